@@ -1,0 +1,47 @@
+# One command each, from a fresh clone: they need Python 3.11 or newer, make and a package index, and nothing else.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: $(VENV)/.demo ## serve the example project, with data and an admin (HOST=, PORT=)
+	@DEBUG=$${DEBUG:-1} $(BIN)/python manage.py demo --host "$(HOST)" --port "$(PORT)"
+
+test: $(VENV)/.test ## run the tests (ARGS= goes to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.lint ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean: ## remove the environment and every cache (the database and the secrets stay)
+	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@echo "==> Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+# A stamp for each set of dependencies: a second start installs nothing, a changed pyproject.toml installs again.
+$(VENV)/.demo: GROUPS := --group demo --group redis --group postgres
+$(VENV)/.test: GROUPS := --group test --group postgres
+$(VENV)/.lint: GROUPS := --group dev
+$(VENV)/.%: pyproject.toml | $(VENV)/.created
+	@echo "==> Installing what make $* needs (a minute, the first time)"
+	@$(PIP) install --editable . $(GROUPS)
+	@touch $@

@@ -1,0 +1,54 @@
+"""MCP servers for Django: what an app's `mcp.py` imports.
+
+`tool`, `resource` and `prompt` register on `default_server`, the one behind `path("mcp", include("django_mcp.urls"))`.
+Importing this touches no model and reads no setting, so it is safe while INSTALLED_APPS loads.
+"""
+
+from django_mcp.primitives.content import (
+    AssistantMessage,
+    Audio,
+    EmbeddedResource,
+    Icon,
+    Image,
+    ResourceLink,
+    Text,
+    ToolResult,
+    UserMessage,
+)
+from django_mcp.primitives.context import Context
+from django_mcp.primitives.param_headers import ParamHeader
+from django_mcp.primitives.resources import ResourceNotFound
+from django_mcp.primitives.tools import ToolError
+from django_mcp.protocol.errors import ProtocolError
+from django_mcp.protocol.modern import Cache
+from django_mcp.server import MCPServer
+
+__all__ = [
+    "AssistantMessage",
+    "Audio",
+    "Cache",
+    "Context",
+    "EmbeddedResource",
+    "Icon",
+    "Image",
+    "MCPServer",
+    "ParamHeader",
+    "ProtocolError",
+    "ResourceLink",
+    "ResourceNotFound",
+    "Text",
+    "ToolError",
+    "ToolResult",
+    "UserMessage",
+    "default_server",
+    "prompt",
+    "resource",
+    "tool",
+]
+
+default_server = MCPServer()
+"""The project's own server. Its name and the rest of its identity are the `MCP_SERVER_…` settings."""
+
+tool = default_server.tool
+resource = default_server.resource
+prompt = default_server.prompt

@@ -1,0 +1,159 @@
+"""The admin's window on sessions: look, and terminate.
+
+A session id is what a client shows to go on with its session, so the whole of it appears nowhere here, and searching
+compares no more of it than is shown.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
+from django_mcp.sessions import terminate_all
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Session]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By what has become of the session."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("live", "Live"), ("expired", "Expired"), ("terminated", "Terminated")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        verbs = {"live": queryset.active, "expired": queryset.expired, "terminated": queryset.terminated}
+        return verbs.get(self.value() or "", queryset.all)()
+
+
+class RecentValuesFilter(admin.SimpleListFilter):
+    """By a column, offering the values that the newest sessions have: Django's own filters read the whole table."""
+
+    parameter_name: str
+    newest = 1000
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        newest = Session.objects.order_by("-pk").values_list(self.parameter_name, flat=True)[: self.newest]
+        values = {*newest, self.value() or ""} - {""}
+        return [(value, value) for value in sorted(values)]
+
+    def value(self) -> str | None:
+        return label(super().value(), 255) or None
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset.filter(**{self.parameter_name: value}) if value else queryset
+
+
+class ServerFilter(RecentValuesFilter):
+    title = "server"
+    parameter_name = "server"
+
+
+class VersionFilter(RecentValuesFilter):
+    title = "protocol version"
+    parameter_name = "protocol_version"
+
+
+class ClientFilter(RecentValuesFilter):
+    title = "client"
+    parameter_name = "client_name"
+
+
+@admin.register(Session)
+class SessionAdmin(ModelAdmin):
+    """Read-only. Whoever has the permission to terminate sessions has that one action."""
+
+    list_display = (
+        *("short_id", "status", "server", "user", "client", "protocol_version"),
+        *("created_at", "last_seen_at", "expires_at"),
+    )
+    list_filter = (StatusFilter, ServerFilter, VersionFilter, ClientFilter)
+    list_select_related = ("user",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+    search_help_text = "The beginning of a session id, a user name, or a client."
+    actions = ("terminate_selected",)
+    fieldsets = (
+        (None, {"fields": ("short_id", "status", "server", "user", "principal")}),
+        ("Client", {"fields": ("client", "protocol_version", "log_level", "info_json", "capabilities_json")}),
+        ("State", {"fields": ("state_json",)}),
+        ("Times", {"fields": ("created_at", "last_seen_at", "expires_at", "terminated_at")}),
+    )
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return (f"user__{get_user_model().USERNAME_FIELD}", "client_name")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found, duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term:
+            # No more than is shown: a search for longer and longer beginnings would spell out the id.
+            found |= queryset.filter(session_id__startswith=search_term.strip()[:SHORT_ID_LENGTH])
+        return found, duplicates
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        """Never by itself; but a session goes with its user, and must not keep anybody from deleting the user."""
+        here = request.resolver_match is None or str(request.resolver_match.url_name).startswith("django_mcp_session_")
+        return obj is not None and not here
+
+    def has_terminate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_mcp.terminate_session")
+
+    @admin.action(description="Terminate selected sessions", permissions=["terminate"])
+    def terminate_selected(self, request: HttpRequest, queryset: SessionQuerySet) -> None:
+        ended = terminate_all(queryset)
+        if ended and request.user.pk is not None:
+            LogEntry.objects.log_actions(request.user.pk, ended, CHANGE, "Terminated.")
+        self.message_user(request, f"Sessions terminated: {len(ended)}.", messages.SUCCESS)
+
+    @admin.display(description="session")
+    def short_id(self, session: Session) -> str:
+        return session.short_id
+
+    @admin.display(description="status")
+    def status(self, session: Session) -> str:
+        return session.status
+
+    @admin.display(description="client", ordering="client_name")
+    def client(self, session: Session) -> str:
+        return f"{session.client_name} {label(session.client_info.get('version'), 40)}".strip()
+
+    @admin.display(description="client info")
+    def info_json(self, session: Session) -> SafeString:
+        return pretty(session.client_info)
+
+    @admin.display(description="client capabilities")
+    def capabilities_json(self, session: Session) -> SafeString:
+        return pretty(session.client_capabilities)
+
+    @admin.display(description="state")
+    def state_json(self, session: Session) -> SafeString:
+        return pretty(session.state)
+
+
+def pretty(value: object) -> SafeString:
+    """JSON to read. Characters stay themselves, but for lone surrogates, which no page can hold."""
+    text = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return format_html('<pre style="margin: 0; white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)

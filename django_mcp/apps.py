@@ -1,0 +1,16 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class MCPConfig(AppConfig):
+    """django_mcp in INSTALLED_APPS."""
+
+    name = "django_mcp"
+    verbose_name = "MCP"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # An app without an mcp.py is passed over; an error inside one is raised.
+        autodiscover_modules("mcp")

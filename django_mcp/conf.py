@@ -1,0 +1,77 @@
+"""The settings, MCP_<NAME> each: their names, types and defaults.
+
+Where two endpoints could want different values, the argument of the server or view is the place; what is here holds
+for the whole project.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+
+PREFIX = "MCP_"
+
+
+class Settings:
+    """The defaults. Reading `mcp_settings.NAME` gives settings.MCP_NAME as it is now, or the default below."""
+
+    SERVER_NAME: str = "django"
+    """Name of the default server, told to clients. Its sessions carry it: renaming the server ends them."""
+
+    SERVER_VERSION: str = ""
+    """Version of the default server, told to clients."""
+
+    SERVER_TITLE: str | None = None
+    """Name of the default server for people."""
+
+    SERVER_INSTRUCTIONS: str | None = None
+    """What a model should know before it uses the default server."""
+
+    SESSION_TTL_SECONDS: int = 60 * 60
+    """A session expires when it has not been used for this long."""
+
+    SESSION_MAX_AGE_SECONDS: int = 7 * 24 * 60 * 60
+    """A session expires at this age, however much it is used."""
+
+    SESSION_TOUCH_SECONDS: int = 60
+    """Use of a session is written to its row at most this often, and at least twice in SESSION_TTL_SECONDS."""
+
+    MAX_SESSIONS_PER_PRINCIPAL: int | None = 100
+    """Live sessions that one user or client may have. None: any number."""
+
+    MAX_SESSIONS: int | None = 10_000
+    """Live sessions of everybody together, anonymous clients too. None: any number."""
+
+    MAX_BODY_BYTES: int = 4 * 1024 * 1024
+    """A larger request body is answered 413."""
+
+    MAX_JSON_DEPTH: int = 64
+    """A body nested deeper than this is refused."""
+
+    ALLOWED_ORIGINS: Sequence[str] = ()
+    """Browser origins, such as "https://app.example.com", that may call from pages of another host."""
+
+    PAGE_SIZE: int = 1000
+    """Entries in one page of a list. Many clients read only the first page, so it is large."""
+
+    THREADS: int | None = None
+    """Worker threads of the ASGI lane in each process, for sync tools and the database. None: the processors plus 4, at
+    most 32.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        default = super().__getattribute__(name)  # A name that is not declared above is an AttributeError here.
+        return getattr(settings, PREFIX + name, default) if name.isupper() else default
+
+
+mcp_settings = Settings()
+
+
+def setting_names() -> list[str]:
+    """The settings that exist, as they are written in a settings module: MCP_ALLOWED_ORIGINS …"""
+    return sorted(PREFIX + name for name in Settings.__annotations__)
+
+
+def unknown_setting_names() -> list[str]:
+    """The MCP_… names that the project sets and nothing reads: misspelt ones, most likely."""
+    return sorted({name for name in dir(settings) if name.startswith(PREFIX)}.difference(setting_names()))

@@ -1,0 +1,164 @@
+"""One exchange at an endpoint: from a message and its caller to the reply. Both lanes walk these steps, each in its own
+colour.
+
+This is where answering meets remembering: the session is resumed before a message is prepared, and what the answer
+changes is written after. Knows neither WSGI nor ASGI.
+"""
+
+from typing import Literal, TypeAlias
+
+from django_mcp import sessions
+from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from django_mcp.methods.requests import Call, OpenSession, Outcome, SetLogLevel
+from django_mcp.primitives.context import Caller
+from django_mcp.protocol import inbound as inbound_rules
+from django_mcp.protocol import replies
+from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ProtocolError
+from django_mcp.protocol.headers import SESSION_ID, Headers
+from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
+from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import BATCH_VERSION
+from django_mcp.runner import run
+from django_mcp.server import Effected, MCPServer
+from django_mcp.sessions import SessionState
+
+SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
+"""Whether a handshake client must say which session is its own, may, or has none."""
+
+
+class Exchange:
+    """A POST or DELETE of one caller. `begin`, then for a `Call` that it gives back, `end` with the call's outcome."""
+
+    __slots__ = ("_caller", "_policy", "_server", "_session")
+
+    def __init__(self, server: MCPServer, policy: SessionPolicy, caller: Caller) -> None:
+        self._server = server
+        self._policy = policy
+        self._caller = caller
+        self._session: SessionState | None = None
+
+    def needs_database(self, inbound: Inbound | Batch) -> bool:
+        """Whether `begin` would go to the database, and so must not run on an event loop."""
+        return self._policy != "off" and (isinstance(inbound, Batch) or inbound.era == "handshake")
+
+    def answer(self, inbound: Inbound | Batch) -> Reply:
+        """The reply to a message, everything done in this thread."""
+        step = self.begin(inbound)
+        return self.end(step, run(step)) if isinstance(step, Call) else step
+
+    def begin(self, inbound: Inbound | Batch) -> Reply | Call:
+        """The reply, or the asynchronous call that must be made first. Synchronous calls are made here."""
+        step = self._resume(inbound)
+        if step is None:
+            step = self.prepare(inbound)
+        if isinstance(step, Call) and not step.is_async:
+            return self.end(step, run(step))
+        return step
+
+    def prepare(self, inbound: Inbound | Batch) -> Reply | Call:
+        """The reply or the call that a message of this session comes to."""
+        if isinstance(inbound, Batch):
+            return self._answer_batch(inbound)
+        step = self._server.prepare(inbound, self._session, self._caller)
+        return self._carry_out(step) if isinstance(step, Effected) else step
+
+    def must_save(self) -> bool:
+        """Whether `end` would go to the database."""
+        try:
+            return self._session is not None and any(self._session.state_changes())
+        except TypeError:
+            return True
+
+    def end(self, call: Call, outcome: Outcome) -> Reply:
+        """The reply to a call that was made. What it kept in the session's state is written, unless it failed."""
+        if self._session is not None and outcome.error is None:
+            try:
+                sessions.save_state(self._session)
+            except TypeError as error:
+                outcome = Outcome(error=error)
+        return self._server.finish(call, outcome)
+
+    def terminate(self, headers: Headers) -> Reply:
+        """The reply to DELETE: the session ends, once."""
+        if refusal := self.check_session(headers, allow="POST"):
+            return refusal
+        ended = sessions.terminate(headers[SESSION_ID], server=self._server.name, principal=self._caller.principal)
+        return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
+
+    def refuse_stream(self, headers: Headers, allow: str) -> Reply:
+        """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from
+        a lack of streams.
+        """
+        if refusal := self.check_session(headers, allow=allow):
+            return refusal
+        live = sessions.resume(headers[SESSION_ID], server=self._server.name, principal=self._caller.principal)
+        return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
+
+    def check_session(self, headers: Headers, *, allow: str) -> Reply | None:
+        """The refusal of a GET or DELETE that names no session, or a revision that has none."""
+        if self._policy == "off":
+            return replies.method_not_allowed("POST")
+        if refusal := inbound_rules.check_session_request(headers):
+            return refusal
+        return None if SESSION_ID in headers else replies.MISSING_SESSION_ID
+
+    def _resume(self, inbound: Inbound | Batch) -> Reply | None:
+        """Finds the session that a handshake message is of, or the refusal of a message that should have one and has
+        not.
+        """
+        if not self.needs_database(inbound):
+            return None
+        opening = isinstance(inbound, Inbound) and inbound.method == "initialize"
+        session_id = inbound.session_id
+        if session_id is None:
+            return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
+        session = sessions.resume(session_id, server=self._server.name, principal=self._caller.principal)
+        if session is None:
+            return replies.SESSION_NOT_FOUND
+        if opening and isinstance(inbound, Inbound):
+            error = ProtocolError(INVALID_REQUEST, "Invalid Request: Server already initialized", status=400)
+            return replies.error(error, "handshake", inbound.id)
+        if session.needs_touch:
+            sessions.touch(session)
+        self._session = session
+        return None
+
+    def _answer_batch(self, batch: Batch) -> Reply:
+        """One reply to an array of messages, in their order; only the one revision that has arrays gets it."""
+        if self._session is None or self._session.protocol_version != BATCH_VERSION:
+            return replies.error(ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400))
+        answers = []
+        for message in batch.messages:
+            step = self.prepare(message)
+            reply = self.end(step, run(step)) if isinstance(step, Call) else step
+            if reply.body:
+                answers.append(reply.body)
+        return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
+
+    def _carry_out(self, step: Effected) -> Reply:
+        match step.effect:
+            case OpenSession() if self._policy != "off":
+                return self._open(step, step.effect)
+            case SetLogLevel(level=level) if self._session is not None:
+                sessions.set_log_level(self._session.session_id, level)
+        return step.reply
+
+    def _open(self, step: Effected, effect: OpenSession) -> Reply:
+        try:
+            session = sessions.open(
+                server=self._server.name,
+                principal=self._caller.principal,
+                user=self._caller.user,
+                protocol_version=effect.protocol_version,
+                client_info=effect.client_info,
+                client_capabilities=effect.client_capabilities,
+            )
+        except TooManySessions as error:
+            message = "Too many open sessions: end one, or try again later"
+            status = 429 if error.scope == "principal" else 503
+            failure = ProtocolError(INTERNAL_ERROR, message, status=status)
+            return replies.error(failure, "handshake", step.request_id).with_header("Retry-After", "60")
+        except ClientTooLarge as error:
+            failure = ProtocolError(INVALID_PARAMS, f"Invalid params: {error}", status=413)
+            return replies.error(failure, "handshake", step.request_id)
+        return step.reply.with_header("Mcp-Session-Id", session.session_id)

@@ -1,0 +1,36 @@
+"""initialize, ping and server/discover: how a client and a server meet."""
+
+from typing import Any
+
+from django_mcp.protocol import versions
+
+from .requests import Answer, OpenSession, Request, Result
+
+
+def initialize(request: Request) -> Answer:
+    """The handshake: settles the revision, and opens a session that remembers it."""
+    params = request.params
+    version = versions.negotiate(params["protocolVersion"])
+    result: dict[str, Any] = {
+        "protocolVersion": version,
+        "capabilities": request.server.capabilities("handshake"),
+        "serverInfo": request.server.implementation(),
+    }
+    if instructions := request.server.instructions:
+        result["instructions"] = instructions
+    return Answer(result, OpenSession(version, params["clientInfo"], params["capabilities"]))
+
+
+def ping(request: Request) -> Result:
+    return {}
+
+
+def discover(request: Request) -> Result:
+    """What a modern client can learn before its first call: the revisions that it may name, and what there is."""
+    result: dict[str, Any] = {
+        "supportedVersions": list(versions.MODERN_VERSIONS),
+        "capabilities": request.server.capabilities("modern"),
+    }
+    if instructions := request.server.instructions:
+        result["instructions"] = instructions
+    return result

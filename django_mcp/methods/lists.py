@@ -1,0 +1,23 @@
+"""What the four list methods share: one page of definitions."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from django_mcp.protocol import cursors
+
+from .requests import Request, Result
+
+
+class Listed(Protocol):
+    @property
+    def definition(self) -> dict[str, Any]: ...
+
+
+def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Result:
+    """A page of definitions under `key`, in the order of declaration, which is the same on every worker."""
+    items = [(name, entry.definition) for name, entry in entries.items()]
+    page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
+    result: dict[str, Any] = {key: page}
+    if next_cursor is not None:
+        result["nextCursor"] = next_cursor
+    return result

@@ -1,0 +1,55 @@
+"""prompts/list and prompts/get."""
+
+import logging
+
+from pydantic import ValidationError
+
+from django_mcp.primitives import content, signatures
+from django_mcp.primitives.prompts import Prompt
+from django_mcp.primitives.tools import ToolError
+from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolError
+
+from .lists import list_page
+from .requests import Call, Request, Result, take_string
+
+logger = logging.getLogger("django_mcp")
+
+
+def list_prompts(request: Request) -> Result:
+    return list_page(request, "prompts", request.server.registry.prompts)
+
+
+def get_prompt(request: Request) -> Call:
+    name = take_string(request.params, "name")
+    prompt = request.server.registry.prompts.get(name)
+    if prompt is None:
+        raise ProtocolError(INVALID_PARAMS, f"Unknown prompt: {name}")
+    arguments = request.params.get("arguments") or {}
+    try:
+        kwargs = prompt.signature.bind(arguments, request.context() if prompt.signature.context_names else None)
+    except ValidationError as error:
+        raise ProtocolError(INVALID_PARAMS, f"Invalid arguments for {name}:\n{signatures.explain(error)}") from None
+    return Call(
+        request=request,
+        function=prompt.signature.function,
+        is_async=prompt.signature.is_async,
+        kwargs=kwargs,
+        to_result=lambda value: _to_result(prompt, value),
+        to_failure=lambda error: _raise_failure(prompt, error),
+    )
+
+
+def _to_result(prompt: Prompt, value: object) -> Result:
+    result: Result = {"messages": content.to_messages(value)}
+    if description := prompt.definition.get("description"):
+        result["description"] = description
+    return result
+
+
+def _raise_failure(prompt: Prompt, error: Exception) -> Result:
+    if isinstance(error, ProtocolError):
+        raise error
+    if isinstance(error, ToolError):
+        raise ProtocolError(INVALID_PARAMS, str(error)) from error
+    logger.error("Prompt %s failed", prompt.name, exc_info=error)
+    raise ProtocolError(INTERNAL_ERROR, "Internal error") from error

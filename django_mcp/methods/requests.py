@@ -1,0 +1,130 @@
+"""What a method is given and what it gives back: a `Request` in; a result, an `Answer` with an effect, or a `Call` out.
+
+A method decides and never does: what must be remembered it names as an effect, and the function of a tool it hands on
+as a `Call`. So no method knows a database, a thread or an event loop.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from django_mcp.primitives.context import Caller, Context, Session
+from django_mcp.protocol import modern
+from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
+from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.jsonrpc import RequestId
+from django_mcp.protocol.versions import Era
+
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
+
+Result: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A JSON-RPC request, with everything that answering it may depend on. `version` is the revision that the client
+    speaks.
+    """
+
+    server: "MCPServer"
+    method: str
+    id: RequestId
+    params: Mapping[str, Any]
+    era: Era
+    version: str
+    headers: Headers
+    session: Session | None
+    caller: Caller
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        meta = self.params.get("_meta")
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def client_capabilities(self) -> Mapping[str, Any]:
+        """What the client can do: said once by a handshake client, by a modern one in each request."""
+        if self.era == "modern":
+            return modern.client_capabilities(self.meta)
+        return self.session.client_capabilities if self.session else {}
+
+    def context(self) -> Context:
+        if self.era == "modern":
+            info: Mapping[str, Any] = modern.client_info(self.meta)
+        else:
+            info = self.session.client_info if self.session else {}
+        return Context(
+            server=self.server,
+            method=self.method,
+            request_id=self.id,
+            era=self.era,
+            protocol_version=self.version,
+            client_info=info,
+            client_capabilities=self.client_capabilities,
+            meta=self.meta,
+            session=self.session if self.era == "handshake" else None,
+            caller=self.caller,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """The effect of a successful `initialize`: there shall be a session, and the answer bears its id."""
+
+    protocol_version: str
+    client_info: Mapping[str, Any]
+    client_capabilities: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SetLogLevel:
+    """The effect of `logging/setLevel`: the session remembers the level."""
+
+    level: str
+
+
+Effect: TypeAlias = OpenSession | SetLogLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result whose effect must be carried out before it is sent."""
+
+    result: Result
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function of the developer's, with its arguments bound, and how its outcome becomes a result.
+
+    `to_result` may evaluate what the function returned (a queryset), so it runs where the function ran. `to_failure`
+    returns a result for an exception, or raises `ProtocolError`. `atomic`: what the function wrote is undone when it
+    fails.
+    """
+
+    request: Request
+    function: Callable[..., Any]
+    is_async: bool
+    to_result: Callable[[Any], Result]
+    to_failure: Callable[[Exception], Result]
+    atomic: bool = True
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a call: its result, or the exception that ended it."""
+
+    result: Result | None = None
+    error: Exception | None = None
+
+
+def take_string(params: Mapping[str, Any], name: str) -> str:
+    """A parameter that must be a string. Raises `ProtocolError` -32602."""
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise ProtocolError(INVALID_PARAMS, f"Invalid params: {name} must be a string")
+    return value

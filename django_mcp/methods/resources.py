@@ -1,0 +1,70 @@
+"""resources/list, resources/templates/list and resources/read."""
+
+import logging
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404
+from pydantic import ValidationError
+
+from django_mcp.primitives import content
+from django_mcp.primitives.resources import Resource, ResourceNotFound, ResourceTemplate
+from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
+
+from .lists import list_page
+from .requests import Call, Request, Result, take_string
+
+logger = logging.getLogger("django_mcp")
+
+
+def list_resources(request: Request) -> Result:
+    return list_page(request, "resources", request.server.registry.resources)
+
+
+def list_templates(request: Request) -> Result:
+    return list_page(request, "resourceTemplates", request.server.registry.templates)
+
+
+def read_resource(request: Request) -> Call:
+    """The read of a resource: the one with this very URI, else the first template, in order of declaration, that
+    matches.
+    """
+    uri = take_string(request.params, "uri")
+    resource, variables = _find(request, uri)
+    try:
+        kwargs = resource.signature.bind(variables, request.context() if resource.signature.context_names else None)
+    except ValidationError:
+        raise not_found(request, uri) from None
+    return Call(
+        request=request,
+        function=resource.signature.function,
+        is_async=resource.signature.is_async,
+        kwargs=kwargs,
+        to_result=lambda value: {"contents": content.to_contents(uri, value, resource.mime_type)},
+        to_failure=lambda error: _raise_failure(request, uri, error),
+    )
+
+
+def not_found(request: Request, uri: str) -> ProtocolError:
+    """One answer for what is not there and what is not to be seen, under the code that the client's era has for it."""
+    code = INVALID_PARAMS if request.era == "modern" else RESOURCE_NOT_FOUND
+    return ProtocolError(code, "Resource not found", {"uri": uri})
+
+
+def _find(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
+    registry = request.server.registry
+    if exact := registry.resources.get(uri):
+        return exact, {}
+    for candidate in registry.templates.values():
+        variables = candidate.template.match(uri)
+        if variables is not None:
+            return candidate, variables
+    raise not_found(request, uri)
+
+
+def _raise_failure(request: Request, uri: str, error: Exception) -> Result:
+    if isinstance(error, ProtocolError):
+        raise error
+    if isinstance(error, ResourceNotFound | ObjectDoesNotExist | Http404):
+        raise not_found(request, uri) from error
+    logger.error("Resource %s failed", uri, exc_info=error)
+    raise ProtocolError(INTERNAL_ERROR, "Internal error") from error

@@ -1,0 +1,61 @@
+"""tools/list and tools/call."""
+
+import logging
+
+from django_mcp.primitives.tools import Tool, ToolError
+from django_mcp.protocol import modern
+from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
+
+from .lists import list_page
+from .requests import Call, Request, Result, take_string
+
+logger = logging.getLogger("django_mcp")
+
+
+def list_tools(request: Request) -> Result:
+    return list_page(request, "tools", request.server.registry.tools)
+
+
+def call_tool(request: Request) -> Call | Result:
+    """The call of a tool. Arguments that do not fit are the model's to mend, so they are answered in-band (spec
+    2025-11-25 server/tools).
+    """
+    name = take_string(request.params, "name")
+    tool = request.server.registry.tools.get(name)
+    if tool is None:
+        raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
+    arguments = request.params.get("arguments")
+    if arguments is None:
+        arguments = {}
+    if not isinstance(arguments, dict):
+        raise ProtocolError(INVALID_PARAMS, "Invalid params: arguments must be an object")
+    if request.era == "modern" and (tool.param_headers):
+        modern.check_param_headers(tool.param_headers, arguments, request.headers)
+    try:
+        kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
+    except ToolError as error:
+        return error_result(str(error))
+    return Call(
+        request=request,
+        function=tool.signature.function,
+        is_async=tool.signature.is_async,
+        kwargs=kwargs,
+        to_result=lambda value: tool.to_result(value, objects_only=request.era == "handshake"),
+        to_failure=lambda error: _to_failure(tool, error),
+        atomic=tool.atomic,
+    )
+
+
+def error_result(text: str) -> Result:
+    """A result that tells the model what went wrong."""
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _to_failure(tool: Tool, error: Exception) -> Result:
+    if isinstance(error, ProtocolError):
+        raise error
+    if isinstance(error, ToolError):
+        return error_result(str(error))
+    # What the exception says may hold a password or a row: it is for the log, not for the model.
+    logger.error("Tool %s failed", tool.name, exc_info=error)
+    return error_result(f"The tool {tool.name} failed unexpectedly. The server's log has the details.")

@@ -1,0 +1,63 @@
+"""Prompts: a name, arguments that the user fills in, and the function that makes messages of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import signatures
+from .completion import Completers, read_completers
+from .content import Icon
+from .signatures import Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt as it is registered. `definition` is its entry in `prompts/list`."""
+
+    name: str
+    signature: Signature
+    definition: dict[str, Any]
+    completers: Completers
+
+
+def make_prompt(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+    icons: Iterable[Icon] = (),
+    meta: Mapping[str, Any] | None = None,
+    complete: Mapping[str, Callable[..., Any]] | None = None,
+) -> Prompt:
+    """A prompt from a function. Raises `ImproperlyConfigured`, saying what to change."""
+    signature = signatures.read(function)
+    prompt_name = name or getattr(function, "__name__", type(function).__name__)
+    label = f"Prompt {prompt_name!r} ({signatures.describe_function(function)})"
+    if not prompt_name.strip():
+        raise ImproperlyConfigured(f"{label}: pass name=…")
+    arguments = [_to_argument(key, schema, signature) for key, schema in signature.schema.get("properties", {}).items()]
+    members = {
+        "name": prompt_name,
+        "title": title,
+        "description": description or signature.description or None,
+        "arguments": arguments or None,
+        "icons": [icon.to_wire() for icon in icons] or None,
+        "_meta": dict(meta) if meta else None,
+    }
+    return Prompt(
+        name=prompt_name,
+        signature=signature,
+        definition={key: value for key, value in members.items() if value is not None},
+        completers=read_completers(complete, tuple(argument["name"] for argument in arguments), label),
+    )
+
+
+def _to_argument(name: str, schema: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    argument: dict[str, Any] = {"name": name}
+    if "description" in schema:
+        argument["description"] = schema["description"]
+    argument["required"] = name in signature.schema.get("required", ())
+    return argument

@@ -1,0 +1,60 @@
+"""What a server offers, by name, in the order of declaration: the order in which clients list it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+
+from .prompts import Prompt, make_prompt
+from .resources import Resource, ResourceTemplate, make_resource
+from .signatures import Signature, describe_function
+from .tools import Tool, make_tool
+
+Primitive = TypeVar("Primitive", Tool, Resource, ResourceTemplate, Prompt)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class AlreadyRegistered(ImproperlyConfigured):
+    """Two functions under one name; the message says which was first."""
+
+
+class Registry:
+    """The tools, resources, resource templates and prompts of one server."""
+
+    def __init__(self) -> None:
+        self.tools: dict[str, Tool] = {}
+        self.resources: dict[str, Resource] = {}
+        self.templates: dict[str, ResourceTemplate] = {}
+        self.prompts: dict[str, Prompt] = {}
+
+    def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
+        tool = make_tool(function, **options)
+        return _add(self.tools, tool.name, tool, "tool")
+
+    def add_resource(self, function: Callable[..., Any], uri: str, **options: Any) -> Resource | ResourceTemplate:
+        resource = make_resource(function, uri, **options)
+        if isinstance(resource, Resource):
+            return _add(self.resources, uri, resource, "resource")
+        return _add(self.templates, uri, resource, "resource template")
+
+    def add_prompt(self, function: Callable[..., Any], **options: Any) -> Prompt:
+        prompt = make_prompt(function, **options)
+        return _add(self.prompts, prompt.name, prompt, "prompt")
+
+    def has_completions(self) -> bool:
+        return any(primitive.completers for primitive in (*self.templates.values(), *self.prompts.values()))
+
+
+def _add(entries: dict[str, Primitive], key: str, primitive: Primitive, kind: str) -> Primitive:
+    earlier = entries.get(key)
+    if earlier is not None and _origin(earlier.signature) != _origin(primitive.signature):
+        raise AlreadyRegistered(
+            f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by {_origin(earlier.signature)}; "
+            "give one of them another name."
+        )
+    entries[key] = primitive
+    return primitive
+
+
+def _origin(signature: Signature) -> str:
+    return describe_function(signature.function)

@@ -1,0 +1,102 @@
+"""Resources and resource templates: a URI, and the function that reads what is there."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import signatures
+from .completion import Completers, read_completers
+from .content import Icon
+from .signatures import Signature
+from .uri_templates import URITemplate, compile_template, is_template
+
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
+
+
+class ResourceNotFound(Exception):
+    """There is no such resource, or none that this user may know of: a client cannot tell the two apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A resource as it is registered; `uri` is its key. `definition` is its entry in `resources/list`."""
+
+    uri: str
+    signature: Signature
+    definition: dict[str, Any]
+    mime_type: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceTemplate:
+    """A family of resources: the variables of `template` are the function's arguments."""
+
+    template: URITemplate
+    signature: Signature
+    definition: dict[str, Any]
+    mime_type: str | None
+    completers: Completers
+
+
+def make_resource(
+    function: Callable[..., Any],
+    uri: str,
+    *,
+    name: str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+    mime_type: str | None = None,
+    size: int | None = None,
+    annotations: Mapping[str, Any] | None = None,
+    icons: Iterable[Icon] = (),
+    meta: Mapping[str, Any] | None = None,
+    complete: Mapping[str, Callable[..., Any]] | None = None,
+) -> Resource | ResourceTemplate:
+    """A resource from a function; a template when the URI has variables. Raises `ImproperlyConfigured`, saying what to
+    change.
+    """
+    signature = signatures.read(function)
+    label = f"Resource {uri!r} ({signatures.describe_function(function)})"
+    if not _URI.fullmatch(uri):
+        raise ImproperlyConfigured(
+            f"{label}: a resource's URI starts with a scheme and has no spaces, as in 'airport://LHR'."
+        )
+    members = {
+        "name": name or getattr(function, "__name__", uri),
+        "title": title,
+        "description": description or signature.description or None,
+        "mimeType": mime_type,
+        "annotations": dict(annotations) if annotations else None,
+        "icons": [icon.to_wire() for icon in icons] or None,
+        "_meta": dict(meta) if meta else None,
+    }
+    definition = {key: value for key, value in members.items() if value is not None}
+    arguments = set(signature.schema.get("properties", {}))
+    if is_template(uri):
+        template = compile_template(uri)
+        _check_variables(label, template, arguments, set(signature.schema.get("required", ())))
+        return ResourceTemplate(
+            template=template,
+            signature=signature,
+            definition={"uriTemplate": uri, **definition},
+            mime_type=mime_type,
+            completers=read_completers(complete, template.variables, label),
+        )
+    if arguments or complete:
+        raise ImproperlyConfigured(f"{label}: its URI has no variables, so the function takes none but the context.")
+    if size is not None:
+        definition["size"] = size
+    return Resource(uri=uri, signature=signature, definition={"uri": uri, **definition}, mime_type=mime_type)
+
+
+def _check_variables(label: str, template: URITemplate, arguments: set[str], required: set[str]) -> None:
+    variables = set(template.variables)
+    if arguments != variables:
+        raise ImproperlyConfigured(
+            f"{label}: the function takes {sorted(arguments)} and the URI gives {sorted(variables)}; name them alike."
+        )
+    if required & set(template.query):
+        raise ImproperlyConfigured(f"{label}: a query may be left out of a URI, so give its variables a default.")

@@ -1,0 +1,87 @@
+"""JSON Schemas that every client can read: an object at the root, references written out, no titles that repeat a
+name.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+Schema = dict[str, Any]
+
+_DEFINITIONS: Final = "#/$defs/"
+
+
+def describe(adapter: TypeAdapter[Any], mode: JsonSchemaMode) -> Schema:
+    """The lean schema of a type, as arguments (`validation`) or as a result (`serialization`)."""
+    return inline(adapter.json_schema(mode=mode, schema_generator=_Lean))
+
+
+def inline(schema: Schema) -> Schema:
+    """A schema with its local references written out. What refers to itself stays in `$defs`, as it must."""
+    definitions: dict[str, Schema] = schema.get("$defs", {})
+    recursive = {name for name in definitions if _reaches(name, name, definitions)}
+    root = {key: value for key, value in schema.items() if key != "$defs"}
+    inlined: Schema = _inline(root, definitions, recursive)
+    if recursive:
+        inlined["$defs"] = {
+            name: _inline(_unnamed(name, definitions[name]), definitions, recursive) for name in sorted(recursive)
+        }
+    return inlined
+
+
+def without_null(schema: Schema) -> Schema:
+    """The schema of an optional argument: leaving it out says `null`, and a union with null is more than many clients
+    can read.
+    """
+    branches = schema.get("anyOf", [])
+    kept = [branch for branch in branches if branch != {"type": "null"}]
+    if len(branches) == len(kept):
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**kept[0], **rest} if len(kept) == 1 else {**rest, "anyOf": kept}
+
+
+def walk(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Every object inside a schema, with the keys and indexes that lead to it."""
+    if isinstance(schema, Mapping):
+        yield path, schema
+        for key, value in schema.items():
+            yield from walk(value, (*path, str(key)))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from walk(value, (*path, str(index)))
+
+
+class _Lean(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _reaches(start: str, goal: str, definitions: dict[str, Schema], seen: frozenset[str] = frozenset()) -> bool:
+    for name in _references(definitions[start]):
+        if name == goal or (name not in seen and _reaches(name, goal, definitions, seen | {name})):
+            return True
+    return False
+
+
+def _references(schema: Schema) -> set[str]:
+    return {node["$ref"].removeprefix(_DEFINITIONS) for _, node in walk(schema) if isinstance(node.get("$ref"), str)}
+
+
+def _inline(node: Any, definitions: dict[str, Schema], recursive: set[str]) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, definitions, recursive) for item in node]
+    if not isinstance(node, dict):
+        return node
+    name = node["$ref"].removeprefix(_DEFINITIONS) if isinstance(node.get("$ref"), str) else None
+    if name is None or name in recursive or name not in definitions:
+        # `discriminator` is OpenAPI's, and its mapping points at the definitions that go away.
+        return {key: _inline(value, definitions, recursive) for key, value in node.items() if key != "discriminator"}
+    beside = {key: value for key, value in node.items() if key != "$ref"}
+    return _inline({**_unnamed(name, definitions[name]), **beside}, definitions, recursive)
+
+
+def _unnamed(name: str, schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if (key, value) != ("title", name)}

@@ -1,0 +1,228 @@
+"""How a function is read: its parameters become a JSON Schema and a validator, its docstring their descriptions.
+
+Everything that pydantic takes may annotate a parameter. A parameter annotated `Context` is handed the context and stays
+out of the schema.
+"""
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Final, NotRequired, Union, get_args, get_origin, get_type_hints
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ValidationError, to_jsonable_python
+from typing_extensions import TypedDict
+
+from . import schemas
+from .context import Context
+from .schemas import Schema
+
+_SECTION: Final = re.compile(
+    r"^\s*(Args|Arguments|Parameters|Returns|Return|Raises|Yields|Examples?|Notes?|See Also)\s*:\s*$", re.MULTILINE
+)
+_ARGUMENT: Final = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_FIELD_LIST: Final = re.compile(r"^\s*:param\s+(?:[\w\[\], |.]+\s+)?(\w+)\s*:\s*(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes: `schema` describes the arguments, `bind` validates them, `returns` is the return
+    annotation.
+    """
+
+    function: Callable[..., Any]
+    is_async: bool
+    schema: Schema
+    adapter: TypeAdapter[dict[str, Any]]
+    context_names: tuple[str, ...]
+    filled: Mapping[str, Any]
+    returns: Any
+    description: str
+
+    def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
+        """The keyword arguments of a call. Raises pydantic's `ValidationError`: `explain` puts that in words."""
+        bound = {**self.filled, **self.adapter.validate_python(arguments)}
+        for name in self.context_names:
+            bound[name] = context
+        return bound
+
+
+def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature:
+    """The signature of a function. Raises `ImproperlyConfigured`, saying what to change, for one that no client could
+    call.
+
+    `open_ended` permits `**arguments`: a schema is given elsewhere.
+    """
+    label = describe_function(function)
+    hints = _hints(function, label)
+    description, documented = _read_docstring(inspect.getdoc(function) or "")
+    members: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    filled: dict[str, Any] = {}
+    context_names = []
+    takes_anything = False
+    for parameter in _parameters(function):
+        hint = hints.get(parameter.name, Any)
+        if _is_context(hint):
+            context_names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_KEYWORD and open_ended:
+            takes_anything = True
+        elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+            raise ImproperlyConfigured(
+                f"{label}: {parameter} cannot be an argument of a client's call; use parameters that have names."
+            )
+        else:
+            hint, has_default, default, explicit = _annotate(parameter, hint, documented.get(parameter.name))
+            members[parameter.name] = NotRequired[hint] if has_default else hint
+            if has_default:
+                defaults[parameter.name] = default
+            if explicit:
+                filled[parameter.name] = default
+    adapter = _adapter(members, "allow" if takes_anything else "forbid", label)
+    schema = _object_schema(schemas.describe(adapter, "validation"), defaults, label)
+    return Signature(
+        function=function,
+        is_async=inspect.iscoroutinefunction(inspect.unwrap(_unpartial(function)))
+        or inspect.iscoroutinefunction(getattr(function, "__call__", None)),
+        schema=schema,
+        adapter=adapter,
+        context_names=tuple(context_names),
+        filled=filled,
+        returns=hints.get("return", inspect.Parameter.empty),
+        description=description,
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error in words that a model can act on: one line an argument, what was wrong and what came."""
+    lines = []
+    for details in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(part) for part in details["loc"]) or "arguments"
+        message = "Unknown argument" if details["type"] == "extra_forbidden" else details["msg"]
+        lines.append(f"- {where}: {message}")
+    return "\n".join(lines)
+
+
+def describe_function(function: Callable[..., Any]) -> str:
+    """A function's name as an error message shows it, with its module."""
+    inner = _unpartial(function)
+    return f"{getattr(inner, '__module__', '?')}.{getattr(inner, '__qualname__', type(inner).__name__)}"
+
+
+def _unpartial(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _unpartial(function.func) if isinstance(function, partial) else function
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())
+
+
+def _hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
+    target = _unpartial(function)
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    try:
+        return get_type_hints(target, include_extras=True)
+    except NameError as error:
+        raise ImproperlyConfigured(
+            f"{label}: {error}. Annotations are read at start-up, so import what they name outside TYPE_CHECKING."
+        ) from error
+
+
+def _is_context(hint: Any) -> bool:
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_is_context(branch) for branch in get_args(hint))
+    return isinstance(hint, type) and issubclass(hint, Context)
+
+
+def _annotate(parameter: inspect.Parameter, hint: Any, text: str | None) -> tuple[Any, bool, Any, bool]:
+    """A parameter's annotation with its description; whether it has a default, which, and whether we must fill it in
+    ourselves.
+    """
+    default = parameter.default
+    explicit = isinstance(default, FieldInfo)
+    if isinstance(default, FieldInfo):
+        hint = Annotated[hint, default]
+        default = default.get_default(call_default_factory=True, validated_data={})
+    has_default = default is not inspect.Parameter.empty and repr(default) != "PydanticUndefined"
+    if text and not _has_description(hint):
+        hint = Annotated[hint, FieldInfo(description=text)]
+    return hint, has_default, default, explicit and has_default
+
+
+def _has_description(hint: Any) -> bool:
+    return any(getattr(extra, "description", None) for extra in getattr(hint, "__metadata__", ()))
+
+
+def _adapter(members: dict[str, Any], extra: Any, label: str) -> TypeAdapter[dict[str, Any]]:
+    arguments = TypedDict("Arguments", members)  # type: ignore[operator]  # made from names that only the signature knows
+    arguments.__pydantic_config__ = ConfigDict(extra=extra)
+    try:
+        return TypeAdapter(arguments)
+    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        raise ImproperlyConfigured(
+            f"{label}: a parameter's type has no JSON Schema ({str(error).splitlines()[0]}). Use types that pydantic takes."
+        ) from error
+
+
+def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> Schema:
+    schema.pop("title", None)
+    schema.setdefault("properties", {})
+    for name, default in defaults.items():
+        described = schema["properties"][name]
+        if default is None:
+            described = schemas.without_null(described)
+            described.pop("default", None)
+        else:
+            try:
+                described["default"] = to_jsonable_python(default)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"{label}: the default of {name} is not JSON ({error}).") from error
+        schema["properties"][name] = described
+    if not schema["properties"]:
+        del schema["properties"]
+    return schema
+
+
+def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
+    """The description in a docstring, and what it says of each argument (Google style `Args:`, or `:param name:`)."""
+    documented: dict[str, str] = {}
+    lines = []
+    for line in docstring.splitlines():
+        field = _FIELD_LIST.match(line)
+        if field:
+            documented[field[1]] = field[2].strip()
+        elif not re.match(r"^\s*:(returns?|rtype|raises|type)\b.*", line):
+            lines.append(line)
+    text = "\n".join(lines)
+    first = _SECTION.search(text)
+    section = next(
+        (match for match in _SECTION.finditer(text) if match[1] in ("Args", "Arguments", "Parameters")), None
+    )
+    if section:
+        following = _SECTION.search(text, section.end())
+        documented |= _read_arguments(text[section.end() : following.start() if following else None])
+    return text[: first.start() if first else None].strip(), documented
+
+
+def _read_arguments(block: str) -> dict[str, str]:
+    documented: dict[str, str] = {}
+    lines = [line for line in block.splitlines() if line.strip()]
+    if not lines:
+        return documented
+    indent = min(len(line) - len(line.lstrip()) for line in lines)
+    name = ""
+    for line in lines:
+        match = _ARGUMENT.match(line.strip()) if len(line) - len(line.lstrip()) == indent else None
+        if match:
+            name = match[1]
+            documented[name] = match[2].strip()
+        elif name:
+            documented[name] = f"{documented[name]} {line.strip()}".strip()
+    return documented

@@ -1,0 +1,81 @@
+"""The JSON-RPC error plane: `ProtocolError`, and the one table from an error's code to its HTTP status."""
+
+from typing import Any, Final
+
+from mcp_types.jsonrpc import (
+    HEADER_MISMATCH,
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    PARSE_ERROR,
+    UNSUPPORTED_PROTOCOL_VERSION,
+    URL_ELICITATION_REQUIRED,
+)
+
+from .versions import MODERN_VERSIONS, Era
+
+__all__ = [
+    "HEADER_MISMATCH",
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "METHOD_NOT_FOUND",
+    "MISSING_REQUIRED_CLIENT_CAPABILITY",
+    "PARSE_ERROR",
+    "RESOURCE_NOT_FOUND",
+    "UNSUPPORTED_PROTOCOL_VERSION",
+    "URL_ELICITATION_REQUIRED",
+    "ProtocolError",
+    "http_status",
+    "unsupported_version",
+]
+
+RESOURCE_NOT_FOUND: Final = -32002
+"""A missing resource, said to a handshake client; 2026-07-28 retired the code for `INVALID_PARAMS`."""
+
+_MODERN_STATUS: Final = {
+    PARSE_ERROR: 400,
+    INVALID_REQUEST: 400,
+    INVALID_PARAMS: 400,
+    METHOD_NOT_FOUND: 404,
+    HEADER_MISMATCH: 400,
+    MISSING_REQUIRED_CLIENT_CAPABILITY: 400,
+    UNSUPPORTED_PROTOCOL_VERSION: 400,
+}
+"""Spec 2026-07-28 basic/transports: the status follows the code, and a code that is not here (a fault in a handler) is
+200.
+"""
+
+
+class ProtocolError(Exception):
+    """A JSON-RPC error answer: `code`, `message`, and `data` when there is some.
+
+    `status` is the HTTP status where the transport itself refuses; otherwise `http_status` decides it.
+    """
+
+    def __init__(self, code: int, message: str, data: Any = None, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.status = status
+
+
+def http_status(error: ProtocolError, era: Era) -> int:
+    """The status under which an error goes out. A handshake client's valid request that fails is 200: the error is in
+    the body.
+    """
+    if error.status is not None:
+        return error.status
+    return _MODERN_STATUS.get(error.code, 200) if era == "modern" else 200
+
+
+def unsupported_version(requested: object) -> ProtocolError:
+    """The refusal of a revision that no request can name here, with those that one can."""
+    supported = list(MODERN_VERSIONS)
+    message = f"Unsupported protocol version: {requested}. Supported per request: {', '.join(supported)}"
+    return ProtocolError(
+        UNSUPPORTED_PROTOCOL_VERSION, message, {"supported": supported, "requested": requested}, status=400
+    )

@@ -1,0 +1,124 @@
+"""The handshake era (2024-11-05 … 2025-11-25): what each revision knows, and how a result is cut to it.
+
+The methods answer in full, as the newest revision would; `shape` takes away what a client's revision has no word for.
+Unknown extra members rarely harm an old client; a known member of another type does, so the two places where a type
+changed are rewritten, not cut.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from .versions import is_at_least
+
+Shape = Callable[[dict[str, Any], str], dict[str, Any]]
+
+ENTITY_SINCE: Final = {
+    "title": "2025-06-18",
+    "_meta": "2025-06-18",
+    "outputSchema": "2025-06-18",
+    "icons": "2025-11-25",
+    "execution": "2025-11-25",
+}
+"""The members of tools, resources, templates and prompts that came later than 2024-11-05, and the revision that brought
+each.
+"""
+
+IMPLEMENTATION_SINCE: Final = {
+    "title": "2025-06-18",
+    "icons": "2025-11-25",
+    "description": "2025-11-25",
+    "websiteUrl": "2025-11-25",
+}
+
+CAPABILITY_SINCE: Final = {"completions": "2025-03-26"}
+
+
+def shape(method: str, result: dict[str, Any], version: str) -> dict[str, Any]:
+    """A result as a handshake client of `version` knows it; the given one is left as it is."""
+    shaper = _SHAPES.get(method)
+    return shaper(result, version) if shaper else result
+
+
+def wrap_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """An output schema as the handshake era allows it: an object at the root, so that anything else becomes its member
+    `result`.
+    """
+    if schema.get("type") == "object":
+        return schema
+    definitions = {key: schema[key] for key in ("$defs", "$schema") if key in schema}
+    inner = {key: value for key, value in schema.items() if key not in definitions}
+    return {**definitions, "type": "object", "properties": {"result": inner}, "required": ["result"]}
+
+
+def _shape_initialize(result: dict[str, Any], version: str) -> dict[str, Any]:
+    return {
+        **result,
+        "serverInfo": _cut(result["serverInfo"], IMPLEMENTATION_SINCE, version),
+        "capabilities": _cut(result["capabilities"], CAPABILITY_SINCE, version),
+    }
+
+
+def _shape_list(kind: str) -> Shape:
+    # Resources had annotations from the first; tools got theirs later.
+    since = {**ENTITY_SINCE, "annotations": "2025-03-26"} if kind == "tools" else ENTITY_SINCE
+
+    def shaper(result: dict[str, Any], version: str) -> dict[str, Any]:
+        return {**result, kind: [_shape_entity(entity, since, version) for entity in result[kind]]}
+
+    return shaper
+
+
+def _shape_entity(entity: dict[str, Any], since: dict[str, str], version: str) -> dict[str, Any]:
+    shaped = _cut(entity, since, version)
+    if "outputSchema" in shaped:
+        shaped["outputSchema"] = wrap_output_schema(shaped["outputSchema"])
+    if "arguments" in shaped:
+        shaped["arguments"] = [_cut(argument, {"title": "2025-06-18"}, version) for argument in shaped["arguments"]]
+    return shaped
+
+
+def _shape_call(result: dict[str, Any], version: str) -> dict[str, Any]:
+    if is_at_least(version, "2025-06-18"):
+        return result
+    shaped = {**result, "content": [_shape_block(block, version) for block in result["content"]]}
+    shaped.pop("structuredContent", None)
+    return shaped
+
+
+def _shape_prompt(result: dict[str, Any], version: str) -> dict[str, Any]:
+    messages = [{**message, "content": _shape_block(message["content"], version)} for message in result["messages"]]
+    return {**result, "messages": messages}
+
+
+def _shape_read(result: dict[str, Any], version: str) -> dict[str, Any]:
+    return {**result, "contents": [_cut(item, {"_meta": "2025-06-18"}, version) for item in result["contents"]]}
+
+
+def _shape_block(block: dict[str, Any], version: str) -> dict[str, Any]:
+    """A content block in the words of a revision: a link becomes text, and audio an embedded resource, where there was
+    no such block.
+    """
+    if is_at_least(version, "2025-06-18"):
+        return block
+    if block["type"] == "resource_link":
+        return {"type": "text", "text": f"{block['name']}: {block['uri']}"}
+    if block["type"] == "audio" and not is_at_least(version, "2025-03-26"):
+        contents = {"uri": "attachment:audio", "mimeType": block["mimeType"], "blob": block["data"]}
+        return {"type": "resource", "resource": contents}
+    return _cut(block, {"_meta": "2025-06-18"}, version)
+
+
+def _cut(members: dict[str, Any], since: dict[str, str], version: str) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if key not in since or is_at_least(version, since[key])}
+
+
+_SHAPES: Final[dict[str, Shape]] = {
+    "initialize": _shape_initialize,
+    "tools/list": _shape_list("tools"),
+    "resources/list": _shape_list("resources"),
+    "resources/templates/list": _shape_list("resourceTemplates"),
+    "prompts/list": _shape_list("prompts"),
+    "tools/call": _shape_call,
+    "prompts/get": _shape_prompt,
+    "resources/read": _shape_read,
+}

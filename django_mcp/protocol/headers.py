@@ -1,0 +1,98 @@
+"""The HTTP headers of MCP: their names, the Base64 form of their values, and what `Accept` and `Content-Type` must say.
+
+Headers arrive as a mapping from lower-case names to text, one character a byte (latin-1, as WSGI and ASGI hand them
+over); a header sent twice is joined by a comma.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from .errors import HEADER_MISMATCH, INVALID_REQUEST, ProtocolError
+
+Headers: TypeAlias = Mapping[str, str]
+
+SESSION_ID: Final = "mcp-session-id"
+PROTOCOL_VERSION: Final = "mcp-protocol-version"
+METHOD: Final = "mcp-method"
+NAME: Final = "mcp-name"
+PARAM_PREFIX: Final = "mcp-param-"
+LAST_EVENT_ID: Final = "last-event-id"
+
+_OWS: Final = " \t"
+_SENTINEL: Final = ("=?base64?", "?=")
+
+
+def check_content(headers: Headers) -> None:
+    """Raises `ProtocolError` (406 or 415) unless a POST takes both answers (JSON and SSE) and brings JSON."""
+    if _accepted(headers.get("accept", "")) != (True, True):
+        message = "Not Acceptable: Accept header must include application/json and text/event-stream"
+        raise ProtocolError(INVALID_REQUEST, message, status=406)
+    # A browser form cannot send this type to another site unasked, which is why it is insisted on.
+    if not _is_json(headers.get("content-type", "")):
+        message = "Unsupported Media Type: Content-Type must be application/json"
+        raise ProtocolError(INVALID_REQUEST, message, status=415)
+
+
+def check_stream(headers: Headers) -> None:
+    """Raises `ProtocolError` (406) unless a GET takes an event stream."""
+    if not _accepted(headers.get("accept", ""))[1]:
+        message = "Not Acceptable: Accept header must include text/event-stream"
+        raise ProtocolError(INVALID_REQUEST, message, status=406)
+
+
+def decode_value(name: str, value: str) -> str:
+    """The text that a mirrored header's value (`Mcp-Name`, `Mcp-Param-*`) stands for: literal, or Base64 in
+    `=?base64?…?=`.
+
+    Raises `ProtocolError` -32020 for bytes that no header should hold, and for Base64 that is not canonical UTF-8.
+    """
+    value = value.strip(_OWS)
+    if not value.isascii() or any((char < " " and char != "\t") or char == "\x7f" for char in value):
+        raise _mismatch(f"{name} holds characters outside visible ASCII; send them as =?base64?…?=")
+    prefix, suffix = _SENTINEL
+    if not (value.startswith(prefix) and value.endswith(suffix) and len(value) >= len(prefix) + len(suffix)):
+        return value
+    encoded = value[len(prefix) : -len(suffix)]
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+        if base64.b64encode(raw).decode() != encoded:
+            raise ValueError("not canonical")
+        return raw.decode()
+    except (binascii.Error, ValueError):
+        raise _mismatch(f"{name} is not valid Base64 of UTF-8 text") from None
+
+
+def _mismatch(message: str) -> ProtocolError:
+    return ProtocolError(HEADER_MISMATCH, f"Header mismatch: {message}", status=400)
+
+
+@lru_cache(maxsize=256)
+def _accepted(accept: str) -> tuple[bool, bool]:
+    """Whether an Accept header takes JSON, and whether it takes an event stream."""
+    ranges = {_media_type(part) for part in accept.split(",") if not _is_refused(part)}
+    anything = "*/*" in ranges
+    return (
+        anything or "application/json" in ranges or "application/*" in ranges,
+        anything or "text/event-stream" in ranges or "text/*" in ranges,
+    )
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    return _media_type(content_type) == "application/json"
+
+
+def _media_type(text: str) -> str:
+    return text.partition(";")[0].strip().lower()
+
+
+def _is_refused(media_range: str) -> bool:
+    """Whether a media range has the weight zero: `q=0` says "not this one"."""
+    for parameter in media_range.split(";")[1:]:
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "q":
+            return not value.strip().strip("0.")
+    return False

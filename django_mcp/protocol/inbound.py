@@ -1,0 +1,190 @@
+"""What a client sent: `read` turns the headers and body of a POST into an `Inbound`, or into the first rule that it
+broke.
+
+Nothing of an earlier request is known here. Which era a message is of, it says itself: in its envelope, else in its
+headers.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from . import headers as http
+from . import jsonrpc, modern, replies
+from .errors import INVALID_PARAMS, INVALID_REQUEST, ProtocolError, unsupported_version
+from .headers import Headers
+from .jsonrpc import JSON, RequestId
+from .replies import Reply
+from .versions import HANDSHAKE_VERSIONS, MODERN_VERSIONS, Era
+
+Kind: TypeAlias = Literal["request", "notification", "response"]
+
+SINGLE_OBJECT: Final = "Invalid Request: JSON-RPC body must be a single request object"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body may be at most: its size in bytes, and how deep its JSON may nest."""
+
+    body_bytes: int
+    json_depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One message that passed the transport's rules.
+
+    `params` is `{}` where there were none; `version` is the revision that a modern request names, else `None`: a
+    handshake client's revision is its session's.
+    """
+
+    kind: Kind
+    era: Era
+    message: dict[str, JSON]
+    headers: Headers
+    version: str | None = None
+
+    @property
+    def id(self) -> RequestId | None:
+        return self.message.get("id")
+
+    @property
+    def method(self) -> str:
+        return str(self.message.get("method", ""))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.message.get("params") or {}
+
+    @property
+    def session_id(self) -> str | None:
+        return self.headers.get(http.SESSION_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """An array of handshake messages. Only the session knows whether its revision has them."""
+
+    messages: tuple[Inbound, ...]
+    headers: Headers
+
+    @property
+    def session_id(self) -> str | None:
+        return self.headers.get(http.SESSION_ID)
+
+
+def read(headers: Headers, body: bytes | None, limits: Limits, eras: tuple[Era, ...]) -> Inbound | Batch | Reply:
+    """The message of a POST, or the refusal of it. A `body` of `None` was longer than the limit and has not been
+    read.
+    """
+    value: JSON = None
+    try:
+        http.check_content(headers)
+        if body is None or len(body) > limits.body_bytes:
+            message = f"Payload too large: request body exceeds {limits.body_bytes} bytes"
+            raise ProtocolError(INVALID_REQUEST, message, status=413)
+        value = jsonrpc.decode(body, limits.json_depth)
+        if isinstance(value, list):
+            return _read_batch(headers, value, eras)
+        if not isinstance(value, dict):
+            raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
+        return _read_message(headers, value, eras)
+    except ProtocolError as error:
+        return replies.error(error, _era_of_error(headers, value), _id_of(value))
+
+
+def check_session_request(headers: Headers) -> Reply | None:
+    """The refusal of a GET or DELETE for its version header, if there is one to give.
+
+    Those two belong to the handshake era: a sessionless one that names a modern revision is 405, an unknown revision
+    400.
+    """
+    version = headers.get(http.PROTOCOL_VERSION)
+    if version is None or version in HANDSHAKE_VERSIONS:
+        return None
+    if version not in MODERN_VERSIONS:
+        return replies.error(unsupported_version(version))
+    return None if http.SESSION_ID in headers else replies.method_not_allowed("POST")
+
+
+def _read_message(headers: Headers, message: dict[str, JSON], eras: tuple[Era, ...]) -> Inbound:
+    jsonrpc.check_message(message)
+    kind = _kind_of(message)
+    if kind != "response" and not isinstance(message.get("params", {}), dict):
+        raise ProtocolError(INVALID_PARAMS, "Invalid params: params must be an object", status=400)
+    era = _era_of(headers, message, kind)
+    _check_offered(era, eras, message)
+    if era == "handshake":
+        if headers.get(http.PROTOCOL_VERSION) == "":
+            raise ProtocolError(INVALID_REQUEST, _empty_version(), status=400)
+        return Inbound(kind, era, message, headers)
+    return Inbound(kind, era, message, headers, modern.read_envelope(kind, message, headers))
+
+
+def _read_batch(headers: Headers, values: list[JSON], eras: tuple[Era, ...]) -> Batch:
+    version = headers.get(http.PROTOCOL_VERSION)
+    handshake = (
+        "handshake" in eras and http.SESSION_ID in headers and (version is None or version in HANDSHAKE_VERSIONS)
+    )
+    if not handshake or not values or not all(isinstance(value, dict) for value in values):
+        raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
+    if any(modern.is_claimed(value) for value in values):
+        raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
+    messages = tuple(_read_message(headers, value, eras) for value in values)
+    # Responses go in arrays of their own, and `initialize` in none (spec 2025-03-26 basic/lifecycle).
+    mixed = len({message.kind == "response" for message in messages}) > 1
+    if mixed or any(message.method == "initialize" for message in messages):
+        raise ProtocolError(
+            INVALID_REQUEST, "Invalid Request: a batch holds requests and notifications, or responses", status=400
+        )
+    return Batch(messages, headers)
+
+
+def _kind_of(message: dict[str, JSON]) -> Kind:
+    if "method" not in message:
+        return "response"
+    return "request" if "id" in message else "notification"
+
+
+def _era_of(headers: Headers, message: dict[str, JSON], kind: Kind) -> Era:
+    """The era of a message: its own claim decides, then the version header, and a message with neither is a handshake
+    client's.
+    """
+    if kind == "response" or modern.is_claimed(message):
+        return "modern" if modern.is_claimed(message) else "handshake"
+    version = headers.get(http.PROTOCOL_VERSION)
+    if not version or version in HANDSHAKE_VERSIONS:
+        return "handshake"
+    # A dual-era client may name its newest revision on the handshake itself, and on the session that came of it.
+    settled = message["method"] == "initialize" or http.SESSION_ID in headers
+    return "handshake" if settled and version in MODERN_VERSIONS else "modern"
+
+
+def _era_of_error(headers: Headers, value: JSON) -> Era:
+    if isinstance(value, dict) and modern.is_claimed(value):
+        return "modern"
+    return "modern" if headers.get(http.PROTOCOL_VERSION) in MODERN_VERSIONS else "handshake"
+
+
+def _check_offered(era: Era, eras: tuple[Era, ...], message: dict[str, JSON]) -> None:
+    if era in eras:
+        return
+    if era == "modern":
+        raise ProtocolError(
+            INVALID_REQUEST,
+            f"This endpoint is opened by initialize, at one of {', '.join(HANDSHAKE_VERSIONS)}",
+            status=400,
+        )
+    requested = (message.get("params") or {}).get("protocolVersion") if message.get("method") == "initialize" else None
+    raise unsupported_version(requested)
+
+
+def _id_of(value: JSON) -> RequestId | None:
+    """The id that an error can echo: the request's own, where it has a legal one."""
+    if isinstance(value, dict) and "method" in value and jsonrpc.is_request_id(value.get("id")):
+        request_id: RequestId = value["id"]
+        return request_id
+    return None
+
+
+def _empty_version() -> str:
+    return f"Bad Request: Unsupported protocol version: . Supported versions: {', '.join(HANDSHAKE_VERSIONS)}"

@@ -1,0 +1,108 @@
+"""Bytes to JSON and back, and what makes a value a JSON-RPC message.
+
+Stricter than `json`: what two readers could understand differently (duplicate keys, NaN, lone surrogates) is refused,
+since a proxy that checks a body must see what the server sees.
+"""
+
+import json
+import re
+from math import isfinite
+from typing import Any, Final, TypeAlias
+
+from pydantic_core import to_json
+
+from .errors import INVALID_REQUEST, PARSE_ERROR, ProtocolError
+
+JSON: TypeAlias = Any
+RequestId: TypeAlias = str | int
+
+MAX_ID_LENGTH: Final = 255
+"""Characters of a string id, digits of an integer one: an id is echoed and remembered, so it is not a place for
+payloads.
+"""
+
+_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
+
+
+def decode(body: bytes, max_depth: int) -> JSON:
+    """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, or nests deeper than
+    `max_depth`.
+    """
+    try:
+        value = _DECODER.decode(body.decode())
+        if _SURROGATE.search(body):
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise ProtocolError(PARSE_ERROR, "Parse error: Invalid JSON", status=400) from None
+    # A body with few brackets cannot be deep: the walk is for those that could.
+    if body.count(b"{") + body.count(b"[") > max_depth and _depth_exceeds(value, max_depth):
+        raise ProtocolError(PARSE_ERROR, f"Parse error: JSON nested deeper than {max_depth} levels", status=400)
+    return value
+
+
+def encode(value: JSON) -> bytes:
+    """The bytes of a message, on one line. A lone surrogate in a tool's text is escaped rather than raised."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except ValueError:
+        return json.dumps(json.loads(json.dumps(value, default=str)), separators=(",", ":")).encode()
+
+
+def is_request_id(value: object) -> bool:
+    """Whether a value may be a request's id: a string or an integer of modest size. `True` is an `int` to Python, not
+    to JSON-RPC.
+    """
+    if isinstance(value, str):
+        return len(value) <= MAX_ID_LENGTH
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def check_message(value: JSON) -> None:
+    """Raises `ProtocolError` -32600 (HTTP 400) unless an object is a JSON-RPC request, notification or response."""
+    if value.get("jsonrpc") != "2.0":
+        raise ProtocolError(INVALID_REQUEST, 'Invalid Request: jsonrpc must be "2.0"', status=400)
+    if "id" in value and not is_request_id(value["id"]):
+        raise ProtocolError(INVALID_REQUEST, "Invalid Request: id must be a string or an integer", status=400)
+    if "method" in value:
+        if not isinstance(value["method"], str):
+            raise ProtocolError(INVALID_REQUEST, "Invalid Request: method must be a string", status=400)
+    elif "id" not in value or ("result" in value) == ("error" in value):
+        raise ProtocolError(
+            INVALID_REQUEST, "Invalid Request: neither a request, a notification nor a response", status=400
+        )
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("duplicate key")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("number out of range")
+    return number
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _depth_exceeds(value: JSON, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)

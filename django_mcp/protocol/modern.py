@@ -1,0 +1,194 @@
+"""The modern era (2026-07-28): the envelope of each request, the headers that mirror it, and what its results carry.
+
+A request stands alone. Everything that a session would know, it says in `params._meta`; what a proxy may route by is
+repeated in headers, and the two must agree.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    LOG_LEVEL_META_KEY,
+    PROTOCOL_VERSION_META_KEY,
+    SERVER_INFO_META_KEY,
+)
+from mcp_types.methods import CACHEABLE_METHODS
+
+from . import headers as http
+from .errors import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    ProtocolError,
+    unsupported_version,
+)
+from .headers import Headers
+from .jsonrpc import JSON
+from .versions import MODERN_VERSIONS
+
+CacheScope = Literal["public", "private"]
+
+NAME_SOURCES: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""The methods that a client must name the target of in `Mcp-Name`, and the parameter which that repeats."""
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,16}(\.0+)?")
+"""An integer as a header may write it: `42.0` is 42 (spec 2026-07-28), and none is beyond ±(2^53-1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """How long, in milliseconds, a client may keep lists and resources, and whether for its own user only.
+
+    `public` lets a shared cache serve one user's answer to another: right only where every user sees the same.
+    """
+
+    ttl_ms: int = 0
+    scope: CacheScope = "private"
+
+
+def is_claimed(message: Mapping[str, JSON]) -> bool:
+    """Whether a message claims, rightly or not, to be of this era: its envelope names a revision."""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta
+
+
+def read_envelope(kind: str, message: Mapping[str, JSON], headers: Headers) -> str:
+    """The revision that a modern message names. Raises `ProtocolError` for the first rule that it breaks.
+
+    The order is the conformance suite's: envelope, then headers against it, then whether the revision is served. A
+    client that contradicts itself is told so first.
+    """
+    if kind == "response":
+        raise ProtocolError(
+            INVALID_REQUEST, "Invalid Request: a posted response has no place in this revision", status=400
+        )
+    meta = (message.get("params") or {}).get("_meta")
+    header = headers.get(http.PROTOCOL_VERSION)
+    if kind == "notification":
+        # The revision has no notifications from clients over HTTP, and says nothing of their headers: only the revision
+        # is looked at.
+        return _check_served(meta[PROTOCOL_VERSION_META_KEY] if is_claimed(message) else header)
+    if not is_claimed(message) and header not in MODERN_VERSIONS:
+        raise unsupported_version(header)
+    version = _check_meta(meta)
+    _check_mirrors(message, headers, version)
+    return _check_served(version)
+
+
+def check_param_headers(
+    declared: Mapping[str, tuple[str, ...]], arguments: Mapping[str, JSON], headers: Headers
+) -> None:
+    """Raises `ProtocolError` -32020 unless each argument that a tool mirrors into a header agrees with it.
+
+    `declared` maps header suffixes (`Mcp-Param-<suffix>`) to the path of the argument. An absent or null argument wants
+    no header.
+    """
+    for suffix, path in declared.items():
+        name = f"Mcp-Param-{suffix}"
+        sent = headers.get(name.lower())
+        value = _at(arguments, path)
+        if value is None:
+            if sent is not None:
+                raise _mismatch(f"{name} was sent, but the argument {'.'.join(path)} was not")
+            continue
+        if sent is None:
+            raise _mismatch(f"{name} is missing: it must repeat the argument {'.'.join(path)}")
+        if not _agrees(http.decode_value(name, sent), value):
+            raise _mismatch(f"{name} differs from the argument {'.'.join(path)}")
+
+
+def missing_capability(required: dict[str, Any], message: str) -> ProtocolError:
+    """The refusal of a request that needs what its client did not declare; `required` is a ClientCapabilities
+    object.
+    """
+    return ProtocolError(MISSING_REQUIRED_CLIENT_CAPABILITY, message, {"requiredCapabilities": required})
+
+
+def client_info(meta: Mapping[str, Any]) -> dict[str, Any]:
+    info = meta.get(CLIENT_INFO_META_KEY)
+    return info if isinstance(info, dict) else {}
+
+
+def client_capabilities(meta: Mapping[str, Any]) -> dict[str, Any]:
+    capabilities = meta.get(CLIENT_CAPABILITIES_META_KEY)
+    return capabilities if isinstance(capabilities, dict) else {}
+
+
+def log_level(meta: Mapping[str, Any]) -> str | None:
+    level = meta.get(LOG_LEVEL_META_KEY)
+    return level if isinstance(level, str) else None
+
+
+def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: Cache) -> dict[str, Any]:
+    """A result as this era has it: its type, who answered, and on lists and reads how long it keeps. What the result
+    says itself stands.
+    """
+    shaped = {"resultType": "complete", **result}
+    if method in CACHEABLE_METHODS and shaped["resultType"] == "complete":
+        shaped.setdefault("ttlMs", cache.ttl_ms)
+        shaped.setdefault("cacheScope", cache.scope)
+    shaped["_meta"] = {SERVER_INFO_META_KEY: server_info, **result.get("_meta", {})}
+    return shaped
+
+
+def _check_meta(meta: JSON) -> str:
+    if not isinstance(meta, dict):
+        raise _invalid(f"_meta with {PROTOCOL_VERSION_META_KEY} and {CLIENT_CAPABILITIES_META_KEY} is required")
+    version = meta.get(PROTOCOL_VERSION_META_KEY)
+    if not isinstance(version, str):
+        raise _invalid(f"_meta.{PROTOCOL_VERSION_META_KEY} must be a string")
+    if not isinstance(meta.get(CLIENT_CAPABILITIES_META_KEY), dict):
+        raise _invalid(f"_meta.{CLIENT_CAPABILITIES_META_KEY} must be an object")
+    return version
+
+
+def _check_mirrors(message: Mapping[str, JSON], headers: Headers, version: str) -> None:
+    method = message["method"]
+    _check_mirror("MCP-Protocol-Version", headers.get(http.PROTOCOL_VERSION), version)
+    _check_mirror("Mcp-Method", headers.get(http.METHOD), method)
+    source = NAME_SOURCES.get(method)
+    target = message["params"].get(source) if source else None
+    if isinstance(target, str):
+        sent = headers.get(http.NAME)
+        _check_mirror("Mcp-Name", None if sent is None else http.decode_value("Mcp-Name", sent), target)
+
+
+def _check_mirror(name: str, sent: str | None, expected: str) -> None:
+    if sent is None:
+        raise _mismatch(f"{name} is missing")
+    if sent.strip(" \t") != expected and sent != expected:
+        raise _mismatch(f"{name} differs from the body")
+
+
+def _check_served(version: JSON) -> str:
+    if not isinstance(version, str) or version not in MODERN_VERSIONS:
+        raise unsupported_version(version)
+    return version
+
+
+def _at(arguments: JSON, path: tuple[str, ...]) -> JSON:
+    for key in path:
+        arguments = arguments.get(key) if isinstance(arguments, dict) else None
+    return arguments
+
+
+def _agrees(sent: str, value: JSON) -> bool:
+    if isinstance(value, bool):
+        return sent == ("true" if value else "false")
+    if isinstance(value, int | float):
+        return _INTEGER.fullmatch(sent) is not None and int(sent.partition(".")[0]) == value
+    return sent == value
+
+
+def _mismatch(message: str) -> ProtocolError:
+    return ProtocolError(HEADER_MISMATCH, f"Header mismatch: {message}", status=400)
+
+
+def _invalid(message: str) -> ProtocolError:
+    return ProtocolError(INVALID_PARAMS, f"Invalid params: {message}", status=400)

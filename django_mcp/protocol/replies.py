@@ -1,0 +1,70 @@
+"""What a carrier must send: a status, a body and headers of its own. Formed here, written by whoever holds the
+connection.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from . import jsonrpc
+from .errors import INVALID_REQUEST, ProtocolError, http_status
+from .jsonrpc import JSON, RequestId
+from .versions import Era
+
+JSON_TYPE: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer. An empty body has no content type."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def with_header(self, name: str, value: str) -> "Reply":
+        return replace(self, headers=(*self.headers, (name, value)))
+
+
+ACCEPTED: Final = Reply(202)
+"""A notification or a response was taken: no body (spec basic/transports)."""
+
+TERMINATED: Final = Reply(200, b'{"success":true}')
+"""The session of a DELETE has ended."""
+
+
+def result(request_id: RequestId, value: JSON, status: int = 200) -> Reply:
+    """The answer to a request that succeeded."""
+    return Reply(status, jsonrpc.encode({"jsonrpc": "2.0", "id": request_id, "result": value}))
+
+
+def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId | None = None) -> Reply:
+    """The answer to a request that failed, or to a body in which no request could be read.
+
+    An id that could not be read is `null` to a handshake client and absent to a modern one, as their schemas have it.
+    """
+    details: dict[str, Any] = {"code": failure.code, "message": failure.message}
+    if failure.data is not None:
+        details["data"] = failure.data
+    body: dict[str, Any] = {"jsonrpc": "2.0"}
+    if request_id is not None or era == "handshake":
+        body["id"] = request_id
+    body["error"] = details
+    return Reply(http_status(failure, era), jsonrpc.encode(body))
+
+
+def refusal(status: int, message: str) -> Reply:
+    """The transport's own no, with no request to answer: JSON-RPC in form, so that a client can read it."""
+    return error(ProtocolError(INVALID_REQUEST, message, status=status))
+
+
+def method_not_allowed(allow: str) -> Reply:
+    """405, with the methods that there are (RFC 9110 asks for them)."""
+    return refusal(405, "Method not allowed").with_header("Allow", allow)
+
+
+SESSION_NOT_FOUND: Final = refusal(404, "Session not found")
+"""One answer for a session that is unknown, expired, terminated, of another server or of somebody else: nobody learns
+which.
+"""
+
+MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")

@@ -1,0 +1,27 @@
+"""What a project can listen to. Receivers run in the process that did the work, and an exception in one is logged and
+goes no further: no receiver can fail a request or stop a purge.
+
+The sender is the Session model. A session id opens nothing by itself, and is still not for logs: shorten it.
+"""
+
+from django.dispatch import Signal
+
+session_opened = Signal()
+"""A client completed `initialize`.
+
+Arguments: `session_id`, `server` (its name), `principal` ("" when anonymous), `user_id` (the user's primary key or
+None).
+"""
+
+session_terminated = Signal()
+"""A live session was ended on purpose: by its client's DELETE, or in the admin. Sent once a session.
+
+Arguments: as `session_opened`.
+"""
+
+session_expired = Signal()
+"""Expired sessions were purged: sent once a batch, not once a session, so that purging a million stays cheap.
+
+Argument: `session_ids`, a list. The rows are gone. Expiring itself sends nothing, since nothing happens then; a purge
+that two processes run at once may name a session twice.
+"""

@@ -1,0 +1,284 @@
+"""`MCPClient`: a client for tests, in the same process, for both eras and either lane.
+
+It speaks as the official clients do, headers and envelope included, and works inside `TestCase` transactions.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.test import Client
+from django.utils.module_loading import import_string
+
+from django_mcp.authentication import forced_user
+from django_mcp.protocol.modern import NAME_SOURCES
+from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
+
+ACCEPT = "application/json, text/event-stream"
+
+
+class MCPError(Exception):
+    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under."""
+
+    def __init__(self, code: int, message: str, data: Any, status: int) -> None:
+        super().__init__(f"{message} ({code}, HTTP {status})")
+        self.code = code
+        self.message = message
+        self.data = data
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP answer as a test looks at it. Header names are lower-case."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What a tool answered; `raw` is the whole result."""
+
+    raw: dict[str, Any]
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self.raw.get("isError"))
+
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        content: list[dict[str, Any]] = self.raw["content"]
+        return content
+
+    @property
+    def text(self) -> str:
+        return "\n".join(block["text"] for block in self.content if block["type"] == "text")
+
+    @property
+    def structured(self) -> Any:
+        return self.raw.get("structuredContent")
+
+
+class MCPClient:
+    """A client of the endpoint at `path`.
+
+    `era` or `version` says which protocol it speaks; a handshake client opens its session when it is first used. `lane`
+    is `view` (WSGI) or `asgi` (the project's `ASGI_APPLICATION`, or the given `application`). `user` calls as that
+    user, past the endpoint's authenticators.
+    """
+
+    def __init__(
+        self,
+        path: str = "/mcp",
+        *,
+        era: Era | None = None,
+        version: str | None = None,
+        lane: Literal["view", "asgi"] = "view",
+        application: Any = None,
+        user: Any = None,
+        headers: Mapping[str, str] | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+        client_info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path = path
+        self.version = version or (LATEST_HANDSHAKE if era == "handshake" else LATEST_MODERN)
+        self.era: Era = "modern" if self.version in MODERN_VERSIONS else "handshake"
+        self.capabilities = dict(capabilities or {})
+        self.client_info = dict(client_info or {"name": "test", "version": "1"})
+        self.session_id: str | None = None
+        self.server: dict[str, Any] = {}
+        self._lane = lane
+        self._application = application
+        self._user = user
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self._last_id = 0
+
+    def initialize(self) -> dict[str, Any]:
+        """Opens the session, and returns the server's answer; a modern client asks `server/discover` instead."""
+        if self.era == "modern":
+            self.server = self.request("server/discover")
+            return self.server
+        params = {
+            "protocolVersion": self.version,
+            "capabilities": self.capabilities,
+            "clientInfo": self.client_info,
+        }
+        response = self.post(self._message("initialize", params))
+        self.server = self._result(response)
+        self.version = self.server["protocolVersion"]
+        self.session_id = response.headers.get("mcp-session-id")
+        self.notify("notifications/initialized")
+        return self.server
+
+    def close(self) -> Response:
+        """Ends the session."""
+        return self.send("DELETE")
+
+    def list_tools(self) -> list[dict[str, Any]]:
+        return self._list("tools/list", "tools")
+
+    def call_tool(self, name: str, arguments: Mapping[str, Any] | None = None, **headers: str) -> CallResult:
+        """Calls a tool; the keyword arguments are further headers."""
+        params: dict[str, Any] = {"name": name}
+        if arguments is not None:
+            params["arguments"] = dict(arguments)
+        return CallResult(self.request("tools/call", params, headers=headers))
+
+    def list_resources(self) -> list[dict[str, Any]]:
+        return self._list("resources/list", "resources")
+
+    def list_resource_templates(self) -> list[dict[str, Any]]:
+        return self._list("resources/templates/list", "resourceTemplates")
+
+    def read_resource(self, uri: str) -> list[dict[str, Any]]:
+        contents: list[dict[str, Any]] = self.request("resources/read", {"uri": uri})["contents"]
+        return contents
+
+    def list_prompts(self) -> list[dict[str, Any]]:
+        return self._list("prompts/list", "prompts")
+
+    def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return self.request("prompts/get", {"name": name, "arguments": dict(arguments or {})})
+
+    def complete(
+        self, ref: Mapping[str, str], argument: str, value: str, context: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The values that the server suggests for an argument of a prompt or a template."""
+        params: dict[str, Any] = {"ref": dict(ref), "argument": {"name": argument, "value": value}}
+        if context is not None:
+            params["context"] = {"arguments": dict(context)}
+        values: list[str] = self.request("completion/complete", params)["completion"]["values"]
+        return values
+
+    def request(
+        self, method: str, params: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The result of a request. Raises `MCPError` for an error."""
+        if self.era == "handshake" and self.session_id is None and not self.server:
+            self.initialize()
+        return self._result(self.post(self._message(method, params), headers))
+
+    def notify(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
+        message = self._message(method, params)
+        del message["id"]
+        return self.post(message)
+
+    def post(self, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+        """Posts a message, or raw bytes, as this client would; `headers` replace its own, and an empty one is left
+        out.
+        """
+        sent = {"content-type": "application/json", "accept": ACCEPT}
+        if isinstance(body, dict) and self.era == "modern":
+            sent |= self._mirrors(body)
+        elif self.version and not (isinstance(body, dict) and body.get("method") == "initialize"):
+            sent["mcp-protocol-version"] = self.version
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.send("POST", raw, {**sent, **{name.lower(): value for name, value in (headers or {}).items()}})
+
+    def send(self, http_method: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Response:
+        """One HTTP request in this client's session."""
+        sent = {"accept": "text/event-stream", **self._headers}
+        if self.session_id is not None:
+            sent["mcp-session-id"] = self.session_id
+        sent |= headers or {}
+        sent = {name: value for name, value in sent.items() if value != ""}
+        token = forced_user.set(self._user)
+        try:
+            send = self._send_wsgi if self._lane == "view" else self._send_asgi
+            return send(http_method, body, sent)
+        finally:
+            forced_user.reset(token)
+
+    def _message(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        self._last_id += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
+        if params is not None:
+            message["params"] = dict(params)
+        if self.era == "modern":
+            meta = {
+                "io.modelcontextprotocol/protocolVersion": self.version,
+                "io.modelcontextprotocol/clientInfo": self.client_info,
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
+            }
+            message.setdefault("params", {})
+            message["params"]["_meta"] = {**meta, **message["params"].get("_meta", {})}
+        return message
+
+    def _mirrors(self, message: Mapping[str, Any]) -> dict[str, str]:
+        method = message.get("method", "")
+        mirrors = {"mcp-protocol-version": self.version, "mcp-method": method}
+        target = (message.get("params") or {}).get(NAME_SOURCES.get(method, ""))
+        if isinstance(target, str):
+            mirrors["mcp-name"] = target
+        return mirrors
+
+    def _list(self, method: str, key: str) -> list[dict[str, Any]]:
+        return [entry for page in self._pages(method) for entry in page[key]]
+
+    def _pages(self, method: str) -> Iterator[dict[str, Any]]:
+        page = self.request(method)
+        yield page
+        while "nextCursor" in page:
+            page = self.request(method, {"cursor": page["nextCursor"]})
+            yield page
+
+    def _result(self, response: Response) -> dict[str, Any]:
+        answer = response.json()
+        if "error" in answer:
+            error = answer["error"]
+            raise MCPError(error["code"], error["message"], error.get("data"), response.status_code)
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _send_wsgi(self, http_method: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        rest = dict(headers)
+        content_type = rest.pop("content-type", "")
+        client = Client(raise_request_exception=False)
+        response = client.generic(http_method, self.path, body, content_type=content_type, headers=rest)
+        return Response(
+            response.status_code, {name.lower(): value for name, value in response.items()}, response.getvalue()
+        )
+
+    def _send_asgi(self, http_method: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        application = self._application or import_string(settings.ASGI_APPLICATION)
+        sent = {"host": "testserver", "content-length": str(len(body)), **headers}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": http_method,
+            "scheme": "http",
+            "path": self.path,
+            "raw_path": self.path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
+            "client": ("127.0.0.1", 50000),
+            "server": ("testserver", 80),
+        }
+        return async_to_sync(_run_asgi)(application, scope, body)
+
+
+async def _run_asgi(application: Any, scope: dict[str, Any], body: bytes) -> Response:
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+    outgoing: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return incoming.pop() if incoming else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        outgoing.append(message)
+
+    await application(scope, receive, send)
+    start = outgoing[0]
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+    content = b"".join(message.get("body", b"") for message in outgoing[1:])
+    return Response(start["status"], headers, content)

@@ -1,0 +1,200 @@
+"""`MCPView`: an endpoint as a class-based view, with the project's middleware around it and DRF's policies in front."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import ForcedAuthentication, Request
+from rest_framework.settings import api_settings
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from django_mcp import authentication, permissions
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint import Exchange, SessionPolicy
+from django_mcp.primitives.context import Caller
+from django_mcp.protocol import inbound, replies
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.inbound import Limits
+from django_mcp.protocol.replies import JSON_TYPE, Reply
+from django_mcp.protocol.versions import Era
+from django_mcp.server import MCPServer
+
+logger = logging.getLogger("django_mcp")
+
+INTERNAL = replies.error(ProtocolError(INTERNAL_ERROR, "Internal server error", status=500))
+ALLOW = "GET, POST, DELETE"
+
+
+class Refused(Exception):
+    """Carries a reply out of DRF's dispatch."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class MCPView(APIView):
+    """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405; streams are the ASGI lane's.
+
+    The attributes below are arguments of `as_view()` too. The ASGI lane reads the same ones, and admits callers by the
+    same methods, so that a subclass changes both.
+    """
+
+    server: MCPServer | None = None
+    """Whose endpoint this is; `None` is the default server."""
+
+    public: bool = False
+    """Whether callers need not be signed in. It must be said: an endpoint is closed otherwise."""
+
+    sessions: SessionPolicy = "required"
+    """For the handshake era: `optional` also serves clients that lose their session's header, `off` opens none."""
+
+    eras: tuple[Era, ...] = ("handshake", "modern")
+    """The eras that are served."""
+
+    allowed_origins: Sequence[str] | None = None
+    """Browser origins beside the project's own hosts; `None` takes `MCP_ALLOWED_ORIGINS`."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] | None = None  # type: ignore[assignment]
+    """`None` takes DRF's `DEFAULT_AUTHENTICATION_CLASSES`; on a public endpoint none at all."""
+
+    permission_classes: Sequence[type[BasePermission]] | None = None  # type: ignore[assignment]
+    """`None` asks for a signed-in user and DRF's `DEFAULT_PERMISSION_CLASSES`; on a public endpoint for nothing."""
+
+    throttle_classes: Sequence[type[BaseThrottle]] | None = None  # type: ignore[assignment]
+    """`None` takes DRF's `DEFAULT_THROTTLE_CLASSES`."""
+
+    renderer_classes = (JSONRenderer,)
+    parser_classes = ()
+    schema = None
+    http_method_names: ClassVar[list[str]] = ["get", "post", "delete"]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = super().as_view(**initkwargs)
+        # Django's LoginRequiredMiddleware would answer with a redirect to a page; the policies here answer 401.
+        view.login_required = False  # type: ignore[attr-defined]
+        return view
+
+    def get_server(self) -> MCPServer:
+        if self.server is None:
+            from django_mcp import default_server
+
+            return default_server
+        return self.server
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        if (forced := authentication.forced_user.get()) is not None:
+            return [ForcedAuthentication(forced, None)]
+        classes = self.authentication_classes
+        if classes is None:
+            classes = () if self.public else api_settings.DEFAULT_AUTHENTICATION_CLASSES
+        return [authenticator() for authenticator in classes]
+
+    def get_permissions(self) -> list[Any]:
+        classes = self.permission_classes
+        if classes is None:
+            classes = () if self.public else (IsAuthenticated, *api_settings.DEFAULT_PERMISSION_CLASSES)
+        return [permission() for permission in classes]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        classes = self.throttle_classes
+        return [throttle() for throttle in (api_settings.DEFAULT_THROTTLE_CLASSES if classes is None else classes)]
+
+    def get_limits(self) -> Limits:
+        return Limits(mcp_settings.MAX_BODY_BYTES, mcp_settings.MAX_JSON_DEPTH)
+
+    def refuse_foreign(self, headers: Headers) -> Reply | None:
+        origins = mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
+        return permissions.refuse_foreign(headers, origins)
+
+    def is_open(self) -> bool:
+        """Whether every caller is admitted unasked, which spares the ASGI lane the asking."""
+        return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
+
+    def admit(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | Reply:
+        """The caller behind a request, or the refusal of it: what DRF's dispatch does before its handler, for the ASGI
+        lane.
+        """
+        self.setup(request, *args, **kwargs)
+        self.format_kwarg = None
+        try:
+            self.request = self.initialize_request(request, *args, **kwargs)
+            super().initial(self.request, *args, **kwargs)
+        except Exception as error:
+            refusal = authentication.refuse(error, self, request)
+            if refusal is None:
+                raise
+            return refusal
+        return authentication.caller_of(self.request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if refusal := self.refuse_foreign(read_headers(request._request)):
+            raise Refused(refusal)
+        super().initial(request, *args, **kwargs)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        # What a POST and a GET must accept is the protocol's to say, not a renderer's.
+        return JSONRenderer(), JSON_TYPE
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        headers, limits = read_headers(request._request), self.get_limits()
+        message = inbound.read(headers, _read_body(request._request, limits.body_bytes), limits, self.eras)
+        return to_response(message if isinstance(message, Reply) else self._exchange(request).answer(message))
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return to_response(self._exchange(request).refuse_stream(read_headers(request._request), allow="POST, DELETE"))
+
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return to_response(self._exchange(request).terminate(read_headers(request._request)))
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
+        if isinstance(exc, Refused):
+            return to_response(exc.reply)
+        if isinstance(exc, MethodNotAllowed):
+            return to_response(replies.method_not_allowed(ALLOW))
+        reply = authentication.refuse(exc, self, self.request._request)
+        if reply is None:
+            logger.error("Answering failed", exc_info=exc)
+            reply = INTERNAL
+        return to_response(reply)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}
+
+    def _exchange(self, request: Request) -> Exchange:
+        return Exchange(self.get_server(), self.sessions, authentication.caller_of(request))
+
+
+def read_headers(request: HttpRequest) -> Headers:
+    """A Django request's headers by their lower-case names."""
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def to_response(reply: Reply) -> HttpResponse:
+    response = HttpResponse(reply.body, status=reply.status, content_type=JSON_TYPE if reply.body else None)
+    if not reply.body:
+        del response["Content-Type"]
+    for name, value in reply.headers:
+        response[name] = value
+    return response
+
+
+def _read_body(request: HttpRequest, limit: int) -> bytes | None:
+    """The body, or `None` when it is longer than `limit` bytes. Read from the stream: Django's own limit answers with a
+    page.
+    """
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isdigit() and int(declared) > limit:
+        return None
+    if not hasattr(request, "_body"):
+        request._body = request.read(limit + 1)
+    return request._body

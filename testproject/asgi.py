@@ -1,0 +1,18 @@
+"""The ASGI application: MCP endpoints in the package's own lane, everything else by Django."""
+
+import os
+
+from django.conf import settings
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
+django_application = get_asgi_application()
+
+# The lane knows models, so it is imported once Django has loaded its apps.
+from django_mcp.routing import mcp_application  # noqa: E402
+
+if settings.DEBUG:  # Outside a demo, static files are the web server's work.
+    django_application = ASGIStaticFilesHandler(django_application)
+
+application = mcp_application(django_application)

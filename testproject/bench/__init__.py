@@ -1,0 +1,1 @@
+"""The smallest server there is, for measuring what a call costs."""

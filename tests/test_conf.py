@@ -1,0 +1,39 @@
+import pytest
+
+from django_mcp.conf import Settings, mcp_settings, setting_names, unknown_setting_names
+
+
+def test_a_setting_that_the_project_leaves_out_has_its_default():
+    assert mcp_settings.SESSION_MAX_AGE_SECONDS == 7 * 24 * 60 * 60
+
+
+def test_a_setting_is_read_when_it_is_used(settings):
+    settings.MCP_SESSION_TTL_SECONDS = 5
+    assert mcp_settings.SESSION_TTL_SECONDS == 5
+
+    del settings.MCP_SESSION_TTL_SECONDS
+    assert mcp_settings.SESSION_TTL_SECONDS == 3600
+
+
+def test_none_in_the_project_is_a_value_and_not_the_default(settings):
+    settings.MCP_MAX_SESSIONS = None
+
+    assert mcp_settings.MAX_SESSIONS is None
+
+
+def test_a_misspelt_setting_is_an_attribute_error_even_when_the_project_sets_it(settings):
+    settings.MCP_SESSION_TLT_SECONDS = 5
+
+    with pytest.raises(AttributeError, match="SESSION_TLT_SECONDS"):
+        _ = mcp_settings.SESSION_TLT_SECONDS
+
+
+def test_every_setting_is_listed_as_a_settings_module_writes_it():
+    assert "MCP_ALLOWED_ORIGINS" in setting_names()
+    assert setting_names() == sorted(f"MCP_{name}" for name in vars(Settings) if name.isupper())
+
+
+def test_settings_that_nothing_reads_are_found(settings):
+    settings.MCP_SESSION_TLT_SECONDS = 5
+
+    assert unknown_setting_names() == ["MCP_SESSION_TLT_SECONDS"]

@@ -1,0 +1,694 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
+from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from django_mcp import sessions
+from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from django_mcp.models import Session
+from django_mcp.sessions import PurgeCount
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OWNER = {"server": "airports", "principal": "user:1"}
+AWKWARD = {"a\u0000b": "\ud800", "four bytes": "🛫"}
+
+
+def after(**delta):
+    return NOW + timedelta(**delta)
+
+
+def open_session(**values):
+    return sessions.open(
+        **{
+            **OWNER,
+            "user": None,
+            "protocol_version": "2025-11-25",
+            "client_info": {"name": "test", "version": "1"},
+            "client_capabilities": {"roots": {}},
+            "now": NOW,
+        }
+        | values
+    )
+
+
+def row_of(session):
+    return Session.objects.get(pk=session.pk)
+
+
+# Open
+
+
+@pytest.mark.django_db
+def test_an_opened_session_is_a_row_with_all_that_the_client_said():
+    user = get_user_model().objects.create_user("ada")
+
+    session = open_session(user=user, client_info={"name": "inspector", "title": "Inspector", "version": "2"})
+
+    row = row_of(session)
+    assert row.session_id == session.session_id
+    assert (row.server, row.principal, row.user) == ("airports", "user:1", user)
+    assert row.protocol_version == "2025-11-25"
+    assert row.client_info == {"name": "inspector", "title": "Inspector", "version": "2"}
+    assert row.client_name == "inspector"
+    assert row.client_capabilities == {"roots": {}}
+    assert (row.log_level, row.state) == ("", {})
+    assert (row.created_at, row.last_seen_at, row.expires_at) == (NOW, NOW, after(hours=1))
+    assert row.terminated_at is None
+
+
+@pytest.mark.django_db
+def test_an_opened_session_is_what_its_next_request_resumes():
+    user = get_user_model().objects.create_user("ada")
+    opened = open_session(user=user)
+
+    assert sessions.resume(opened.session_id, **OWNER, now=NOW) == opened
+    assert opened.user_id == user.pk
+    assert opened.client_info == {"name": "test", "version": "1"}
+    assert opened.client_capabilities == {"roots": {}}
+    assert opened.state == {}
+    assert opened.log_level == ""
+    assert not opened.needs_touch
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("user", [None, AnonymousUser(), object()])
+def test_a_user_that_is_no_row_is_left_out(user):
+    assert row_of(open_session(user=user)).user is None
+
+
+@pytest.mark.django_db
+def test_what_a_client_says_of_itself_survives_every_character():
+    session = open_session(client_info={"name": "\ud800🛫\u0000", **AWKWARD}, client_capabilities=AWKWARD)
+
+    resumed = sessions.resume(session.session_id, **OWNER, now=NOW)
+    assert resumed.client_info == {"name": "\ud800🛫\u0000", **AWKWARD}
+    assert resumed.client_capabilities == AWKWARD
+    assert row_of(session).client_name == "\ufffd"
+
+
+@pytest.mark.django_db
+def test_a_client_that_says_too_much_of_itself_is_refused():
+    with pytest.raises(ClientTooLarge, match="65536"):
+        open_session(client_info={"name": "x" * 40_000}, client_capabilities={"experimental": {"y": "y" * 40_000}})
+
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_session_id_that_is_taken_is_not_given_twice(monkeypatch):
+    taken = open_session().session_id
+    ids = iter([taken, taken, "n" * 43])
+    monkeypatch.setattr(sessions, "new_session_id", lambda: next(ids))
+
+    assert open_session().session_id == "n" * 43
+
+
+@pytest.mark.django_db
+def test_another_integrity_error_is_not_tried_again(monkeypatch):
+    def refuse(self, **options):
+        raise IntegrityError("the user is gone")
+
+    monkeypatch.setattr(Session, "save", refuse)
+
+    with pytest.raises(IntegrityError, match="the user is gone"):
+        open_session()
+
+
+@pytest.mark.django_db
+def test_the_greatest_age_caps_even_the_first_expiry(settings):
+    settings.MCP_SESSION_MAX_AGE_SECONDS = 60
+
+    assert row_of(open_session()).expires_at == after(seconds=60)
+
+
+@pytest.mark.django_db
+def test_a_principal_has_a_limit_of_live_sessions(settings):
+    settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 2
+    first, _ = open_session(), open_session()
+
+    with pytest.raises(TooManySessions) as refused:
+        open_session()
+    assert (refused.value.scope, refused.value.limit) == ("principal", 2)
+
+    open_session(principal="user:2")
+    sessions.terminate(first.session_id, **OWNER, now=NOW)
+    open_session()
+
+
+@pytest.mark.django_db
+def test_everybody_together_has_a_limit_of_live_sessions(settings):
+    settings.MCP_MAX_SESSIONS = 2
+    open_session(principal="user:1")
+    open_session(principal="user:2")
+
+    with pytest.raises(TooManySessions) as refused:
+        open_session(principal="user:3")
+    assert (refused.value.scope, refused.value.limit) == ("server", 2)
+
+
+@pytest.mark.django_db
+def test_expired_sessions_take_no_place(settings):
+    settings.MCP_MAX_SESSIONS = settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 1
+    open_session()
+
+    open_session(now=after(hours=1))
+
+
+@pytest.mark.django_db
+def test_a_refusal_leaves_the_open_sessions_unharmed(settings):
+    settings.MCP_MAX_SESSIONS = 1
+    session = open_session()
+
+    with pytest.raises(TooManySessions):
+        open_session()
+
+    assert sessions.resume(session.session_id, **OWNER, now=NOW)
+
+
+@pytest.mark.django_db
+def test_anonymous_clients_have_the_common_limit_only(settings):
+    settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 1
+    settings.MCP_MAX_SESSIONS = 3
+    for _ in range(3):
+        open_session(principal="")
+
+    with pytest.raises(TooManySessions) as refused:
+        open_session(principal="")
+    assert refused.value.scope == "server"
+
+
+@pytest.mark.django_db
+def test_without_limits_nothing_is_counted(settings, django_assert_num_queries):
+    settings.MCP_MAX_SESSIONS = settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = None
+
+    with django_assert_num_queries(3):  # SAVEPOINT, INSERT, RELEASE SAVEPOINT
+        open_session()
+
+
+@pytest.mark.django_db
+def test_counting_stops_at_the_limit(settings):
+    settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 7
+
+    with CaptureQueriesContext(connection) as queries:
+        open_session()
+
+    counts = [query["sql"] for query in queries if "COUNT" in query["sql"]]
+    assert [("LIMIT 7" in sql, "LIMIT 10000" in sql) for sql in counts] == [(True, False), (False, True)]
+
+
+# Resume
+
+
+@pytest.mark.django_db
+def test_resuming_is_one_query(django_assert_num_queries):
+    session = open_session()
+
+    with django_assert_num_queries(1):
+        resumed = sessions.resume(session.session_id, **OWNER, now=NOW)
+        _ = resumed.client_info, resumed.client_capabilities, resumed.state, resumed.user_id
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "malformed",
+    ["", "a" * 42, "a" * 44, "a" * 42 + "=", "a" * 42 + "\n", "a" * 43 + "\n", "é" * 43, "\ud800" * 43, "\u0000" * 43],
+)
+def test_what_cannot_be_a_session_id_is_not_looked_up(malformed, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert sessions.resume(malformed, **OWNER, now=NOW) is None
+        assert not sessions.terminate(malformed, **OWNER, now=NOW)
+
+
+@pytest.mark.django_db
+def test_sessions_that_cannot_be_had_are_all_alike(django_assert_num_queries):
+    live, terminated, purged = (open_session().session_id for _ in range(3))
+    Session.objects.filter(session_id=terminated).update(terminated_at=NOW)
+    Session.objects.filter(session_id=purged).delete()
+
+    cases = {
+        "unknown": ("u" * 43, OWNER, NOW),
+        "expired": (live, OWNER, after(hours=1)),
+        "terminated": (terminated, OWNER, NOW),
+        "purged": (purged, OWNER, NOW),
+        "other server": (live, OWNER | {"server": "bench"}, NOW),
+        "other principal": (live, OWNER | {"principal": "user:2"}, NOW),
+        "anonymous": (live, OWNER | {"principal": ""}, NOW),
+        "principal in another case": (live, OWNER | {"principal": "USER:1"}, NOW),
+        "principal with a space": (live, OWNER | {"principal": "user:1 "}, NOW),
+        "id in another case": (live.swapcase(), OWNER, NOW),
+    }
+    for name, (session_id, owner, now) in cases.items():
+        with django_assert_num_queries(1):
+            assert sessions.resume(session_id, **owner, now=now) is None, name
+        with django_assert_num_queries(1):
+            assert sessions.terminate(session_id, **owner, now=now) is False, name
+    assert sessions.resume(live, **OWNER, now=after(minutes=59, seconds=59))
+
+
+@pytest.mark.django_db
+def test_a_session_needs_a_touch_when_it_was_last_seen_long_enough_ago(settings):
+    settings.MCP_SESSION_TOUCH_SECONDS = 30
+    session_id = open_session().session_id
+
+    assert not sessions.resume(session_id, **OWNER, now=after(seconds=30)).needs_touch
+    assert sessions.resume(session_id, **OWNER, now=after(seconds=30, microseconds=1)).needs_touch
+
+
+@pytest.mark.django_db
+def test_a_short_ttl_is_touched_before_it_runs_out(settings):
+    settings.MCP_SESSION_TTL_SECONDS = 10
+    session_id = open_session().session_id
+
+    assert sessions.resume(session_id, **OWNER, now=after(seconds=6)).needs_touch
+
+
+@pytest.mark.django_db
+def test_a_session_is_resumed_by_the_clock(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    session = open_session(now=None)
+    assert sessions.resume(session.session_id, **OWNER)
+
+    time_machine.move_to(after(hours=1), tick=False)
+    assert sessions.resume(session.session_id, **OWNER) is None
+
+
+@pytest.mark.django_db
+def test_times_without_a_zone_work_as_well(settings):
+    settings.USE_TZ = False
+    now = datetime(2026, 3, 1, 12)
+    session = open_session(now=now)
+
+    assert sessions.resume(session.session_id, **OWNER, now=now + timedelta(seconds=61)).needs_touch
+    assert sessions.resume(session.session_id, **OWNER, now=now + timedelta(hours=1)) is None
+
+
+@pytest.mark.django_db
+def test_a_session_does_not_print_what_is_secret_or_private():
+    session = open_session()
+
+    assert session.session_id not in repr(session)
+    assert "roots" not in repr(session)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_threads_resume_the_same_session():
+    session_id = open_session().session_id
+    resumed = in_threads(*[lambda: sessions.resume(session_id, **OWNER, now=NOW).session_id] * 8)
+
+    assert resumed == [session_id] * 8
+
+
+class FarDatabase:
+    """A router that keeps sessions in a database of their own."""
+
+    def db_for_write(self, model, **hints):
+        return "far" if model is Session else None
+
+
+def test_sessions_are_read_and_written_where_the_router_writes_them(settings):
+    settings.DATABASE_ROUTERS = [FarDatabase()]
+
+    for use in (
+        lambda: open_session(),
+        lambda: sessions.resume("a" * 43, **OWNER),
+        lambda: sessions.terminate("a" * 43, **OWNER),
+        lambda: sessions.set_log_level("a" * 43, "info"),
+        lambda: sessions.purge(),
+    ):
+        with pytest.raises(connections.exception_class, match="far"):
+            use()
+
+
+# Touch
+
+
+@pytest.mark.django_db
+def test_a_touch_slides_the_expiry_with_one_update(django_assert_num_queries):
+    session = sessions.resume(open_session().session_id, **OWNER, now=after(minutes=30))
+    assert session.needs_touch
+
+    with django_assert_num_queries(1):
+        sessions.touch(session, now=after(minutes=30))
+
+    assert not session.needs_touch
+    row = row_of(session)
+    assert (row.last_seen_at, row.expires_at, row.created_at) == (after(minutes=30), after(minutes=90), NOW)
+    assert not sessions.resume(session.session_id, **OWNER, now=after(minutes=30, seconds=60)).needs_touch
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("microsecond", [0, 1, 999_999])
+def test_no_touch_slides_the_expiry_past_the_greatest_age(settings, microsecond):
+    settings.MCP_SESSION_TTL_SECONDS = 60
+    settings.MCP_SESSION_MAX_AGE_SECONDS = 100
+    start = NOW.replace(microsecond=microsecond)
+    session = open_session(now=start)
+
+    for seconds, expires in [(39, 99), (40, 100), (41, 100), (99, 100)]:
+        sessions.touch(session, now=start + timedelta(seconds=seconds))
+        assert row_of(session).expires_at == start + timedelta(seconds=expires)
+        assert sessions.resume(session.session_id, **OWNER, now=start + timedelta(seconds=expires - 0.001))
+        assert not sessions.resume(session.session_id, **OWNER, now=start + timedelta(seconds=expires))
+    assert [*Session.objects.expired(start + timedelta(seconds=100))]
+
+
+@pytest.mark.django_db
+def test_a_touch_brings_no_session_back():
+    expired, terminated, purged = (open_session() for _ in range(3))
+    Session.objects.filter(pk=terminated.pk).update(terminated_at=NOW)
+    Session.objects.filter(pk=purged.pk).delete()
+
+    sessions.touch(expired, now=after(hours=1))
+    sessions.touch(terminated, now=after(minutes=1))
+    sessions.touch(purged, now=after(minutes=1))
+
+    assert row_of(expired).expires_at == after(hours=1)
+    assert row_of(terminated).last_seen_at == NOW
+    assert not Session.objects.filter(pk=purged.pk).exists()
+
+
+# State
+
+
+def resume(session):
+    return sessions.resume(session.session_id, **OWNER, now=NOW)
+
+
+@pytest.mark.django_db
+def test_state_is_there_for_the_next_request():
+    session = open_session()
+    session.state["cart"] = {"legs": ["OSL", "BGO"], **AWKWARD}
+    sessions.save_state(session)
+
+    assert resume(session).state == {"cart": {"legs": ["OSL", "BGO"], **AWKWARD}}
+
+
+@pytest.mark.django_db
+def test_state_that_nobody_changed_costs_no_query(django_assert_num_queries):
+    session = open_session()
+    session.state["n"] = 1
+    sessions.save_state(session)
+    read, unread = resume(session), resume(session)
+    assert read.state == {"n": 1}
+
+    with django_assert_num_queries(0):
+        sessions.save_state(read)
+        sessions.save_state(unread)
+        sessions.save_state(session)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("before", "now"), [(1, True), (1, 1.0), ({"a": 1}, {"a": True}), ([1], [1, 2])])
+def test_values_that_python_calls_equal_are_still_changes_to_json(before, now):
+    session = open_session()
+    session.state["value"] = before
+    sessions.save_state(session)
+
+    session.state["value"] = now
+    sessions.save_state(session)
+
+    stored = resume(session).state["value"]
+    assert repr(stored) == repr(now)
+
+
+@pytest.mark.django_db
+def test_two_calls_at_once_keep_each_others_keys():
+    session = open_session()
+    session.state |= {"kept": 0, "removed": 0, "changed": 0}
+    sessions.save_state(session)
+    one, other = resume(session), resume(session)
+
+    one.state["one"] = [1]
+    del one.state["removed"]
+    other.state["other"] = [2]
+    other.state["changed"] = 1
+    sessions.save_state(one)
+    sessions.save_state(other)
+
+    assert resume(session).state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
+    assert other.state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
+
+
+@pytest.mark.django_db
+def test_state_can_be_replaced_and_emptied():
+    session = open_session()
+    session.state = {"a": 1, "b": 2}
+    sessions.save_state(session)
+    assert resume(session).state == {"a": 1, "b": 2}
+
+    session.state = {"b": 3}
+    sessions.save_state(session)
+    assert resume(session).state == {"b": 3}
+
+    session.state.clear()
+    sessions.save_state(session)
+    assert resume(session).state == {}
+
+
+@pytest.mark.django_db
+def test_state_saved_twice_in_one_call_is_the_same_dict_throughout():
+    session = open_session()
+    state = session.state
+    state["a"] = 1
+    sessions.save_state(session)
+    state["b"] = 2
+    sessions.save_state(session)
+
+    assert resume(session).state == {"a": 1, "b": 2}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "complaint"), [({"when": NOW}, r"state\['when'\]"), ({1: "one"}, "keys are strings: 1 is not")]
+)
+def test_state_that_is_not_json_is_refused_by_name(state, complaint):
+    session = open_session()
+    session.state = state
+
+    with pytest.raises(TypeError, match=complaint):
+        sessions.save_state(session)
+
+
+@pytest.mark.django_db
+def test_state_of_a_session_that_was_purged_meanwhile_is_dropped():
+    session = open_session()
+    session.state["a"] = 1
+    Session.objects.all().delete()
+
+    sessions.save_state(session)
+
+    assert not Session.objects.exists()
+
+
+def in_threads(*functions):
+    """The results of the functions, run all at once, each with a connection of its own."""
+    results = [None] * len(functions)
+    start = threading.Barrier(len(functions), timeout=10)
+
+    def run(number, function):
+        try:
+            start.wait()
+            results[number] = function()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_no_change_of_state_is_lost_among_threads():
+    session = open_session()
+
+    def change(key):
+        mine = resume(session)
+        for number in range(10):
+            mine.state[f"{key}-{number}"] = number
+            sessions.save_state(mine)
+
+    in_threads(*[lambda key=key: change(key) for key in range(6)])
+
+    assert resume(session).state == {f"{key}-{number}": number for key in range(6) for number in range(10)}
+
+
+@pytest.mark.django_db
+def test_the_log_level_is_remembered(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    session = open_session()
+    sessions.set_log_level(session.session_id, "warning")
+
+    assert resume(session).log_level == "warning"
+
+
+# Terminate
+
+
+@pytest.mark.django_db
+def test_a_terminated_session_is_gone_and_cannot_be_terminated_again():
+    session_id = open_session().session_id
+
+    assert sessions.terminate(session_id, **OWNER, now=after(minutes=1)) is True
+    assert sessions.resume(session_id, **OWNER, now=after(minutes=1)) is None
+    assert sessions.terminate(session_id, **OWNER, now=after(minutes=2)) is False
+    assert Session.objects.get().terminated_at == after(minutes=1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_of_many_that_terminate_a_session_one_has_done_it():
+    session_id = open_session().session_id
+
+    results = in_threads(*[lambda: sessions.terminate(session_id, **OWNER, now=NOW)] * 6)
+
+    assert sorted(results) == [False] * 5 + [True]
+
+
+@pytest.mark.django_db
+def test_of_many_sessions_the_live_ones_are_terminated():
+    live, other, expired, terminated = (open_session() for _ in range(4))
+    Session.objects.filter(pk=expired.pk).update(expires_at=NOW)
+    Session.objects.filter(pk=terminated.pk).update(terminated_at=NOW)
+
+    ended = sessions.terminate_all(Session.objects.exclude(pk=other.pk).select_related("user"), now=after(minutes=1))
+
+    assert [row.pk for row in ended] == [live.pk]
+    assert row_of(live).terminated_at == after(minutes=1)
+    assert row_of(terminated).terminated_at == NOW
+    assert row_of(other).terminated_at is None
+
+
+# Purge
+
+
+def create_ended(expired=0, terminated=0, live=0):
+    """Sessions that expired at NOW, were terminated at NOW, or live on."""
+    kinds = [
+        *[{"expires_at": NOW}] * expired,
+        *[{"expires_at": after(days=30), "terminated_at": NOW}] * terminated,
+        *[{"expires_at": after(days=30)}] * live,
+    ]
+    Session.objects.bulk_create([Session(server="airports", **kind) for kind in kinds])
+
+
+@pytest.mark.django_db
+def test_a_purge_deletes_what_has_ended_and_nothing_else():
+    create_ended(expired=3, terminated=2, live=4)
+
+    assert sessions.purge(now=NOW) == PurgeCount(expired=3, terminated=2)
+    assert Session.objects.active(NOW).count() == Session.objects.count() == 4
+    assert sessions.purge(now=NOW) == PurgeCount()
+
+
+@pytest.mark.django_db
+def test_a_purge_can_leave_what_ended_lately():
+    create_ended(expired=1, terminated=1)
+    week = timedelta(days=7)
+
+    assert sessions.purge(older_than=week, now=after(days=7, microseconds=-1)) == PurgeCount()
+    assert sessions.purge(older_than=week, now=after(days=7)) == PurgeCount(expired=1, terminated=1)
+
+
+@pytest.mark.django_db
+def test_a_dry_run_counts_and_deletes_nothing():
+    create_ended(expired=3, terminated=2, live=1)
+
+    assert sessions.purge(dry_run=True, now=NOW) == PurgeCount(expired=3, terminated=2)
+    assert Session.objects.count() == 6
+
+
+@pytest.mark.django_db
+def test_a_purge_goes_in_batches_and_tells_its_progress():
+    create_ended(expired=5, terminated=3)
+    told = []
+
+    sessions.purge(batch_size=2, progress=told.append, now=NOW)
+
+    assert [(count.terminated, count.expired) for count in told] == [(2, 0), (3, 0), (3, 2), (3, 4), (3, 5)]
+
+
+@pytest.mark.django_db
+def test_each_batch_is_one_delete_of_a_few_rows(django_assert_num_queries):
+    create_ended(expired=5)
+
+    # Terminated: one SELECT finds none. Expired: three batches and a SELECT that finds no more.
+    with django_assert_num_queries(1 + 3 * 2 + 1) as queries:
+        sessions.purge(batch_size=2, now=NOW)
+    assert all("LIMIT 2" in query["sql"] for query in queries if query["sql"].startswith("SELECT"))
+
+
+@pytest.mark.django_db
+def test_a_batch_has_at_least_one_row():
+    with pytest.raises(ValueError, match="at least 1"):
+        sessions.purge(batch_size=0)
+
+
+@pytest.mark.django_db
+def test_what_belongs_to_a_session_is_deleted_first_and_in_batches_too(monkeypatch):
+    create_ended(expired=2, live=1)
+    user = get_user_model().objects.create_user("ada")
+    entry = {"user": user, "content_type": ContentType.objects.get_for_model(Session), "action_flag": CHANGE}
+    LogEntry.objects.bulk_create(
+        [LogEntry(object_id=str(pk), **entry) for pk in Session.objects.values_list("pk", flat=True) for _ in range(3)]
+    )
+    monkeypatch.setattr(
+        sessions, "CHILDREN", [lambda pks: LogEntry.objects.order_by().filter(object_id__in=map(str, pks))]
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        sessions.purge(batch_size=2, now=NOW)
+
+    deletes = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
+    assert ["admin_log" in sql for sql in deletes] == [True, True, True, False]
+    assert [*LogEntry.objects.values_list("object_id", flat=True)] == [str(Session.objects.get().pk)] * 3
+
+
+@pytest.mark.django_db
+def test_a_session_that_another_purge_deleted_is_not_counted(monkeypatch):
+    create_ended(expired=3)
+    delete = sessions._delete
+
+    def rival(batch, alias, batch_size):
+        Session.objects.filter(pk=batch[0].pk).delete()
+        return delete(batch, alias, batch_size)
+
+    monkeypatch.setattr(sessions, "_delete", rival)
+
+    assert sessions.purge(now=NOW) == PurgeCount(expired=2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_two_purges_at_once_share_the_work():
+    create_ended(expired=200, terminated=100, live=5)
+
+    counts = in_threads(*[lambda: sessions.purge(batch_size=10, now=NOW)] * 3)
+
+    assert sum(count.expired for count in counts) == 200
+    assert sum(count.terminated for count in counts) == 100
+    assert Session.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_that_is_stopped_keeps_what_it_has_done():
+    create_ended(expired=4)
+
+    def stop(count):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sessions.purge(batch_size=1, progress=stop, now=NOW)
+
+    assert not transaction.get_connection().in_atomic_block
+    assert Session.objects.count() == 3

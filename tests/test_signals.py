@@ -1,0 +1,115 @@
+"""Who hears what, and when. What a receiver does can change none of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from django_mcp import sessions
+from django_mcp.models import Session
+from django_mcp.signals import session_expired, session_opened, session_terminated
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SIGNALS = {"opened": session_opened, "terminated": session_terminated, "expired": session_expired}
+
+
+@pytest.fixture
+def heard():
+    """What was sent, in order: (name of the signal, its arguments)."""
+    messages = []
+
+    def receiver(name):
+        def receive(signal, **arguments):
+            messages.append((name, arguments))
+
+        return receive
+
+    receivers = {name: receiver(name) for name in SIGNALS}
+    for name, signal in SIGNALS.items():
+        signal.connect(receivers[name])
+    yield messages
+    for name, signal in SIGNALS.items():
+        signal.disconnect(receivers[name])
+
+
+def open_session(principal="user:1", user=None):
+    return sessions.open(
+        server="airports",
+        principal=principal,
+        user=user,
+        protocol_version="2025-11-25",
+        client_info={"name": "test", "version": "1"},
+        client_capabilities={},
+        now=NOW,
+    )
+
+
+def test_opening_and_terminating_are_told_with_whose_session_it_is(heard):
+    user = get_user_model().objects.create_user("ada")
+    session = open_session(user=user)
+    whose = {
+        "sender": Session,
+        "session_id": session.session_id,
+        "server": "airports",
+        "principal": "user:1",
+        "user_id": user.pk,
+    }
+    assert heard == [("opened", whose)]
+
+    sessions.terminate(session.session_id, server="airports", principal="user:1", now=NOW)
+    assert heard == [("opened", whose), ("terminated", whose)]
+
+
+def test_terminating_twice_is_told_once(heard):
+    session = open_session()
+
+    for _ in range(2):
+        sessions.terminate(session.session_id, server="airports", principal="user:1", now=NOW)
+
+    assert [name for name, _ in heard] == ["opened", "terminated"]
+
+
+def test_a_refused_session_is_not_told(heard, settings):
+    settings.MCP_MAX_SESSIONS = 0
+
+    with pytest.raises(sessions.TooManySessions):
+        open_session()
+
+    assert heard == []
+
+
+def test_purged_expired_sessions_are_told_once_a_batch(heard):
+    opened = [open_session().session_id for _ in range(5)]
+    heard.clear()
+
+    sessions.purge(batch_size=2, now=NOW + timedelta(days=1))
+
+    assert [name for name, _ in heard] == ["expired"] * 3
+    assert [len(arguments["session_ids"]) for _, arguments in heard] == [2, 2, 1]
+    assert sorted(i for _, arguments in heard for i in arguments["session_ids"]) == sorted(opened)
+
+
+def test_purged_terminated_sessions_were_told_when_they_ended(heard):
+    session = open_session()
+    sessions.terminate(session.session_id, server="airports", principal="user:1", now=NOW)
+    heard.clear()
+
+    sessions.purge(now=NOW + timedelta(days=1))
+
+    assert heard == []
+
+
+def test_a_receiver_that_fails_is_logged_and_fails_nothing(caplog):
+    def receiver(**arguments):
+        raise RuntimeError("mail server is down")
+
+    session_opened.connect(receiver)
+    try:
+        session = open_session()
+    finally:
+        session_opened.disconnect(receiver)
+
+    assert sessions.resume(session.session_id, server="airports", principal="user:1", now=NOW)
+    assert "mail server is down" in caplog.text
