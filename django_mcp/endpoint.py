@@ -76,6 +76,9 @@ class Exchange:
                 sessions.save_state(self._session)
             except TypeError as error:
                 outcome = Outcome(error=error)
+        if self._session is not None and outcome.error is not None:
+            # The next call of a batch has the same session.
+            self._session.discard_changes()
         return self._server.finish(call, outcome)
 
     def terminate(self, headers: Headers) -> Reply:

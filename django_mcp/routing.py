@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any, Literal, TypeAlias
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -19,7 +20,7 @@ from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint import Exchange
 from django_mcp.methods.requests import Call
 from django_mcp.protocol import inbound, replies
-from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.headers import Headers, declares_more
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.runner import arun, hop
@@ -86,10 +87,14 @@ class Visit:
     scope: Scope
     headers: Headers
     body: bytes = b""
+    _request: HttpRequest | None = None
 
     def request(self) -> HttpRequest:
-        """Django's request, made when somebody wants it."""
-        return ASGIRequest(self.scope, BytesIO(self.body))
+        """Django's request, made when somebody wants it; the same one whoever asks."""
+        if self._request is None:
+            self._request = ASGIRequest(self.scope, BytesIO(self.body))
+            self._request.user = AnonymousUser()
+        return self._request
 
     async def answer(self, receive: Receive) -> Reply:
         if refusal := self.view.refuse_foreign(self.headers):
@@ -196,8 +201,7 @@ def _read_headers(scope: Scope) -> Headers:
 
 async def _read_body(headers: Headers, receive: Receive, limit: int) -> bytes | None:
     """The body, or `None` as soon as it is known to be longer than `limit` bytes."""
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declares_more(headers, limit):
         return None
     chunks, size = [], 0
     while True:

@@ -3,13 +3,17 @@
 It speaks as the official clients do, headers and envelope included, and works inside `TestCase` transactions.
 """
 
+import asyncio
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from django.utils.module_loading import import_string
 
@@ -217,7 +221,7 @@ class MCPClient:
         mirrors = {"mcp-protocol-version": self.version, "mcp-method": method}
         target = (message.get("params") or {}).get(NAME_SOURCES.get(method, ""))
         if isinstance(target, str):
-            mirrors["mcp-name"] = target
+            mirrors["mcp-name"] = _header_value(target)
         return mirrors
 
     def _list(self, method: str, key: str) -> list[dict[str, Any]]:
@@ -242,7 +246,9 @@ class MCPClient:
         rest = dict(headers)
         content_type = rest.pop("content-type", "")
         client = Client(raise_request_exception=False)
-        response = client.generic(http_method, self.path, body, content_type=content_type, headers=rest)
+        # Django's client leaves the type of an empty body out.
+        given = {"CONTENT_TYPE": content_type} if content_type else {}
+        response = client.generic(http_method, self.path, body, content_type=content_type, headers=rest, **given)
         return Response(
             response.status_code, {name.lower(): value for name, value in response.items()}, response.getvalue()
         )
@@ -267,17 +273,36 @@ class MCPClient:
         return async_to_sync(_run_asgi)(application, scope, body)
 
 
+def _header_value(text: str) -> str:
+    """Text as a mirrored header has it: in Base64 when it is more than visible ASCII (spec 2026-07-28
+    basic/transports).
+    """
+    if text and text.isascii() and text.isprintable() and text.strip() == text and not text.startswith("=?base64?"):
+        return text
+    return f"=?base64?{b64encode(text.encode()).decode()}?="
+
+
 async def _run_asgi(application: Any, scope: dict[str, Any], body: bytes) -> Response:
     incoming = [{"type": "http.request", "body": body, "more_body": False}]
     outgoing: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return incoming.pop() if incoming else {"type": "http.disconnect"}
+        if not incoming:
+            # The client waits for its answer: Django gives up a request whose client has gone.
+            await asyncio.Event().wait()
+        return incoming.pop()
 
     async def send(message: dict[str, Any]) -> None:
         outgoing.append(message)
 
-    await application(scope, receive, send)
+    # As Django's own test client does: the connection with the test's transaction must outlive the request.
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    try:
+        await application(scope, receive, send)
+    finally:
+        request_started.connect(close_old_connections)
+        request_finished.connect(close_old_connections)
     start = outgoing[0]
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
     content = b"".join(message.get("body", b"") for message in outgoing[1:])

@@ -20,7 +20,7 @@ from django_mcp.endpoint import Exchange, SessionPolicy
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
-from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.headers import Headers, declares_more
 from django_mcp.protocol.inbound import Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
@@ -146,7 +146,7 @@ class MCPView(APIView):
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         headers, limits = read_headers(request._request), self.get_limits()
-        message = inbound.read(headers, _read_body(request._request, limits.body_bytes), limits, self.eras)
+        message = inbound.read(headers, _read_body(request._request, headers, limits.body_bytes), limits, self.eras)
         return to_response(message if isinstance(message, Reply) else self._exchange(request).answer(message))
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -188,12 +188,11 @@ def to_response(reply: Reply) -> HttpResponse:
     return response
 
 
-def _read_body(request: HttpRequest, limit: int) -> bytes | None:
+def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:
     """The body, or `None` when it is longer than `limit` bytes. Read from the stream: Django's own limit answers with a
     page.
     """
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    if declared.isdigit() and int(declared) > limit:
+    if declares_more(headers, limit):
         return None
     if not hasattr(request, "_body"):
         request._body = request.read(limit + 1)
