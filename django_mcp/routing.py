@@ -40,21 +40,23 @@ class Disconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint of the URLconf: the patterns that lead to it, outermost first, and the view that configures it."""
+    """An endpoint of the URLconf: the patterns that lead to it, outermost first, each with its own arguments for the
+    view, and the view that configures it.
+    """
 
-    patterns: tuple[Any, ...]
+    patterns: tuple[tuple[Any, dict[str, Any]], ...]
     view_class: type[MCPView]
     initkwargs: dict[str, Any]
 
     def match(self, path: str) -> dict[str, Any] | None:
         """The keyword arguments that a path (without its leading slash) gives the view, or `None`."""
         kwargs: dict[str, Any] = {}
-        for pattern in self.patterns:
+        for pattern, defaults in self.patterns:
             found = pattern.match(path)
             if found is None:
                 return None
             path, _args, captured = found
-            kwargs |= captured
+            kwargs |= captured | defaults
         return kwargs
 
     def view(self) -> MCPView:
@@ -134,7 +136,7 @@ class Visit:
         caller = self.view.admit(self.request(), **self.kwargs)
         if isinstance(caller, Reply):
             return self._exchange(), caller
-        exchange = Exchange(self.view.get_server(), self.view.sessions, caller)
+        exchange = Exchange(self.view.get_server(), self.view.get_sessions(), caller)
         return exchange, message if isinstance(message, Reply) else exchange.begin(message)
 
     def _with_session(self, answer: Callable[[Exchange, Headers], Reply]) -> Reply:
@@ -144,10 +146,10 @@ class Visit:
         caller = self.view.admit(self.request(), **self.kwargs)
         if isinstance(caller, Reply):
             return caller
-        return answer(Exchange(self.view.get_server(), self.view.sessions, caller), self.headers)
+        return answer(Exchange(self.view.get_server(), self.view.get_sessions(), caller), self.headers)
 
     def _exchange(self) -> Exchange:
-        return Exchange(self.view.get_server(), self.view.sessions, anonymous_caller(self.request))
+        return Exchange(self.view.get_server(), self.view.get_sessions(), anonymous_caller(self.request))
 
 
 async def _serve(route: Route, kwargs: dict[str, Any], scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,7 +171,8 @@ async def _serve(route: Route, kwargs: dict[str, Any], scope: Scope, receive: Re
 
 def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
     """The endpoint at a path, and the arguments that the path gives it."""
-    path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+    prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
+    path = scope["path"].removeprefix(prefix.rstrip("/"))
     for route in _routes(settings.ROOT_URLCONF):
         kwargs = route.match(path)
         if kwargs is not None:
@@ -180,15 +183,16 @@ def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
 @lru_cache(maxsize=8)
 def _routes(urlconf: str) -> tuple[Route, ...]:
     resolver = get_resolver(urlconf)
-    return tuple(_walk(resolver.url_patterns, (resolver.pattern,)))
+    return tuple(_walk(resolver.url_patterns, ((resolver.pattern, {}),)))
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: tuple[Any, ...]) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
-            yield from _walk(entry.url_patterns, (*above, entry.pattern))
-        elif issubclass(getattr(entry.callback, "view_class", object), MCPView):
-            yield Route((*above, entry.pattern), entry.callback.view_class, entry.callback.view_initkwargs)
+            yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
+        elif getattr(entry.callback, "mcp_view", None) is entry.callback:
+            patterns = (*above, (entry.pattern, entry.default_args))
+            yield Route(patterns, entry.callback.view_class, entry.callback.view_initkwargs)
 
 
 def _read_headers(scope: Scope) -> Headers:
