@@ -107,7 +107,7 @@ class Session(models.Model):
     """What a server remembers of one client between `initialize` and the end. See sessions.py for its verbs.
 
     A row is never brought back: once terminated or expired it only waits for the purge. Terminating also sets
-    `expires_at`, which so is when the session ends, however it ends: one index finds those that live and those to purge.
+    `expires_at`, which so is when the session ends, however it ends: one index finds the live ones and those to purge.
     """
 
     session_id = ExactCharField(max_length=43, default=new_session_id, editable=False)

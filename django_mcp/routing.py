@@ -31,6 +31,7 @@ logger = logging.getLogger("django_mcp")
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -44,7 +45,7 @@ class Route:
     view, and the view that configures it.
     """
 
-    patterns: tuple[tuple[Any, dict[str, Any]], ...]
+    patterns: Patterns
     view_class: type[MCPView]
     initkwargs: dict[str, Any]
 
@@ -186,13 +187,13 @@ def _routes(urlconf: str) -> tuple[Route, ...]:
     return tuple(_walk(resolver.url_patterns, ((resolver.pattern, {}),)))
 
 
-def _walk(patterns: Iterable[URLPattern | URLResolver], above: tuple[Any, ...]) -> Iterator[Route]:
+def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
         elif getattr(entry.callback, "mcp_view", None) is entry.callback:
-            patterns = (*above, (entry.pattern, entry.default_args))
-            yield Route(patterns, entry.callback.view_class, entry.callback.view_initkwargs)
+            path = (*above, (entry.pattern, entry.default_args))
+            yield Route(path, entry.callback.view_class, entry.callback.view_initkwargs)
 
 
 def _read_headers(scope: Scope) -> Headers:
