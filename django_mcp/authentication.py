@@ -17,10 +17,10 @@ from django_mcp.primitives.context import Caller
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
 
-logger = logging.getLogger("django_mcp")
-
 if TYPE_CHECKING:
     from rest_framework.views import APIView
+
+logger = logging.getLogger("django_mcp")
 
 forced_user: ContextVar[Any] = ContextVar("forced_user", default=None)
 """The user whom the test client calls as, whatever the endpoint's authenticators; set by `django_mcp.testing` alone."""

@@ -1,10 +1,12 @@
 """Where an endpoint is mounted, and that a client never meets a redirect or a page on its way there."""
 
 import pytest
+from django.core.asgi import get_asgi_application
 from django.urls import reverse
 from django.utils import translation
 
 from django_mcp import default_server
+from django_mcp.routing import mcp_application
 from django_mcp.testing import MCPClient
 from tests import wire
 
@@ -66,8 +68,15 @@ def test_an_endpoint_may_be_mounted_under_a_language(connect):
         assert connect(path).call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 
 
-def test_an_endpoint_under_another_language_is_found_by_djangos_middleware(connect, settings):
+def test_an_endpoint_under_another_language_is_found_by_djangos_middleware(settings, era):
     settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware", *settings.MIDDLEWARE]
+    django = get_asgi_application()
 
-    with translation.override("en-us"):  # The middleware leaves its language behind in the thread.
-        assert connect("/de/translated").call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
+    for lane in (
+        {"lane": "view"},
+        {"lane": "asgi", "application": django},
+        {"lane": "asgi", "application": mcp_application(django)},
+    ):
+        with translation.override("en-us"):  # The middleware leaves its language behind in the thread.
+            client = MCPClient("/de/translated", era=era, **lane)
+            assert client.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
