@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.models import Session, SessionQuerySet, label, new_session_id, to_json_text
+from django_mcp.models import Change, Session, SessionQuerySet, label, new_session_id, to_json_text
 from django_mcp.signals import session_expired, session_opened, session_terminated
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -125,6 +125,7 @@ def open(
         created_at=now,
         last_seen_at=now,
         expires_at=now + min(_ttl(), _max_age()),
+        stream_position=f"0.{last_change(server, alias)}",
     )
     _insert(alias, row)
     session_opened.send_robust(
@@ -142,6 +143,11 @@ def open(
         client_capabilities_text=to_json_text(row.client_capabilities),
         state_text="{}",
     )
+
+
+def last_change(server: str, alias: str) -> int:
+    """The number of a server's latest change: a new session hears of those that come."""
+    return Change.objects.using(alias).filter(server=server).aggregate(last=models.Max("sequence"))["last"] or 0
 
 
 def _ttl() -> timedelta:
@@ -312,6 +318,7 @@ def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bo
     if ended:
         session_terminated.send_robust(
             sender=Session,
+            session_pk=session.pk,
             session_id=session.session_id,
             server=session.server,
             principal=session.principal,

@@ -14,15 +14,12 @@ from pydantic_core import ValidationError, to_json
 from . import schemas, signatures
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, to_blocks, to_json_value
 from .context import Context
+from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-
-
-class ToolError(Exception):
-    """What went wrong, said to the model: it reads the text in the call's result and can correct itself."""
 
 
 class InvalidArguments(ToolError):
