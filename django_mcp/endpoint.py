@@ -112,6 +112,9 @@ class Exchange:
                 sessions.save_state(self.session)
             except TypeError as error:
                 outcome = Outcome(error=error)
+        if self.session is not None and outcome.error is not None:
+            # The next call of a batch has the same session.
+            self.session.discard_changes()
         return self.server.finish(call, outcome)
 
     def terminate(self, headers: Headers) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeAlias
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
@@ -53,6 +54,7 @@ class Visit:
     send: Send
     headers: Headers
     body: bytes = b""
+    _request: HttpRequest | None = None
 
     async def serve(self) -> None:
         """Answers the request, whatever happens."""
@@ -68,8 +70,11 @@ class Visit:
             await self._send(reply)
 
     def request(self) -> HttpRequest:
-        """Django's request, made when somebody wants it."""
-        return ASGIRequest(self.scope, BytesIO(self.body))
+        """Django's request, made when somebody wants it; the same one whoever asks."""
+        if self._request is None:
+            self._request = ASGIRequest(self.scope, BytesIO(self.body))
+            self._request.user = AnonymousUser()
+        return self._request
 
     async def _answer(self) -> Reply | None:
         """The reply, or `None` when it has been sent as a stream."""
@@ -183,8 +188,7 @@ class Visit:
 
     async def _read_body(self, limit: int) -> bytes | None:
         """The body, or `None` as soon as it is known to be longer than `limit` bytes."""
-        declared = self.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
+        if http.declares_more(self.headers, limit):
             return None
         chunks, size = [], 0
         while True:

@@ -112,7 +112,8 @@ class SessionQuerySet(models.QuerySet["Session"]):
 class Session(models.Model):
     """What a server remembers of one client between `initialize` and the end. See sessions.py for its verbs.
 
-    A row is never brought back: once terminated or expired it only waits for the purge.
+    A row is never brought back: once terminated or expired it only waits for the purge. Terminating also sets
+    `expires_at`, which so is when the session ends, however it ends: one index finds those that live and those to purge.
     """
 
     session_id = ExactCharField(max_length=43, default=new_session_id, editable=False)
@@ -145,10 +146,10 @@ class Session(models.Model):
         # Not unique=True on the field, which on PostgreSQL adds a second index that nothing reads.
         constraints = (models.UniqueConstraint(fields=["session_id"], name="mcp_session_id_unique"),)
         indexes = (
-            # Live ones in all; the purge, of terminated and of expired ones, in the order of the index.
-            models.Index(fields=["terminated_at", "expires_at"], name="mcp_session_end"),
-            # Live ones of a principal.
-            models.Index(fields=["principal", "terminated_at", "expires_at"], name="mcp_session_principal"),
+            # The live ones, and the purge: both are one range of the time at which a session ends.
+            models.Index(fields=["expires_at"], name="mcp_session_expires"),
+            # The live ones of a principal.
+            models.Index(fields=["principal", "expires_at"], name="mcp_session_principal"),
         )
         default_permissions = ("view", "terminate")
 

@@ -10,9 +10,10 @@ A principal is text of at most 255 characters without U+0000 or surrogates; "" i
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -73,6 +74,10 @@ class SessionState:
     @state.setter
     def state(self, value: dict[str, Any]) -> None:
         self._state = value
+
+    def discard_changes(self) -> None:
+        """Have the state again as it was read."""
+        self._state = None
 
     def state_changes(self) -> tuple[dict[str, Any], set[str]]:
         """The top-level keys that were set, with their values, and those that were removed, since it was read.
@@ -314,8 +319,8 @@ def terminate_all(sessions: SessionQuerySet, now: datetime | None = None) -> lis
 
 
 def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bool:
-    ended = Session.objects.using(alias).active(now).filter(pk=session.pk).update(terminated_at=now) == 1
-    if ended:
+    row = Session.objects.using(alias).active(now).filter(pk=session.pk)
+    if ended := row.update(terminated_at=now, expires_at=now) == 1:
         session_terminated.send_robust(
             sender=Session,
             session_pk=session.pk,
@@ -357,20 +362,21 @@ def purge(
         raise ValueError("batch_size must be at least 1")
     before = (now or timezone.now()) - (older_than or timedelta())
     alias = router.db_for_write(Session)
-    # In the order of their index, or PostgreSQL would sort all of them for every batch.
-    rows = Session.objects.using(alias).only("session_id").order_by("terminated_at", "expires_at")
-    terminated, expired = rows.terminated().filter(terminated_at__lte=before), rows.expired(before)
+    rows = Session.objects.using(alias).only("session_id", "terminated_at").order_by("expires_at")
+    ended = rows.filter(expires_at__lte=before)
+    # terminate() sets both times. Who set only this one did not mean the session to stay.
+    marked = rows.filter(expires_at__gt=before, terminated_at__lte=before)
     if dry_run:
-        return PurgeCount(expired=expired.count(), terminated=terminated.count())
+        return PurgeCount(ended.expired(before).count(), ended.terminated().count() + marked.count())
     count = PurgeCount()
-    for kind, dead in (("terminated", terminated), ("expired", expired)):
-        for batch in _batches(dead, batch_size):
-            deleted = _delete(batch, alias, batch_size)
-            if deleted and kind == "expired":
-                session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in batch])
-            count = replace(count, **{kind: getattr(count, kind) + deleted})
-            if progress:
-                progress(count)
+    for batch in chain(_batches(marked, batch_size), _batches(ended, batch_size)):
+        expired = [row for row in batch if not row.is_terminated]
+        terminated = [row for row in batch if row.is_terminated]
+        if deleted := _delete(expired, alias, batch_size):
+            session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
+        count = PurgeCount(count.expired + deleted, count.terminated + _delete(terminated, alias, batch_size))
+        if progress:
+            progress(count)
     return count
 
 
@@ -382,7 +388,8 @@ def _batches(rows: models.QuerySet[Any], size: int) -> Iterator[list[Any]]:
 
 def _delete(batch: list[Session], alias: str, batch_size: int) -> int:
     """How many sessions of the batch this deleted: fewer when another purge was quicker."""
-    pks = [row.pk for row in batch]
+    if not (pks := [row.pk for row in batch]):
+        return 0
     for rows_of in CHILDREN:
         for children in _batches(rows_of(pks).using(alias).only("pk"), batch_size):
             type(children[0])._base_manager.using(alias).filter(pk__in=[child.pk for child in children]).delete()

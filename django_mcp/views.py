@@ -23,7 +23,7 @@ from django_mcp.outlets import Base as Outlet
 from django_mcp.outlets import InlineOutlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
-from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.headers import Headers, declares_more
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
@@ -149,7 +149,7 @@ class MCPView(APIView):
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         headers, limits = read_headers(request._request), self.get_limits()
-        message = inbound.read(headers, _read_body(request._request, limits.body_bytes), limits, self.eras)
+        message = inbound.read(headers, _read_body(request._request, headers, limits.body_bytes), limits, self.eras)
         if isinstance(message, Reply):
             return to_response(message)
         outlet = _outlet_for(message)
@@ -233,12 +233,11 @@ def _run(exchange: Exchange, call: Call, outlet: ThreadOutlet | InlineOutlet | N
     return outlet.run(lambda: exchange.run(call))
 
 
-def _read_body(request: HttpRequest, limit: int) -> bytes | None:
+def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:
     """The body, or `None` when it is longer than `limit` bytes. Read from the stream: Django's own limit answers with a
     page.
     """
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    if declared.isdigit() and int(declared) > limit:
+    if declares_more(headers, limit):
         return None
     if not hasattr(request, "_body"):
         request._body = request.read(limit + 1)

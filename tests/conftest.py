@@ -1,12 +1,13 @@
-"""What journeys run over: each lane, each era, and the clients that go there."""
+"""What journeys run over: each lane, each era, the clients that go there, and the project behind real servers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
 from django.core.asgi import get_asgi_application
 
 from django_mcp.testing import MCPClient
+from tests import live_site
 
 LANES = ("view", "view under ASGI", "lane")
 ERAS = ("handshake", "modern")
@@ -34,3 +35,17 @@ def era(request: pytest.FixtureRequest) -> str:
 def connect(lane: Lane, era: str) -> Connect:
     """Makes clients of an endpoint in this lane and era: `connect("/mcp", user=…)`. Arguments given win."""
     return lambda path="/mcp", **arguments: MCPClient(path, **{"era": era, **lane, **arguments})
+
+
+@pytest.fixture(scope="session")
+def live_data(tmp_path_factory: pytest.TempPathFactory) -> live_site.Data:
+    return live_site.make_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session", params=live_site.SERVERS)
+def site(
+    request: pytest.FixtureRequest, live_data: live_site.Data, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[live_site.Site]:
+    """The example project, served over real HTTP with a database of its own."""
+    with live_site.serve(request.param, live_data, tmp_path_factory.mktemp("server")) as site:
+        yield site

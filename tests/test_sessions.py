@@ -542,7 +542,8 @@ def test_a_terminated_session_is_gone_and_cannot_be_terminated_again():
     assert sessions.terminate(session_id, **OWNER, now=after(minutes=1)) is True
     assert sessions.resume(session_id, **OWNER, now=after(minutes=1)) is None
     assert sessions.terminate(session_id, **OWNER, now=after(minutes=2)) is False
-    assert Session.objects.get().terminated_at == after(minutes=1)
+    row = Session.objects.get()
+    assert (row.terminated_at, row.expires_at, row.status) == (after(minutes=1), after(minutes=1), "terminated")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -576,7 +577,7 @@ def create_ended(expired=0, terminated=0, live=0):
     """Sessions that expired at NOW, were terminated at NOW, or live on."""
     kinds = [
         *[{"expires_at": NOW}] * expired,
-        *[{"expires_at": after(days=30), "terminated_at": NOW}] * terminated,
+        *[{"expires_at": NOW, "terminated_at": NOW}] * terminated,
         *[{"expires_at": after(days=30)}] * live,
     ]
     Session.objects.bulk_create([Session(server="airports", **kind) for kind in kinds])
@@ -589,6 +590,17 @@ def test_a_purge_deletes_what_has_ended_and_nothing_else():
     assert sessions.purge(now=NOW) == PurgeCount(expired=3, terminated=2)
     assert Session.objects.active(NOW).count() == Session.objects.count() == 4
     assert sessions.purge(now=NOW) == PurgeCount()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_purge_takes_sessions_that_were_only_marked_as_terminated(dry_run):
+    create_ended(live=3)
+    Session.objects.filter(pk=Session.objects.first().pk).update(terminated_at=NOW)
+
+    assert sessions.purge(now=after(microseconds=-1), dry_run=dry_run) == PurgeCount()
+    assert sessions.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=1)
+    assert sessions.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=int(dry_run))
 
 
 @pytest.mark.django_db
@@ -615,14 +627,15 @@ def test_a_purge_goes_in_batches_and_tells_its_progress():
 
     sessions.purge(batch_size=2, progress=told.append, now=NOW)
 
-    assert [(count.terminated, count.expired) for count in told] == [(2, 0), (3, 0), (3, 2), (3, 4), (3, 5)]
+    assert [count.expired + count.terminated for count in told] == [2, 4, 6, 8]
+    assert told[-1] == PurgeCount(expired=5, terminated=3)
 
 
 @pytest.mark.django_db
 def test_each_batch_is_one_delete_of_a_few_rows(django_assert_num_queries):
     create_ended(expired=5)
 
-    # Terminated: one SELECT finds none. Expired: three batches and a SELECT that finds no more.
+    # A SELECT finds none that is only marked; three batches; a SELECT finds no more.
     with django_assert_num_queries(1 + 3 * 2 + 1) as queries:
         sessions.purge(batch_size=2, now=NOW)
     assert all("LIMIT 2" in query["sql"] for query in queries if query["sql"].startswith("SELECT"))
@@ -660,7 +673,7 @@ def test_a_session_that_another_purge_deleted_is_not_counted(monkeypatch):
     delete = sessions._delete
 
     def rival(batch, alias, batch_size):
-        Session.objects.filter(pk=batch[0].pk).delete()
+        Session.objects.filter(pk__in=[row.pk for row in batch[:1]]).delete()
         return delete(batch, alias, batch_size)
 
     monkeypatch.setattr(sessions, "_delete", rival)

@@ -39,7 +39,8 @@ def read_completers(
         wanted = list(inspect.signature(function).parameters)[1:]
         if unknown := set(wanted) - {"arguments", "ctx"}:
             raise ImproperlyConfigured(
-                f"{label}: a completer takes the value, then 'arguments' and 'ctx' if it wants them, not {sorted(unknown)}."
+                f"{label}: a completer takes the value, then 'arguments' and 'ctx' if it wants them, "
+                f"not {sorted(unknown)}."
             )
         completers[name] = Completer(function, inspect.iscoroutinefunction(function), frozenset(wanted))
     return completers

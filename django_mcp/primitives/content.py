@@ -5,6 +5,7 @@ blocks with raw bytes and fewer words.
 """
 
 import base64
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
@@ -236,12 +237,22 @@ def resource_contents(uri: str, body: str | bytes, mime_type: str | None) -> dic
 
 def to_json_value(value: Any) -> Any:
     """A JSON value of models, dataclasses, dates, decimals, querysets and whatever else pydantic can write."""
-    return to_jsonable_python(_listed(value), inf_nan_mode="null", fallback=_fallback)
+    return to_jsonable_python(listed(value), inf_nan_mode="null", fallback=_fallback)
 
 
 def to_json_text(value: Any) -> str:
     """The same as text, as a content block for clients that read no structured content shows it."""
-    return to_json(_listed(value), inf_nan_mode="null", fallback=_fallback).decode()
+    try:
+        return to_json(listed(value), inf_nan_mode="null", fallback=_fallback).decode()
+    except ValueError:
+        # A lone surrogate (a file's name can hold one) is no UTF-8, but JSON has a spelling for it.
+        return json.dumps(to_json_value(value), separators=(",", ":"))
+
+
+def listed(value: Any) -> Any:
+    """A queryset or another iterable as a list, which pydantic would otherwise not know."""
+    known = isinstance(value, str | bytes | Mapping | list | tuple | set | frozenset | BaseModel)
+    return list(value) if isinstance(value, Iterable) and not known else value
 
 
 def _to_block(value: Any) -> WireBlock:
@@ -256,17 +267,11 @@ def _dump(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _listed(value: Any) -> Any:
-    """A queryset or another iterable as a list, which pydantic would otherwise not know."""
-    known = isinstance(value, str | bytes | Mapping | list | tuple | set | frozenset | BaseModel)
-    return list(value) if isinstance(value, Iterable) and not known else value
-
-
 def _fallback(value: Any) -> Any:
-    listed = _listed(value)
-    if listed is value:
+    items = listed(value)
+    if items is value:
         raise TypeError(f"{type(value).__name__} is not JSON: return a model, a dataclass, a dict or content blocks")
-    return listed
+    return items
 
 
 def _base64(data: bytes) -> str:

@@ -42,7 +42,7 @@ def read_param_headers(schema: Schema, label: str) -> Mapping[str, tuple[str, ..
     """
     found: dict[str, tuple[str, ...]] = {}
     for path, node in schemas.walk(schema):
-        if KEYWORD not in node or (path and path[-1] in ("properties", "default", "const")):
+        if KEYWORD not in node:
             continue
         name = node[KEYWORD]
         argument = _argument_of(path)

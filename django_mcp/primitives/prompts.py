@@ -34,7 +34,7 @@ def make_prompt(
 ) -> Prompt:
     """A prompt from a function. Raises `ImproperlyConfigured`, saying what to change."""
     signature = signatures.read(function)
-    prompt_name = name or getattr(function, "__name__", type(function).__name__)
+    prompt_name = name or signatures.name_of(function)
     label = f"Prompt {prompt_name!r} ({signatures.describe_function(function)})"
     if not prompt_name.strip():
         raise ImproperlyConfigured(f"{label}: pass name=…")

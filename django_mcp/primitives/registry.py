@@ -52,15 +52,17 @@ class Registry:
         return None
 
     def has_completions(self) -> bool:
-        return any(primitive.completers for primitive in (*self.templates.values(), *self.prompts.values()))
+        return any(entry.completers for entry in self.templates.values()) or any(
+            entry.completers for entry in self.prompts.values()
+        )
 
 
 def _add(entries: dict[str, Primitive], key: str, primitive: Primitive, kind: str) -> Primitive:
     earlier = entries.get(key)
     if earlier is not None and _origin(earlier.signature) != _origin(primitive.signature):
         raise AlreadyRegistered(
-            f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by {_origin(earlier.signature)}; "
-            "give one of them another name."
+            f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by "
+            f"{_origin(earlier.signature)}; give one of them another name."
         )
     entries[key] = primitive
     return primitive

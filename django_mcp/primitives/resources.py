@@ -64,8 +64,8 @@ def make_resource(
         raise ImproperlyConfigured(
             f"{label}: a resource's URI starts with a scheme and has no spaces, as in 'airport://LHR'."
         )
-    members = {
-        "name": name or getattr(function, "__name__", uri),
+    members: dict[str, Any] = {
+        "name": name or signatures.name_of(function),
         "title": title,
         "description": description or signature.description or None,
         "mimeType": mime_type,

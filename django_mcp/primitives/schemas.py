@@ -11,6 +11,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 Schema = dict[str, Any]
 
 _DEFINITIONS: Final = "#/$defs/"
+_SCHEMAS_BY_NAME: Final = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+"""The keywords whose value maps names to schemas: what looks like a keyword inside is somebody's name."""
+_VALUES: Final = ("default", "const", "enum", "examples")
+"""The keywords whose value is data, and no schema however much it looks like one."""
 
 
 def describe(adapter: TypeAdapter[Any], mode: JsonSchemaMode) -> Schema:
@@ -23,6 +27,10 @@ def inline(schema: Schema) -> Schema:
     definitions: dict[str, Schema] = schema.get("$defs", {})
     recursive = {name for name in definitions if _reaches(name, name, definitions)}
     root = {key: value for key, value in schema.items() if key != "$defs"}
+    if (name := _referred(root)) in definitions:
+        # Written out once even where it recurs, so that the root says that it is an object.
+        beside = {key: value for key, value in root.items() if key != "$ref"}
+        root = {**_unnamed(name, definitions[name]), **beside}
     inlined: Schema = _inline(root, definitions, recursive)
     if recursive:
         inlined["$defs"] = {
@@ -44,11 +52,15 @@ def without_null(schema: Schema) -> Schema:
 
 
 def walk(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every object inside a schema, with the keys and indexes that lead to it."""
+    """Every schema inside a schema, with the keys and indexes that lead to it."""
     if isinstance(schema, Mapping):
         yield path, schema
         for key, value in schema.items():
-            yield from walk(value, (*path, str(key)))
+            if key in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+                for name, described in value.items():
+                    yield from walk(described, (*path, key, name))
+            elif key not in _VALUES:
+                yield from walk(value, (*path, key))
     elif isinstance(schema, list):
         for index, value in enumerate(schema):
             yield from walk(value, (*path, str(index)))
@@ -67,7 +79,7 @@ def _reaches(start: str, goal: str, definitions: dict[str, Schema], seen: frozen
 
 
 def _references(schema: Schema) -> set[str]:
-    return {node["$ref"].removeprefix(_DEFINITIONS) for _, node in walk(schema) if isinstance(node.get("$ref"), str)}
+    return {name for _, node in walk(schema) if (name := _referred(node))}
 
 
 def _inline(node: Any, definitions: dict[str, Schema], recursive: set[str]) -> Any:
@@ -75,12 +87,30 @@ def _inline(node: Any, definitions: dict[str, Schema], recursive: set[str]) -> A
         return [_inline(item, definitions, recursive) for item in node]
     if not isinstance(node, dict):
         return node
-    name = node["$ref"].removeprefix(_DEFINITIONS) if isinstance(node.get("$ref"), str) else None
-    if name is None or name in recursive or name not in definitions:
-        # `discriminator` is OpenAPI's, and its mapping points at the definitions that go away.
-        return {key: _inline(value, definitions, recursive) for key, value in node.items() if key != "discriminator"}
+    name = _referred(node)
+    if name not in definitions or name in recursive:
+        return {
+            key: _inline_keyword(key, value, definitions, recursive)
+            for key, value in node.items()
+            # OpenAPI's, and its mapping points at the definitions that go away.
+            if key != "discriminator"
+        }
     beside = {key: value for key, value in node.items() if key != "$ref"}
     return _inline({**_unnamed(name, definitions[name]), **beside}, definitions, recursive)
+
+
+def _inline_keyword(key: str, value: Any, definitions: dict[str, Schema], recursive: set[str]) -> Any:
+    if key in _VALUES:
+        return value
+    if key in _SCHEMAS_BY_NAME and isinstance(value, dict):
+        return {name: _inline(described, definitions, recursive) for name, described in value.items()}
+    return _inline(value, definitions, recursive)
+
+
+def _referred(node: Mapping[str, Any]) -> str:
+    """The name of the definition that a schema refers to, or nothing."""
+    reference = node.get("$ref")
+    return reference.removeprefix(_DEFINITIONS) if isinstance(reference, str) else ""
 
 
 def _unnamed(name: str, schema: Schema) -> Schema:

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, NotRequired, Union, get_args, get_orig
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
@@ -42,13 +41,12 @@ class Signature:
     schema: Schema
     adapter: TypeAdapter[dict[str, Any]]
     context_names: tuple[str, ...]
-    filled: Mapping[str, Any]
     returns: Any
     description: str
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises pydantic's `ValidationError`: `explain` puts that in words."""
-        bound = {**self.filled, **self.adapter.validate_python(arguments)}
+        bound = self.adapter.validate_python(arguments)
         for name in self.context_names:
             bound[name] = context
         return bound
@@ -62,16 +60,17 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
     """
     label = describe_function(function)
     hints = _hints(function, label)
-    description, documented = _read_docstring(inspect.getdoc(function) or "")
+    description, documented = _read_docstring(_docstring(function))
     members: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
-    filled: dict[str, Any] = {}
     context_names = []
     takes_anything = False
-    for parameter in _parameters(function):
+    for index, parameter in enumerate(_parameters(function, label)):
         hint = hints.get(parameter.name, Any)
         if _is_context(hint):
             context_names.append(parameter.name)
+        elif index == 0 and parameter.name in ("self", "cls") and parameter.name not in hints:
+            raise ImproperlyConfigured(f"{label}: a method needs its object; register the bound method of one instead.")
         elif parameter.kind is parameter.VAR_KEYWORD and open_ended:
             takes_anything = True
         elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
@@ -79,25 +78,29 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
                 f"{label}: {parameter} cannot be an argument of a client's call; use parameters that have names."
             )
         else:
-            hint, has_default, default, explicit = _annotate(parameter, hint, documented.get(parameter.name))
-            members[parameter.name] = NotRequired[hint] if has_default else hint
-            if has_default:
-                defaults[parameter.name] = default
-            if explicit:
-                filled[parameter.name] = default
-    adapter = _adapter(members, "allow" if takes_anything else "forbid", label)
-    schema = _object_schema(schemas.describe(adapter, "validation"), defaults, label)
+            hint = _annotate(parameter, hint, documented.get(parameter.name))
+            if parameter.default is parameter.empty or isinstance(parameter.default, FieldInfo):
+                members[parameter.name] = hint
+            else:
+                members[parameter.name] = NotRequired[hint]
+                defaults[_wire_name(parameter.name, hint)] = parameter.default
+    adapter, described = _describe(members, "allow" if takes_anything else "forbid", label)
+    schema = _object_schema(described, defaults, label)
     return Signature(
         function=function,
-        is_async=inspect.iscoroutinefunction(inspect.unwrap(_unpartial(function)))
-        or inspect.iscoroutinefunction(getattr(function, "__call__", None)),
+        is_async=_is_async(function),
         schema=schema,
         adapter=adapter,
         context_names=tuple(context_names),
-        filled=filled,
         returns=hints.get("return", inspect.Parameter.empty),
         description=description,
     )
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name that a primitive has when its decorator is given none."""
+    inner = _unpartial(function)
+    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def describe_function(function: Callable[..., Any]) -> str:
@@ -110,12 +113,33 @@ def _unpartial(function: Callable[..., Any]) -> Callable[..., Any]:
     return _unpartial(function.func) if isinstance(function, partial) else function
 
 
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    return list(inspect.signature(function).parameters.values())
+def _settled(function: Callable[..., Any]) -> set[str]:
+    """The parameters that `partial` has given by name: they are the developer's to say, not the client's."""
+    return _settled(function.func) | set(function.keywords) if isinstance(function, partial) else set()
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives a coroutine, of the function itself or of what it decorates."""
+    inner = _unpartial(function)
+    candidates = (inner, inspect.unwrap(inner), type(inner).__call__)
+    return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
+
+
+def _docstring(function: Callable[..., Any]) -> str:
+    inner = inspect.unwrap(_unpartial(function))
+    called = None if inspect.isroutine(inner) else type(inner).__call__.__doc__
+    return inspect.cleandoc(called) if called else inspect.getdoc(inner) or ""
+
+
+def _parameters(function: Callable[..., Any], label: str) -> list[inspect.Parameter]:
+    if inspect.isasyncgenfunction(inspect.unwrap(_unpartial(function))):
+        raise ImproperlyConfigured(f"{label}: an asynchronous generator has no one result; return a list instead.")
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter for parameter in parameters if parameter.name not in _settled(function)]
 
 
 def _hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
-    target = _unpartial(function)
+    target = inspect.unwrap(_unpartial(function))
     if not inspect.isroutine(target):
         target = type(target).__call__
     try:
@@ -132,52 +156,52 @@ def _is_context(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, Context)
 
 
-def _annotate(parameter: inspect.Parameter, hint: Any, text: str | None) -> tuple[Any, bool, Any, bool]:
-    """A parameter's annotation with its description; whether it has a default, which, and whether we must fill it in
-    ourselves.
-    """
-    default = parameter.default
-    explicit = isinstance(default, FieldInfo)
-    if isinstance(default, FieldInfo):
-        hint = Annotated[hint, default]
-        default = default.get_default(call_default_factory=True, validated_data={})
-    has_default = default is not inspect.Parameter.empty and repr(default) != "PydanticUndefined"
+def _annotate(parameter: inspect.Parameter, hint: Any, text: str | None) -> Any:
+    """A parameter's annotation with its description, and with its `Field(…)` where that stands as the default."""
+    if isinstance(parameter.default, FieldInfo):
+        hint = Annotated[hint, parameter.default]
     if text and not _has_description(hint):
         hint = Annotated[hint, FieldInfo(description=text)]
-    return hint, has_default, default, explicit and has_default
+    return hint
 
 
 def _has_description(hint: Any) -> bool:
     return any(getattr(extra, "description", None) for extra in getattr(hint, "__metadata__", ()))
 
 
-def _adapter(members: dict[str, Any], extra: Any, label: str) -> TypeAdapter[dict[str, Any]]:
-    arguments = TypedDict("Arguments", members)  # type: ignore[operator]  # made from names that only the signature knows
+def _wire_name(name: str, hint: Any) -> str:
+    """What clients call a parameter: its own name, unless `Field(alias="from")` says otherwise."""
+    aliases = [getattr(extra, "validation_alias", None) for extra in getattr(hint, "__metadata__", ())]
+    return next((alias for alias in reversed(aliases) if isinstance(alias, str)), name)
+
+
+def _describe(members: dict[str, Any], extra: Any, label: str) -> tuple[TypeAdapter[dict[str, Any]], Schema]:
+    # Called by another name, since mypy wants to read the members where they stand, and only the signature knows these.
+    make: Any = TypedDict
+    arguments = make("Arguments", members)
     arguments.__pydantic_config__ = ConfigDict(extra=extra)
     try:
-        return TypeAdapter(arguments)
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+        adapter = TypeAdapter[dict[str, Any]](arguments)
+        return adapter, schemas.describe(adapter, "validation")
+    except PydanticUserError as error:
         raise ImproperlyConfigured(
-            f"{label}: a parameter's type has no JSON Schema ({str(error).splitlines()[0]}). Use types that pydantic takes."
+            f"{label}: a parameter's type has no JSON Schema ({error.message}). Use types that pydantic takes."
         ) from error
 
 
 def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> Schema:
     schema.pop("title", None)
-    schema.setdefault("properties", {})
+    properties: dict[str, Schema] = schema.get("properties", {})
     for name, default in defaults.items():
-        described = schema["properties"][name]
-        if default is None:
-            described = schemas.without_null(described)
-            described.pop("default", None)
-        else:
-            try:
-                described["default"] = to_jsonable_python(default)
-            except ValueError as error:
-                raise ImproperlyConfigured(f"{label}: the default of {name} is not JSON ({error}).") from error
-        schema["properties"][name] = described
-    if not schema["properties"]:
-        del schema["properties"]
+        try:
+            properties[name]["default"] = to_jsonable_python(default, inf_nan_mode="null")
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{label}: the default of {name} is not JSON ({error}).") from error
+    for name, described in properties.items():
+        if described.get("default", ...) is None:
+            properties[name] = schemas.without_null({key: described[key] for key in described if key != "default"})
+    if not properties:
+        schema.pop("properties", None)
     return schema
 
 

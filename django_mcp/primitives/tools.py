@@ -1,18 +1,18 @@
 """Tools: a function, the schema of its arguments, and the shape of what it returns."""
 
+import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
 from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError
-from pydantic_core import ValidationError, to_json
+from pydantic_core import ValidationError
 
 from . import schemas, signatures
-from .content import BLOCK_TYPES, Icon, ToolResult, is_content, to_blocks, to_json_value
+from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Context
 from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
@@ -20,10 +20,17 @@ from .schemas import Schema
 from .signatures import Signature
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_UNIONS: Final = (Union, UnionType)
+_BARE: Final = (list, tuple, Sequence, Collection, Iterable, Iterator, Generator)
+"""The types of anything in a row, content blocks too."""
 
 
 class InvalidArguments(ToolError):
     """The arguments of a call do not fit the tool's schema; the text names each."""
+
+
+Check: TypeAlias = Callable[[Any], list[str]]
+"""What is wrong with a JSON value, a line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +38,18 @@ class Output:
     """The shape of a tool's structured content: its schema, and how a value is checked against it and written."""
 
     schema: Schema
-    adapter: TypeAdapter[Any] | None
+    adapter: TypeAdapter[Any] | None = None
+    check: Check | None = None
 
     def dump(self, value: Any) -> Any:
-        """The JSON value. Raises `ValidationError` when the tool did not return what its annotation promises."""
-        if self.adapter is None:
-            return to_json_value(value)
-        checked = self.adapter.validate_python(_as_list(value), from_attributes=True)
-        return self.adapter.dump_python(checked, mode="json", by_alias=True)
+        """The JSON value. Raises `ValueError` when the tool did not return what its annotation or schema promises."""
+        if self.adapter is not None:
+            checked = self.adapter.validate_python(listed(value), from_attributes=True)
+            return self.adapter.dump_python(checked, mode="json", by_alias=True)
+        written = to_json_value(value)
+        if self.check and (problems := self.check(written)):
+            raise ValueError("The structured content does not fit output_schema:\n" + "\n".join(problems))
+        return written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +62,20 @@ class Tool:
     signature: Signature
     definition: dict[str, Any]
     output: Output | None
-    check: Callable[[Mapping[str, Any]], None] | None
+    structured: bool
+    check: Check | None
     param_headers: Mapping[str, tuple[str, ...]]
     atomic: bool
 
-    def bind(self, arguments: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises `InvalidArguments`."""
+        problems = self.check(arguments) if self.check else []
         try:
-            if self.check:
-                self.check(arguments)
-            return self.signature.bind(arguments, context)
+            if not problems:
+                return self.signature.bind(arguments, context)
         except ValidationError as error:
-            text = signatures.explain(error)
-            raise InvalidArguments(f"Invalid arguments for {self.name}:\n{text}") from error
+            problems = [signatures.explain(error)]
+        raise InvalidArguments("\n".join((f"Invalid arguments for {self.name}:", *problems)))
 
     def to_result(self, value: Any, *, objects_only: bool) -> dict[str, Any]:
         """The result of a call that returned `value`. `objects_only`: structured content must be an object (before
@@ -72,10 +84,11 @@ class Tool:
         result = value if isinstance(value, ToolResult) else self._to_tool_result(value)
         blocks = to_blocks(result.content)
         wire: dict[str, Any] = {"content": blocks, "isError": result.is_error}
-        if result.structured is not None or (self.output is not None and not result.is_error and not is_content(value)):
-            structured = self._dump(result.structured)
+        if result.structured is not None or (self.output is not None and not result.is_error):
+            # What tells of a failure need not have the shape of a success.
+            structured = self._dump(result.structured) if not result.is_error else to_json_value(result.structured)
             if not blocks:
-                wire["content"] = [{"type": "text", "text": to_json(structured).decode()}]
+                wire["content"] = [{"type": "text", "text": to_json_text(structured)}]
             wire["structuredContent"] = (
                 {"result": structured} if objects_only and self._is_wrapped(structured) else structured
             )
@@ -84,11 +97,14 @@ class Tool:
         return wire
 
     def _to_tool_result(self, value: Any) -> ToolResult:
-        if is_content(value):
-            return ToolResult(content=value)
-        if self.output is not None or isinstance(value, Mapping | BaseModel) or hasattr(value, "__dataclass_fields__"):
+        if self.output is not None:
+            if is_content(value):
+                raise TypeError(
+                    "Promised data, returned content blocks: ToolResult(content=…, structured=…) holds both"
+                )
             return ToolResult(structured=value)
-        return ToolResult(content=value)
+        value = list(value) if isinstance(value, Iterator) else value
+        return ToolResult(structured=value) if self.structured and _is_object(value) else ToolResult(content=value)
 
     def _dump(self, value: Any) -> Any:
         return self.output.dump(value) if self.output else to_json_value(value)
@@ -121,7 +137,7 @@ def make_tool(
     use.
     """
     signature = signatures.read(function, open_ended=input_schema is not None)
-    tool_name = name or getattr(function, "__name__", type(function).__name__)
+    tool_name = name or signatures.name_of(function)
     label = f"Tool {tool_name!r} ({signatures.describe_function(function)})"
     if not _NAME.fullmatch(tool_name):
         raise ImproperlyConfigured(f"{label}: a tool's name is 1 to 128 letters, digits, '_', '-' and '.'; pass name=…")
@@ -150,7 +166,8 @@ def make_tool(
         signature=signature,
         definition={key: value for key, value in members.items() if value is not None},
         output=output,
-        check=_checker(input_schema, label) if input_schema is not None else None,
+        structured=structured is not False,
+        check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,
         param_headers=read_param_headers(schema, label),
         atomic=atomic,
     )
@@ -159,9 +176,9 @@ def make_tool(
 def _read_output(hint: Any, given: Schema | None, structured: bool | None, label: str) -> Output | None:
     if structured is False:
         return None
-    adapter = None if given is not None or not _is_data(hint, structured) else _adapter(hint)
     if given is not None:
-        return Output(given, None)
+        return Output(given, check=_checker(given, "output_schema", label))
+    adapter = _adapter(hint, label) if structured or _is_data(hint) else None
     if adapter is None:
         if structured:
             raise ImproperlyConfigured(
@@ -169,72 +186,85 @@ def _read_output(hint: Any, given: Schema | None, structured: bool | None, label
             )
         return None
     schema = schemas.describe(adapter, "serialization")
-    return Output(
-        {key: value for key, value in schema.items() if (key, value) != ("title", getattr(hint, "__name__", ""))},
-        adapter,
-    )
+    if schema.get("title") == getattr(_plain(hint), "__name__", ""):
+        del schema["title"]
+    return Output(schema, adapter)
 
 
-def _is_data(hint: Any, structured: bool | None) -> bool:
+def _is_data(hint: Any) -> bool:
     """Whether a return annotation is data, to be structured content, rather than text or content blocks."""
-    if structured:
+    hint = _plain(hint)
+    branches = [
+        _plain(branch)
+        for branch in (get_args(hint) if get_origin(hint) in _UNIONS else (hint,))
+        if branch not in (None, type(None))
+    ]
+    return bool(branches) and not any(branch is str or _may_be_content(branch) for branch in branches)
+
+
+def _may_be_content(hint: Any) -> bool:
+    """Whether what is annotated so could turn out to be content blocks: `list[Image | str]`, or a bare `list`."""
+    hint = _plain(hint)
+    if hint in (Any, object, inspect.Parameter.empty, ToolResult, *_BARE):
         return True
-    if hint in (Any, None, type(None), str, ToolResult) or repr(hint) == "<class 'inspect._empty'>":
-        return False
     if isinstance(hint, type) and issubclass(hint, BLOCK_TYPES):
-        return False
-    if get_origin(hint) in (Union, UnionType, list, tuple, Sequence, Iterable):
-        inner = [branch for branch in get_args(hint) if branch not in (type(None), Ellipsis)]
-        loose = get_origin(hint) in (Union, UnionType)
-        return not inner or not any(not _is_data(branch, None) and (loose or branch is not str) for branch in inner)
-    return True
+        return True
+    origin = get_origin(hint)
+    nested = origin in _UNIONS or (
+        isinstance(origin, type) and issubclass(origin, Iterable) and not issubclass(origin, Mapping)
+    )
+    return nested and any(_may_be_content(inner) for inner in get_args(hint))
 
 
-def _adapter(hint: Any) -> TypeAdapter[Any] | None:
+def _plain(hint: Any) -> Any:
+    """A type without what `Annotated` says beside it."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, Mapping | BaseModel) or (is_dataclass(value) and not is_content(value))
+
+
+def _adapter(hint: Any, label: str) -> TypeAdapter[Any] | None:
     """How pydantic reads and writes a return type; `None` for what it cannot describe, such as a queryset."""
     try:
         adapter = TypeAdapter(hint)
         adapter.json_schema(mode="serialization")
-    except (PydanticSchemaGenerationError, PydanticUserError):
+    except PydanticUserError as error:
+        if error.code == "typed-dict-version":
+            raise ImproperlyConfigured(f"{label}: {error.message}") from error
         return None
     return adapter
 
 
-def _as_list(value: Any) -> Any:
-    """A queryset as the list that its annotation says it is."""
-    known = isinstance(value, str | bytes | Mapping | list | tuple | set | frozenset | BaseModel)
-    return list(value) if isinstance(value, Iterable) and not known else value
-
-
-def _checker(schema: Schema, label: str) -> Callable[[Mapping[str, Any]], None]:
-    """A check of arguments against a schema given by hand, by `jsonschema`, which an extra brings."""
+def _checker(schema: Schema, option: str, label: str) -> Check:
+    """A check of values against a schema given by hand, by `jsonschema`, which an extra brings."""
     try:
         from jsonschema import exceptions, validators
         from referencing import Registry
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"{label}: input_schema is checked by jsonschema; pip install 'django-mcp-endpoints[jsonschema]'."
+            f"{label}: {option} is checked by jsonschema; pip install 'django-mcp-endpoints[jsonschema]'."
         ) from error
-    validator_class = validators.validator_for(schema, default=validators.Draft202012Validator)
+    latest: Any = None if "$schema" in schema else validators.Draft202012Validator
+    validator_class = validators.validator_for(schema, default=latest)
+    if validator_class is None:
+        raise ImproperlyConfigured(f"{label}: {option} is in a dialect that jsonschema does not know.")
     try:
         validator_class.check_schema(schema)
     except exceptions.SchemaError as error:
-        raise ImproperlyConfigured(f"{label}: input_schema is not a valid JSON Schema: {error.message}.") from error
+        raise ImproperlyConfigured(f"{label}: {option} is not a valid JSON Schema: {error.message}.") from error
     for path, node in schemas.walk(schema):
-        reference = node.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
+        for keyword in ("$ref", "$dynamicRef"):
             # Nothing is fetched: a schema that points elsewhere could make the server ask any host anything.
-            raise ImproperlyConfigured(
-                f"{label}: input_schema refers to {reference!r} at {'/'.join(path)}; write it out under $defs."
-            )
+            if isinstance(node.get(keyword), str) and not node[keyword].startswith("#"):
+                raise ImproperlyConfigured(
+                    f"{label}: {option} refers to {node[keyword]!r} at {'/'.join(path)}; write it out under $defs."
+                )
     validator = validator_class(schema, registry=Registry())
 
-    def check(arguments: Mapping[str, Any]) -> None:
-        errors = sorted(validator.iter_errors(arguments), key=lambda error: list(map(str, error.absolute_path)))
-        if errors:
-            lines = (
-                f"- {'.'.join(map(str, error.absolute_path)) or 'arguments'}: {error.message}" for error in errors[:20]
-            )
-            raise InvalidArguments("Invalid arguments:\n" + "\n".join(lines))
+    def check(value: Any) -> list[str]:
+        errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
+        return [f"- {'.'.join(map(str, error.absolute_path)) or 'arguments'}: {error.message}" for error in errors[:20]]
 
     return check

@@ -39,7 +39,9 @@ def is_template(uri: str) -> bool:
 
 def compile_template(text: str) -> URITemplate:
     """The template that a text spells. Raises `ImproperlyConfigured` for operators that cannot be matched backwards."""
-    pattern, names, query, end = "", [], (), 0
+    pattern, end = "", 0
+    names: list[str] = []
+    query: tuple[str, ...] = ()
     for expression in _EXPRESSION.finditer(text):
         pattern += re.escape(text[end : expression.start()])
         end = expression.end()

@@ -36,6 +36,6 @@ def _position(kind: str, items: Sequence[tuple[str, Item]], cursor: str) -> int:
         found_kind, key = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         if found_kind == kind:
             return next(index for index, (candidate, _) in enumerate(items) if candidate == key)
-    except (binascii.Error, ValueError, TypeError, StopIteration):
+    except (binascii.Error, ValueError, TypeError, StopIteration, RecursionError):
         pass
     raise ProtocolError(INVALID_PARAMS, "Invalid cursor: start again without one")

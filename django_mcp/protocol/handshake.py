@@ -45,7 +45,7 @@ def wrap_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """
     if schema.get("type") == "object":
         return schema
-    definitions = {key: schema[key] for key in ("$defs", "$schema") if key in schema}
+    definitions: dict[str, Any] = {key: schema[key] for key in ("$defs", "$schema") if key in schema}
     inner = {key: value for key, value in schema.items() if key not in definitions}
     return {**definitions, "type": "object", "properties": {"result": inner}, "required": ["result"]}
 

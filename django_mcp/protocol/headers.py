@@ -21,7 +21,9 @@ NAME: Final = "mcp-name"
 PARAM_PREFIX: Final = "mcp-param-"
 LAST_EVENT_ID: Final = "last-event-id"
 
-_OWS: Final = " \t"
+OWS: Final = " \t"
+"""What may stand around a header's value and is none of it (RFC 9110)."""
+
 _SENTINEL: Final = ("=?base64?", "?=")
 
 
@@ -43,13 +45,20 @@ def check_stream(headers: Headers) -> None:
         raise ProtocolError(INVALID_REQUEST, message, status=406)
 
 
+def declares_more(headers: Headers, limit: int) -> bool:
+    """Whether `Content-Length` says that a body is longer than `limit` bytes. What is no number says nothing."""
+    declared = headers.get("content-length", "")
+    # Python refuses to read a number of thousands of digits; twenty tell that it is too large.
+    return declared.isascii() and declared.isdigit() and int(declared[:20]) > limit
+
+
 def decode_value(name: str, value: str) -> str:
     """The text that a mirrored header's value (`Mcp-Name`, `Mcp-Param-*`) stands for: literal, or Base64 in
     `=?base64?…?=`.
 
     Raises `ProtocolError` -32020 for bytes that no header should hold, and for Base64 that is not canonical UTF-8.
     """
-    value = value.strip(_OWS)
+    value = value.strip(OWS)
     if not value.isascii() or any((char < " " and char != "\t") or char == "\x7f" for char in value):
         raise _mismatch(f"{name} holds characters outside visible ASCII; send them as =?base64?…?=")
     prefix, suffix = _SENTINEL
@@ -72,11 +81,15 @@ def _mismatch(message: str) -> ProtocolError:
 @lru_cache(maxsize=256)
 def _accepted(accept: str) -> tuple[bool, bool]:
     """Whether an Accept header takes JSON, and whether it takes an event stream."""
-    ranges = {_media_type(part) for part in accept.split(",") if not _is_refused(part)}
-    anything = "*/*" in ranges
+    takes = {_media_type(part): not _is_refused(part) for part in accept.split(",")}
+
+    def accepts(*ranges: str) -> bool:
+        """The most specific range decides (RFC 9110)."""
+        return next((takes[media_range] for media_range in ranges if media_range in takes), False)
+
     return (
-        anything or "application/json" in ranges or "application/*" in ranges,
-        anything or "text/event-stream" in ranges or "text/*" in ranges,
+        accepts("application/json", "application/*", "*/*"),
+        accepts("text/event-stream", "text/*", "*/*"),
     )
 
 

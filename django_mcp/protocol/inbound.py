@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from . import headers as http
 from . import jsonrpc, modern, replies
-from .errors import INVALID_PARAMS, INVALID_REQUEST, ProtocolError, unsupported_version
+from .errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, ProtocolError, unsupported_version
 from .headers import Headers
 from .jsonrpc import JSON, RequestId
 from .replies import Reply
@@ -109,10 +109,10 @@ def check_session_request(headers: Headers) -> Reply | None:
 def _read_message(headers: Headers, message: dict[str, JSON], eras: tuple[Era, ...]) -> Inbound:
     jsonrpc.check_message(message)
     kind = _kind_of(message)
-    if kind != "response" and not isinstance(message.get("params", {}), dict):
+    if kind != "response" and not isinstance(message.get("params"), dict | None):
         raise ProtocolError(INVALID_PARAMS, "Invalid params: params must be an object", status=400)
     era = _era_of(headers, message, kind)
-    _check_offered(era, eras, message)
+    _check_offered(era, eras, message, headers)
     if era == "handshake":
         if headers.get(http.PROTOCOL_VERSION) == "":
             raise ProtocolError(INVALID_REQUEST, _empty_version(), status=400)
@@ -165,7 +165,7 @@ def _era_of_error(headers: Headers, value: JSON) -> Era:
     return "modern" if headers.get(http.PROTOCOL_VERSION) in MODERN_VERSIONS else "handshake"
 
 
-def _check_offered(era: Era, eras: tuple[Era, ...], message: dict[str, JSON]) -> None:
+def _check_offered(era: Era, eras: tuple[Era, ...], message: dict[str, JSON], headers: Headers) -> None:
     if era in eras:
         return
     if era == "modern":
@@ -174,8 +174,13 @@ def _check_offered(era: Era, eras: tuple[Era, ...], message: dict[str, JSON]) ->
             f"This endpoint is opened by initialize, at one of {', '.join(HANDSHAKE_VERSIONS)}",
             status=400,
         )
-    requested = (message.get("params") or {}).get("protocolVersion") if message.get("method") == "initialize" else None
-    raise unsupported_version(requested)
+    if "method" not in message:
+        raise ProtocolError(INVALID_REQUEST, modern.NO_RESPONSES, status=400)
+    if message["method"] == "initialize":
+        raise unsupported_version((message.get("params") or {}).get("protocolVersion"))
+    if version := headers.get(http.PROTOCOL_VERSION):
+        raise unsupported_version(version)
+    raise ProtocolError(HEADER_MISMATCH, "Header mismatch: MCP-Protocol-Version is missing", status=400)
 
 
 def _id_of(value: JSON) -> RequestId | None:

@@ -9,7 +9,7 @@ import re
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from .errors import INVALID_REQUEST, PARSE_ERROR, ProtocolError
 
@@ -17,9 +17,7 @@ JSON: TypeAlias = Any
 RequestId: TypeAlias = str | int
 
 MAX_ID_LENGTH: Final = 255
-"""Characters of a string id, digits of an integer one: an id is echoed and remembered, so it is not a place for
-payloads.
-"""
+"""Characters of a string id: an id is echoed and remembered, so it is not a place for payloads."""
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
@@ -45,7 +43,7 @@ def encode(value: JSON) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null")
     except ValueError:
-        return json.dumps(json.loads(json.dumps(value, default=str)), separators=(",", ":")).encode()
+        return json.dumps(to_jsonable_python(value, inf_nan_mode="null", fallback=str), separators=(",", ":")).encode()
 
 
 def is_request_id(value: object) -> bool:
@@ -92,7 +90,7 @@ def _no_constant(text: str) -> float:
 
 def _depth_exceeds(value: JSON, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for parent in level

@@ -39,6 +39,8 @@ SUBSCRIPTION_ID_META_KEY: Final = "io.modelcontextprotocol/subscriptionId"
 NAME_SOURCES: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The methods that a client must name the target of in `Mcp-Name`, and the parameter which that repeats."""
 
+NO_RESPONSES: Final = "Invalid Request: a posted response has no place in this revision"
+
 _INTEGER: Final = re.compile(r"-?[0-9]{1,16}(\.0+)?")
 """An integer as a header may write it: `42.0` is 42 (spec 2026-07-28), and none is beyond ±(2^53-1)."""
 
@@ -68,10 +70,8 @@ def read_envelope(kind: str, message: Mapping[str, JSON], headers: Headers) -> s
     client that contradicts itself is told so first.
     """
     if kind == "response":
-        raise ProtocolError(
-            INVALID_REQUEST, "Invalid Request: a posted response has no place in this revision", status=400
-        )
-    meta = (message.get("params") or {}).get("_meta")
+        raise ProtocolError(INVALID_REQUEST, NO_RESPONSES, status=400)
+    meta: JSON = (message.get("params") or {}).get("_meta")
     header = headers.get(http.PROTOCOL_VERSION)
     if kind == "notification":
         # The revision has no notifications from clients over HTTP, and says nothing of their headers: only the revision
@@ -158,14 +158,13 @@ def _check_mirrors(message: Mapping[str, JSON], headers: Headers, version: str) 
     source = NAME_SOURCES.get(method)
     target = message["params"].get(source) if source else None
     if isinstance(target, str):
-        sent = headers.get(http.NAME)
-        _check_mirror("Mcp-Name", None if sent is None else http.decode_value("Mcp-Name", sent), target)
+        _check_mirror("Mcp-Name", headers.get(http.NAME), target, decode=True)
 
 
-def _check_mirror(name: str, sent: str | None, expected: str) -> None:
+def _check_mirror(name: str, sent: str | None, expected: str, *, decode: bool = False) -> None:
     if sent is None:
         raise _mismatch(f"{name} is missing")
-    if sent.strip(" \t") != expected and sent != expected:
+    if (http.decode_value(name, sent) if decode else sent.strip(http.OWS)) != expected:
         raise _mismatch(f"{name} differs from the body")
 
 
@@ -186,7 +185,7 @@ def _agrees(sent: str, value: JSON) -> bool:
         return sent == ("true" if value else "false")
     if isinstance(value, int | float):
         return _INTEGER.fullmatch(sent) is not None and int(sent.partition(".")[0]) == value
-    return sent == value
+    return isinstance(value, str) and sent == value
 
 
 def _mismatch(message: str) -> ProtocolError:

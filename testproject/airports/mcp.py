@@ -16,6 +16,7 @@ from .results import AirportFacts, Country, CountryAirports, Distance, NearbyAir
 Code = Annotated[str, Field(description="IATA or ICAO code, such as LHR or EGLL", min_length=3, max_length=80)]
 CountryCode = Annotated[str, Field(description="ISO 3166-1 code of two letters, such as GB", pattern="^[A-Za-z]{2}$")]
 Limit = Annotated[int, Field(ge=1, le=50)]
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f]+$", max_length=100)]  # without control characters
 
 
 # Tools that read
@@ -83,7 +84,7 @@ def route(codes: Annotated[list[Code], Field(min_length=2, max_length=50)]) -> R
 
 
 @tool(destructive=False)
-def create_trip(name: Annotated[str, Field(min_length=1, max_length=100)], ctx: Context) -> Trip:
+def create_trip(name: Name, ctx: Context) -> Trip:
     """Start an empty trip plan, which add_leg fills.
 
     Args:
@@ -94,7 +95,11 @@ def create_trip(name: Annotated[str, Field(min_length=1, max_length=100)], ctx: 
 
 @tool(destructive=False)
 def add_leg(trip_id: int, origin: Code, destination: Code, ctx: Context) -> Trip:
-    """Add a flight to the end of one of the user's trips, and return the whole trip."""
+    """Add a flight to the end of one of the user's trips, and return the whole trip.
+
+    Args:
+        trip_id: the trip's id, from create_trip or my_trips
+    """
     trip = TripPlan.objects.owned_by(signed_in_user(ctx)).filter(pk=trip_id).first()
     if trip is None:
         raise ToolError(f"You have no trip {trip_id}. Call my_trips for those you have.")
@@ -104,7 +109,11 @@ def add_leg(trip_id: int, origin: Code, destination: Code, ctx: Context) -> Trip
 
 @tool(read_only=True)
 async def my_trips(ctx: Context, limit: Limit = 10) -> list[Trip]:
-    """List the user's trip plans with their legs, newest first."""
+    """List the user's trip plans with their legs.
+
+    Args:
+        limit: how many to return, newest first
+    """
     trips = TripPlan.objects.owned_by(signed_in_user(ctx)).with_legs()[:limit]
     return [Trip.of(trip) async for trip in trips]
 

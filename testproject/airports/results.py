@@ -78,7 +78,7 @@ class Route(Result):
 
 class Trip(Result):
     id: int
-    """what add_leg wants as trip_id"""
+    """what add_leg takes as trip_id"""
     name: str
     created_at: datetime
     legs: list[Distance]

@@ -23,9 +23,7 @@ from django_mcp.protocol.modern import missing_capability
 conformance_server = MCPServer("conformance", version="1.0")
 
 # One red pixel, and one sample of silence.
-PNG = b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
-)
+PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==")
 WAV = b64decode("UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQIAAAAAAA==")
 
 JSON_SCHEMA_2020_12 = {
@@ -105,8 +103,8 @@ def json_schema_2020_12_tool(**arguments: Any) -> str:
     return json.dumps(arguments)
 
 
-@conformance_server.tool
-def test_x_mcp_header(region: Annotated[str | None, ParamHeader("Region")] = None) -> str:
+@conformance_server.tool(name="test_x_mcp_header")
+def x_mcp_header(region: Annotated[str | None, ParamHeader("Region")] = None) -> str:
     """Answers with the region, which a client repeats in a header.
 
     Args:

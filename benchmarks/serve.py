@@ -1,0 +1,233 @@
+"""Throughput beside the peers: `python -m benchmarks.serve [CONTEST...] [--rounds 4] [--seconds 3]`.
+
+Each server has one core, the load another. The contestants of a contest take turns, A B A B, so that what else the
+machine does meets them alike: the ratio of a round is the result, and its spread over the rounds says how far to trust
+it. PostgreSQL is the one that POSTGRES names, else its contestants are left out. Takes about five minutes.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from . import load
+from .load import put_load
+from .own_code import print_table
+from .servers import GUNICORN, UVICORN, Contestant, Server
+
+POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
+
+DJANGO = f"django=={__import__('django').__version__}"
+MIGRATE = ("manage.py", "migrate", "--verbosity", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Contestants side by side. The ratios are those of the first to each."""
+
+    name: str
+    title: str
+    contestants: tuple[Contestant, ...]
+
+
+@dataclass(slots=True)
+class Score:
+    """What a contestant did, round by round. `cpu` is the processor time of a call in microseconds."""
+
+    per_second: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    latency_ms: list[float] = field(default_factory=list)
+
+
+def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Contest, ...]:
+    def ours(name: str, command: tuple[str, ...], database: str) -> Server:
+        return Server(name, command, {"DATABASE_URL": database, "DEBUG": "0"}, migrate=MIGRATE)
+
+    def django_site(*requirements: str, command: tuple[str, ...]) -> Server:
+        migrate = (str(Path(__file__).parent / "peers" / "django_site.py"),)
+        return Server(requirements[0], command, {"SQLITE_PATH": peer_sqlite}, requirements, migrate)
+
+    asgi = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
+    wsgi = (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}")
+    peer_asgi = (*UVICORN, "django_site:asgi", "--port", "{port}")
+    peer_wsgi = (*GUNICORN, "django_site:application", "--bind", "127.0.0.1:{port}")
+    sdk_command = (*UVICORN, "official_sdk:app", "--port", "{port}")
+    sdk_needs = ("mcp==2.3.0", "uvicorn[standard]")
+
+    lane = ours("lane", asgi, f"sqlite:///{sqlite}")
+    view = ours("view", wsgi, f"sqlite:///{sqlite}")
+    sdk = Server("sdk", sdk_command, {"RESPONSES": "json"}, sdk_needs)
+    sdk_sse = Server("sdk", sdk_command, {}, sdk_needs)
+    mcpz_needs = ("django-mcpz==1.2.0", DJANGO, "gunicorn", "uvicorn[standard]")
+    mcpz = django_site(*mcpz_needs, command=peer_wsgi)
+    bare = django_site(*mcpz_needs, command=peer_asgi)
+    mcp_server = django_site("django-mcp-server==0.5.7", "mcp<2", DJANGO, "gunicorn", command=peer_wsgi)
+
+    on_postgres: tuple[Contestant, ...] = ()
+    if postgres is not None:
+        pg_lane = ours("lane on PostgreSQL", asgi, postgres)
+        on_postgres = (
+            Contestant("ours, lane, session in PostgreSQL", pg_lane, "/bench/mcp", "handshake"),
+            Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", "add_sync"),
+        )
+    return (
+        Contest(
+            "modern",
+            "modern tools/call, uvicorn (budget: 4 x the SDK)",
+            (
+                Contestant("ours, lane", lane, "/bench/mcp", "modern"),
+                Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", "add_sync"),
+                Contestant("official SDK", sdk, "/mcp", "modern"),
+                Contestant("bare async Django view", bare, "/bare-async", None),
+            ),
+        ),
+        Contest(
+            "handshake",
+            "handshake tools/call in a session, uvicorn (budget: 3 x the SDK)",
+            (
+                Contestant("ours, lane, session in SQLite", lane, "/bench/mcp", "handshake"),
+                Contestant("ours, lane, SQLite, sync tool", lane, "/bench/mcp", "handshake", "add_sync"),
+                *on_postgres,
+                Contestant("official SDK, session in memory, JSON", sdk, "/mcp", "handshake"),
+                Contestant("official SDK, session in memory, SSE", sdk_sse, "/mcp", "handshake"),
+            ),
+        ),
+        Contest(
+            "view",
+            "modern tools/call, gunicorn (budget: 1 x django-mcpz)",
+            (
+                Contestant("ours, view", view, "/bench/mcp", "modern", "add_sync"),
+                Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern"),
+                Contestant("bare Django view", mcpz, "/bare", None),
+            ),
+        ),
+        Contest(
+            "view-handshake",
+            "handshake tools/call, gunicorn (budget: 15 x django-mcp-server)",
+            (
+                Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", "add_sync"),
+                Contestant("django-mcpz, no session", mcpz, "/mcpz/mcp", "handshake"),
+                Contestant("django-mcp-server, session in SQLite", mcp_server, "/mcp", "handshake"),
+            ),
+        ),
+    )
+
+
+def hold(contest: Contest, rounds: int, seconds: float, cores: tuple[int | None, int | None]) -> list[Score]:
+    """The scores of a contest's contestants, all of whose servers run throughout."""
+    server_core, load_core = cores
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for contestant in contest.contestants:
+            if id(contestant.server) not in running:
+                running[id(contestant.server)] = stack.enter_context(contestant.server.serving(server_core))
+        servings = [running[id(contestant.server)] for contestant in contest.contestants]
+        requests = [
+            contestant.meet(serving) for contestant, serving in zip(contest.contestants, servings, strict=True)
+        ]
+        scores = [Score() for _ in requests]
+        for request in requests:
+            put_load(request, 1, load_core)
+        for _ in range(rounds):
+            for request, serving, score in zip(requests, servings, scores, strict=True):
+                before = serving.cpu_seconds()
+                loaded = put_load(request, seconds, load_core)
+                after = serving.cpu_seconds()
+                if loaded.failed or not loaded.requests:
+                    raise SystemExit(f"{serving.server.name}: {loaded.failed} of {loaded.requests} requests failed")
+                score.per_second.append(loaded.per_second)
+                score.latency_ms.append(loaded.median_ms)
+                if before is not None and after is not None:
+                    score.cpu.append((after - before) / loaded.requests * 1e6)
+        for contestant, request, serving in zip(contest.contestants, requests, servings, strict=True):
+            contestant.check(request, serving)
+        return scores
+
+
+def report(contest: Contest, scores: list[Score]) -> None:
+    rows = [["", "calls/s", "least-most", "median ms", "CPU us/call", "ratio", "least-most", "CPU ratio"]]
+    first = scores[0]
+    for contestant, score in zip(contest.contestants, scores, strict=True):
+        ratios = [ours / theirs for ours, theirs in zip(first.per_second, score.per_second, strict=True)]
+        cpu_ratios = [theirs / ours for ours, theirs in zip(first.cpu, score.cpu, strict=True)]
+        rows.append(
+            [
+                contestant.name,
+                f"{median(score.per_second):,.0f}",
+                f"{min(score.per_second):,.0f}-{max(score.per_second):,.0f}",
+                f"{median(score.latency_ms):.2f}",
+                f"{median(score.cpu):.0f}" if score.cpu else "",
+                f"{median(ratios):.2f}",
+                f"{min(ratios):.2f}-{max(ratios):.2f}",
+                f"{median(cpu_ratios):.2f}" if cpu_ratios else "",
+            ]
+        )
+    print(f"\n{contest.title}")
+    print_table(rows)
+
+
+@contextlib.contextmanager
+def databases() -> Iterator[tuple[str, str, str | None]]:
+    """Two SQLite files (ours, the peers') and the URL of a PostgreSQL database, if there is a server; all are gone
+    afterwards.
+    """
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
+        postgres = None
+        try:
+            postgres = stack.enter_context(_postgres())
+        except (ImportError, OSError) as error:
+            print(f"without PostgreSQL: {error}")
+        yield f"{scratch}/ours.sqlite3", f"{scratch}/peers.sqlite3", postgres
+
+
+@contextlib.contextmanager
+def _postgres() -> Iterator[str]:
+    import psycopg
+
+    name = f"django_mcp_bench_{os.getpid()}"
+    try:
+        connection = psycopg.connect(f"{POSTGRES}/postgres", autocommit=True, connect_timeout=5)
+    except psycopg.Error as error:
+        raise OSError(str(error).strip()) from error
+    with connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield f"{POSTGRES}/{name}"
+    finally:
+        with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def pick_cores() -> tuple[int | None, int | None]:
+    """A core for the servers and one for the load."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) < 2 or not shutil.which("taskset"):
+        print("Without two cores and taskset, the load takes time from the servers: the ratios come out too even.")
+        return None, None
+    return cores[-1], cores[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Throughput beside the peers, by turns.")
+    parser.add_argument("contest", nargs="*", help="modern, handshake, view or view-handshake; all by default")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}, {DJANGO};", end=" ")
+    print(f"{options.rounds} rounds of {options.seconds:g} s, {load.CONNECTIONS} connections", end="")
+    print(", wrk" if load.has_wrk() else ", a generator in Python (install wrk: this one is slower than the servers)")
+    with databases() as urls:
+        cores = pick_cores()
+        for contest in contests(*urls):
+            if not options.contest or contest.name in options.contest:
+                report(contest, hold(contest, options.rounds, options.seconds, cores))
+
+
+if __name__ == "__main__":
+    main()

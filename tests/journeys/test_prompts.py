@@ -1,0 +1,66 @@
+"""Prompts over HTTP: listed, got and completed (spec server/prompts, server/utilities/completion)."""
+
+import pytest
+
+from django_mcp.testing import MCPError
+from tests.servers import SECRET
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+
+
+def test_prompts_are_listed_with_their_arguments(connect):
+    assert connect("/plain").list_prompts() == [
+        {
+            "name": "compose",
+            "description": "Ask for a text.",
+            "arguments": [
+                {"name": "topic", "description": "what about", "required": True},
+                {"name": "tone", "description": "how", "required": False},
+            ],
+        },
+        {"name": "broken_prompt", "description": "Raises."},
+    ]
+
+
+def test_a_prompt_is_filled_with_its_arguments(connect):
+    prompt = connect("/plain").get_prompt("compose", {"topic": "tides"})
+
+    assert prompt["messages"] == [
+        {"role": "user", "content": {"type": "text", "text": "Write about tides, in a dry tone."}}
+    ]
+    assert prompt["description"] == "Ask for a text."
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("nothing", {}),
+        ("compose", {}),
+        ("compose", {"topic": "tides", "length": "9"}),
+        ("compose", {"topic": 1}),
+        ("compose", []),
+        (1, {}),
+    ],
+)
+def test_a_prompt_that_cannot_be_filled_is_a_protocol_error(connect, era, name, arguments):
+    with pytest.raises(MCPError) as refused:
+        connect("/plain").request("prompts/get", {"name": name, "arguments": arguments})
+
+    assert refused.value.code == -32602
+    assert refused.value.status == (200 if era == "handshake" else 400)
+
+
+def test_a_prompt_that_raises_says_nothing_of_the_exception(connect, caplog):
+    with pytest.raises(MCPError) as refused:
+        connect("/plain").get_prompt("broken_prompt")
+
+    assert (refused.value.code, refused.value.message, refused.value.data) == (-32603, "Internal error", None)
+    assert SECRET in caplog.text
+
+
+def test_an_argument_is_completed_in_the_light_of_the_others(connect):
+    client = connect("/plain")
+
+    values = client.complete({"type": "ref/prompt", "name": "compose"}, "tone", "dr", {"topic": "tides"})
+    assert values == ["dry about tides", "droll about tides"]
+    assert client.complete({"type": "ref/prompt", "name": "compose"}, "tone", "dro") == ["droll about ?"]

@@ -1,0 +1,59 @@
+"""Policies of the test endpoints: DRF authenticators, permissions and throttles, some of them broken."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+from rest_framework.throttling import BaseThrottle
+
+from tests.servers import SECRET
+
+
+class BrokenAuthentication(BaseAuthentication):
+    def authenticate(self, request: Any) -> None:
+        raise RuntimeError(SECRET)
+
+
+class BrokenPermission(BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        Group.objects.create(name="half-written")
+        raise RuntimeError(SECRET)
+
+
+class BrokenThrottle(BaseThrottle):
+    def allow_request(self, request: Any, view: Any) -> bool:
+        raise RuntimeError(SECRET)
+
+
+class NobodyMay(BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return False
+
+
+class KnownTenants(BasePermission):
+    """Reads the arguments of the URL, captured ones and the pattern's own."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return bool((view.kwargs["tenant"], view.kwargs["plan"]) == ("acme", "pro"))
+
+
+class ClosedForLunch(BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        error = APIException(SECRET)
+        error.status_code = 503
+        raise error
+
+
+class NoMore(BaseThrottle):
+    def allow_request(self, request: Any, view: Any) -> bool:
+        return False
+
+    def wait(self) -> float:
+        return 41.3
+
+
+class NoMoreToday(NoMore):
+    def wait(self) -> Any:
+        return None

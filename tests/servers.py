@@ -1,0 +1,181 @@
+"""Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from django_mcp import Context, MCPServer, ToolError, UserMessage
+
+SECRET = "the password is hunter2"
+
+plain = MCPServer("plain", version="1.0")
+other = MCPServer("other", version="1.0")
+
+
+@plain.tool(read_only=True)
+def greet(name: str) -> str:
+    """Greet somebody.
+
+    Args:
+        name: whom
+    """
+    return f"Hello, {name}"
+
+
+@plain.tool(read_only=True)
+async def greet_async(name: str) -> str:
+    """Greet somebody, in a coroutine."""
+    return f"Hello, {name}"
+
+
+@plain.tool
+def count(ctx: Context) -> int:
+    """Count the calls of this session."""
+    return _count(ctx)
+
+
+@plain.tool
+async def count_async(ctx: Context) -> int:
+    """Count the calls of this session, in a coroutine."""
+    return _count(ctx)
+
+
+def _count(ctx: Context) -> int:
+    assert ctx.session is not None
+    ctx.session.state["count"] = ctx.session.state.get("count", 0) + 1
+    return int(ctx.session.state["count"])
+
+
+@plain.tool
+def count_and_fail(ctx: Context) -> None:
+    """Count, and fail."""
+    raise ToolError(f"Counted {_count(ctx)}, and gave up")
+
+
+@plain.tool
+async def count_and_fail_async(ctx: Context) -> None:
+    """Count, and fail, in a coroutine."""
+    raise ToolError(f"Counted {_count(ctx)}, and gave up")
+
+
+@plain.tool
+def keep_object(ctx: Context) -> str:
+    """Keep in the session what is no JSON."""
+    assert ctx.session is not None
+    ctx.session.state["object"] = object()
+    return "kept"
+
+
+@plain.tool
+def save_group(name: str) -> str:
+    """Write a row."""
+    return Group.objects.create(name=name).name
+
+
+@plain.tool
+async def save_group_async(name: str) -> str:
+    """Write a row, in a coroutine."""
+    return (await Group.objects.acreate(name=name)).name
+
+
+@plain.tool
+def save_group_and_fail(name: str) -> str:
+    """Write a row, and raise."""
+    Group.objects.create(name=name)
+    raise RuntimeError(SECRET)
+
+
+@plain.tool
+async def save_group_and_fail_async(name: str) -> str:
+    """Write a row, and raise, in a coroutine."""
+    await Group.objects.acreate(name=name)
+    raise RuntimeError(SECRET)
+
+
+@plain.tool(read_only=True)
+def find_groups(name: str) -> list[str]:
+    """Ask the database for a text."""
+    return [group.name for group in Group.objects.filter(name=name)]
+
+
+@plain.tool(read_only=True)
+def describe_caller(ctx: Context) -> dict[str, Any]:
+    """Say who called, and how."""
+    return _describe(ctx)
+
+
+@plain.tool(read_only=True)
+async def describe_caller_async(ctx: Context) -> dict[str, Any]:
+    """Say who called, and how, in a coroutine."""
+    return _describe(ctx)
+
+
+def _describe(ctx: Context) -> dict[str, Any]:
+    return {
+        "user": ctx.user.get_username(),
+        "request_user": ctx.request.user.get_username(),
+        "same_request": ctx.request is ctx.request,
+        "path": ctx.request.path,
+        "header": ctx.request.headers.get("X-Colour"),
+        "era": ctx.era,
+        "version": ctx.protocol_version,
+        "client": ctx.client_info,
+        "capabilities": ctx.client_capabilities,
+        "session": ctx.session is not None,
+        "log_level": ctx.session.log_level if ctx.session else None,
+    }
+
+
+@plain.resource("note://motto", mime_type="text/plain")
+def motto() -> str:
+    """What is written over the door."""
+    return "Festina lente"
+
+
+@plain.resource("note://seal", mime_type="image/png")
+async def seal() -> bytes:
+    """What is pressed into the wax."""
+    return b"\x89PNG"
+
+
+def group_names(value: str) -> list[str]:
+    return [name for name in ("editors", "readers", "writers") if name.startswith(value)]
+
+
+@plain.resource("group://{name}", complete={"name": group_names})
+def group(name: str) -> dict[str, str]:
+    """A group that is in the database."""
+    return {"name": Group.objects.get(name=name).name}
+
+
+@plain.resource("broken://resource")
+def broken_resource() -> str:
+    """Raises."""
+    raise RuntimeError(SECRET)
+
+
+def tones(value: str, arguments: dict[str, str]) -> list[str]:
+    return [f"{tone} about {arguments.get('topic', '?')}" for tone in ("dry", "droll") if tone.startswith(value)]
+
+
+@plain.prompt(complete={"tone": tones})
+def compose(topic: str, tone: str = "dry") -> UserMessage:
+    """Ask for a text.
+
+    Args:
+        topic: what about
+        tone: how
+    """
+    return UserMessage(f"Write about {topic}, in a {tone} tone.")
+
+
+@plain.prompt
+async def broken_prompt() -> str:
+    """Raises."""
+    raise RuntimeError(SECRET)
+
+
+@other.tool(read_only=True)
+def whisper() -> str:
+    """Known to the other server alone."""
+    return "psst"
