@@ -41,6 +41,9 @@ def unseal(sealed: object, binding: str) -> Inputs:
     try:
         if not isinstance(sealed, str) or len(sealed) > MAX_LENGTH:
             raise ValueError("not a text of legal length")
+        if base64.urlsafe_b64encode(base64.urlsafe_b64decode(sealed)).decode() != sealed:
+            # What is appended to Base64 is passed over when it is decoded.
+            raise ValueError("not as it was sent")
         payload = json.loads(_ring().decrypt(sealed.encode(), ttl=mcp_settings.REQUEST_STATE_TTL_SECONDS))
         if not hmac.compare_digest(payload["binding"], binding):
             raise ValueError("of another call, caller or server")

@@ -207,6 +207,18 @@ class Context:
         """See list_roots()."""
         return await self._adrive(asking.list_roots(key, timeout_seconds))
 
+    def form(self, message: str, form: Any) -> Question:
+        """The question that elicit() asks, for an `InputRequired` of your own."""
+        return asking.form_question(message, form, self.protocol_version)
+
+    def sampling(self, messages: Any, *, max_tokens: int, **options: Any) -> Question:
+        """The question that sample() asks, for an `InputRequired` of your own."""
+        return asking.sample_question(messages, max_tokens, options)
+
+    def roots(self) -> Question:
+        """The question that list_roots() asks, for an `InputRequired` of your own."""
+        return asking.roots_question()
+
     def close_stream(self) -> None:
         """Lets go of the connection while the request runs on. A client from 2025-11-25 on comes back for the rest; others keep waiting."""
         if self.outlet is not None:
