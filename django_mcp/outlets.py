@@ -12,8 +12,9 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -33,6 +34,8 @@ from django_mcp.runner import hop, waiting_thread
 from django_mcp.sessions import SessionState
 
 logger = logging.getLogger("django_mcp")
+
+T = TypeVar("T")
 
 WATCH_AFTER_SECONDS: Final = 0.1
 """A request that takes longer can be cancelled: most do not, and are spared the row and the listening."""
@@ -320,6 +323,7 @@ class ThreadOutlet(Base):
     def __init__(self, request_id: RequestId, era: Era) -> None:
         super().__init__(request_id, era)
         self._queue: queue.SimpleQueue[Mapping[str, Any] | Reply] = queue.SimpleQueue()
+        self._aside: ThreadPoolExecutor | None = None
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         if self._queue.qsize() < OUTBOX_LIMIT:
@@ -330,10 +334,10 @@ class ThreadOutlet(Base):
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = time.monotonic() + seconds
         request_id = f"server-{secrets.token_urlsafe(12)}"
-        _ask(session.pk, request_id, question.method)
+        self._beside(_ask, session.pk, request_id, question.method)
         try:
             self._queue.put({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
-            while (answer := _take_answer(session.pk, request_id)) is None:
+            while (answer := self._beside(_take_answer, session.pk, request_id)) is None:
                 if self.cancelled:
                     raise Cancelled
                 if time.monotonic() > deadline:
@@ -343,7 +347,7 @@ class ThreadOutlet(Base):
                 time.sleep(min(0.2, mcp_settings.POLL_SECONDS))
             return _read_answer(question, answer)
         finally:
-            events.forget_request(session.pk, request_id)
+            self._beside(events.forget_request, session.pk, request_id)
 
     async def aask(self, question: Question) -> Any:
         return await sync_to_async(self.ask, thread_sensitive=False)(question)
@@ -369,6 +373,16 @@ class ThreadOutlet(Base):
             self._queue.put(replies.INTERNAL)
         finally:
             connections.close_all()
+            if self._aside is not None:
+                self._aside.submit(connections.close_all)
+                self._aside.shutdown(wait=False)
+
+    def _beside(self, function: Callable[..., T], *args: Any) -> T:
+        """What a function of the event store returns, run in a thread beside the tool's: in the tool's own, it would be part of its
+        transaction, and nobody else would see it before the end."""
+        if self._aside is None:
+            self._aside = ThreadPoolExecutor(max_workers=1)
+        return self._aside.submit(function, *args).result()
 
     def _lines(self, item: Mapping[str, Any] | Reply | None) -> Iterator[bytes]:
         try:
