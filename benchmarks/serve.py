@@ -64,6 +64,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
     view = ours("view", wsgi, f"sqlite:///{sqlite}")
     sdk = Server("sdk", sdk_command, {"RESPONSES": "json"}, sdk_needs)
     sdk_sse = Server("sdk", sdk_command, {}, sdk_needs)
+    floor = Server("floor", (*UVICORN, "--lifespan", "off", "bare_asgi:app", "--port", "{port}"), {}, sdk_needs)
     mcpz_needs = ("django-mcpz==1.2.0", DJANGO, "gunicorn", "uvicorn[standard]")
     mcpz = django_site(*mcpz_needs, command=peer_wsgi)
     bare = django_site(*mcpz_needs, command=peer_asgi)
@@ -85,6 +86,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
                 Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", "add_sync"),
                 Contestant("official SDK", sdk, "/mcp", "modern"),
                 Contestant("bare async Django view", bare, "/bare-async", None),
+                Contestant("uvicorn, with nothing behind it", floor, "/", None),
             ),
         ),
         Contest(

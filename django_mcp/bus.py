@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import SyncToAsync, async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from django_mcp.conf import mcp_settings
@@ -41,19 +41,16 @@ def look_interval() -> float:
 
 
 def ring(groups: Iterable[str]) -> None:
-    """Rings for everybody who listens to these groups. From any thread; it never raises, and waits for nothing that it need not."""
+    """Rings for everybody who listens to these groups. From any thread, and whether or not there is an event loop; it never raises."""
     layer = get_channel_layer()
     if layer is None:
         return
-    loop = serving_loop.get()
-    if loop is None:
-        loop = _running_loop()
-        if loop is None:
-            if spans_processes():
-                async_to_sync(_send)(layer, list(groups))
-            return
-    coroutine = _send(layer, list(groups))
-    asyncio.run_coroutine_threadsafe(coroutine, loop)
+    loop = serving_loop.get() or _running_loop()
+    if loop is not None and loop.is_running():
+        asyncio.run_coroutine_threadsafe(_send(layer, list(groups)), loop)
+    elif spans_processes() or getattr(SyncToAsync.threadlocal, "main_event_loop", None) is not None:
+        async_to_sync(_send)(layer, list(groups))
+    # Else there is no loop in this process that could listen, and the layer reaches no other process.
 
 
 class Bell:

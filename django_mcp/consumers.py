@@ -126,16 +126,18 @@ class MCPConsumer(StreamConsumer):
         session, holder = self._stream.session, self._stream.holder
         try:
             async with bus.Bell([bus.session_group(session.pk), bus.server_group(session.server)]) as bell:
-                if is_at_least(session.protocol_version, PRIMED_SINCE):
-                    yield sse.prime(self._position.event_id, mcp_settings.RETRY_MILLISECONDS)
-                else:
-                    yield sse.KEEPALIVE
+                # What opens the stream goes out with what is there already, so that a client which comes back has it at once.
+                opening = self._opening()
                 said = renewed = asyncio.get_running_loop().time()
                 while not self.closing.is_set():
                     stored, ended = await hop(self._read)
-                    if stored:
+                    said_now = opening + b"".join(
+                        sse.encode(item.message, item.position.event_id) for item in stored if item.message
+                    )
+                    opening = b""
+                    if said_now:
                         said = asyncio.get_running_loop().time()
-                        yield b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                        yield said_now
                     if ended:
                         return
                     if len(stored) >= events.READ_LIMIT:
@@ -152,6 +154,11 @@ class MCPConsumer(StreamConsumer):
         finally:
             if holder:
                 await asyncio.shield(hop(events.release_standalone, session.pk, holder))
+
+    def _opening(self) -> bytes:
+        if is_at_least(self._stream.session.protocol_version, PRIMED_SINCE):
+            return sse.prime(self._position.event_id, mcp_settings.RETRY_MILLISECONDS)
+        return sse.KEEPALIVE
 
     def _read(self) -> tuple[list[events.Stored], bool]:
         """What is new, and whether the stream is over."""

@@ -18,7 +18,6 @@ from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
 from django_mcp.consumers import ListenConsumer, MCPConsumer, listeners
 from django_mcp.endpoint import Exchange, StandingStream
-from django_mcp.loops import serving_loop
 from django_mcp.methods.requests import Call, Listen
 from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
 from django_mcp.primitives.context import Caller
@@ -58,7 +57,6 @@ class Visit:
 
     async def serve(self) -> None:
         """Answers the request, whatever happens."""
-        serving_loop.set(asyncio.get_running_loop())
         try:
             reply = await self._answer()
         except Disconnected:
@@ -164,7 +162,7 @@ class Visit:
         return AsyncOutlet(message.id, message.era, self.receive, self.send)
 
     def _exchange(self, caller: Caller, outlet: AsyncOutlet | InlineOutlet | None = None) -> Exchange:
-        return Exchange(self.view.get_server(), self.view.sessions, caller, outlet=outlet, streams=True)
+        return Exchange(self.view.get_server(), self.view.get_sessions(), caller, outlet=outlet, streams=True)
 
     def _admit(self) -> Caller | Reply:
         if self.view.is_open():

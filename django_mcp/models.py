@@ -65,8 +65,8 @@ class JSONTextField(TextField):
 
 
 class ExactCharField(CharField):
-    """Text that equals only itself: in MySQL and MariaDB, "a", "A" and "a " are otherwise the same, and so would be
-    two principals."""
+    """Text of any characters, equal to itself only. It takes saying so in MySQL and MariaDB, where otherwise "a", "A"
+    and "a " are the same, and so would be two principals, and where the database may be one of fewer characters."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
         parameters = super().db_parameters(connection)
@@ -78,13 +78,12 @@ class ExactCharField(CharField):
 
 # Of 43 characters, enough to recognise a session by, and of no use to whoever reads them in a log or on a screen.
 SHORT_ID_LENGTH = 8
-# All but what any database stores and any page shows.
-UNPRINTABLE = re.compile(r"[^\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd]+")
+UNPRINTABLE = re.compile(r"[^\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 
 def label(text: object, max_length: int) -> str:
-    """Text from the wire as any database stores it and any page shows it: no control characters, no surrogates,
-    nothing outside the BMP; cut to length. "" for what is not text."""
+    """Text from the wire as databases store it and pages show it: without control characters and surrogates, and cut
+    to length. "" for what is not text."""
     return UNPRINTABLE.sub("\ufffd", text)[:max_length] if isinstance(text, str) else ""
 
 
@@ -126,7 +125,7 @@ class Session(models.Model):
     protocol_version = models.CharField(max_length=32)
     client_info = JSONTextField(default=dict)
     # client_info["name"] again, for lists and filters.
-    client_name = models.CharField("client", max_length=100, blank=True, default="")
+    client_name = ExactCharField("client", max_length=100, blank=True, default="")
     client_capabilities = JSONTextField(default=dict)
     # "" until the client has set one.
     log_level = models.CharField(max_length=16, blank=True, default="")

@@ -20,21 +20,23 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint of the URLconf: the patterns that lead to it, outermost first, and the view that configures it."""
+    """An endpoint of the URLconf: the patterns that lead to it, outermost first, each with its own arguments for the
+    view, and the view that configures it.
+    """
 
-    patterns: tuple[Any, ...]
+    patterns: tuple[tuple[Any, dict[str, Any]], ...]
     view_class: type[MCPView]
     initkwargs: dict[str, Any]
 
     def match(self, path: str) -> dict[str, Any] | None:
         """The keyword arguments that a path (without its leading slash) gives the view, or `None`."""
         kwargs: dict[str, Any] = {}
-        for pattern in self.patterns:
+        for pattern, defaults in self.patterns:
             found = pattern.match(path)
             if found is None:
                 return None
             path, _args, captured = found
-            kwargs |= captured
+            kwargs |= captured | defaults
         return kwargs
 
     def view(self) -> MCPView:
@@ -62,7 +64,8 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
 
 def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
     """The endpoint at a path, and the arguments that the path gives it."""
-    path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+    prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
+    path = scope["path"].removeprefix(prefix.rstrip("/"))
     for route in _routes(settings.ROOT_URLCONF):
         kwargs = route.match(path)
         if kwargs is not None:
@@ -73,12 +76,14 @@ def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
 @lru_cache(maxsize=8)
 def _routes(urlconf: str) -> tuple[Route, ...]:
     resolver = get_resolver(urlconf)
-    return tuple(_walk(resolver.url_patterns, (resolver.pattern,)))
+    return tuple(_walk(resolver.url_patterns, ((resolver.pattern, {}),)))
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: tuple[Any, ...]) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
-            yield from _walk(entry.url_patterns, (*above, entry.pattern))
-        elif issubclass(getattr(entry.callback, "view_class", object), MCPView):
-            yield Route((*above, entry.pattern), entry.callback.view_class, entry.callback.view_initkwargs)
+            yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
+        elif getattr(entry.callback, "mcp_view", None) is entry.callback:
+            patterns = (*above, (entry.pattern, entry.default_args))
+            yield Route(patterns, entry.callback.view_class, entry.callback.view_initkwargs)
+

@@ -320,15 +320,21 @@ def _header_value(text: str) -> str:
 async def _run_asgi(application: Any, scope: dict[str, Any], body: bytes) -> Response:
     incoming = [{"type": "http.request", "body": body, "more_body": False}]
     outgoing: list[dict[str, Any]] = []
+    gone = asyncio.Event()
+    # A stream that stands open would never be done: the client leaves with what is there when it opens.
+    stands_open = scope["method"] == "GET" or (b"mcp-method", b"subscriptions/listen") in scope["headers"]
 
     async def receive() -> dict[str, Any]:
         if not incoming:
             # The client waits for its answer: Django gives up a request whose client has gone.
-            await asyncio.Event().wait()
+            await gone.wait()
+            return {"type": "http.disconnect"}
         return incoming.pop()
 
     async def send(message: dict[str, Any]) -> None:
         outgoing.append(message)
+        if stands_open and message.get("more_body"):
+            gone.set()
 
     # As Django's own test client does: the connection with the test's transaction must outlive the request.
     request_started.disconnect(close_old_connections)

@@ -1,6 +1,6 @@
 """A transaction that begins when it is first needed, so that a tool which touches no database pays for none."""
 
-from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -20,53 +20,119 @@ class LazyAtomic:
     """
 
     def __init__(self) -> None:
-        self._watched: list[tuple[BaseDatabaseWrapper, bool]] = []
-        self._begun: list[transaction.Atomic] = []
+        self._watched: list[_Watched] = []
 
     def __enter__(self) -> "LazyAtomic":
-        for connection in connections.all():
-            if (
-                connection.get_autocommit()
-                if connection.connection is not None
-                else connection.settings_dict["AUTOCOMMIT"]
-            ):
-                self._watch(connection, nested=False)
-            elif connection.in_atomic_block:
-                self._watch(connection, nested=True)
+        self._watched = [_Watched(connection) for connection in connections.all() if _can_begin(connection)]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for connection, nested in self._watched:
-            if connection.__dict__.pop("ensure_connection", None) is not None and not nested:
-                self._leave_untouched(connection, failed=error is not None)
-        while self._begun:
-            self._begun.pop().__exit__(kind, error, traceback)
+        for watched in self._watched:
+            watched.stop()
+        # Each is left whatever becomes of another, and commits go first: what waits for a commit must not run without.
+        ends = ExitStack()
+        for watched in sorted(self._watched, key=lambda watched: watched.has_begun):
+            ends.push(watched.leave)
+        ends.__exit__(kind, error, traceback)
 
-    def _watch(self, connection: BaseDatabaseWrapper, *, nested: bool) -> None:
-        connect: Callable[[], None] = connection.ensure_connection
 
-        def begin() -> None:
-            del connection.__dict__["ensure_connection"]
-            if not nested:
-                connection.in_atomic_block = False
-            connect()
-            pending, connection.run_on_commit = connection.run_on_commit, []
-            atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
-            atomic.__enter__()
-            connection.run_on_commit = pending
-            self._begun.append(atomic)
+class _Watched:
+    """One connection: idle until something is asked of it, then in an `atomic()` that looks as if it had been there
+    from the first.
+    """
 
-        connection.__dict__["ensure_connection"] = begin
-        connection.in_atomic_block = True
-        self._watched.append((connection, nested))
+    __slots__ = (
+        "_atomic",
+        "_blocks",
+        "_connection",
+        "_doomed",
+        "_hooks",
+        "_nested",
+        "_outer",
+        "_savepoints",
+        "has_begun",
+    )
 
-    def _leave_untouched(self, connection: BaseDatabaseWrapper, *, failed: bool) -> None:
-        """A database that nothing was asked of: there is nothing to commit, but `on_commit` functions may wait."""
-        connection.in_atomic_block = False
-        hooks: list[Any] = connection.run_on_commit
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection: Any = connection
+        self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
+        self._nested = connection.in_atomic_block
+        self._doomed = connection.needs_rollback
+        # What the connection knows of already; all that comes after is the block's.
+        self._blocks = len(self._connection.atomic_blocks)
+        self._savepoints = len(connection.savepoint_ids)
+        self._hooks = len(connection.run_on_commit)
+        self._connection.atomic_blocks.append(self._atomic)
+        self.has_begun = False
+        self._watch()
+
+    def stop(self) -> None:
+        """Ends the watch, when nothing was asked of the database."""
+        if not self.has_begun:
+            self._unwatch()
+            del self._connection.atomic_blocks[self._blocks :]
+
+    def leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.has_begun:
+            self._atomic.__exit__(kind, error, traceback)
+            return
+        connection = self._connection
+        failed = error is not None or (connection.needs_rollback and not self._doomed)
+        connection.needs_rollback = self._doomed
         if failed:
-            connection.run_on_commit = []
-        elif hooks:
+            del connection.run_on_commit[self._hooks :]
+        if self._nested:
+            return
+        if connection.closed_in_transaction:
+            connection.connection = None
+        if connection.run_on_commit:
+            # There is nothing to commit, but functions may wait for it.
             connection.run_and_clear_commit_hooks()
+
+    def _watch(self) -> None:
+        self._outer = self._connection.__dict__.get("ensure_connection")
+        self._connection.__dict__["ensure_connection"] = self._begin
+        self._connection.in_atomic_block = True
+
+    def _unwatch(self) -> None:
+        if self._outer is None:
+            del self._connection.__dict__["ensure_connection"]
+        else:
+            self._connection.__dict__["ensure_connection"] = self._outer
+        self._connection.in_atomic_block = self._nested
+
+    def _begin(self) -> None:
+        connection = self._connection
+        blocks, savepoints, hooks = connection.atomic_blocks, connection.savepoint_ids, connection.run_on_commit
+        doomed = connection.needs_rollback
+        self._unwatch()
+        try:
+            # To connect is to forget all three.
+            connection.ensure_connection()
+            connection.atomic_blocks = blocks[: self._blocks]
+            connection.savepoint_ids = savepoints[: self._savepoints]
+            self._atomic.__enter__()
+        except BaseException:
+            connection.atomic_blocks, connection.savepoint_ids, connection.run_on_commit = blocks, savepoints, hooks
+            self._watch()
+            raise
+        self.has_begun = True
+        mine = set(connection.savepoint_ids[self._savepoints :]) - {None}
+        connection.atomic_blocks += blocks[self._blocks + 1 :]
+        connection.savepoint_ids += savepoints[self._savepoints :]
+        connection.run_on_commit = [
+            *hooks[: self._hooks],
+            *((savepoint_ids | mine, *rest) for savepoint_ids, *rest in hooks[self._hooks :]),
+        ]
+        connection.needs_rollback = doomed
+
+
+def _can_begin(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is ours to begin: not where the project has turned autocommit off to see to them itself."""
+    if connection.in_atomic_block:
+        return True
+    return bool(connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit)

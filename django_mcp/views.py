@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, ClassVar
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import ForcedAuthentication, Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
+from rest_framework.views import APIView, set_rollback
 
 from django_mcp import authentication, permissions
 from django_mcp.conf import mcp_settings
@@ -41,6 +42,17 @@ class Refused(Exception):
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
         self.reply = reply
+
+
+class Unread(BaseParser):
+    """Leaves the body alone. DRF asks for a form's fields when it looks for a CSRF token, which MCP clients send in a
+    header.
+    """
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> QueryDict:
+        return QueryDict()
 
 
 class MCPView(APIView):
@@ -75,7 +87,9 @@ class MCPView(APIView):
     """`None` takes DRF's `DEFAULT_THROTTLE_CLASSES`."""
 
     renderer_classes = (JSONRenderer,)
-    parser_classes = ()
+    parser_classes = (Unread,)
+    content_negotiation_class = DefaultContentNegotiation
+    versioning_class = None  # The project's API has its versions, and the protocol its own.
     schema = None
     http_method_names: ClassVar[list[str]] = ["get", "post", "delete"]
 
@@ -84,6 +98,9 @@ class MCPView(APIView):
         view = super().as_view(**initkwargs)
         # Django's LoginRequiredMiddleware would answer with a redirect to a page; the policies here answer 401.
         view.login_required = False  # type: ignore[attr-defined]
+        # How the lane knows an endpoint. A decorator copies the attribute, but is another function: what is decorated
+        # stays Django's, where the decorator runs.
+        view.mcp_view = view  # type: ignore[attr-defined]
         return view
 
     def get_server(self) -> MCPServer:
@@ -92,6 +109,10 @@ class MCPView(APIView):
 
             return default_server
         return self.server
+
+    def get_sessions(self) -> SessionPolicy:
+        """The policy for sessions: without the handshake era there are none."""
+        return self.sessions if "handshake" in self.eras else "off"
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         if (forced := authentication.forced_user.get()) is not None:
@@ -141,6 +162,8 @@ class MCPView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if refusal := self.refuse_foreign(read_headers(request._request)):
             raise Refused(refusal)
+        if str(request.method).lower() not in self.http_method_names:
+            raise Refused(replies.method_not_allowed(ALLOW))
         super().initial(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -169,8 +192,7 @@ class MCPView(APIView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, Refused):
             return to_response(exc.reply)
-        if isinstance(exc, MethodNotAllowed):
-            return to_response(replies.method_not_allowed(ALLOW))
+        set_rollback()
         reply = authentication.refuse(exc, self, self.request._request)
         if reply is None:
             logger.error("Answering failed", exc_info=exc)
@@ -182,7 +204,7 @@ class MCPView(APIView):
         return {}
 
     def _exchange(self, request: Request, outlet: Outlet | None = None) -> Exchange:
-        return Exchange(self.get_server(), self.sessions, authentication.caller_of(request), outlet=outlet)
+        return Exchange(self.get_server(), self.get_sessions(), authentication.caller_of(request), outlet=outlet)
 
 
 def read_headers(request: HttpRequest) -> Headers:

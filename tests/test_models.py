@@ -167,7 +167,7 @@ def test_a_session_goes_with_its_user():
         ("claude-code", "claude-code"),
         ("Клиент №1", "Клиент №1"),
         ("a\u0000\u001b[31mb", "a\ufffd[31mb"),
-        ("\ud800🛫", "\ufffd"),
+        ("\ud800🛫", "\ufffd🛫"),
         ("x" * 200, "x" * 100),
         (None, ""),
         (7, ""),

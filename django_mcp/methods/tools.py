@@ -29,12 +29,13 @@ def call_tool(request: Request) -> Call | Result:
         arguments = {}
     if not isinstance(arguments, dict):
         raise ProtocolError(INVALID_PARAMS, "Invalid params: arguments must be an object")
-    if request.era == "modern" and (tool.param_headers):
+    if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     try:
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
-    except ToolError as error:
-        return error_result(str(error))
+    except Exception as error:
+        # A validator of the developer's own can raise anything.
+        return _to_failure(tool, error)
     return Call(
         request=request,
         function=tool.signature.function,

@@ -28,7 +28,10 @@ class Migration(migrations.Migration):
                 ("principal", django_mcp.models.ExactCharField(blank=True, default="", max_length=255)),
                 ("protocol_version", models.CharField(max_length=32)),
                 ("client_info", django_mcp.models.JSONTextField(default=dict)),
-                ("client_name", models.CharField(blank=True, default="", max_length=100, verbose_name="client")),
+                (
+                    "client_name",
+                    django_mcp.models.ExactCharField(blank=True, default="", max_length=100, verbose_name="client"),
+                ),
                 ("client_capabilities", django_mcp.models.JSONTextField(default=dict)),
                 ("log_level", models.CharField(blank=True, default="", max_length=16)),
                 ("state", django_mcp.models.JSONTextField(default=dict)),

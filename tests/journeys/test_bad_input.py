@@ -31,7 +31,7 @@ HOSTILE = [
     "'; DROP TABLE django_mcp_session; --",
     "../../etc/passwd",
     "%00%ff%s%(x)s{0}",
-    "x" * 10_000,
+    "x" * 5_000,
     "é" * 300,
     "",
     " ",
@@ -248,10 +248,24 @@ def test_a_log_level_of_a_wrong_type_is_invalid_params(handshake_client, level):
 # Text that is legal JSON and hard to store, to compare or to show
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
 @pytest.mark.parametrize("place", ["id", "method", "tool", "argument", "argument name", "uri", "cursor", "prompt"])
-def test_hostile_text_anywhere_in_a_request_is_answered_in_json(client, era, text, place):
-    method, params, request_id = {
+def test_hostile_text_anywhere_in_a_request_is_answered_in_json(client, era, place):
+    message = wire.modern_request if era == "modern" else wire.request
+    for text in HOSTILE:
+        if era == "modern" and place == "method" and not (text.strip() == text and text.isascii() and text.isprintable()):
+            continue  # No client could repeat such a method in its header.
+        response = client.post(message(*hostile_request(text, place)))
+
+        assert response.status_code in (200, 400, 404), text
+        assert response.headers["content-type"] == "application/json", text
+        assert response.json()["id"] == (text[:255] if place == "id" else 1), text
+        answered = "result" in response.json()
+        assert answered == (place in ("id", "argument", "argument name", "prompt")), text
+
+
+def hostile_request(text, place):
+    """Method, params and id of a request with this text somewhere."""
+    return {
         "id": ("tools/call", CALL["params"], text[:255]),
         "method": (text, {}, 1),
         "tool": ("tools/call", {"name": text, "arguments": {}}, 1),
@@ -261,20 +275,9 @@ def test_hostile_text_anywhere_in_a_request_is_answered_in_json(client, era, tex
         "cursor": ("tools/list", {"cursor": text}, 1),
         "prompt": ("prompts/get", {"name": "compose", "arguments": {"topic": text}}, 1),
     }[place]
-    if era == "modern" and place == "method" and (text.strip() != text or not text.isascii() or not text.isprintable()):
-        pytest.skip("no client can repeat such a method in its header")
-    message = wire.modern_request if era == "modern" else wire.request
-
-    response = client.post(message(method, params, request_id))
-
-    assert response.status_code in (200, 400, 404)
-    assert response.headers["content-type"] == "application/json"
-    assert response.json()["id"] == request_id
-    answered = "result" in response.json()
-    assert answered == (place in ("id", "argument", "argument name", "prompt"))
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_that_a_tool_asks_the_database_for_is_a_failed_call_at_worst(client, text):
     """PostgreSQL refuses U+0000 where SQLite looks for it; either way the next call works."""
     result = client.call_tool("find_groups", {"name": text})
@@ -283,7 +286,7 @@ def test_hostile_text_that_a_tool_asks_the_database_for_is_a_failed_call_at_wors
     assert client.call_tool("greet", {"name": text}).text == f"Hello, {text}"
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_that_a_tool_writes_is_saved_or_is_a_failed_call(client, text):
     result = client.call_tool("save_group", {"name": text})
 
@@ -291,7 +294,7 @@ def test_hostile_text_that_a_tool_writes_is_saved_or_is_a_failed_call(client, te
     assert client.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_in_what_a_client_says_of_itself_is_kept_exactly(lane, text):
     client = MCPClient(
         "/plain",
@@ -311,7 +314,7 @@ def test_hostile_text_in_what_a_client_says_of_itself_is_kept_exactly(lane, text
     assert caller["capabilities"] == session.client_capabilities
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_as_a_revision_is_answered_with_another_revision(lane, text):
     response = MCPClient("/plain", era="handshake", **lane).post(wire.initialize(text))
 
@@ -324,7 +327,6 @@ def test_hostile_text_as_a_revision_is_answered_with_another_revision(lane, text
 HEADER_VALUES = ["é", "\x7f", "a\tb", "a,b", "=?base64?!?=", "=?base64?gA==?=", "=?base64?=", "x" * 10_000, "\x00", " "]
 
 
-@pytest.mark.parametrize("value", HEADER_VALUES, ids=ascii)
 @pytest.mark.parametrize(
     "name",
     [
@@ -341,14 +343,15 @@ HEADER_VALUES = ["é", "\x7f", "a\tb", "a,b", "=?base64?!?=", "=?base64?gA==?=",
         "cookie",
     ],
 )
-def test_hostile_header_values_are_answered_in_json(client, name, value):
-    response = client.post(CALL, {name: value})
+def test_hostile_header_values_are_answered_in_json(client, name):
+    for value in HEADER_VALUES:
+        for method in ("POST", "GET", "DELETE"):
+            body = json.dumps(CALL).encode() if method == "POST" else b""
+            response = client.send(method, body, {**wire.POST_HEADERS, name: value})
 
-    assert response.status_code in (200, 400, 404, 406, 415)
-    assert response.headers["content-type"] == "application/json"
-    response.json()
-    for method in ("GET", "DELETE"):
-        assert client.send(method, headers={name: value}).status_code < 500
+            assert response.status_code in (200, 400, 404, 405, 406, 415), (method, value)
+            assert response.headers["content-type"] == "application/json", (method, value)
+            response.json()
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonp", "json", "application/xml;a=application/json"])
