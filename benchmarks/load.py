@@ -97,9 +97,7 @@ def _wrk(request: Request, seconds: float, core: int | None) -> str:
 
 def _python(request: Request, seconds: float, core: int | None) -> str:
     command = [*pinned(core), sys.executable, "-m", "benchmarks.load", str(seconds)]
-    return subprocess.run(
-        command, input=json.dumps(asdict(request)), capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run(command, input=json.dumps(asdict(request)), capture_output=True, text=True, check=True).stdout
 
 
 class _Connection(asyncio.Protocol):
@@ -141,13 +139,15 @@ class _Connection(asyncio.Protocol):
 
 
 async def _load(request: Request, seconds: float) -> Load:
-    sent, times, failures = [0], [], []
+    sent = [0]
+    times: list[float] = []
+    failures: list[bytes] = []
     parts = urlsplit(request.url)
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     connections = [
         await loop.create_connection(
-            lambda: _Connection(request, sent, times, failures), parts.hostname, parts.port
+            lambda: _Connection(request, sent, times, failures), parts.hostname or "", parts.port or 80
         )
         for _ in range(CONNECTIONS)
     ]

@@ -31,6 +31,8 @@ from django_mcp.protocol.replies import Reply  # noqa: E402
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, Era  # noqa: E402
 from django_mcp.sessions import SessionState  # noqa: E402
 
+from .tables import print_table  # noqa: E402
+
 ERAS: tuple[Era, ...] = ("handshake", "modern")
 LIMITS = Limits(body_bytes=4 * 1024 * 1024, json_depth=64)
 CALLER = anonymous_caller(lambda: None)
@@ -194,13 +196,16 @@ def check(sent: Sent) -> None:
     """Ends the program unless the answer is the right one: a fast refusal is no result."""
     reply = sent.answer()
     result = json.loads(reply.body).get("result", {})
-    right = {
-        "add": lambda: result["structuredContent"] in (3, {"result": 3}),
-        "length": lambda: result["structuredContent"] in (100_000, {"result": 100_000}),
-        "page": lambda: len(result["content"][0]["text"]) == 1_000_000,
-        None: lambda: len(result["tools"]) == 300,
-    }[sent.case.params.get("name")]
-    if reply.status != 200 or result.get("isError") or not right():
+    match sent.case.params.get("name"):
+        case "add":
+            right = result.get("structuredContent") in (3, {"result": 3})
+        case "length":
+            right = result.get("structuredContent") in (100_000, {"result": 100_000})
+        case "page":
+            right = len(result["content"][0]["text"]) == 1_000_000
+        case _:
+            right = len(result["tools"]) == 300
+    if reply.status != 200 or result.get("isError") or not right:
         raise SystemExit(f"{sent.case.name}, {sent.era}: {reply.status} {reply.body[:500]!r}")
 
 
@@ -219,13 +224,6 @@ def measure(sent: Sent, repeats: int, seconds: float) -> list[str]:
     return [sent.case.name, sent.era, *medians, *[""] * (4 - len(medians)), f"{whole.median:.1f}", whole.spread, budget]
 
 
-def print_table(rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
-        print("  ".join([*left, *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))]).rstrip())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Microseconds of our own code per message, without I/O.")
     parser.add_argument("--repeats", type=int, default=9)
@@ -235,7 +233,7 @@ def main() -> None:
     print(f"microseconds, the median of {options.repeats} repeats")
     rows = [["", "era", "read", "prepare", "run", "finish", "whole", "least-most", "budget"]]
     rows += [measure(send(case, era), options.repeats, options.seconds) for case in CASES for era in ERAS]
-    print_table(rows)
+    print_table(rows, labels=2)
 
 
 if __name__ == "__main__":

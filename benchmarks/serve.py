@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+import django
+
 from . import load
 from .load import put_load
-from .own_code import print_table
 from .servers import GUNICORN, UVICORN, Contestant, Server
+from .tables import print_table
 
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
 
-DJANGO = f"django=={__import__('django').__version__}"
+DJANGO = f"django=={django.__version__}"
 MIGRATE = ("manage.py", "migrate", "--verbosity", "0")
 
 
@@ -130,9 +132,7 @@ def hold(contest: Contest, rounds: int, seconds: float, cores: tuple[int | None,
             if id(contestant.server) not in running:
                 running[id(contestant.server)] = stack.enter_context(contestant.server.serving(server_core))
         servings = [running[id(contestant.server)] for contestant in contest.contestants]
-        requests = [
-            contestant.meet(serving) for contestant, serving in zip(contest.contestants, servings, strict=True)
-        ]
+        requests = [contestant.meet(serving) for contestant, serving in zip(contest.contestants, servings, strict=True)]
         scores = [Score() for _ in requests]
         for request in requests:
             put_load(request, 1, load_core)

@@ -26,8 +26,8 @@ MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 START_SECONDS = 30
 
 UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
-GUNICORN = ("-m", "gunicorn", "--workers", "1", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "30")
-GUNICORN = (*GUNICORN, "--log-level", "warning")
+THREADED = ("--workers", "1", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "30")
+GUNICORN = ("-m", "gunicorn", *THREADED, "--log-level", "warning")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,12 @@ class Server:
     def install(self) -> None:
         """Makes the environment; what is there already stays."""
         CACHE.mkdir(exist_ok=True)
-        (CACHE / ".gitignore").write_text("*\n")
         folder = Path(self.python).parent.parent
         if not self.requirements or (folder / ".installed").exists():
             return
         print(f"installing {', '.join(self.requirements)}", flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        command = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *self.requirements]
+        command = [self.python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *self.requirements]
         subprocess.run(command, check=True)
         (folder / ".installed").touch()
 
@@ -179,7 +178,8 @@ def _post(port: int, path: str, body: str, headers: Mapping[str, str]) -> tuple[
     try:
         connection.request("POST", path, body.encode(), dict(headers))
         response = connection.getresponse()
-        return response.status, {name.lower(): value for name, value in response.headers.items()}, response.read().decode()
+        received = {name.lower(): value for name, value in response.headers.items()}
+        return response.status, received, response.read().decode()
     finally:
         connection.close()
 

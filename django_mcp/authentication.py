@@ -2,11 +2,13 @@
 may not come in.
 """
 
+import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -14,6 +16,8 @@ from rest_framework.request import Request
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
+
+logger = logging.getLogger("django_mcp")
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -66,6 +70,10 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
         return replies.refusal(error.status_code, str(error.default_detail))
     if isinstance(error, Http404):
         return replies.refusal(404, "Not found")
+    if isinstance(error, DataError):
+        # What the client sent reached a query, and the database cannot hold it: PostgreSQL has no U+0000.
+        logger.warning("A policy asked the database for what it cannot hold", exc_info=error)
+        return replies.refusal(400, "Bad request")
     return None
 
 

@@ -1,7 +1,8 @@
 """The bell: tells streams and waiting calls, in whatever process, that there is something new to read.
 
-A ring carries nothing, so a lost one costs latency and never a message: whoever listens also looks by itself now and then. Rings travel over
-the project's default channel layer. One that does not span processes (the in-memory one), or none, leaves the looking, every POLL_SECONDS.
+A ring carries nothing, so a lost one costs latency and never a message: whoever listens also looks by itself now and
+then. Rings travel over the project's default channel layer. One that does not span processes (the in-memory one), or
+none, leaves the looking, every POLL_SECONDS.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from django_mcp.loops import serving_loop
 logger = logging.getLogger("django_mcp")
 
 RING: Final = {"type": "mcp.ring"}
+
 
 def session_group(session_pk: int) -> str:
     return f"mcp.session.{session_pk}"
@@ -41,7 +43,9 @@ def look_interval() -> float:
 
 
 def ring(groups: Iterable[str]) -> None:
-    """Rings for everybody who listens to these groups. From any thread, and whether or not there is an event loop; it never raises."""
+    """Rings for everybody who listens to these groups. From any thread, and whether or not there is an event loop; it
+    never raises.
+    """
     layer = get_channel_layer()
     if layer is None:
         return
@@ -91,7 +95,8 @@ class Bell:
             return False
         except Exception as failure:
             if type(failure).__name__ == "TimeoutError":
-                # A client library's own, for a read that its layer means to last: nothing has rung, and nothing is broken.
+                # A client library's own, for a read that its layer means to last: nothing has rung, and nothing is
+                # broken.
                 return False
             logger.warning("The channel layer failed (%r); looking into the database instead", failure)
             self._channel = ""

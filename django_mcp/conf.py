@@ -60,7 +60,9 @@ class Settings:
     """
 
     KEEPALIVE_SECONDS: float = 15
-    """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes longer becomes one."""
+    """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes
+    longer becomes one.
+    """
 
     RETRY_MILLISECONDS: int = 1000
     """How long a client waits before it resumes a stream that was closed on it."""
@@ -69,10 +71,14 @@ class Settings:
     """A stream whose process has not been heard of for this long is taken for dead. Three keep-alives."""
 
     POLL_SECONDS: float = 1
-    """How often streams look into the database where no channel layer spans the processes. With one, they look at each keep-alive."""
+    """How often streams look into the database where no channel layer spans the processes. With one, they look at each
+    keep-alive.
+    """
 
     CLIENT_REQUEST_TIMEOUT_SECONDS: float = 600
-    """How long a tool waits for the client's answer to an elicitation, a sampling request or a list of roots. A person may have to read."""
+    """How long a tool waits for the client's answer to an elicitation, a sampling request or a list of roots. A person
+    may have to read.
+    """
 
     MAX_CLIENT_REQUESTS: int = 32
     """Requests to one session's client that may wait for an answer at once."""

@@ -1,7 +1,7 @@
 """The streams that stand open: a handshake session's GET, and a modern client's `subscriptions/listen`.
 
-Each reads rows after the last one that it wrote, when the bell rings and when it has not rung for a while. No rule of the protocol lives
-here: what may be opened is decided before.
+Each reads rows after the last one that it wrote, when the bell rings and when it has not rung for a while. No rule of
+the protocol lives here: what may be opened is decided before.
 """
 
 import asyncio
@@ -19,10 +19,9 @@ from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import StandingStream
 from django_mcp.methods.requests import Listen
 from django_mcp.models import to_json_text
-from django_mcp.protocol import sse
+from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
-from django_mcp.protocol import replies
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.runner import hop
 
@@ -36,9 +35,11 @@ _open: "WeakSet[StreamConsumer]" = WeakSet()
 
 
 class StreamConsumer(AsyncHttpConsumer):
-    """An SSE response that lasts. The lines come from `lines`, in a task of their own, so that the client's going is seen at once.
+    """An SSE response that lasts. The lines come from `lines`, in a task of their own, so that the client's going is
+    seen at once.
 
-    Channels' documented pattern writes from `handle`, and then neither layer messages nor the disconnect arrive before it is done.
+    Channels' documented pattern writes from `handle`, and then neither layer messages nor the disconnect arrive before
+    it is done.
     """
 
     # The bell listens by itself: Channels would end the stream when its layer fails, and this one goes on by looking.
@@ -94,7 +95,9 @@ class StreamConsumer(AsyncHttpConsumer):
         try:
             async for chunk in lines:
                 await asyncio.wait_for(self.send_body(chunk, more_body=True), SEND_TIMEOUT_SECONDS)
-            await asyncio.wait_for(self.send_body(self.farewell() if self.closing.is_set() else b""), SEND_TIMEOUT_SECONDS)
+            await asyncio.wait_for(
+                self.send_body(self.farewell() if self.closing.is_set() else b""), SEND_TIMEOUT_SECONDS
+            )
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
         finally:
@@ -126,7 +129,8 @@ class MCPConsumer(StreamConsumer):
         session, holder = self._stream.session, self._stream.holder
         try:
             async with bus.Bell([bus.session_group(session.pk), bus.server_group(session.server)]) as bell:
-                # What opens the stream goes out with what is there already, so that a client which comes back has it at once.
+                # What opens the stream goes out with what is there already, so that a client which comes back has it at
+                # once.
                 opening = self._opening()
                 said = renewed = asyncio.get_running_loop().time()
                 while not self.closing.is_set():
@@ -196,7 +200,9 @@ class MCPConsumer(StreamConsumer):
 
 
 class ListenConsumer(StreamConsumer):
-    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays. Nothing is replayed."""
+    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays. Nothing is
+    replayed.
+    """
 
     def __init__(self, listen: Listen) -> None:
         super().__init__()
@@ -218,7 +224,10 @@ class ListenConsumer(StreamConsumer):
                 wanted = [change for change in changes if self._listen.wants(change.method, change.uri)]
                 now = asyncio.get_running_loop().time()
                 if wanted:
-                    yield b"".join(self._say(change.method, {"uri": change.uri} if change.uri else {}) for change in _distinct(wanted))
+                    yield b"".join(
+                        self._say(change.method, {"uri": change.uri} if change.uri else {})
+                        for change in _distinct(wanted)
+                    )
                     said = now
                 elif now - said >= mcp_settings.KEEPALIVE_SECONDS:
                     yield sse.KEEPALIVE
@@ -257,5 +266,3 @@ def close_all() -> None:
 def _distinct(changes: list[Any]) -> list[Any]:
     """Changes without repetition: a client that reads a list again once has read it for all of them."""
     return list({(change.method, change.uri): change for change in changes}.values())
-
-

@@ -41,7 +41,9 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 
 @dataclass(frozen=True, slots=True)
 class StandingStream:
-    """A stream that a GET may write: of which session, from which place on, and for a standalone one, under which lease."""
+    """A stream that a GET may write: of which session, from which place on, and for a standalone one, under which
+    lease.
+    """
 
     session: SessionState
     position: events.Position

@@ -1,10 +1,11 @@
 """The event store: what a session's streams say, kept so that it can be said again, and what changed on a server.
 
-The table is the truth. A stream writes what it reads here after the last event that it wrote; resuming is the same read. Knows its tables
-and their settings; neither HTTP nor the bus.
+The table is the truth. A stream writes what it reads here after the last event that it wrote; resuming is the same
+read. Knows its tables and their settings; neither HTTP nor the bus.
 
-A stream is named by its key. `STANDALONE` is the one that a GET opens; its event ids have two counters, of the session's own events and of
-the server's changes, which are stored once for everybody. A POST's stream has a random key and one counter. Every function is synchronous.
+A stream is named by its key. `STANDALONE` is the one that a GET opens; its event ids have two counters, of the
+session's own events and of the server's changes, which are stored once for everybody. A POST's stream has a random key
+and one counter. Every function is synchronous.
 """
 
 import hashlib
@@ -54,7 +55,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends with it."""
+    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends
+    with it.
+    """
 
     position: Position
     message: str
@@ -90,7 +93,9 @@ def is_cancelled(session_pk: int, key: str) -> bool:
 
 
 def cancel(session_pk: int, request_id: str | int) -> bool:
-    """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly begun."""
+    """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
+    begun.
+    """
     rows = Stream.objects.using(_alias()).filter(
         session_id=session_pk, request_id=json.dumps(request_id), ended_at__isnull=True
     )
@@ -104,7 +109,8 @@ def end_stream(session_pk: int, key: str) -> None:
 
 
 def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is_last: bool = False) -> list[Stored]:
-    """Stores the next events of a POST's stream, numbered from `first`; the process that runs the request is its only writer.
+    """Stores the next events of a POST's stream, numbered from `first`; the process that runs the request is its only
+    writer.
 
     Nothing is stored for a session whose row is gone; the events go out all the same.
     """
@@ -113,7 +119,9 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
         for index, message in enumerate(messages)
     ]
     rows = [
-        Event(session_id=session_pk, stream=key, sequence=item.position.event, message=item.message, is_last=item.is_last)
+        Event(
+            session_id=session_pk, stream=key, sequence=item.position.event, message=item.message, is_last=item.is_last
+        )
         for item in stored
     ]
     try:
@@ -152,7 +160,9 @@ def dead_request(session_pk: int, key: str) -> Any:
 
 
 def locate(session_pk: int, server: str, last_event_id: str) -> Position:
-    """The place that a client's `Last-Event-ID` names. Raises `UnknownEvent` when it cannot be gone on from without a gap."""
+    """The place that a client's `Last-Event-ID` names. Raises `UnknownEvent` when it cannot be gone on from without a
+    gap.
+    """
     key, _, numbers = last_event_id.rpartition(":")
     event_text, dot, change_text = numbers.partition(".")
     well_formed = all(text.isascii() and text.isdigit() and len(text) < 19 for text in (event_text, change_text or "0"))
@@ -163,7 +173,9 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
     _check_bounds(position.event, bounds, may_be_empty=key == STANDALONE)
     if key == STANDALONE:
         changes = Change.objects.using(_alias()).filter(server=server)
-        _check_bounds(position.change, changes.aggregate(first=Min("sequence"), last=Max("sequence")), may_be_empty=True)
+        _check_bounds(
+            position.change, changes.aggregate(first=Min("sequence"), last=Max("sequence")), may_be_empty=True
+        )
     return position
 
 
@@ -189,7 +201,9 @@ def read_after(position: Position, session_pk: int, server: str, principal: str)
 
 
 def read_changes(server: str, after: int, principal: str) -> tuple[list[Change], int]:
-    """The changes of a server after a number that this principal may know of, and the number of the last that was read."""
+    """The changes of a server after a number that this principal may know of, and the number of the last that was
+    read.
+    """
     rows = list(
         Change.objects.using(_alias()).filter(server=server, sequence__gt=after).order_by("sequence")[:READ_LIMIT]
     )
@@ -332,7 +346,12 @@ def trim(session_pk: int) -> int:
     kept = size = 0
     excess: list[int] = []
     newest: set[str] = set()
-    rows = Event.objects.using(_alias()).filter(session_id=session_pk).order_by("-pk").values_list("pk", "stream", "message")
+    rows = (
+        Event.objects.using(_alias())
+        .filter(session_id=session_pk)
+        .order_by("-pk")
+        .values_list("pk", "stream", "message")
+    )
     for pk, stream, message in rows.iterator(chunk_size=500):
         kept, size = kept + 1, size + len(message)
         beyond = kept > mcp_settings.EVENTS_PER_SESSION or size > mcp_settings.EVENT_BYTES_PER_SESSION
@@ -347,7 +366,9 @@ def trim(session_pk: int) -> int:
 def purge_aged(before: datetime, batch_size: int = 1000) -> int:
     """Deletes events and changes from before a time, in batches, but for the newest of each stream and server."""
     deleted = 0
-    newest_changes = list(Change.objects.using(_alias()).values("server").annotate(last=Max("pk")).values_list("last", flat=True))
+    newest_changes = list(
+        Change.objects.using(_alias()).values("server").annotate(last=Max("pk")).values_list("last", flat=True)
+    )
     live = Event.objects.using(_alias()).filter(created_at__lt=before).exclude(stream=STANDALONE)
     changes = Change.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=newest_changes)
     for rows in (live, changes):
@@ -397,8 +418,9 @@ def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: b
 def _numbered(read_last: Any, insert: Any) -> int:
     """Inserts a row under the next number, and returns that.
 
-    Two writers that chose the same number: the database lets one of them have it, and the other chooses again. So a number can only be
-    taken when the one below it has been seen, that is, committed, and no reader can pass over a row that appears late.
+    Two writers that chose the same number: the database lets one of them have it, and the other chooses again. So a
+    number can only be taken when the one below it has been seen, that is, committed, and no reader can pass over a row
+    that appears late.
     """
     while True:
         number: int = read_last() + 1

@@ -172,7 +172,9 @@ class Visit:
     def _admit_and_begin(
         self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None
     ) -> tuple[Exchange, Step]:
-        """The whole of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what was wrong."""
+        """The whole of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what
+        was wrong.
+        """
         caller = self._admit()
         if isinstance(caller, Reply):
             return self._exchange(anonymous_caller(self.request)), caller

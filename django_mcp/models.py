@@ -112,7 +112,7 @@ class Session(models.Model):
     """What a server remembers of one client between `initialize` and the end. See sessions.py for its verbs.
 
     A row is never brought back: once terminated or expired it only waits for the purge. Terminating also sets
-    `expires_at`, which so is when the session ends, however it ends: one index finds those that live and those to purge.
+    `expires_at`, which so is when the session ends, however it ends: one index finds the live ones and those to purge.
     """
 
     session_id = ExactCharField(max_length=43, default=new_session_id, editable=False)
@@ -161,7 +161,9 @@ class Session(models.Model):
         return f"{self.session_id[:SHORT_ID_LENGTH]}…"
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> None:
-        """Sends the session's client a notification, on its standalone stream: now, or when it is next there. On commit."""
+        """Sends the session's client a notification, on its standalone stream: now, or when it is next there. On
+        commit.
+        """
         message = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
         session_message.send(sender=Session, session_pk=self.pk, message=message)
 
@@ -186,9 +188,11 @@ class Session(models.Model):
 
 
 class Stream(models.Model):
-    """The stream of one POST, from the moment that it may be told apart from its connection: somebody can resume or cancel it.
+    """The stream of one POST, from the moment that it may be told apart from its connection: somebody can resume or
+    cancel it.
 
-    Whoever runs the request says so again and again (`lease_until`), so that a stream whose process died is known to have no end coming.
+    Whoever runs the request says so again and again (`lease_until`), so that a stream whose process died is known to
+    have no end coming.
     """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="streams")
@@ -208,7 +212,9 @@ class Stream(models.Model):
 
 
 class Event(models.Model):
-    """One event of a stream: stored before it is sent, so that it can be sent again. `message` is "" for a priming event."""
+    """One event of a stream: stored before it is sent, so that it can be sent again. `message` is "" for a priming
+    event.
+    """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="events", db_index=False)
     stream = ExactCharField(max_length=32)
@@ -243,7 +249,9 @@ class ClientRequest(models.Model):
 
 
 class Subscription(models.Model):
-    """A resource whose changes a session wants to hear of. `uri_key` is its SHA-256, since a URI may be too long for an index."""
+    """A resource whose changes a session wants to hear of. `uri_key` is its SHA-256, since a URI may be too long for an
+    index.
+    """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="subscriptions", db_index=False)
     uri = models.TextField()
@@ -258,7 +266,8 @@ class Subscription(models.Model):
 
 
 class Change(models.Model):
-    """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to know.
+    """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to
+    know.
 
     `sequence` counts the changes of a server without gaps, and no number is seen before the one below it.
     """
@@ -268,7 +277,7 @@ class Change(models.Model):
     method = models.CharField(max_length=64)
     uri = models.TextField(blank=True)
     # Whose lists changed; null is everybody's.
-    principal = ExactCharField(max_length=255, null=True)  # noqa: DJ001  # "" is the anonymous principal
+    principal = ExactCharField(max_length=255, null=True)  # "" is the anonymous principal
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

@@ -1,7 +1,9 @@
-"""The way to the client while its request runs, in each colour: what a tool says becomes the events of the POST's own stream.
+"""The way to the client while its request runs, in each colour: what a tool says becomes the events of the POST's own
+stream.
 
-A stream that its client can come back to (a session's) is stored event by event before it is sent; a modern client's is sent and forgotten.
-Nothing is opened until there is something to say, or the client has waited so long that a proxy might give up.
+A stream that its client can come back to (a session's) is stored event by event before it is sent; a modern client's is
+sent and forgotten. Nothing is opened until there is something to say, or the client has waited so long that a proxy
+might give up.
 """
 
 import asyncio
@@ -24,11 +26,10 @@ from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
 from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
-from django_mcp.protocol import sse
+from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
-from django_mcp.protocol import replies
 from django_mcp.protocol.versions import Era, is_at_least
 from django_mcp.runner import hop, waiting_thread
 from django_mcp.sessions import SessionState
@@ -51,7 +52,9 @@ PRIMED_SINCE: Final = "2025-11-25"
 
 CANCELLED: Final = -32800
 
-inline_answers: contextvars.ContextVar[Callable[[Question], Any] | None] = contextvars.ContextVar("inline_answers", default=None)
+inline_answers: contextvars.ContextVar[Callable[[Question], Any] | None] = contextvars.ContextVar(
+    "inline_answers", default=None
+)
 """Set by the test client: calls then run in its own thread and transaction, and this answers what they ask."""
 
 
@@ -84,7 +87,9 @@ class Transcript:
         """The lines of further messages."""
         if self.session is None:
             return b"".join(sse.encode(message) for message in messages)
-        return b"".join(sse.encode(item.message, item.position.event_id) for item in self._append(messages, is_last=is_last))
+        return b"".join(
+            sse.encode(item.message, item.position.event_id) for item in self._append(messages, is_last=is_last)
+        )
 
     def end(self) -> None:
         """Notes that the request has ended without a stream."""
@@ -125,7 +130,9 @@ class Base:
 
 
 class AsyncOutlet(Base):
-    """The outlet of the ASGI lane: a task writes the stream while the request runs, in this event loop or in a thread."""
+    """The outlet of the ASGI lane: a task writes the stream while the request runs, in this event loop or in a
+    thread.
+    """
 
     def __init__(
         self,
@@ -150,14 +157,17 @@ class AsyncOutlet(Base):
         self._running: asyncio.Task[Any] | None = None
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
-    # -- for the tool, from any thread ----------------------------------------------------------------------------------
+    # -- for the tool, from any thread
+    # ----------------------------------------------------------------------------------
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         self._put({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, question: Question) -> Any:
         if threading.get_ident() == self._thread:
-            raise RuntimeError("This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …).")
+            raise RuntimeError(
+                "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
+            )
         with waiting_thread(self._loop):
             return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
 
@@ -189,7 +199,8 @@ class AsyncOutlet(Base):
             self._closing = True
             self._put(None)
 
-    # -- for the lane ---------------------------------------------------------------------------------------------------
+    # -- for the lane
+    # ---------------------------------------------------------------------------------------------------
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
         """Says which task a cancellation must reach: that of a coroutine; a function in a thread looks by itself."""
@@ -216,7 +227,8 @@ class AsyncOutlet(Base):
             if task is not None:
                 task.cancel()
 
-    # -- the stream -----------------------------------------------------------------------------------------------------
+    # -- the stream
+    # -----------------------------------------------------------------------------------------------------
 
     def _put(self, message: Mapping[str, Any] | None) -> None:
         if message is not None and len(self._outbox) < OUTBOX_LIMIT:
@@ -285,7 +297,8 @@ class AsyncOutlet(Base):
             self._knowing = self._loop.create_task(hop(self.transcript.make_known))
         await asyncio.shield(self._knowing)
 
-    # -- cancellation ---------------------------------------------------------------------------------------------------
+    # -- cancellation
+    # ---------------------------------------------------------------------------------------------------
 
     def _start_watching(self) -> None:
         self._watcher = self._loop.create_task(self._watch())
@@ -378,8 +391,9 @@ class ThreadOutlet(Base):
                 self._aside.shutdown(wait=False)
 
     def _beside(self, function: Callable[..., T], *args: Any) -> T:
-        """What a function of the event store returns, run in a thread beside the tool's: in the tool's own, it would be part of its
-        transaction, and nobody else would see it before the end."""
+        """What a function of the event store returns, run in a thread beside the tool's: in the tool's own, it would be
+        part of its transaction, and nobody else would see it before the end.
+        """
         if self._aside is None:
             self._aside = ThreadPoolExecutor(max_workers=1)
         return self._aside.submit(function, *args).result()
@@ -411,7 +425,9 @@ class ThreadOutlet(Base):
 
 
 class InlineOutlet(Base):
-    """The outlet under the test client: what is said is kept for the answer, and what is asked is answered on the spot."""
+    """The outlet under the test client: what is said is kept for the answer, and what is asked is answered on the
+    spot.
+    """
 
     def __init__(self, request_id: RequestId, era: Era, answers: Callable[[Question], Any]) -> None:
         super().__init__(request_id, era)

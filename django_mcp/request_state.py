@@ -1,7 +1,7 @@
 """What a modern client carries from one round of a call to the next: sealed, so that it can neither read nor change it.
 
-Encrypted with keys made from the project's `SECRET_KEY` (`SECRET_KEY_FALLBACKS` still open what they sealed), so every worker can go on with
-what another began; bound to the caller, the server and the very call; and good for a short time.
+Encrypted with keys made from the project's `SECRET_KEY` (`SECRET_KEY_FALLBACKS` still open what they sealed), so every
+worker can go on with what another began; bound to the caller, the server and the very call; and good for a short time.
 """
 
 import base64
@@ -37,7 +37,9 @@ def seal(inputs: Inputs, binding: str) -> str:
 
 
 def unseal(sealed: object, binding: str) -> Inputs:
-    """The state that a client brought back. Raises `ProtocolError` -32602, the same whatever is wrong with it: the log has the reason."""
+    """The state that a client brought back. Raises `ProtocolError` -32602, the same whatever is wrong with it: the log
+    has the reason.
+    """
     try:
         if not isinstance(sealed, str) or len(sealed) > MAX_LENGTH:
             raise ValueError("not a text of legal length")

@@ -15,6 +15,7 @@ from django_mcp.lane import Receive, Scope, Send, Visit, read_headers
 from django_mcp.shutdown import close_streams_at_shutdown
 from django_mcp.views import MCPView
 
+Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -24,7 +25,7 @@ class Route:
     view, and the view that configures it.
     """
 
-    patterns: tuple[tuple[Any, dict[str, Any]], ...]
+    patterns: Patterns
     view_class: type[MCPView]
     initkwargs: dict[str, Any]
 
@@ -79,11 +80,10 @@ def _routes(urlconf: str) -> tuple[Route, ...]:
     return tuple(_walk(resolver.url_patterns, ((resolver.pattern, {}),)))
 
 
-def _walk(patterns: Iterable[URLPattern | URLResolver], above: tuple[Any, ...]) -> Iterator[Route]:
+def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
         elif getattr(entry.callback, "mcp_view", None) is entry.callback:
-            patterns = (*above, (entry.pattern, entry.default_args))
-            yield Route(patterns, entry.callback.view_class, entry.callback.view_initkwargs)
-
+            path = (*above, (entry.pattern, entry.default_args))
+            yield Route(path, entry.callback.view_class, entry.callback.view_initkwargs)

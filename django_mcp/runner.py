@@ -39,9 +39,11 @@ Repeat: TypeAlias = Callable[[Call, Inputs], Call | Reply]
 
 
 def run(call: Call, repeat: Repeat | None = None) -> Outcome:
-    """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it runs.
+    """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it
+    runs.
 
-    `repeat` is for clients that can be asked while they wait: a call that ends with questions is made again with the answers.
+    `repeat` is for clients that can be asked while they wait: a call that ends with questions is made again with the
+    answers.
     """
     outcome = _run_once(call)
     while outcome.required is not None and repeat is not None and call.request.era == "handshake":
@@ -96,7 +98,9 @@ async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 @contextmanager
 def waiting_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the answers out."""
+    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
+    answers out.
+    """
     slots = _slots(loop)
     loop.call_soon_threadsafe(slots.release)
     try:

@@ -16,8 +16,8 @@ from django.db.models.signals import post_delete, post_save
 from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
-from django_mcp.conf import mcp_settings
 from django_mcp import request_state
+from django_mcp.conf import mcp_settings
 from django_mcp.methods import METHODS, Method
 from django_mcp.methods.notifications import effect_of
 from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
@@ -37,8 +37,8 @@ from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.modern import Cache
 from django_mcp.protocol.replies import Reply
-from django_mcp.signals import server_changed
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
+from django_mcp.signals import server_changed
 
 logger = logging.getLogger("django_mcp")
 
@@ -149,7 +149,9 @@ class MCPServer:
         return self._register(self.registry.add_prompt, function, options)
 
     def notify_tools_changed(self, *, principal: str | None = None) -> None:
-        """Tells clients that the list of tools has changed: everybody's, or those of one principal. On commit, from any process."""
+        """Tells clients that the list of tools has changed: everybody's, or those of one principal. On commit, from any
+        process.
+        """
         self._changed("notifications/tools/list_changed", principal=principal)
 
     def notify_resources_changed(self, *, principal: str | None = None) -> None:
@@ -165,7 +167,9 @@ class MCPServer:
         self._changed("notifications/resources/updated", uri=uri)
 
     def watch(self, model: type[Model], uri: str) -> None:
-        """Ties a model's saves and deletions to its resources: `server.watch(Airport, "airport://{iata}")`, the fields by name."""
+        """Ties a model's saves and deletions to its resources: `server.watch(Airport, "airport://{iata}")`, the fields
+        by name.
+        """
 
         def notify(instance: Model, **kwargs: Any) -> None:
             self.notify_resource_updated(uri.format_map(_Fields(instance)))
@@ -189,7 +193,9 @@ class MCPServer:
         return {key: value for key, value in members.items() if value is not None}
 
     def capabilities(self, era: Era, *, streams: bool = True) -> dict[str, Any]:
-        """What the server offers to a client of an era: nothing that would not work. Without `streams`, nobody could be told of changes."""
+        """What the server offers to a client of an era: nothing that would not work. Without `streams`, nobody could be
+        told of changes.
+        """
         registry = self.registry
         offered: dict[str, Any] = {}
         changes = {"listChanged": True} if streams else {}
@@ -213,7 +219,9 @@ class MCPServer:
         *,
         streams: bool = False,
     ) -> Reply | Effected | Call | Listen:
-        """What a message comes to: a reply, a reply that waits for its effect, a function to run, or a stream of changes."""
+        """What a message comes to: a reply, a reply that waits for its effect, a function to run, or a stream of
+        changes.
+        """
         if inbound.kind != "request" or inbound.id is None:
             effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
             return Effected(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
@@ -284,7 +292,9 @@ class MCPServer:
         )
 
     def _read_inputs(self, inbound: Inbound, caller: Caller) -> Inputs | None:
-        """What a modern client brings back to a call that asked it something: its state, and the answers to the last questions."""
+        """What a modern client brings back to a call that asked it something: its state, and the answers to the last
+        questions.
+        """
         if inbound.method not in INPUT_REQUIRED_METHODS:
             return None
         params = inbound.params
@@ -383,8 +393,8 @@ def _check_params(inbound: Inbound, version: str) -> None:
 
 
 def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
-    """Whether a `tools/call` says no more than what it says in every revision, rightly. It is the most frequent message,
-    and its full check costs as much as reading it did.
+    """Whether a `tools/call` says no more than what it says in every revision, rightly. It is the most frequent
+    message, and its full check costs as much as reading it did.
     """
     # A modern envelope has been read already; a handshake client's `_meta` has not.
     known = _MODERN_CALL if era == "modern" else _CALL

@@ -23,7 +23,18 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.models import Change, Session, SessionQuerySet, label, new_session_id, to_json_text
+from django_mcp.models import (
+    Change,
+    ClientRequest,
+    Event,
+    Session,
+    SessionQuerySet,
+    Stream,
+    Subscription,
+    label,
+    new_session_id,
+    to_json_text,
+)
 from django_mcp.signals import session_expired, session_opened, session_terminated
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -334,7 +345,12 @@ def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bo
 
 # For each table that refers to sessions, its rows of the sessions with these primary keys. purge() deletes them before
 # the sessions, in batches of their own: one session may have a million events.
-CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = []
+CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = [
+    lambda pks: Event.objects.filter(session__in=pks),
+    lambda pks: ClientRequest.objects.filter(session__in=pks),
+    lambda pks: Stream.objects.filter(session__in=pks),
+    lambda pks: Subscription.objects.filter(session__in=pks),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Ends the open streams when the server is told to stop: a server waits for its connections, and these would not end by themselves.
+"""Ends the open streams when the server is told to stop: a server waits for its connections, and these would not end by
+themselves.
 
-ASGI tells an application of a shutdown only when the connections are gone, so the signal itself is listened to, before the server's own
-handler gets it. Each client is told when to come back, and resumes at another worker.
+ASGI tells an application of a shutdown only when the connections are gone, so the signal itself is listened to, before
+the server's own handler gets it. Each client is told when to come back, and resumes at another worker.
 """
 
 import asyncio

@@ -29,8 +29,8 @@ that two processes run at once may name a session twice.
 server_changed = Signal()
 """A list of a server's changed, or a resource: its clients are to be told. The `notify_…` methods of a server send it.
 
-Arguments: `server` (its name), `method` (the notification's), `uri` ("" for a list), `principal` (whose list; None for everybody's). The
-package's own receiver publishes it when the transaction commits.
+Arguments: `server` (its name), `method` (the notification's), `uri` ("" for a list), `principal` (whose list; None for
+everybody's). The package's own receiver publishes it when the transaction commits.
 """
 
 session_message = Signal()

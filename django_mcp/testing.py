@@ -282,7 +282,7 @@ class MCPClient:
         content_type = rest.pop("content-type", "")
         client = Client(raise_request_exception=False)
         # Django's client leaves the type of an empty body out.
-        given = {"CONTENT_TYPE": content_type} if content_type else {}
+        given: dict[str, Any] = {"CONTENT_TYPE": content_type} if content_type else {}
         response = client.generic(http_method, self.path, body, content_type=content_type, headers=rest, **given)
         return Response(
             response.status_code, {name.lower(): value for name, value in response.items()}, response.getvalue()

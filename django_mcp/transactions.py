@@ -23,7 +23,12 @@ class LazyAtomic:
         self._watched: list[_Watched] = []
 
     def __enter__(self) -> "LazyAtomic":
-        self._watched = [_Watched(connection) for connection in connections.all() if _can_begin(connection)]
+        for connection in connections.all():
+            if "ensure_connection" in connection.__dict__:
+                # A block within a block: the outer one begins now, so that this one can be undone by itself.
+                connection.ensure_connection()
+            if _can_begin(connection):
+                self._watched.append(_Watched(connection))
         return self
 
     def __exit__(

@@ -222,7 +222,9 @@ def to_response(reply: Reply) -> HttpResponse:
 
 
 def to_stream(lines: Iterator[bytes], request: HttpRequest) -> StreamingHttpResponse:
-    """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator under ASGI."""
+    """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
+    under ASGI.
+    """
     content = _each(lines) if isinstance(request, ASGIRequest) else lines
     response = StreamingHttpResponse(content)
     for name, value in sse.HEADERS:
@@ -246,8 +248,9 @@ def _outlet_for(message: Inbound | Batch) -> ThreadOutlet | InlineOutlet | None:
 
 
 def _run(exchange: Exchange, call: Call, outlet: ThreadOutlet | InlineOutlet | None) -> Reply | Iterator[bytes]:
-    """The reply to a call, or the lines of its stream. A function that takes no context has nothing to say before it is done, so it runs
-    in this very thread."""
+    """The reply to a call, or the lines of its stream. A function that takes no context has nothing to say before it is
+    done, so it runs in this very thread.
+    """
     if isinstance(outlet, InlineOutlet):
         return outlet.to_reply(exchange.run(call))
     if outlet is None or not call.can_speak:

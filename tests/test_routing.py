@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from threading import Barrier
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -9,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.core.asgi import get_asgi_application
 from django.db import connections
 
-from django_mcp import routing
+from django_mcp import routing, runner
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 from tests import wire
@@ -196,88 +197,72 @@ def test_an_answer_without_a_body_has_no_type(django):
 
 
 @pytest.fixture
-def closed_connections():
+def own_threads():
     """Closes what the lane's threads keep open, or the test database could not be dropped."""
     yield
-    pool = routing.hop.__globals__["_pool"]()
-    for _ in range(pool._max_workers):
-        pool.submit(connections.close_all)
-    pool.shutdown(wait=True)
-    routing.hop.__globals__["_pool"].cache_clear()
+    pool = runner._pool()
+    together = Barrier(pool._max_workers)
+
+    def close() -> None:
+        together.wait(timeout=10)  # One for each thread: none comes for a second while another waits.
+        connections.close_all()
+
+    for closed in [pool.submit(close) for _ in range(pool._max_workers)]:
+        closed.result(timeout=10)
 
 
-async def request(application, message, **headers):
-    """One POST with no thread behind the event loop."""
-    left = [{"type": "http.request", "body": json.dumps(message).encode()}]
-    sent = []
+def serve(talk):
+    """What comes of a conversation with the lane, on an event loop that no thread waits for."""
+    application = routing.mcp_application(get_asgi_application())
 
-    async def receive():
-        return left.pop()
+    async def ask(message, session_id=""):
+        headers = [*HEADERS, ("mcp-session-id", session_id)] if session_id else HEADERS
+        body = json.dumps(message).encode()
+        response, _taken = await wire.over_asgi(application, "/plain", "POST", headers, [body])
+        return response
 
-    async def send(message):
-        sent.append(message)
-
-    given = [*HEADERS, *((name.replace("_", "-"), value) for name, value in headers.items())]
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/plain",
-        "headers": [(name.encode(), value.encode()) for name, value in given],
-    }
-    await application(scope, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), json.loads(sent[1]["body"] or b"null")
+    return asyncio.run(talk(ask))
 
 
 def call(tool, **arguments):
     return wire.request("tools/call", {"name": tool, "arguments": arguments})
 
 
-@pytest.mark.django_db(transaction=True)
-async def test_a_session_works_where_threads_are_the_lanes_own(closed_connections):
-    application = routing.mcp_application(get_asgi_application())
-
-    status, headers, _answer = await request(application, wire.initialize())
-    session = {"mcp_session_id": headers[b"mcp-session-id"].decode()}
-    answers = [
-        await request(application, call(tool, **arguments), **session)
-        for tool, arguments in (
-            ("count", {}),
-            ("count_async", {}),
-            ("save_group", {"name": "a"}),
-            ("save_group_async", {"name": "b"}),
-            ("save_group_and_fail", {"name": "c"}),
-            ("save_group_and_fail_async", {"name": "d"}),
-            ("find_groups", {"name": "a"}),
-        )
-    ]
-
-    assert status == 200
-    assert [answer["result"]["content"][0]["text"].split(" ")[0] for _, _, answer in answers] == [
-        "1",
-        "2",
-        "a",
-        "b",
-        "The",
-        "The",
-        '["a"]',
-    ]
-    assert [name async for name in Group.objects.order_by("name").values_list("name", flat=True)] == ["a", "b"]
-    assert (await Session.objects.aget()).state == {"count": 2}
+def text_of(response):
+    return response.json()["result"]["content"][0]["text"]
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_requests_at_the_same_time_are_answered_each_with_its_own(closed_connections):
-    application = routing.mcp_application(get_asgi_application())
-    _status, headers, _answer = await request(application, wire.initialize())
-    session = {"mcp_session_id": headers[b"mcp-session-id"].decode()}
+def test_a_session_works_where_the_threads_are_the_lanes_own(own_threads):
+    async def talk(ask):
+        session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
+        calls = [
+            call("count"),
+            call("count_async"),
+            call("save_group", name="a"),
+            call("save_group_async", name="b"),
+            call("save_group_and_fail", name="c"),
+            call("save_group_and_fail_async", name="d"),
+            call("find_groups", name="b"),
+        ]
+        return [text_of(await ask(message, session_id)) for message in calls]
 
-    answers = await asyncio.gather(
-        *(
-            request(application, call(f"greet{colour}", name=str(number)), **session)
-            for number in range(10)
-            for colour in ("", "_async")
-        )
-    )
+    texts = serve(talk)
 
-    texts = [answer["result"]["content"][0]["text"] for _, _, answer in answers]
+    assert texts[:4] == ["1", "2", "a", "b"]
+    assert [text.startswith("The tool save_group_and_fail") for text in texts[4:6]] == [True, True]
+    assert texts[6] == '["b"]'
+    assert sorted(Group.objects.values_list("name", flat=True)) == ["a", "b"]
+    assert Session.objects.get().state == {"count": 2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_requests_at_the_same_time_are_answered_each_with_its_own(own_threads):
+    async def talk(ask):
+        session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
+        messages = [call(f"greet{colour}", name=str(number)) for number in range(10) for colour in ("", "_async")]
+        return await asyncio.gather(*(ask(message, session_id) for message in messages))
+
+    texts = [text_of(response) for response in serve(talk)]
+
     assert texts == [f"Hello, {number}" for number in range(10) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Messages as they are on the wire, for tests that write or compare them whole, and carriers for what no client sends."""
+"""Messages as they are on the wire, for tests that write or compare them whole, and ways to send odd ones."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -61,7 +61,11 @@ def send_wsgi(path: str, method: str, headers: Mapping[str, str], body: bytes, *
     variables = {**base, "CONTENT_TYPE": headers.get("content-type", ""), "CONTENT_LENGTH": str(len(body)), **environ}
     variables = {name: value for name, value in variables.items() if value is not None} | {"wsgi.input": BytesIO(body)}
     started: list[Any] = []
-    response = get_wsgi_application()(variables, lambda status, headers, exc_info=None: started.append((status, headers)))
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        started.append((status, headers))
+
+    response = get_wsgi_application()(variables, start_response)
     content = b"".join(response)
     response.close()
     status, pairs = started[0]
@@ -82,17 +86,18 @@ def send_asgi(
     The answer, if there was one, and how many chunks were taken. A body that ends in `None` is a client that hangs up.
     """
     application = application or mcp_application(get_asgi_application())
-    return async_to_sync(_send_asgi)(application, path, method, list(headers), list(chunks), scope)
+    return async_to_sync(over_asgi)(application, path, method, list(headers), list(chunks), scope)
 
 
-async def _send_asgi(
+async def over_asgi(
     application: Any,
     path: str,
     method: str,
     headers: list[tuple[str, str]],
     chunks: list[bytes | None],
-    overrides: Mapping[str, Any],
+    overrides: Mapping[str, Any] | None = None,
 ) -> tuple[Response | None, int]:
+    """See send_asgi(), for code on an event loop."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -106,7 +111,7 @@ async def _send_asgi(
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         "client": ("127.0.0.1", 50000),
         "server": ("testserver", 80),
-        **overrides,
+        **(overrides or {}),
     }
     left = list(chunks)
     sent: list[dict[str, Any]] = []

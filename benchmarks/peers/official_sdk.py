@@ -1,5 +1,6 @@
-"""The official SDK's server over streamable HTTP: `uvicorn official_sdk:app`. RESPONSES=json for JSON, else its default,
-SSE.
+"""The official SDK's server over streamable HTTP: `uvicorn official_sdk:app`.
+
+It answers with JSON when the environment says RESPONSES=json, else as it does by default, with SSE.
 """
 
 import os

@@ -5,6 +5,7 @@ from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
 from .requests import Answer, Request, SetLogLevel, take_string
 
+
 def set_level(request: Request) -> Answer:
     level = take_string(request.params, "level")
     if level not in LOG_LEVELS:

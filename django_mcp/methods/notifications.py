@@ -11,7 +11,8 @@ from .requests import CancelRequest, Effect, KeepAnswer
 def effect_of(kind: str, message: Mapping[str, Any]) -> Effect | None:
     """What a notification or a response of a session brings about; `None` for most.
 
-    A malformed cancellation, and one of something unknown, is passed over (spec 2025-11-25 basic/utilities/cancellation).
+    A malformed cancellation, and one of something unknown, is passed over (spec 2025-11-25
+    basic/utilities/cancellation).
     """
     if kind == "response":
         return KeepAnswer(message["id"], message)

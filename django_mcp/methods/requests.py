@@ -156,7 +156,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """A `subscriptions/listen`: changes to tell for as long as the client stays. `honoured` is the part of its wishes that is granted."""
+    """A `subscriptions/listen`: changes to tell for as long as the client stays. `honoured` is the part of its wishes
+    that is granted.
+    """
 
     request: Request
     honoured: Mapping[str, Any]
@@ -178,7 +180,9 @@ LIST_CHANGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call: its result, the exception that ended it, or questions that the client must answer first."""
+    """What became of a call: its result, the exception that ended it, or questions that the client must answer
+    first.
+    """
 
     result: Result | None = None
     error: Exception | None = None

@@ -18,7 +18,9 @@ def unsubscribe(request: Request) -> Answer:
 
 
 def listen(request: Request) -> Listen:
-    """A stream of changes. What the server does not offer, and resources that there are not, are left out of what is honoured."""
+    """A stream of changes. What the server does not offer, and resources that there are not, are left out of what is
+    honoured.
+    """
     wishes = request.params["notifications"]
     offered = request.server.capabilities("modern")
     honoured: dict[str, Any] = {

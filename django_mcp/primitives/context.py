@@ -1,4 +1,6 @@
-"""What a running primitive may ask and say: who calls, in which session, how far it has got, and what it needs to know of the user."""
+"""What a running primitive may ask and say: who calls, in which session, how far it has got, and what it needs to know
+of the user.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +22,9 @@ LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", 
 """From the least to the most severe (RFC 5424)."""
 
 DEFAULT_LOG_LEVEL: Final = "info"
-"""What a handshake client hears that has set no level: the server decides (spec 2025-11-25 server/utilities/logging)."""
+"""What a handshake client hears that has set no level: the server decides (spec 2025-11-25
+server/utilities/logging).
+"""
 
 PROGRESS_PER_SECOND: Final = 10
 """Progress beyond this, after a first burst of as many, waits for the next report: a client shows no more."""
@@ -68,7 +72,9 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a message: the user that the endpoint's policies found, its stable key, and how to come by Django's request."""
+    """Who sent a message: the user that the endpoint's policies found, its stable key, and how to come by Django's
+    request.
+    """
 
     user: "AbstractBaseUser | AnonymousUser"
     principal: str
@@ -77,10 +83,12 @@ class Caller:
 
 @dataclass(slots=True)
 class Context:
-    """One request, as the tool, resource or prompt that answers it sees it. Ask for it by annotating a parameter `Context`.
+    """One request, as the tool, resource or prompt that answers it sees it. Ask for it by annotating a parameter
+    `Context`.
 
-    `client_info` and `client_capabilities` are what the client says of itself: of use for wording, never for permission. `meta` is the
-    request's own `_meta`. `session` is `None` for a modern client, and wherever sessions are off.
+    `client_info` and `client_capabilities` are what the client says of itself: of use for wording, never for
+    permission. `meta` is the request's own `_meta`. `session` is `None` for a modern client, and wherever sessions are
+    off.
     """
 
     server: Any
@@ -106,12 +114,16 @@ class Context:
 
     @property
     def request(self) -> "HttpRequest":
-        """Django's request. In the ASGI lane no middleware has seen it, so it has what the server sent and the user, no more."""
+        """Django's request. In the ASGI lane no middleware has seen it, so it has what the server sent and the user, no
+        more.
+        """
         return self.caller.get_request()
 
     @property
     def cancelled(self) -> bool:
-        """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a plain function looks here now and then."""
+        """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a plain function looks here
+        now and then.
+        """
         return self.outlet is not None and self.outlet.cancelled
 
     def raise_if_cancelled(self) -> None:
@@ -120,7 +132,9 @@ class Context:
             raise Cancelled
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Says how far the request has got, to a client that asked to know. Reports that do not go up, and too many, are left out."""
+        """Says how far the request has got, to a client that asked to know. Reports that do not go up, and too many,
+        are left out.
+        """
         token = self.meta.get("progressToken")
         if self.outlet is None or not isinstance(token, str | int) or progress <= self._progress:
             return
@@ -136,7 +150,9 @@ class Context:
         self.outlet.notify("notifications/progress", {key: value for key, value in params.items() if value is not None})
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
-        """Sends a log message to the client, if it wants those of this level. `data` is anything that is JSON; put no secret in it."""
+        """Sends a log message to the client, if it wants those of this level. `data` is anything that is JSON; put no
+        secret in it.
+        """
         wanted = self._wanted_log_level()
         if level not in LOG_LEVELS:
             raise ValueError(f"{level!r} is no log level; the levels are {', '.join(LOG_LEVELS)}.")
@@ -162,9 +178,10 @@ class Context:
     ) -> Elicited[Any]:
         """Has the user fill in a form: a pydantic model, a dataclass, a Django form, or a flat JSON Schema.
 
-        `data` of the answer is an instance, the cleaned data, or a mapping. What does not fit is asked again. Raises `ClientCannot`,
-        `ClientTimeout` and `ClientRefused`, each a `ToolError`. In the modern era the function runs again from the top for the answer, so
-        write nothing before you ask; `key` names the question where its turn is not always the same.
+        `data` of the answer is an instance, the cleaned data, or a mapping. What does not fit is asked again. Raises
+        `ClientCannot`, `ClientTimeout` and `ClientRefused`, each a `ToolError`. In the modern era the function runs
+        again from the top for the answer, so write nothing before you ask; `key` names the question where its turn is
+        not always the same.
         """
         return self._drive(asking.elicit(message, form, self.protocol_version, key, timeout_seconds))
 
@@ -177,7 +194,9 @@ class Context:
     def elicit_url(
         self, message: str, url: str, *, key: str | None = None, timeout_seconds: float | None = None
     ) -> Elicited[None]:
-        """Asks the user to open a page of yours: for what must not pass through the client, such as passwords and payments."""
+        """Asks the user to open a page of yours: for what must not pass through the client, such as passwords and
+        payments.
+        """
         return self._drive(asking.elicit_url(message, url, self.protocol_version, key, timeout_seconds))
 
     async def aelicit_url(
@@ -187,14 +206,27 @@ class Context:
         return await self._adrive(asking.elicit_url(message, url, self.protocol_version, key, timeout_seconds))
 
     def sample(
-        self, messages: Any, *, max_tokens: int, key: str | None = None, timeout_seconds: float | None = None, **options: Any
+        self,
+        messages: Any,
+        *,
+        max_tokens: int,
+        key: str | None = None,
+        timeout_seconds: float | None = None,
+        **options: Any,
     ) -> Sampled:
-        """Has the client's model write something. `messages` is text, a message, or a list; the options are the protocol's own
-        (`systemPrompt`, `temperature`, `tools`, `toolChoice` …)."""
+        """Has the client's model write something. `messages` is text, a message, or a list; the options are the
+        protocol's own (`systemPrompt`, `temperature`, `tools`, `toolChoice` …).
+        """
         return self._drive(asking.sample(messages, max_tokens, options, key, timeout_seconds))
 
     async def asample(
-        self, messages: Any, *, max_tokens: int, key: str | None = None, timeout_seconds: float | None = None, **options: Any
+        self,
+        messages: Any,
+        *,
+        max_tokens: int,
+        key: str | None = None,
+        timeout_seconds: float | None = None,
+        **options: Any,
     ) -> Sampled:
         """See sample()."""
         return await self._adrive(asking.sample(messages, max_tokens, options, key, timeout_seconds))
@@ -203,7 +235,9 @@ class Context:
         """The directories that the client works in, as `{"uri": "file://…", "name": …}`."""
         return self._drive(asking.list_roots(key, timeout_seconds))
 
-    async def alist_roots(self, *, key: str | None = None, timeout_seconds: float | None = None) -> list[dict[str, Any]]:
+    async def alist_roots(
+        self, *, key: str | None = None, timeout_seconds: float | None = None
+    ) -> list[dict[str, Any]]:
         """See list_roots()."""
         return await self._adrive(asking.list_roots(key, timeout_seconds))
 
@@ -220,7 +254,9 @@ class Context:
         return asking.roots_question()
 
     def close_stream(self) -> None:
-        """Lets go of the connection while the request runs on. A client from 2025-11-25 on comes back for the rest; others keep waiting."""
+        """Lets go of the connection while the request runs on. A client from 2025-11-25 on comes back for the rest;
+        others keep waiting.
+        """
         if self.outlet is not None:
             self.outlet.close()
 
@@ -263,7 +299,9 @@ class Context:
                 answer = await self._outlet().aask(question)
 
     def _known_answer(self, question: Question) -> tuple[bool, Any]:
-        """The answer that a modern client has given already. Raises `InputRequired` when it has not; a handshake client can be asked."""
+        """The answer that a modern client has given already. Raises `InputRequired` when it has not; a handshake client
+        can be asked.
+        """
         asking.check_capability(question, self.client_capabilities, self.era)
         if self.era == "handshake":
             return False, None
@@ -280,5 +318,3 @@ class Context:
 
 def _value(end: StopIteration) -> Any:
     return end.value
-
-

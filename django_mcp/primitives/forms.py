@@ -1,4 +1,6 @@
-"""Forms that a client shows its user: a flat object of primitives, from a model, a dataclass, a Django form or a schema, and back again."""
+"""Forms that a client shows its user: a flat object of primitives, from a model, a dataclass, a Django form or a
+schema, and back again.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +51,9 @@ def form_of(source: Any) -> Form:
     for name, entry in properties.items():
         entry.pop("default", None) if entry.get("default", "") is None else None
         if entry.get("type") not in _PRIMITIVES and not {"enum", "oneOf", "const"} & entry.keys():
-            raise TypeError(f"{source!r}: a form holds text, numbers, booleans and choices, and {name} is none of those.")
+            raise TypeError(
+                f"{source!r}: a form holds text, numbers, booleans and choices, and {name} is none of those."
+            )
     return ModelForm(adapter, _object(properties, schema.get("required", [])))
 
 
@@ -95,25 +99,36 @@ class DjangoForm:
     def read(self, content: Mapping[str, Any]) -> Any:
         form = self.form_class(data=dict(content))
         if not form.is_valid():
-            raise InvalidAnswer("; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()))
+            raise InvalidAnswer(
+                "; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
+            )
         return form.cleaned_data
 
 
 def for_version(schema: Schema, version: str) -> Schema:
-    """A form's schema in the words of a revision: before 2025-11-25, titled choices were `enumNames`, and only booleans had defaults."""
+    """A form's schema in the words of a revision: before 2025-11-25, titled choices were `enumNames`, and only booleans
+    had defaults.
+    """
     if is_at_least(version, "2025-11-25"):
         return schema
     properties = {}
     for name, entry in schema.get("properties", {}).items():
         shaped = {key: value for key, value in entry.items() if key != "default" or entry.get("type") == "boolean"}
         if choices := shaped.pop("oneOf", None):
-            shaped |= {"enum": [choice["const"] for choice in choices], "enumNames": [choice["title"] for choice in choices]}
+            shaped |= {
+                "enum": [choice["const"] for choice in choices],
+                "enumNames": [choice["title"] for choice in choices],
+            }
         properties[name] = shaped
     return {**schema, "properties": properties}
 
 
 def _object(properties: Mapping[str, Schema], required: Any = None) -> Schema:
-    wanted = [name for name, entry in properties.items() if entry.pop("required", False)] if required is None else list(required)
+    wanted = (
+        [name for name, entry in properties.items() if entry.pop("required", False)]
+        if required is None
+        else list(required)
+    )
     schema: Schema = {"type": "object", "properties": dict(properties)}
     return {**schema, "required": wanted} if wanted else schema
 
@@ -181,4 +196,8 @@ def _django_choices(choices: Any) -> list[dict[str, str]]:
 
 def _django_range(field: Any) -> Schema:
     limits = {"minimum": field.min_value, "maximum": field.max_value}
-    return {key: float(value) if isinstance(field, forms.DecimalField) else value for key, value in limits.items() if value is not None}
+    return {
+        key: float(value) if isinstance(field, forms.DecimalField) else value
+        for key, value in limits.items()
+        if value is not None
+    }

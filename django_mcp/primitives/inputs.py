@@ -1,11 +1,13 @@
-"""What a tool can ask of the client while it runs: a form or a page for the user, a completion of the client's model, its roots.
+"""What a tool can ask of the client while it runs: a form or a page for the user, a completion of the client's model,
+its roots.
 
-A handshake client is asked by a request of the server's, and the tool waits. A modern client is asked by the result of the call, and calls
-again with the answers: then the function runs again from the top, and each question that was answered before is answered at once.
+A handshake client is asked by a request of the server's, and the tool waits. A modern client is asked by the result of
+the call, and calls again with the answers: then the function runs again from the top, and each question that was
+answered before is answered at once.
 """
 
 import secrets
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -15,7 +17,7 @@ from django_mcp.protocol.versions import Era, is_at_least
 
 from .content import to_messages
 from .errors import ToolError
-from .forms import Form, InvalidAnswer, form_of, for_version
+from .forms import Form, InvalidAnswer, for_version, form_of
 
 T = TypeVar("T")
 
@@ -52,9 +54,9 @@ class Question:
 class InputRequired(BaseException):
     """Ends a call with questions to the client. Raise it, or return it; `ctx.elicit` and its like raise it for you.
 
-    `questions` are named by keys, under which `ctx.answers` has the answers when the client calls again; `state` is anything that is JSON,
-    and is then `ctx.state_of_call`. The client sees neither it nor can change it. A `BaseException`, since it is no failure: a tool's own
-    `except Exception` must let it pass.
+    `questions` are named by keys, under which `ctx.answers` has the answers when the client calls again; `state` is
+    anything that is JSON, and is then `ctx.state_of_call`. The client sees neither it nor can change it. A
+    `BaseException`, since it is no failure: a tool's own `except Exception` must let it pass.
     """
 
     def __init__(self, questions: Mapping[str, Question] | None = None, *, state: Any = None) -> None:
@@ -65,7 +67,9 @@ class InputRequired(BaseException):
 
 @dataclass(slots=True)
 class Inputs:
-    """What earlier rounds of a call brought: the client's answers by key, the tool's own state, and how many rounds there were."""
+    """What earlier rounds of a call brought: the client's answers by key, the tool's own state, and how many rounds
+    there were.
+    """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     state: Any = None
@@ -73,14 +77,18 @@ class Inputs:
     asked: int = 0
 
     def next_key(self, question: Question) -> str:
-        """The name of a question that has none: by its kind and turn, so that it is the same when the function runs again."""
+        """The name of a question that has none: by its kind and turn, so that it is the same when the function runs
+        again.
+        """
         self.asked += 1
         return question.key or f"{question.method.partition('/')[0]}-{self.asked}"
 
 
 @dataclass(frozen=True, slots=True)
 class Elicited(Generic[T]):
-    """What the user did with a form or page: `action` is `accept`, `decline` or `cancel`; `data` is there when accepted."""
+    """What the user did with a form or page: `action` is `accept`, `decline` or `cancel`; `data` is there when
+    accepted.
+    """
 
     action: str
     data: T | None = None
@@ -131,7 +139,9 @@ def elicit(message: str, source: Any, version: str, key: str | None, timeout: fl
     raise ToolError(f"The user's answer did not fit the form after {MAX_ATTEMPTS} attempts.")
 
 
-def form_question(message: str, source: Any, version: str, key: str | None = None, timeout: float | None = None) -> Question:
+def form_question(
+    message: str, source: Any, version: str, key: str | None = None, timeout: float | None = None
+) -> Question:
     form: Form = form_of(source)
     params = {"message": message, "requestedSchema": for_version(form.schema, version)}
     return Question("elicitation/create", params, {"elicitation": {"form": {}}}, key, timeout)
@@ -183,7 +193,9 @@ def roots_question(key: str | None = None, timeout: float | None = None) -> Ques
 
 
 def check_capability(question: Question, capabilities: Mapping[str, Any], era: Era) -> None:
-    """Raises unless the client has said that it can answer: `ProtocolError` -32021 to a modern client, `ClientCannot` to the tool."""
+    """Raises unless the client has said that it can answer: `ProtocolError` -32021 to a modern client, `ClientCannot`
+    to the tool.
+    """
     (kind, details), *_ = question.requires.items()
     declared = capabilities.get(kind)
     missing = not isinstance(declared, dict) or any(not _has(declared, detail) for detail in details)
@@ -201,7 +213,11 @@ def _has(declared: Mapping[str, Any], detail: str) -> bool:
 
 
 def _is_wire(messages: Any) -> bool:
-    return isinstance(messages, list) and bool(messages) and all(isinstance(item, dict) and "role" in item for item in messages)
+    return (
+        isinstance(messages, list)
+        and bool(messages)
+        and all(isinstance(item, dict) and "role" in item for item in messages)
+    )
 
 
 def _action(answer: Any) -> str:
@@ -220,5 +236,3 @@ def _content(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _malformed(expected: str) -> ProtocolError:
     return ProtocolError(INVALID_PARAMS, f"Invalid params: an input response is not {expected}")
-
-

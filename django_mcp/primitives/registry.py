@@ -42,7 +42,9 @@ class Registry:
         return _add(self.prompts, prompt.name, prompt, "prompt")
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
-        """The resource with this very URI, else the first template, in order of declaration, that matches, and its variables."""
+        """The resource with this very URI, else the first template, in order of declaration, that matches, and its
+        variables.
+        """
         if exact := self.resources.get(uri):
             return exact, {}
         for candidate in self.templates.values():

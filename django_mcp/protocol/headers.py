@@ -59,7 +59,7 @@ def decode_value(name: str, value: str) -> str:
     Raises `ProtocolError` -32020 for bytes that no header should hold, and for Base64 that is not canonical UTF-8.
     """
     value = value.strip(OWS)
-    if not value.isascii() or any((char < " " and char != "\t") or char == "\x7f" for char in value):
+    if not (value.isascii() and value.replace("\t", " ").isprintable()):
         raise _mismatch(f"{name} holds characters outside visible ASCII; send them as =?base64?…?=")
     prefix, suffix = _SENTINEL
     if not (value.startswith(prefix) and value.endswith(suffix) and len(value) >= len(prefix) + len(suffix)):

@@ -9,7 +9,7 @@ import re
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import to_json
 
 from .errors import INVALID_REQUEST, PARSE_ERROR, ProtocolError
 
@@ -43,7 +43,8 @@ def encode(value: JSON) -> bytes:
     try:
         return to_json(value, inf_nan_mode="null")
     except ValueError:
-        return json.dumps(to_jsonable_python(value, inf_nan_mode="null", fallback=str), separators=(",", ":")).encode()
+        readable = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+        return json.dumps(readable, separators=(",", ":")).encode()
 
 
 def is_request_id(value: object) -> bool:

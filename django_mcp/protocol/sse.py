@@ -1,4 +1,6 @@
-"""Server-sent events: one event to its lines. A message is JSON on one line, so that the simplest reader gets it whole."""
+"""Server-sent events: one event to its lines. A message is JSON on one line, so that the simplest reader gets it
+whole.
+"""
 
 from typing import Final
 
@@ -20,7 +22,9 @@ def encode(message: str, event_id: str | None = None) -> bytes:
 
 
 def prime(event_id: str, retry_milliseconds: int) -> bytes:
-    """The event that opens a stream (from 2025-11-25 on): an id to come back with before there is a message, and when to."""
+    """The event that opens a stream (from 2025-11-25 on): an id to come back with before there is a message, and when
+    to.
+    """
     return f"id: {event_id}\nretry: {retry_milliseconds}\ndata: \n\n".encode()
 
 

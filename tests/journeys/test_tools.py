@@ -123,9 +123,7 @@ def test_a_database_error_in_a_tool_is_the_calls_alone(connect, colour):
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_tool_knows_who_called_it_and_how(connect, era, django_user_model, colour):
     ada = django_user_model.objects.create_user("ada")
-    client = connect(
-        "/closed", user=ada, headers={"X-Colour": "green"}, capabilities={"roots": {"listChanged": True}}
-    )
+    client = connect("/closed", user=ada, headers={"X-Colour": "green"}, capabilities={"roots": {"listChanged": True}})
 
     assert client.call_tool(f"describe_caller{colour}").structured == {
         "user": "ada",

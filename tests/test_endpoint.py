@@ -1,0 +1,213 @@
+"""What an endpoint does with sessions under each policy, and the steps of one exchange."""
+
+import pytest
+from django.test import RequestFactory
+
+from django_mcp import sessions
+from django_mcp.authentication import anonymous_caller
+from django_mcp.endpoint import Exchange
+from django_mcp.methods.requests import Call, Outcome
+from django_mcp.models import Session
+from django_mcp.protocol import inbound
+from django_mcp.protocol.inbound import Batch, Inbound, Limits
+from django_mcp.protocol.replies import Reply
+from django_mcp.testing import MCPClient
+from tests import wire
+from tests.servers import plain
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+
+ANSWERED = {"content": [{"type": "text", "text": "Hello, Ada"}], "isError": False}
+
+
+def greeting():
+    return wire.request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}})
+
+
+def describe(client, **headers):
+    response = client.post(wire.request("tools/call", {"name": "describe_caller"}), headers)
+    return response.json()["result"]["structuredContent"]
+
+
+# Sessions optional: for clients that lose the header
+
+
+@pytest.fixture
+def optional(lane):
+    return MCPClient("/optional", era="handshake", **lane)
+
+
+def test_where_sessions_are_optional_a_client_without_one_is_served(optional):
+    assert optional.post(greeting()).json()["result"] == ANSWERED
+    assert optional.post(wire.notification()).status_code == 202
+    assert optional.post(wire.answer({})).status_code == 202
+    assert describe(optional)["session"] is False
+    assert not Session.objects.exists()
+
+
+def test_where_sessions_are_optional_a_client_without_one_speaks_the_revision_of_its_header(optional):
+    assert describe(optional, **{"mcp-protocol-version": "2025-06-18"})["version"] == "2025-06-18"
+    message = wire.request("tools/call", {"name": "describe_caller"})
+    text = optional.post(message, {"mcp-protocol-version": ""}).json()["result"]
+    assert "structuredContent" not in text  # 2025-03-26, which came before the header.
+    assert '"version":"2025-03-26"' in text["content"][0]["text"]
+
+
+def test_where_sessions_are_optional_those_that_are_opened_are_whole(optional):
+    optional.initialize()
+
+    assert [optional.call_tool("count").text for _ in range(2)] == ["1", "2"]
+    assert optional.send("GET").content == wire.METHOD_NOT_ALLOWED
+    assert optional.close().status_code == 200
+    assert optional.post(greeting()).content == wire.SESSION_NOT_FOUND
+
+
+def test_where_sessions_are_optional_an_id_that_is_dead_is_404_all_the_same(optional):
+    optional.session_id = "A" * 43
+
+    for message in (greeting(), wire.notification(), wire.initialize()):
+        assert optional.post(message).content == wire.SESSION_NOT_FOUND
+
+
+def test_where_sessions_are_optional_get_and_delete_still_need_one(optional):
+    assert optional.send("GET").content == wire.MISSING_SESSION_ID
+    assert optional.send("DELETE").content == wire.MISSING_SESSION_ID
+
+
+def test_a_tool_that_needs_a_session_fails_in_band_without_one(optional):
+    result = optional.post(wire.request("tools/call", {"name": "count"})).json()["result"]
+
+    assert result["isError"]
+
+
+# Sessions off: nothing is kept
+
+
+@pytest.fixture
+def off(lane):
+    return MCPClient("/off", era="handshake", **lane)
+
+
+def test_where_sessions_are_off_initialize_gives_no_id_however_often(off):
+    for _ in range(2):
+        response = off.post(wire.initialize())
+
+        assert (response.status_code, response.json()["result"]["protocolVersion"]) == (200, "2025-11-25")
+        assert "mcp-session-id" not in response.headers
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("session_id", [None, "A" * 43, "x", "é"])
+def test_where_sessions_are_off_an_id_means_nothing(off, session_id, django_assert_num_queries):
+    off.session_id = session_id
+
+    with django_assert_num_queries(0):
+        assert off.post(wire.initialize()).status_code == 200
+        assert off.post(greeting()).json()["result"] == ANSWERED
+        assert off.post(wire.notification()).status_code == 202
+        assert off.post(wire.answer({})).status_code == 202
+        assert off.post(wire.request("logging/setLevel", {"level": "info"})).json() == wire.answer({})
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("session_id", [None, "A" * 43])
+def test_where_sessions_are_off_there_is_nothing_to_get_or_delete(off, method, session_id):
+    """To DELETE the Ruby SDK answers 200; the specification has 405 for a server whose sessions clients cannot end
+    (2025-11-25 basic/transports).
+    """
+    off.session_id = session_id
+
+    response = off.send(method)
+
+    assert (response.status_code, response.content) == (405, wire.METHOD_NOT_ALLOWED)
+    assert response.headers["allow"] == "POST"
+
+
+def test_where_sessions_are_off_the_client_is_known_by_nothing(off):
+    off.post(wire.initialize(capabilities={"roots": {}}))
+
+    caller = describe(off)
+
+    assert (caller["client"], caller["capabilities"], caller["session"]) == ({}, {}, False)
+
+
+# The steps
+
+
+def read(message, **headers):
+    import json
+
+    found = inbound.read(
+        {**wire.POST_HEADERS, **headers},
+        json.dumps(message).encode(),
+        Limits(10_000, 64),
+        ("handshake", "modern"),
+    )
+    assert isinstance(found, Inbound | Batch)
+    return found
+
+
+def exchange(policy="required"):
+    return Exchange(plain, policy, anonymous_caller(RequestFactory().post))
+
+
+@pytest.fixture
+def session_id():
+    return sessions.open(
+        server="plain",
+        principal="",
+        user=None,
+        protocol_version="2025-11-25",
+        client_info={},
+        client_capabilities={},
+    ).session_id
+
+
+MODERN = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "message", "headers", "needed"),
+    [
+        ("required", wire.request("ping"), {}, True),
+        ("required", wire.initialize(), {}, True),
+        ("optional", wire.notification(), {}, True),
+        ("off", wire.initialize(), {}, False),
+        ("required", wire.modern_request("tools/call", {"name": "greet"}), {**MODERN, "mcp-name": "greet"}, False),
+        ("required", [wire.request("ping")], {"mcp-session-id": "A" * 43}, True),
+    ],
+)
+def test_an_exchange_knows_beforehand_whether_it_will_want_the_database(policy, message, headers, needed):
+    """What does not want it is answered on the event loop."""
+    assert exchange(policy).needs_database(read(message, **headers)) is needed
+
+
+def test_a_synchronous_call_is_made_at_once_and_an_asynchronous_one_handed_back(session_id):
+    call = {"name": "greet", "arguments": {"name": "Ada"}}
+
+    reply = exchange().begin(read(wire.request("tools/call", call), **{"mcp-session-id": session_id}))
+    step = exchange().begin(
+        read(wire.request("tools/call", {**call, "name": "greet_async"}), **{"mcp-session-id": session_id})
+    )
+
+    assert isinstance(reply, Reply)
+    assert reply.status == 200
+    assert isinstance(step, Call)
+    assert step.is_async
+
+
+def test_an_exchange_has_something_to_save_once_the_state_differs(session_id):
+    opened = exchange()
+    step = opened.begin(read(wire.request("tools/call", {"name": "count_async"}), **{"mcp-session-id": session_id}))
+    assert isinstance(step, Call)
+    assert not opened.must_save()
+
+    (context,) = step.kwargs.values()
+    context.session.state["count"] = 1
+    assert opened.must_save()
+    context.session.state["count"] = object()
+    assert opened.must_save()
+
+    reply = opened.end(step, Outcome(result={"content": []}))
+    assert b"failed unexpectedly" in reply.body
+    assert not opened.must_save()

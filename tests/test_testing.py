@@ -1,0 +1,194 @@
+"""`MCPClient`, with which projects test their own tools."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import TestCase
+
+from django_mcp.authentication import forced_user
+from django_mcp.models import Session
+from django_mcp.testing import CallResult, MCPClient, MCPError
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+
+
+class Recorder:
+    """An ASGI application that keeps what it is asked, and answers with a result."""
+
+    def __init__(self, **result: Any) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.result = result
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = (await receive())["body"]
+        self.requests.append((headers, body))
+        answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": self.result}).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Type", b"application/json")]})
+        await send({"type": "http.response.body", "body": answer[:5], "more_body": True})
+        await send({"type": "http.response.body", "body": answer[5:]})
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+def sent(recorder, name):
+    return recorder.requests[-1][0].get(name)
+
+
+def test_a_client_is_modern_unless_it_is_told_otherwise():
+    assert (MCPClient().era, MCPClient().version) == ("modern", "2026-07-28")
+    assert (MCPClient(era="handshake").era, MCPClient(era="handshake").version) == ("handshake", "2025-11-25")
+    assert (MCPClient(version="2025-03-26").era, MCPClient(version="2026-07-28").era) == ("handshake", "modern")
+
+
+def test_a_handshake_client_opens_its_session_when_it_is_first_used(lane):
+    client = MCPClient("/plain", era="handshake", **lane)
+    assert client.session_id is None
+
+    client.list_tools()
+
+    assert client.session_id == Session.objects.get().session_id
+    assert client.server["serverInfo"] == {"name": "plain", "version": "1.0"}
+    client.list_tools()
+    assert Session.objects.count() == 1
+
+
+def test_a_client_goes_on_at_the_revision_that_the_server_settled_on(lane):
+    client = MCPClient("/plain", version="2025-06-18", **lane)
+    client.initialize()
+
+    assert client.version == "2025-06-18"
+
+
+def test_a_client_speaks_as_the_official_ones_do(recorder):
+    modern = MCPClient(lane="asgi", application=recorder, client_info={"name": "me", "version": "2"})
+    modern.call_tool("greet", {"name": "Ada"}, **{"Mcp-Param-Name": "Ada"})
+
+    headers, body = recorder.requests[-1]
+    assert headers == {
+        "host": "testserver",
+        "content-length": str(len(body)),
+        "content-type": "application/json",
+        "accept": "application/json, text/event-stream",
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "greet",
+        "mcp-param-name": "Ada",
+    }
+    assert json.loads(body) == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "greet",
+            "arguments": {"name": "Ada"},
+            "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientInfo": {"name": "me", "version": "2"},
+                "io.modelcontextprotocol/clientCapabilities": {},
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("uri", "header"),
+    [
+        ("note://motto", "note://motto"),
+        ("note://mot du café", "=?base64?bm90ZTovL21vdCBkdSBjYWbDqQ==?="),
+        (" note://x", "=?base64?IG5vdGU6Ly94?="),
+        ("=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="),
+        ("", "=?base64??="),
+    ],
+)
+def test_a_name_that_no_header_can_hold_is_sent_in_base64(uri, header):
+    recorder = Recorder(contents=[])
+
+    MCPClient(lane="asgi", application=recorder).read_resource(uri)
+
+    assert sent(recorder, "mcp-name") == header
+
+
+def test_headers_can_be_given_replaced_and_left_out(recorder):
+    client = MCPClient(lane="asgi", application=recorder, headers={"Authorization": "Token x", "X-Empty": ""})
+
+    client.post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, {"Accept": "*/*", "MCP-Protocol-Version": ""})
+
+    assert sent(recorder, "authorization") == "Token x"
+    assert sent(recorder, "accept") == "*/*"
+    assert sent(recorder, "mcp-protocol-version") is None
+    assert sent(recorder, "x-empty") is None
+
+
+def test_an_error_is_raised_with_all_that_the_server_said(connect, era):
+    client = connect("/plain")
+
+    with pytest.raises(MCPError, match="Resource not found") as refused:
+        client.read_resource("note://nothing")
+
+    error = refused.value
+    assert error.data == {"uri": "note://nothing"}
+    assert str(error) == f"Resource not found ({error.code}, HTTP {error.status})"
+
+
+def test_all_pages_of_a_list_are_read(connect, settings):
+    everything = connect("/plain").list_tools()
+    settings.MCP_PAGE_SIZE = 1
+
+    assert connect("/plain").list_tools() == everything
+
+
+def test_a_call_result_has_its_parts():
+    blocks = [{"type": "text", "text": "a"}, {"type": "image", "data": ""}, {"type": "text", "text": "b"}]
+    result = CallResult({"content": blocks, "structuredContent": {"a": 1}})
+
+    assert (result.is_error, result.content, result.text, result.structured) == (False, blocks, "a\nb", {"a": 1})
+    assert CallResult({"content": [], "isError": True}).is_error
+    assert CallResult({"content": []}).structured is None
+
+
+def test_a_client_calls_as_its_user_past_the_authenticators(connect, django_user_model):
+    ada = django_user_model.objects.create_user("ada")
+
+    assert connect("/token", user=ada).call_tool("describe_caller").structured["user"] == "ada"
+    assert forced_user.get() is None
+    assert connect("/token").send("DELETE").status_code == 401
+
+
+def test_a_client_ends_its_session(lane):
+    client = MCPClient("/plain", era="handshake", **lane)
+    client.initialize()
+
+    assert client.close().json() == {"success": True}
+    assert Session.objects.get().is_terminated
+
+
+def test_a_notification_has_no_answer(connect):
+    client = connect("/plain")
+    client.initialize()
+
+    response = client.notify("notifications/cancelled", {"requestId": 1})
+
+    assert (response.status_code, response.content) == (202, b"")
+
+
+class ProjectTests(TestCase):
+    """As a project would write them: with unittest, inside the transaction of each test."""
+
+    def test_what_a_tool_writes_is_seen_by_its_test(self):
+        for lane in ("view", "asgi"):
+            for colour in ("", "_async"):
+                name = f"{lane}{colour}"
+                MCPClient("/plain", lane=lane).call_tool(f"save_group{colour}", {"name": name})
+                assert Group.objects.filter(name=name).exists()
+
+    def test_what_a_test_has_written_is_seen_by_a_tool(self):
+        Group.objects.create(name="mine")
+
+        for lane in ("view", "asgi"):
+            assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).structured == ["mine"]

@@ -1,0 +1,702 @@
+"""What `LazyAtomic` promises. No test runs inside a transaction of its own, but those that say so."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.test.utils import CaptureQueriesContext
+
+from django_mcp.transactions import LazyAtomic
+
+transactional = pytest.mark.django_db(transaction=True)
+in_a_test_case = pytest.mark.django_db
+
+
+class Failure(Exception):
+    """What the block under test raises."""
+
+
+@contextmanager
+def failing_block(error=Failure):
+    """A block that raises when all that stands in it is done."""
+    try:
+        with LazyAtomic():
+            yield
+            raise error
+    except error:
+        pass
+
+
+@contextmanager
+def failing_atomic(**options):
+    """The same for an `atomic()` that the block opens itself."""
+    try:
+        with transaction.atomic(**options):
+            yield
+            raise Failure
+    except Failure:
+        pass
+
+
+@pytest.fixture
+def closed(transactional_db):
+    """Runs a test as the first request of a new thread runs: with no connection yet. An in-memory database lives on in
+    the connection that is put aside.
+    """
+    kept, connection.connection = connection.connection, None
+    yield
+    if connection.connection is not None:
+        BaseDatabaseWrapper.close(connection)
+    connection.connection = kept
+
+
+@pytest.fixture(params=["open", "closed"])
+def opened_or_not(request):
+    """Runs a test on a connection that is open already, and on one that the block opens."""
+    request.getfixturevalue("closed" if request.param == "closed" else "transactional_db")
+    if request.param == "open":
+        connection.ensure_connection()
+
+
+def names():
+    return sorted(Group.objects.values_list("name", flat=True))
+
+
+def state():
+    """What a connection knows of transactions, which every block must leave as it found it."""
+    return {
+        "in_atomic_block": connection.in_atomic_block,
+        "savepoint_ids": list(connection.savepoint_ids),
+        "atomic_blocks": list(connection.atomic_blocks),
+        "run_on_commit": list(connection.run_on_commit),
+        "needs_rollback": connection.needs_rollback,
+        "closed_in_transaction": connection.closed_in_transaction,
+        "patched": "ensure_connection" in connection.__dict__,
+    }
+
+
+IDLE = {
+    "in_atomic_block": False,
+    "savepoint_ids": [],
+    "atomic_blocks": [],
+    "run_on_commit": [],
+    "needs_rollback": False,
+    "closed_in_transaction": False,
+    "patched": False,
+}
+
+
+# What is not touched costs nothing
+
+
+@transactional
+def test_a_block_that_touches_no_database_asks_nothing_of_it():
+    with CaptureQueriesContext(connection) as queries, LazyAtomic():
+        pass
+
+    assert queries.captured_queries == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_block_that_touches_no_database_opens_no_connection():
+    with LazyAtomic():
+        assert connection.connection is None
+
+    assert connection.connection is None
+    assert state() == IDLE
+
+
+def test_a_block_needs_no_database_at_all():
+    # Without the mark, pytest-django refuses whatever goes to a database.
+    with LazyAtomic():
+        pass
+
+
+def test_what_a_block_raises_without_a_database_is_raised():
+    with failing_block():
+        pass
+
+
+@transactional
+def test_the_first_query_begins_one_transaction():
+    connection.ensure_connection()
+    with CaptureQueriesContext(connection) as queries, LazyAtomic():
+        names()
+        names()
+
+    statements = [query["sql"].split()[0] for query in queries.captured_queries]
+    assert statements == ["BEGIN", "SELECT", "SELECT", "COMMIT"]
+
+
+# What was written is kept, or undone
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_what_a_block_wrote_is_kept():
+    with LazyAtomic():
+        Group.objects.create(name="kept")
+
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.parametrize("error", [Failure, KeyboardInterrupt])
+def test_what_a_block_wrote_before_it_raised_is_undone(error):
+    with failing_block(error):
+        Group.objects.create(name="undone")
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_what_a_block_on_a_new_connection_wrote_before_it_raised_is_undone():
+    with failing_block():
+        Group.objects.create(name="undone")
+
+    assert names() == []
+
+
+@transactional
+def test_a_raise_after_queries_that_the_database_refused_leaves_a_sound_connection():
+    def ask_for_nothing():
+        with LazyAtomic():
+            Group.objects.create(name="undone")
+            connection.cursor().execute("SELECT nothing FROM nowhere")
+
+    with pytest.raises(DatabaseError):
+        ask_for_nothing()
+
+    assert names() == []
+
+
+@transactional
+def test_a_rollback_that_the_block_asks_for_happens():
+    with LazyAtomic():
+        Group.objects.create(name="undone")
+        transaction.set_rollback(True)
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+def test_a_rollback_asked_for_before_the_first_query_is_remembered():
+    with LazyAtomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            names()
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+def test_a_rollback_asked_for_without_a_query_leaves_a_sound_connection():
+    with LazyAtomic():
+        transaction.set_rollback(True)
+
+    assert state() == IDLE
+    assert names() == []
+
+
+# The block's own atomic()
+
+
+@transactional
+@pytest.mark.usefixtures("opened_or_not")
+@pytest.mark.parametrize("savepoint", [True, False])
+def test_an_atomic_of_the_blocks_own_is_part_of_it(savepoint):
+    with failing_block(), transaction.atomic(savepoint=savepoint):
+        Group.objects.create(name="undone")
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("opened_or_not")
+def test_an_atomic_of_the_blocks_own_undoes_only_itself():
+    with LazyAtomic():
+        with failing_atomic():
+            Group.objects.create(name="undone")
+        Group.objects.create(name="kept")
+
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+@transactional
+def test_a_caught_failure_of_an_atomic_without_savepoint_undoes_the_block():
+    with LazyAtomic():
+        with failing_atomic(savepoint=False):
+            Group.objects.create(name="undone")
+        with pytest.raises(transaction.TransactionManagementError):
+            names()
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+def test_a_durable_atomic_is_refused_since_it_could_not_be():
+    with LazyAtomic():
+        with pytest.raises(RuntimeError, match="durable"), transaction.atomic(durable=True):
+            pass
+        names()
+        with pytest.raises(RuntimeError, match="durable"), transaction.atomic(durable=True):
+            pass
+
+
+@transactional
+def test_rows_can_be_locked():
+    Group.objects.create(name="locked")
+
+    with LazyAtomic():
+        assert Group.objects.select_for_update().get().name == "locked"
+
+
+@transactional
+def test_rows_cannot_be_locked_once_the_block_has_ended():
+    with LazyAtomic():
+        pass
+
+    if connection.features.has_select_for_update:
+        with pytest.raises(transaction.TransactionManagementError):
+            list(Group.objects.select_for_update())
+
+
+# on_commit
+
+
+@transactional
+@pytest.mark.parametrize("queries", ["none", "before", "after", "both"])
+@pytest.mark.usefixtures("opened_or_not")
+def test_a_function_that_waits_for_the_commit_runs_once_after_the_block(queries):
+    ran = []
+    with LazyAtomic():
+        if queries in ("before", "both"):
+            names()
+        transaction.on_commit(lambda: ran.append(connection.in_atomic_block))
+        if queries in ("after", "both"):
+            names()
+        assert ran == []
+
+    assert ran == [False]
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.parametrize("queries", ["none", "before", "after", "both"])
+@pytest.mark.usefixtures("opened_or_not")
+def test_a_function_that_waits_for_the_commit_of_a_failed_block_never_runs(queries):
+    ran = []
+    with failing_block():
+        if queries in ("before", "both"):
+            names()
+        transaction.on_commit(lambda: ran.append("ran"))
+        if queries in ("after", "both"):
+            names()
+    with LazyAtomic():
+        names()
+
+    assert ran == []
+    assert state() == IDLE
+
+
+@transactional
+def test_functions_that_wait_for_the_commit_run_in_their_order():
+    ran = []
+    with LazyAtomic():
+        transaction.on_commit(lambda: ran.append("before the first query"))
+        with transaction.atomic():
+            transaction.on_commit(lambda: ran.append("in an atomic"))
+        transaction.on_commit(lambda: ran.append("after"))
+
+    assert ran == ["before the first query", "in an atomic", "after"]
+
+
+@transactional
+def test_a_function_of_an_atomic_that_was_undone_never_runs():
+    ran = []
+    with LazyAtomic(), failing_atomic():
+        transaction.on_commit(lambda: ran.append("ran"))
+
+    assert ran == []
+
+
+@transactional
+def test_a_function_that_waits_for_the_commit_can_write():
+    with LazyAtomic():
+        transaction.on_commit(lambda: Group.objects.create(name="written after"))
+
+    assert names() == ["written after"]
+
+
+@transactional
+def test_a_function_that_raises_after_the_commit_undoes_nothing():
+    def fail():
+        raise Failure
+
+    def write():
+        with LazyAtomic():
+            Group.objects.create(name="kept")
+            transaction.on_commit(fail)
+
+    with pytest.raises(Failure):
+        write()
+
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+# Inside a transaction that was there before
+
+
+@in_a_test_case
+def test_inside_an_outer_transaction_the_block_is_a_savepoint():
+    before = state()
+    with failing_block():
+        Group.objects.create(name="undone")
+    with LazyAtomic():
+        Group.objects.create(name="kept")
+
+    assert names() == ["kept"]
+    assert state() == before
+
+
+@in_a_test_case
+def test_inside_an_outer_transaction_a_block_that_touches_nothing_asks_nothing():
+    before = state()
+    with CaptureQueriesContext(connection) as queries, LazyAtomic():
+        pass
+
+    assert queries.captured_queries == []
+    assert state() == before
+
+
+@in_a_test_case
+@pytest.mark.parametrize("queries", ["none", "before", "after"])
+def test_inside_an_outer_transaction_functions_wait_for_the_outer_commit(queries, django_capture_on_commit_callbacks):
+    ran = []
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        transaction.on_commit(lambda: ran.append("outer"))
+        with LazyAtomic():
+            if queries == "before":
+                names()
+            transaction.on_commit(lambda: ran.append("block"))
+            if queries == "after":
+                names()
+        assert ran == []
+
+    assert ran == ["outer", "block"]
+    assert len(callbacks) == 2
+
+
+@in_a_test_case
+@pytest.mark.parametrize("queries", ["none", "before", "after"])
+def test_inside_an_outer_transaction_the_functions_of_a_failed_block_never_run(
+    queries, django_capture_on_commit_callbacks
+):
+    ran = []
+    with django_capture_on_commit_callbacks(execute=True):
+        transaction.on_commit(lambda: ran.append("outer"))
+        with failing_block():
+            if queries == "before":
+                names()
+            transaction.on_commit(lambda: ran.append("block"))
+            if queries == "after":
+                names()
+
+    assert ran == ["outer"]
+
+
+@in_a_test_case
+@pytest.mark.parametrize("savepoint", [True, False])
+def test_inside_an_outer_transaction_an_atomic_of_the_blocks_own_is_part_of_the_block(savepoint):
+    before = state()
+    with failing_block(), transaction.atomic(savepoint=savepoint):
+        Group.objects.create(name="undone")
+
+    assert names() == []
+    assert state() == before
+
+
+@in_a_test_case
+def test_inside_an_outer_transaction_a_rollback_without_a_query_is_the_blocks_alone():
+    before = state()
+    with LazyAtomic():
+        transaction.set_rollback(True)
+
+    assert state() == before
+
+
+@transactional
+def test_inside_a_transaction_that_is_to_be_rolled_back_a_block_changes_nothing():
+    with transaction.atomic():
+        Group.objects.create(name="undone")
+        transaction.set_rollback(True)
+        with LazyAtomic():
+            pass
+        with pytest.raises(transaction.TransactionManagementError), LazyAtomic():
+            names()
+
+    assert names() == []
+    assert state() == IDLE
+
+
+# Blocks within blocks: a tool that calls another
+
+
+@transactional
+@pytest.mark.parametrize("queries", ["none", "before", "after"])
+def test_an_inner_block_undoes_only_itself(queries):
+    with LazyAtomic():
+        if queries == "before":
+            names()
+        with failing_block():
+            Group.objects.create(name="undone")
+        with LazyAtomic():
+            Group.objects.create(name="kept")
+        if queries == "after":
+            names()
+
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+@in_a_test_case
+def test_an_inner_block_inside_an_outer_transaction_undoes_only_itself():
+    before = state()
+    with LazyAtomic():
+        with failing_block():
+            Group.objects.create(name="undone")
+        with LazyAtomic():
+            Group.objects.create(name="kept")
+
+    assert names() == ["kept"]
+    assert state() == before
+
+
+@transactional
+def test_an_outer_block_undoes_the_inner_ones():
+    with failing_block(), LazyAtomic():
+        Group.objects.create(name="undone")
+
+    assert names() == []
+    assert state() == IDLE
+
+
+# Connections that fail
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_connection_that_the_block_closes_can_be_opened_again():
+    connection.ensure_connection()
+    with LazyAtomic():
+        BaseDatabaseWrapper.close(connection)
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_connection_that_the_block_closes_after_a_write_has_not_written():
+    with LazyAtomic():
+        Group.objects.create(name="lost with its connection")
+        BaseDatabaseWrapper.close(connection)
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_block_that_tries_again_to_connect_is_still_undone(monkeypatch):
+    connect, attempts = connection.connect, []
+
+    def refuse_once():
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OperationalError("no room")
+        connect()
+
+    monkeypatch.setattr(connection, "connect", refuse_once)
+    ran = []
+    with failing_block():
+        transaction.on_commit(lambda: ran.append("ran"))
+        with pytest.raises(OperationalError):
+            names()
+        Group.objects.create(name="undone")
+
+    assert names() == []
+    assert ran == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_database_that_cannot_be_reached_is_the_blocks_to_know(monkeypatch):
+    def refuse():
+        raise OperationalError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "connect", refuse)
+        with pytest.raises(OperationalError), LazyAtomic():
+            names()
+
+    assert state() == IDLE
+    assert names() == []
+
+
+@transactional
+def test_a_commit_that_fails_is_raised_and_leaves_a_sound_connection(monkeypatch):
+    def refuse():
+        raise OperationalError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "commit", refuse)
+        with pytest.raises(OperationalError), LazyAtomic():
+            Group.objects.create(name="undone")
+
+    assert names() == []
+    assert state() == IDLE
+
+
+# Databases beside one another
+
+
+class Recorder(BaseDatabaseWrapper):
+    """A second database that is no database: it notes what is asked of it."""
+
+    vendor = "recorder"
+    display_name = "Recorder"
+
+    def __init__(self, fails_to_commit=False):
+        super().__init__({**connections.settings["default"], "NAME": "recorder", "TIME_ZONE": None}, "recorder")
+        self.asked = []
+        self.fails_to_commit = fails_to_commit
+
+    client_class = creation_class = introspection_class = ops_class = validation_class = staticmethod(lambda _: None)
+    features_class = staticmethod(lambda _: type("Features", (), {"uses_savepoints": True})())
+
+    def ensure_connection(self):
+        if self.connection is None:
+            self.connect()
+
+    def connect(self):
+        self.connection = object()
+        self.in_atomic_block = False
+        self.savepoint_ids, self.atomic_blocks, self.run_on_commit = [], [], []
+        self.autocommit = True
+
+    def set_autocommit(self, autocommit, force_begin_transaction_with_broken_autocommit=False):
+        self.autocommit = autocommit
+        self.asked.append("autocommit" if autocommit else "begin")
+
+    def commit(self):
+        self.asked.append("commit")
+        if self.fails_to_commit:
+            raise OperationalError("disk full")
+
+    def rollback(self):
+        self.run_on_commit = []
+        self.asked.append("rollback")
+
+    def query(self):
+        self.ensure_connection()
+        self.asked.append("query")
+
+
+@pytest.fixture
+def recorder(request, monkeypatch):
+    second = Recorder(**getattr(request, "param", {}))
+    monkeypatch.setitem(connections.settings, "recorder", second.settings_dict)
+    connections["recorder"] = second
+    yield second
+    del connections["recorder"]
+
+
+@transactional
+def test_each_database_has_a_transaction_of_its_own(recorder):
+    with LazyAtomic():
+        Group.objects.create(name="kept")
+        recorder.query()
+
+    assert recorder.asked == ["begin", "query", "commit", "autocommit"]
+    assert names() == ["kept"]
+
+
+@transactional
+def test_a_database_that_is_not_touched_is_left_alone_beside_one_that_is(recorder):
+    with LazyAtomic():
+        names()
+
+    assert recorder.asked == []
+    assert not recorder.in_atomic_block
+
+
+@transactional
+def test_a_raise_undoes_what_was_done_on_each_database(recorder):
+    with failing_block():
+        Group.objects.create(name="undone")
+        recorder.query()
+
+    assert recorder.asked == ["begin", "query", "rollback", "autocommit"]
+    assert names() == []
+
+
+@transactional
+@pytest.mark.parametrize("recorder", [{"fails_to_commit": True}], indirect=True)
+def test_a_commit_that_fails_on_one_database_leaves_none_in_a_transaction(recorder):
+    ran = []
+
+    def write():
+        with LazyAtomic():
+            names()
+            recorder.query()
+            transaction.on_commit(lambda: ran.append("ran"), using="recorder")
+
+    with pytest.raises(OperationalError):
+        write()
+
+    assert recorder.asked == ["begin", "query", "commit", "rollback", "autocommit"]
+    assert not recorder.in_atomic_block
+    assert state() == IDLE
+    assert ran == []
+
+
+@transactional
+@pytest.mark.parametrize("recorder", [{"fails_to_commit": True}], indirect=True)
+def test_what_waits_on_an_untouched_database_does_not_run_when_another_fails_to_commit(recorder):
+    ran = []
+
+    def write():
+        with LazyAtomic():
+            recorder.query()
+            transaction.on_commit(lambda: ran.append("ran"))
+
+    with pytest.raises(OperationalError):
+        write()
+
+    assert ran == []
+    assert state() == IDLE
+
+
+@transactional
+def test_a_database_whose_transactions_the_project_sees_to_itself_is_left_to_it(recorder):
+    recorder.connect()
+    recorder.autocommit = False
+    with LazyAtomic():
+        recorder.query()
+
+    assert recorder.asked == ["query"]

@@ -1,0 +1,255 @@
+"""The view inside a project: its middleware, its settings and its subclasses. What every lane does is in journeys/."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.asgi import get_asgi_application
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.permissions import BasePermission
+
+from django_mcp import MCPServer, default_server
+from django_mcp.models import Session
+from django_mcp.routing import mcp_application
+from django_mcp.testing import MCPClient
+from django_mcp.urls import endpoint
+from django_mcp.views import MCPView
+from tests import policies, wire
+from tests.servers import plain
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+
+VERBS = ["PUT", "PATCH", "HEAD", "OPTIONS", "TRACE", "PROPFIND"]
+
+
+def body_reader(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware that has read the body before the view does."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        assert request.body
+        return get_response(request)
+
+    return middleware
+
+
+@pytest.fixture(params=["WSGI", "ASGI"])
+def view(request):
+    """The view's two lanes, made when a test has settled its settings."""
+
+    def view():
+        if request.param == "WSGI":
+            return {"lane": "view"}
+        return {"lane": "asgi", "application": get_asgi_application()}
+
+    return view
+
+
+# Methods
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("path", ["/plain", "/token", "/off", "/broken-authentication"])
+def test_a_method_that_mcp_has_not_is_405_whoever_asks(lane, path, verb):
+    response = MCPClient(path, **lane).send(verb, headers={"content-type": "application/json"})
+
+    assert response.status_code == 405
+    assert verb == "HEAD" or response.content == wire.METHOD_NOT_ALLOWED
+    assert {"POST", "DELETE"} <= set(response.headers["allow"].split(", "))
+
+
+# A project's middleware
+
+
+def test_the_login_required_middleware_redirects_no_client(view, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+
+    assert MCPClient("/plain", **view()).call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
+    assert MCPClient("/closed", **view()).send("DELETE").status_code == 401
+    assert MCPClient("/page", **view()).send("GET").status_code == 302
+
+
+def test_the_csrf_middleware_asks_no_client_for_a_token():
+    client = Client(enforce_csrf_checks=True)
+
+    response = client.post(
+        "/plain", wire.initialize(), content_type="application/json", headers={"accept": wire.POST_HEADERS["accept"]}
+    )
+
+    assert response.status_code == 200
+
+
+def test_an_answer_may_be_compressed_by_the_gzip_middleware(view, settings):
+    settings.MIDDLEWARE = ["django.middleware.gzip.GZipMiddleware", *settings.MIDDLEWARE]
+    client = MCPClient("/plain", headers={"accept-encoding": "gzip"}, **view())
+
+    response = client.post(wire.modern_request("tools/list"))
+
+    assert response.headers["content-encoding"] == "gzip"
+    assert json.loads(gzip.decompress(response.content))["result"]["tools"]
+    assert client.notify("notifications/cancelled", {"requestId": 1}).content == b""
+
+
+def test_middleware_may_have_read_the_body(view, settings):
+    settings.MIDDLEWARE = ["tests.test_views.body_reader"]
+
+    assert MCPClient("/plain", **view()).call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
+    settings.MCP_MAX_BODY_BYTES = 10
+    assert MCPClient("/plain", **view()).post(wire.modern_request("tools/list")).status_code == 413
+
+
+def test_the_middleware_of_the_project_runs_around_the_view(view):
+    assert MCPClient("/plain", **view()).post(b"{").headers["x-frame-options"] == "DENY"
+
+
+# A project's settings
+
+
+def test_djangos_own_limit_for_uploads_does_not_apply(view, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+
+    name = "x" * 3_000_000
+    assert MCPClient("/plain", **view()).call_tool("greet", {"name": name}).text == f"Hello, {name}"
+
+
+@pytest.mark.parametrize("colour", ["", "_async"])
+def test_requests_may_be_atomic(view, monkeypatch, colour):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    client = MCPClient("/plain", era="handshake", **view())
+
+    assert client.call_tool(f"save_group{colour}", {"name": "kept"}).text == "kept"
+    assert client.call_tool(f"save_group_and_fail{colour}", {"name": "lost"}).is_error
+    assert client.call_tool(f"save_group{colour}", {"name": "kept"}).is_error
+    assert client.call_tool(f"count{colour}").text == "1"
+
+    assert list(Group.objects.values_list("name", flat=True)) == ["kept"]
+    assert Session.objects.get().state == {"count": 1}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("path", ["/broken-permission", "/broken-server"])
+def test_a_fault_of_the_server_is_json_with_debug_and_without(lane, settings, path, debug):
+    settings.DEBUG, settings.ROOT_URLCONF = debug, "tests.test_views"
+
+    response = MCPClient(path, **lane).post(wire.modern_request("tools/list"))
+
+    assert (response.status_code, response.content) == (500, wire.INTERNAL_ERROR)
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_an_endpoint_without_policies_of_its_own_has_the_projects(lane, settings, django_user_model):
+    ada = django_user_model.objects.create_user("ada")
+
+    def status(path="/closed", user=ada):
+        return MCPClient(path, user=user, **lane).post(wire.modern_request("tools/list")).status_code
+
+    assert status() == 200
+    settings.REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["tests.policies.NobodyMay"]}
+    assert status() == 403
+    assert status("/plain") == 200  # What is public does not ask for them.
+    settings.REST_FRAMEWORK = {"DEFAULT_THROTTLE_CLASSES": ["tests.policies.NoMore"]}
+    assert status("/plain") == 429  # Throttles are for everybody.
+    settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.policies.BrokenAuthentication"]}
+    assert status(user=None) == 500
+    assert status("/plain", user=None) == 200
+
+
+def test_the_versions_of_the_projects_own_api_have_nothing_to_do_with_an_endpoint():
+    """DRF's NamespaceVersioning would make 404 of an endpoint whose namespace is no version."""
+    assert MCPView.versioning_class is None
+
+
+# Subclasses and arguments
+
+
+class TenantView(MCPView):
+    """A server for each tenant, and a rule of its own."""
+
+    public = True
+
+    def get_server(self) -> MCPServer:
+        return plain if self.kwargs["tenant"] == "acme" else default_server
+
+    def get_permissions(self) -> list[Any]:
+        return [Named()]
+
+
+class Named(BasePermission):
+    def has_permission(self, request: Any, view: Any) -> bool:
+        return request.headers.get("X-Tenant") == view.kwargs["tenant"]
+
+
+class BrokenServerView(MCPView):
+    public = True
+
+    def get_server(self) -> MCPServer:
+        raise LookupError("which?")
+
+
+urlpatterns = [
+    path("<slug:tenant>/mcp", TenantView.as_view()),
+    path("<slug:tenant>/endpoint", endpoint(plain, view_class=TenantView)),
+    path("broken-permission", endpoint(plain, public=True, permission_classes=[policies.BrokenPermission])),
+    path("broken-server", BrokenServerView.as_view()),
+]
+
+
+@pytest.mark.urls("tests.test_views")
+def test_a_subclass_chooses_its_server_and_its_policies_in_every_lane(connect):
+    for path_ in ("/acme/mcp", "/acme/endpoint"):
+        client = connect(path_, headers={"x-tenant": "acme"})
+        assert client.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
+        assert connect(path_, headers={"x-tenant": "other"}).send("DELETE").status_code == 403
+    assert "greet" not in [tool["name"] for tool in connect("/lib/mcp", headers={"x-tenant": "lib"}).list_tools()]
+
+
+def test_an_argument_that_the_view_does_not_have_is_refused_when_the_url_is_declared():
+    with pytest.raises(TypeError, match="pubic"):
+        endpoint(plain, pubic=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_open"),
+    [
+        ({}, False),
+        ({"public": True}, True),
+        ({"public": True, "authentication_classes": [TokenAuthentication]}, False),
+        ({"public": True, "permission_classes": [Named]}, False),
+        ({"public": True, "throttle_classes": [policies.NoMore]}, False),
+        ({"authentication_classes": [], "permission_classes": []}, True),
+    ],
+)
+def test_an_endpoint_is_open_when_it_asks_nobody_anything(arguments, is_open):
+    assert MCPView(server=plain, **arguments).is_open() is is_open
+
+
+def test_an_endpoint_that_needs_sessions_has_none_without_the_handshake_era():
+    assert MCPView().get_sessions() == "required"
+    assert MCPView(sessions="optional").get_sessions() == "optional"
+    assert MCPView(sessions="optional", eras=("modern",)).get_sessions() == "off"
+
+
+def test_the_lane_and_the_view_answer_alike(django_user_model):
+    """One message of each kind through both; the bytes are the same."""
+    ada = django_user_model.objects.create_user("ada")
+    lanes = [
+        {"lane": "view"},
+        {"lane": "asgi", "application": get_asgi_application()},
+        {"lane": "asgi", "application": mcp_application(get_asgi_application())},
+    ]
+    for path_ in ("/plain", "/optional", "/off", "/modern", "/handshake", "/closed", "/token", "/forbidden", "/mcp"):
+        for user in (None, ada):
+            for body in (b"", b"[]", json.dumps(wire.initialize()).encode(), json.dumps(wire.notification()).encode()):
+                for verb in ("POST", "GET", "DELETE", "PUT"):
+                    answers = [
+                        MCPClient(path_, user=user, **lane).send(verb, body, wire.POST_HEADERS) for lane in lanes
+                    ]
+                    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+                    compared = ("content-type", "allow", "www-authenticate", "retry-after")
+                    assert len({tuple(answer.headers.get(name) for name in compared) for answer in answers}) == 1
