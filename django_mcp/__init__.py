@@ -15,7 +15,8 @@ from django_mcp.primitives.content import (
     ToolResult,
     UserMessage,
 )
-from django_mcp.primitives.context import Context
+from django_mcp.primitives.context import Cancelled, Context
+from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, InputRequired
 from django_mcp.primitives.param_headers import ParamHeader
 from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
@@ -27,10 +28,15 @@ __all__ = [
     "AssistantMessage",
     "Audio",
     "Cache",
+    "Cancelled",
+    "ClientCannot",
+    "ClientRefused",
+    "ClientTimeout",
     "Context",
     "EmbeddedResource",
     "Icon",
     "Image",
+    "InputRequired",
     "MCPServer",
     "ParamHeader",
     "ProtocolError",

@@ -12,5 +12,8 @@ class MCPConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django_mcp import publishing
+
+        publishing.connect()
         # An app without an mcp.py is passed over; an error inside one is raised.
         autodiscover_modules("mcp")

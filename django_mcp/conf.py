@@ -59,6 +59,48 @@ class Settings:
     most 32.
     """
 
+    KEEPALIVE_SECONDS: float = 15
+    """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes
+    longer becomes one.
+    """
+
+    RETRY_MILLISECONDS: int = 1000
+    """How long a client waits before it resumes a stream that was closed on it."""
+
+    STREAM_LEASE_SECONDS: float = 45
+    """A stream whose process has not been heard of for this long is taken for dead. Three keep-alives."""
+
+    POLL_SECONDS: float = 1
+    """How often streams look into the database where no channel layer spans the processes. With one, they look at each
+    keep-alive.
+    """
+
+    CLIENT_REQUEST_TIMEOUT_SECONDS: float = 600
+    """How long a tool waits for the client's answer to an elicitation, a sampling request or a list of roots. A person
+    may have to read.
+    """
+
+    MAX_CLIENT_REQUESTS: int = 32
+    """Requests to one session's client that may wait for an answer at once."""
+
+    MAX_LISTENERS: int = 1000
+    """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""
+
+    EVENTS_PER_SESSION: int = 1000
+    """Events of a session that are kept for resuming; the oldest go first."""
+
+    EVENT_BYTES_PER_SESSION: int = 16 * 1024 * 1024
+    """Characters of events of a session that are kept for resuming; the oldest go first."""
+
+    EVENT_MAX_AGE_SECONDS: int = 24 * 60 * 60
+    """Events and changes older than this are purged."""
+
+    REQUEST_STATE_TTL_SECONDS: int = 600
+    """How long a modern client may take to answer what a tool asks of it."""
+
+    MAX_ROUNDS: int = 10
+    """How often one call may ask a modern client for more before it fails."""
+
     def __getattribute__(self, name: str) -> Any:
         default = super().__getattribute__(name)  # A name that is not declared above is an AttributeError here.
         return getattr(settings, PREFIX + name, default) if name.isupper() else default

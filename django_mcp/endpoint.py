@@ -5,16 +5,29 @@ This is where answering meets remembering: the session is resumed before a messa
 changes is written after. Knows neither WSGI nor ASGI.
 """
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from django_mcp import sessions
+from django_mcp import bus, events, sessions
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.methods.requests import Call, OpenSession, Outcome, SetLogLevel
+from django_mcp.methods.requests import (
+    Call,
+    CancelRequest,
+    Effect,
+    KeepAnswer,
+    Listen,
+    OpenSession,
+    Outcome,
+    SetLogLevel,
+    Subscribe,
+    Unsubscribe,
+)
+from django_mcp.outlets import Base as Outlet
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound as inbound_rules
 from django_mcp.protocol import replies
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ProtocolError
-from django_mcp.protocol.headers import SESSION_ID, Headers
+from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
 from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
@@ -26,67 +39,116 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class StandingStream:
+    """A stream that a GET may write: of which session, from which place on, and for a standalone one, under which
+    lease.
+    """
+
+    session: SessionState
+    position: events.Position
+    holder: str
+
+
 class Exchange:
     """A POST or DELETE of one caller. `begin`, then for a `Call` that it gives back, `end` with the call's outcome."""
 
-    __slots__ = ("_caller", "_policy", "_server", "_session")
+    __slots__ = ("_policy", "caller", "outlet", "server", "session", "streams")
 
-    def __init__(self, server: MCPServer, policy: SessionPolicy, caller: Caller) -> None:
-        self._server = server
+    def __init__(
+        self,
+        server: MCPServer,
+        policy: SessionPolicy,
+        caller: Caller,
+        *,
+        outlet: Outlet | None = None,
+        streams: bool = False,
+    ) -> None:
+        self.server = server
+        self.caller = caller
+        self.outlet = outlet
+        self.streams = streams
+        self.session: SessionState | None = None
         self._policy = policy
-        self._caller = caller
-        self._session: SessionState | None = None
 
     def needs_database(self, inbound: Inbound | Batch) -> bool:
         """Whether `begin` would go to the database, and so must not run on an event loop."""
         return self._policy != "off" and (isinstance(inbound, Batch) or inbound.era == "handshake")
 
-    def answer(self, inbound: Inbound | Batch) -> Reply:
+    def answer(self, inbound: Inbound | Batch) -> Reply | Listen:
         """The reply to a message, everything done in this thread."""
-        step = self.begin(inbound)
-        return self.end(step, run(step)) if isinstance(step, Call) else step
+        step = self.find(inbound)
+        return self.run(step) if isinstance(step, Call) else step
 
-    def begin(self, inbound: Inbound | Batch) -> Reply | Call:
+    def begin(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
         """The reply, or the asynchronous call that must be made first. Synchronous calls are made here."""
-        step = self._resume(inbound)
-        if step is None:
-            step = self.prepare(inbound)
-        if isinstance(step, Call) and not step.is_async:
-            return self.end(step, run(step))
-        return step
+        step = self.find(inbound)
+        return self.run(step) if isinstance(step, Call) and not step.is_async else step
 
-    def prepare(self, inbound: Inbound | Batch) -> Reply | Call:
-        """The reply or the call that a message of this session comes to."""
+    def find(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
+        """The reply or the call that a message comes to, in the session that it names."""
+        return self._resume(inbound) or self.prepare(inbound)
+
+    def prepare(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
+        """The same, once the session is known."""
         if isinstance(inbound, Batch):
             return self._answer_batch(inbound)
-        step = self._server.prepare(inbound, self._session, self._caller)
+        step = self.server.prepare(inbound, self.session, self.caller, self.outlet, streams=self.streams)
         return self._carry_out(step) if isinstance(step, Effected) else step
+
+    def run(self, call: Call) -> Reply:
+        """The reply to a call, made in this thread."""
+        return self.end(call, run(call, self.server.repeat))
 
     def must_save(self) -> bool:
         """Whether `end` would go to the database."""
         try:
-            return self._session is not None and any(self._session.state_changes())
+            return self.session is not None and any(self.session.state_changes())
         except TypeError:
             return True
 
     def end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. What it kept in the session's state is written, unless it failed."""
-        if self._session is not None and outcome.error is None:
+        if self.session is not None and outcome.error is None and outcome.required is None:
             try:
-                sessions.save_state(self._session)
+                sessions.save_state(self.session)
             except TypeError as error:
                 outcome = Outcome(error=error)
-        if self._session is not None and outcome.error is not None:
+        if self.session is not None and outcome.error is not None:
             # The next call of a batch has the same session.
-            self._session.discard_changes()
-        return self._server.finish(call, outcome)
+            self.session.discard_changes()
+        return self.server.finish(call, outcome)
 
     def terminate(self, headers: Headers) -> Reply:
         """The reply to DELETE: the session ends, once."""
         if refusal := self.check_session(headers, allow="POST"):
             return refusal
-        ended = sessions.terminate(headers[SESSION_ID], server=self._server.name, principal=self._caller.principal)
+        ended = sessions.terminate(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
         return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
+
+    def open_stream(self, headers: Headers) -> "Reply | StandingStream":
+        """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
+        if refusal := self.check_session(headers, allow="POST"):
+            return refusal
+        session = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
+        if session is None:
+            return replies.SESSION_NOT_FOUND
+        last_event_id = headers.get(LAST_EVENT_ID)
+        try:
+            position = (
+                events.delivered(session.pk)
+                if last_event_id is None
+                else events.locate(session.pk, self.server.name, last_event_id)
+            )
+        except events.UnknownEvent:
+            return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
+        holder = ""
+        if position.key == events.STANDALONE:
+            holder = events.new_key()
+            if not events.take_standalone(session.pk, holder, force=last_event_id is not None):
+                return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
+            bus.ring([bus.session_group(session.pk)])
+        return StandingStream(session, position, holder)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
         """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from
@@ -94,7 +156,7 @@ class Exchange:
         """
         if refusal := self.check_session(headers, allow=allow):
             return refusal
-        live = sessions.resume(headers[SESSION_ID], server=self._server.name, principal=self._caller.principal)
+        live = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
         return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
 
     def check_session(self, headers: Headers, *, allow: str) -> Reply | None:
@@ -115,7 +177,7 @@ class Exchange:
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, server=self._server.name, principal=self._caller.principal)
+        session = sessions.resume(session_id, server=self.server.name, principal=self.caller.principal)
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):
@@ -123,35 +185,53 @@ class Exchange:
             return replies.error(error, "handshake", inbound.id)
         if session.needs_touch:
             sessions.touch(session)
-        self._session = session
+        self.session = session
+        if self.outlet is not None:
+            self.outlet.bind(session)
         return None
 
     def _answer_batch(self, batch: Batch) -> Reply:
         """One reply to an array of messages, in their order; only the one revision that has arrays gets it."""
-        if self._session is None or self._session.protocol_version != BATCH_VERSION:
+        if self.session is None or self.session.protocol_version != BATCH_VERSION:
             return replies.error(ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400))
+        # The answers share one response, so nothing can be said before them.
+        self.outlet = None
         answers = []
         for message in batch.messages:
             step = self.prepare(message)
-            reply = self.end(step, run(step)) if isinstance(step, Call) else step
-            if reply.body:
+            reply = self.run(step) if isinstance(step, Call) else step
+            if isinstance(reply, Reply) and reply.body:
                 answers.append(reply.body)
         return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
 
     def _carry_out(self, step: Effected) -> Reply:
-        match step.effect:
-            case OpenSession() if self._policy != "off":
-                return self._open(step, step.effect)
-            case SetLogLevel(level=level) if self._session is not None:
-                sessions.set_log_level(self._session.session_id, level)
+        if isinstance(step.effect, OpenSession):
+            return step.reply if self._policy == "off" else self._open(step, step.effect)
+        if self.session is not None:
+            self._remember(self.session, step.effect)
         return step.reply
+
+    def _remember(self, session: SessionState, effect: Effect) -> None:
+        match effect:
+            case SetLogLevel(level=level):
+                sessions.set_log_level(session.session_id, level)
+            case Subscribe(uri=uri):
+                events.subscribe(session.pk, uri)
+            case Unsubscribe(uri=uri):
+                events.unsubscribe(session.pk, uri)
+            case CancelRequest(request_id=request_id):
+                if events.cancel(session.pk, request_id):
+                    bus.ring([bus.session_group(session.pk)])
+            case KeepAnswer(request_id=request_id, message=message):
+                if events.answer(session.pk, request_id, dict(message)):
+                    bus.ring([bus.session_group(session.pk)])
 
     def _open(self, step: Effected, effect: OpenSession) -> Reply:
         try:
             session = sessions.open(
-                server=self._server.name,
-                principal=self._caller.principal,
-                user=self._caller.user,
+                server=self.server.name,
+                principal=self.caller.principal,
+                user=self.caller.user,
                 protocol_version=effect.protocol_version,
                 client_info=effect.client_info,
                 client_capabilities=effect.client_capabilities,

@@ -1,4 +1,7 @@
-"""The Session row, and the two kinds of column that make it mean the same on every database."""
+"""The tables: sessions, what is said in their streams, and what changed on a server.
+
+Two kinds of column make them mean the same on every database.
+"""
 
 import json
 import re
@@ -12,6 +15,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+
+from django_mcp.signals import session_message
 
 if TYPE_CHECKING:
     TextField = models.TextField[Any, Any]
@@ -129,6 +134,10 @@ class Session(models.Model):
     last_seen_at = models.DateTimeField("last seen", default=timezone.now)
     expires_at = models.DateTimeField("expires")
     terminated_at = models.DateTimeField("terminated", null=True, blank=True)
+    # Which connection holds the standalone stream, until when unless it says so again, and what it has delivered.
+    stream_holder = models.CharField(max_length=32, blank=True, default="", editable=False)
+    stream_lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    stream_position = models.CharField(max_length=64, blank=True, default="0.0", editable=False)
 
     objects = SessionQuerySet.as_manager()
 
@@ -151,6 +160,13 @@ class Session(models.Model):
         """What people and logs see of the session id."""
         return f"{self.session_id[:SHORT_ID_LENGTH]}…"
 
+    def send(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Sends the session's client a notification, on its standalone stream: now, or when it is next there. On
+        commit.
+        """
+        message = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
+        session_message.send(sender=Session, session_pk=self.pk, message=message)
+
     @property
     def is_terminated(self) -> bool:
         return self.terminated_at is not None
@@ -169,3 +185,104 @@ class Session(models.Model):
         if self.is_terminated:
             return "terminated"
         return "live" if self.is_active else "expired"
+
+
+class Stream(models.Model):
+    """The stream of one POST, from the moment that it may be told apart from its connection: somebody can resume or
+    cancel it.
+
+    Whoever runs the request says so again and again (`lease_until`), so that a stream whose process died is known to
+    have no end coming.
+    """
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="streams")
+    key = ExactCharField(max_length=32)
+    # The JSON-RPC id as JSON text, in which 1 and "1" differ.
+    request_id = ExactCharField(max_length=1600)
+    lease_until = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["session", "key"], name="mcp_stream_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Event(models.Model):
+    """One event of a stream: stored before it is sent, so that it can be sent again. `message` is "" for a priming
+    event.
+    """
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="events", db_index=False)
+    stream = ExactCharField(max_length=32)
+    sequence = models.PositiveBigIntegerField()
+    message = models.TextField(blank=True)
+    is_last = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["session", "stream", "sequence"], name="mcp_event_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.stream}:{self.sequence}"
+
+
+class ClientRequest(models.Model):
+    """A request of the server's to a client, and the answer when it has come: to whichever process."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="client_requests", db_index=False)
+    request_id = ExactCharField(max_length=64)
+    method = models.CharField(max_length=64)
+    answer = JSONTextField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["session", "request_id"], name="mcp_client_request_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.request_id}"
+
+
+class Subscription(models.Model):
+    """A resource whose changes a session wants to hear of. `uri_key` is its SHA-256, since a URI may be too long for an
+    index.
+    """
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="subscriptions", db_index=False)
+    uri = models.TextField()
+    uri_key = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["session", "uri_key"], name="mcp_subscription_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+class Change(models.Model):
+    """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to
+    know.
+
+    `sequence` counts the changes of a server without gaps, and no number is seen before the one below it.
+    """
+
+    server = ExactCharField(max_length=200)
+    sequence = models.PositiveBigIntegerField()
+    method = models.CharField(max_length=64)
+    uri = models.TextField(blank=True)
+    # Whose lists changed; null is everybody's.
+    principal = ExactCharField(max_length=255, null=True)  # "" is the anonymous principal
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["server", "sequence"], name="mcp_change_unique"),)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.server}:{self.sequence} {self.method}"

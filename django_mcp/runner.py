@@ -7,11 +7,12 @@ to a database is undone when it fails, in every combination of the two.
 import asyncio
 import contextvars
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
@@ -19,37 +20,63 @@ from django.db import close_old_connections, connections
 
 from django_mcp.conf import mcp_settings
 from django_mcp.methods.requests import Call, Outcome
+from django_mcp.primitives.context import Cancelled, Outlet
+from django_mcp.primitives.inputs import ClientCannot, InputRequired, Inputs, Question, check_capability
+from django_mcp.protocol.replies import Reply
 
+from .loops import serving_loop
 from .transactions import LazyAtomic
+
+MAX_WAITING_THREADS: Final = 256
+"""Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def run(call: Call) -> Outcome:
+Repeat: TypeAlias = Callable[[Call, Inputs], Call | Reply]
+"""`MCPServer.repeat`: the same call once more, with answers."""
+
+
+def run(call: Call, repeat: Repeat | None = None) -> Outcome:
     """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it
     runs.
+
+    `repeat` is for clients that can be asked while they wait: a call that ends with questions is made again with the
+    answers.
     """
-    function = async_to_sync(call.function) if call.is_async else call.function
-    try:
-        with _atomic(call):
-            return Outcome(call.to_result(function(*call.args, **call.kwargs)))
-    except Exception as error:  # whatever a tool raises is its outcome
-        return Outcome(error=error)
+    outcome = _run_once(call)
+    while outcome.required is not None and repeat is not None and call.request.era == "handshake":
+        try:
+            outlet, questions = _to_ask(call, outcome.required)
+            answers = {key: outlet.ask(question) for key, question in questions.items()}
+        except Exception as error:
+            return Outcome(error=error)
+        again = repeat(call, _with_answers(call, answers, outcome.required))
+        if isinstance(again, Reply):
+            return outcome
+        call = again
+        outcome = _run_once(call)
+    return outcome
 
 
-async def arun(call: Call) -> Outcome:
+async def arun(call: Call, repeat: Repeat | None = None) -> Outcome:
     """See run(). A sync function runs in a worker thread, an async one here."""
     if not call.is_async:
-        return await hop(run, call)
-    if not call.atomic:
-        return await _arun_async(call)
-    if _sync_caller_waits():
-        return await _arun_in_callers_thread(call)
-    async with _OwnThread() as thread:
-        outcome = await _arun_async(call)
-        await thread.finish(outcome.error)
-        return outcome
+        return await hop(run, call, repeat)
+    outcome = await _arun_once(call)
+    while outcome.required is not None and repeat is not None and call.request.era == "handshake":
+        try:
+            outlet, questions = _to_ask(call, outcome.required)
+            answers = {key: await outlet.aask(question) for key, question in questions.items()}
+        except Exception as error:
+            return Outcome(error=error)
+        again = repeat(call, _with_answers(call, answers, outcome.required))
+        if isinstance(again, Reply):
+            return outcome
+        call = again
+        outcome = await _arun_once(call)
+    return outcome
 
 
 async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -62,19 +89,84 @@ async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     if _sync_caller_waits():
         return await sync_to_async(function)(*args, **kwargs)
+    loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
-    work = partial(context.run, _with_connections, partial(function, *args, **kwargs))
-    return await asyncio.get_running_loop().run_in_executor(_pool(), work)
+    work = partial(context.run, _with_connections, loop, partial(function, *args, **kwargs))
+    async with _slots(loop):
+        return await loop.run_in_executor(_pool(), work)
+
+
+@contextmanager
+def waiting_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
+    answers out.
+    """
+    slots = _slots(loop)
+    loop.call_soon_threadsafe(slots.release)
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(slots.acquire(), loop).result()
+
+
+def _run_once(call: Call) -> Outcome:
+    function = async_to_sync(call.function) if call.is_async else call.function
+    try:
+        with _atomic(call):
+            return Outcome(call.to_result(_checked(call, function(*call.args, **call.kwargs))))
+    except InputRequired as required:
+        return Outcome(required=required)
+    except Exception as error:
+        return Outcome(error=error)
+
+
+async def _arun_once(call: Call) -> Outcome:
+    if not call.atomic:
+        return await _arun_async(call)
+    if _sync_caller_waits():
+        return await _arun_in_callers_thread(call)
+    async with _OwnThread() as thread:
+        outcome = await _arun_async(call)
+        await thread.finish(outcome.error or outcome.required)
+        return outcome
+
+
+def _checked(call: Call, value: Any) -> Any:
+    """What a function returned, unless the client has called it off, or must answer first."""
+    if call.request.outlet is not None and call.request.outlet.cancelled:
+        raise Cancelled
+    if isinstance(value, InputRequired):
+        raise value
+    return value
+
+
+def _to_ask(call: Call, required: InputRequired) -> tuple[Outlet, dict[str, Question]]:
+    """Whom to ask, and what, before a handshake client's call can go on. Raises `ToolError` when that cannot be."""
+    request = call.request
+    if request.outlet is None:
+        raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
+    if (request.inputs or Inputs()).round >= mcp_settings.MAX_ROUNDS:
+        raise RuntimeError("The call asked for more input too often.")
+    for question in required.questions.values():
+        check_capability(question, request.client_capabilities, request.era)
+    return request.outlet, required.questions
+
+
+def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) -> Inputs:
+    earlier = call.request.inputs or Inputs()
+    return Inputs({**earlier.answers, **answers}, required.state, earlier.round + 1)
 
 
 async def _arun_async(call: Call) -> Outcome:
     try:
-        value = await call.function(*call.args, **call.kwargs)
+        value = _checked(call, await call.function(*call.args, **call.kwargs))
         try:
             return Outcome(call.to_result(value))
         except SynchronousOnlyOperation:
             # The function returned something lazy, such as a queryset: it is evaluated where its other queries ran.
             return Outcome(await sync_to_async(call.to_result)(value))
+    except InputRequired as required:
+        return Outcome(required=required)
     except Exception as error:
         return Outcome(error=error)
 
@@ -85,7 +177,7 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
     error: BaseException | None = None
     try:
         outcome = await _arun_async(call)
-        error = outcome.error
+        error = outcome.error or outcome.required
         return outcome
     except BaseException as interruption:
         error = interruption
@@ -142,7 +234,8 @@ def _sync_caller_waits() -> bool:
     return getattr(AsyncToSync.executors, "current", None) is not None
 
 
-def _with_connections(function: Callable[[], T]) -> T:
+def _with_connections(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
+    serving_loop.set(loop)
     close_old_connections()
     try:
         return function()
@@ -150,7 +243,20 @@ def _with_connections(function: Callable[[], T]) -> T:
         close_old_connections()
 
 
+def _threads() -> int:
+    return mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
+
+
+def _slots(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
+    """How many threads of a loop may work at once; those that wait for a client do not count."""
+    if loop not in _SLOTS:
+        _SLOTS[loop] = asyncio.Semaphore(_threads())
+    return _SLOTS[loop]
+
+
+_SLOTS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
 @cache
 def _pool() -> ThreadPoolExecutor:
-    threads = mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
-    return ThreadPoolExecutor(max_workers=threads, thread_name_prefix="django_mcp")
+    return ThreadPoolExecutor(max_workers=_threads() + MAX_WAITING_THREADS, thread_name_prefix="django_mcp")

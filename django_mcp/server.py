@@ -6,21 +6,28 @@ reply from what the function did. Between the two stands the carrier, with its t
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar, overload
+from urllib.parse import quote
 
-from mcp_types.methods import validate_client_request
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save
+from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
+from django_mcp import request_state
 from django_mcp.conf import mcp_settings
 from django_mcp.methods import METHODS, Method
-from django_mcp.methods.requests import Answer, Call, Effect, Outcome, Request, Result
+from django_mcp.methods.notifications import effect_of
+from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
 from django_mcp.primitives.content import Icon
-from django_mcp.primitives.context import Caller, Session
+from django_mcp.primitives.context import Caller, Outlet, Session
+from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.registry import Registry
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     ProtocolError,
@@ -31,6 +38,7 @@ from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.modern import Cache
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
+from django_mcp.signals import server_changed
 
 logger = logging.getLogger("django_mcp")
 
@@ -55,7 +63,7 @@ class Effected:
 
     reply: Reply
     effect: Effect
-    request_id: RequestId
+    request_id: RequestId | None
 
 
 class MCPServer:
@@ -140,6 +148,38 @@ class MCPServer:
         """Registers a function as a prompt."""
         return self._register(self.registry.add_prompt, function, options)
 
+    def notify_tools_changed(self, *, principal: str | None = None) -> None:
+        """Tells clients that the list of tools has changed: everybody's, or those of one principal. On commit, from any
+        process.
+        """
+        self._changed("notifications/tools/list_changed", principal=principal)
+
+    def notify_resources_changed(self, *, principal: str | None = None) -> None:
+        """See notify_tools_changed()."""
+        self._changed("notifications/resources/list_changed", principal=principal)
+
+    def notify_prompts_changed(self, *, principal: str | None = None) -> None:
+        """See notify_tools_changed()."""
+        self._changed("notifications/prompts/list_changed", principal=principal)
+
+    def notify_resource_updated(self, uri: str) -> None:
+        """Tells the clients that have subscribed to a resource that it has changed."""
+        self._changed("notifications/resources/updated", uri=uri)
+
+    def watch(self, model: type[Model], uri: str) -> None:
+        """Ties a model's saves and deletions to its resources: `server.watch(Airport, "airport://{iata}")`, the fields
+        by name.
+        """
+
+        def notify(instance: Model, **kwargs: Any) -> None:
+            self.notify_resource_updated(uri.format_map(_Fields(instance)))
+
+        for moment in (post_save, post_delete):
+            moment.connect(notify, sender=model, weak=False, dispatch_uid=("django_mcp", self.name, uri))
+
+    def _changed(self, method: str, *, uri: str = "", principal: str | None = None) -> None:
+        server_changed.send(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
+
     def implementation(self) -> dict[str, Any]:
         """Who the server is, complete, to be cut to the client's revision."""
         members = {
@@ -152,53 +192,88 @@ class MCPServer:
         }
         return {key: value for key, value in members.items() if value is not None}
 
-    def capabilities(self, era: Era) -> dict[str, Any]:
-        """What the server offers to a client of an era: nothing that would not work."""
+    def capabilities(self, era: Era, *, streams: bool = True) -> dict[str, Any]:
+        """What the server offers to a client of an era: nothing that would not work. Without `streams`, nobody could be
+        told of changes.
+        """
         registry = self.registry
         offered: dict[str, Any] = {}
+        changes = {"listChanged": True} if streams else {}
         if registry.tools:
-            offered["tools"] = {}
+            offered["tools"] = {**changes}
         if registry.resources or registry.templates:
-            offered["resources"] = {}
+            offered["resources"] = {**changes, "subscribe": True} if streams else {}
         if registry.prompts:
-            offered["prompts"] = {}
+            offered["prompts"] = {**changes}
         if registry.has_completions():
             offered["completions"] = {}
-        if era == "handshake":
-            offered["logging"] = {}
+        offered["logging"] = {}
         return offered
 
-    def prepare(self, inbound: Inbound, session: Session | None, caller: Caller) -> Reply | Effected | Call:
-        """What a message comes to: a reply, a reply that waits for its effect, or a function to run."""
+    def prepare(
+        self,
+        inbound: Inbound,
+        session: Session | None,
+        caller: Caller,
+        outlet: Outlet | None = None,
+        *,
+        streams: bool = False,
+    ) -> Reply | Effected | Call | Listen:
+        """What a message comes to: a reply, a reply that waits for its effect, a function to run, or a stream of
+        changes.
+        """
         if inbound.kind != "request" or inbound.id is None:
-            # No notification of a client changes anything yet, and no response is waited for.
-            return replies.ACCEPTED
+            effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
+            return Effected(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
         try:
-            request = self._read_request(inbound, inbound.id, session, caller)
+            request = self._read_request(inbound, inbound.id, session, caller, outlet, streams)
             outcome = METHODS[request.method].handler(request)
         except ProtocolError as error:
             return replies.error(error, inbound.era, inbound.id)
-        if isinstance(outcome, Call):
+        if isinstance(outcome, Call | Listen):
             return outcome
         if isinstance(outcome, Answer):
             return Effected(self._reply(request, outcome.result), outcome.effect, request.id)
         return self._reply(request, outcome)
 
+    def repeat(self, call: Call, inputs: Inputs) -> Call | Reply:
+        """The same call once more, with the client's answers to what it asked."""
+        try:
+            again = METHODS[call.request.method].handler(replace(call.request, inputs=inputs))
+        except ProtocolError as error:
+            return replies.error(error, call.request.era, call.request.id)
+        return again if isinstance(again, Call) else self._reply(call.request, again if isinstance(again, dict) else {})
+
     def finish(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that has run."""
         request = call.request
         try:
-            result = outcome.result if outcome.error is None else call.to_failure(outcome.error)
-            return self._reply(request, result or {})
+            if outcome.required is not None:
+                result = self._to_input_required(request, outcome.required)
+            elif outcome.error is not None:
+                result = call.to_failure(outcome.error)
+            else:
+                result = outcome.result or {}
+            return self._reply(request, result)
         except ProtocolError as error:
             return replies.error(error, request.era, request.id)
 
+    def has_resource(self, uri: str) -> bool:
+        """Whether a URI is one of a resource, or of a template's."""
+        return self.registry.find_resource(uri) is not None
+
     def _read_request(
-        self, inbound: Inbound, request_id: RequestId, session: Session | None, caller: Caller
+        self,
+        inbound: Inbound,
+        request_id: RequestId,
+        session: Session | None,
+        caller: Caller,
+        outlet: Outlet | None,
+        streams: bool,
     ) -> Request:
         method = METHODS.get(inbound.method)
         version = _version_of(inbound, session)
-        if method is None or not self._offers(method, inbound.era):
+        if method is None or not self._offers(method, inbound.era, streams):
             raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}")
         _check_params(inbound, version)
         return Request(
@@ -211,10 +286,51 @@ class MCPServer:
             headers=inbound.headers,
             session=session,
             caller=caller,
+            outlet=outlet,
+            streams=streams,
+            inputs=self._read_inputs(inbound, caller) if inbound.era == "modern" else None,
         )
 
-    def _offers(self, method: Method, era: Era) -> bool:
-        return era in method.eras and (method.capability is None or method.capability in self.capabilities(era))
+    def _read_inputs(self, inbound: Inbound, caller: Caller) -> Inputs | None:
+        """What a modern client brings back to a call that asked it something: its state, and the answers to the last
+        questions.
+        """
+        if inbound.method not in INPUT_REQUIRED_METHODS:
+            return None
+        params = inbound.params
+        sealed, given = params.get("requestState"), params.get("inputResponses")
+        if sealed is None and given is None:
+            return None
+        binding = request_state.bind(caller.principal, self.name, inbound.method, params)
+        inputs = Inputs() if sealed is None else request_state.unseal(sealed, binding)
+        if given is not None and not isinstance(given, dict):
+            raise ProtocolError(INVALID_PARAMS, "Invalid params: inputResponses must be an object")
+        return Inputs({**inputs.answers, **(given or {})}, inputs.state, inputs.round)
+
+    def _to_input_required(self, request: Request, required: InputRequired) -> Result:
+        inputs = request.inputs or Inputs()
+        if request.era != "modern":
+            raise ProtocolError(INTERNAL_ERROR, "The client did not answer what the call asked")
+        if inputs.round >= mcp_settings.MAX_ROUNDS:
+            raise ProtocolError(INTERNAL_ERROR, "The call asked for more input too often")
+        for question in required.questions.values():
+            check_capability(question, request.client_capabilities, request.era)
+        following = Inputs(inputs.answers, required.state, inputs.round + 1)
+        binding = request_state.bind(request.caller.principal, self.name, request.method, request.params)
+        try:
+            sealed = request_state.seal(following, binding)
+        except (TypeError, ValueError) as error:
+            logger.error("%s cannot be asked about: %s", request.method, error)
+            raise ProtocolError(INTERNAL_ERROR, "Internal error") from error
+        result: Result = {"resultType": "input_required", "requestState": sealed}
+        if required.questions:
+            result["inputRequests"] = {key: question.to_wire() for key, question in required.questions.items()}
+        return result
+
+    def _offers(self, method: Method, era: Era, streams: bool) -> bool:
+        if era not in method.eras or (method.needs_streams and not streams):
+            return False
+        return method.capability is None or method.capability in self.capabilities(era, streams=streams)
 
     def _reply(self, request: Request, result: Result) -> Reply:
         if request.era == "modern":
@@ -234,6 +350,17 @@ class MCPServer:
         if function is not None and not callable(function):
             raise TypeError("Use the decorator bare or with keywords: @tool or @tool(name='…')")
         return register if function is None else register(function)
+
+
+class _Fields(dict[str, Any]):
+    """A model instance's fields by name, percent-encoded as a URI has them."""
+
+    def __init__(self, instance: Model) -> None:
+        super().__init__()
+        self._instance = instance
+
+    def __missing__(self, name: str) -> str:
+        return quote(str(getattr(self._instance, name)), safe="")
 
 
 def _version_of(inbound: Inbound, session: Session | None) -> str:
@@ -266,8 +393,8 @@ def _check_params(inbound: Inbound, version: str) -> None:
 
 
 def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
-    """Whether a `tools/call` says no more than what it says in every revision, rightly. It is the most frequent message,
-    and its full check costs as much as reading it did.
+    """Whether a `tools/call` says no more than what it says in every revision, rightly. It is the most frequent
+    message, and its full check costs as much as reading it did.
     """
     # A modern envelope has been read already; a handshake client's `_meta` has not.
     known = _MODERN_CALL if era == "modern" else _CALL

@@ -23,7 +23,18 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.models import Session, SessionQuerySet, label, new_session_id, to_json_text
+from django_mcp.models import (
+    Change,
+    ClientRequest,
+    Event,
+    Session,
+    SessionQuerySet,
+    Stream,
+    Subscription,
+    label,
+    new_session_id,
+    to_json_text,
+)
 from django_mcp.signals import session_expired, session_opened, session_terminated
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -130,6 +141,7 @@ def open(
         created_at=now,
         last_seen_at=now,
         expires_at=now + min(_ttl(), _max_age()),
+        stream_position=f"0.{last_change(server, alias)}",
     )
     _insert(alias, row)
     session_opened.send_robust(
@@ -147,6 +159,11 @@ def open(
         client_capabilities_text=to_json_text(row.client_capabilities),
         state_text="{}",
     )
+
+
+def last_change(server: str, alias: str) -> int:
+    """The number of a server's latest change: a new session hears of those that come."""
+    return Change.objects.using(alias).filter(server=server).aggregate(last=models.Max("sequence"))["last"] or 0
 
 
 def _ttl() -> timedelta:
@@ -317,6 +334,7 @@ def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bo
     if ended := row.update(terminated_at=now, expires_at=now) == 1:
         session_terminated.send_robust(
             sender=Session,
+            session_pk=session.pk,
             session_id=session.session_id,
             server=session.server,
             principal=session.principal,
@@ -327,7 +345,12 @@ def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bo
 
 # For each table that refers to sessions, its rows of the sessions with these primary keys. purge() deletes them before
 # the sessions, in batches of their own: one session may have a million events.
-CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = []
+CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = [
+    lambda pks: Event.objects.filter(session__in=pks),
+    lambda pks: ClientRequest.objects.filter(session__in=pks),
+    lambda pks: Stream.objects.filter(session__in=pks),
+    lambda pks: Subscription.objects.filter(session__in=pks),
+]
 
 
 @dataclass(frozen=True, slots=True)

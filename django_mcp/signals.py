@@ -25,3 +25,16 @@ session_expired = Signal()
 Argument: `session_ids`, a list. The rows are gone. Expiring itself sends nothing, since nothing happens then; a purge
 that two processes run at once may name a session twice.
 """
+
+server_changed = Signal()
+"""A list of a server's changed, or a resource: its clients are to be told. The `notify_…` methods of a server send it.
+
+Arguments: `server` (its name), `method` (the notification's), `uri` ("" for a list), `principal` (whose list; None for
+everybody's). The package's own receiver publishes it when the transaction commits.
+"""
+
+session_message = Signal()
+"""A notification for one session's client. `Session.send` sends it; the package's own receiver publishes it on commit.
+
+Arguments: `session_pk`, `message` (the JSON-RPC notification).
+"""

@@ -18,10 +18,13 @@ from django.test import Client
 from django.utils.module_loading import import_string
 
 from django_mcp.authentication import forced_user
+from django_mcp.outlets import inline_answers
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
 
 ACCEPT = "application/json, text/event-stream"
+CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+MAX_ROUNDS = 10
 
 
 class MCPError(Exception):
@@ -44,7 +47,17 @@ class Response:
     content: bytes
 
     def json(self) -> Any:
-        return json.loads(self.content)
+        """The answer: the body, or the last message of a stream."""
+        return self.messages()[-1] if self.is_stream else json.loads(self.content)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages of a stream, in the order in which they were sent."""
+        lines = self.content.decode().splitlines()
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
+
+    @property
+    def is_stream(self) -> bool:
+        return self.headers.get("content-type", "").startswith("text/event-stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +104,14 @@ class MCPClient:
         headers: Mapping[str, str] | None = None,
         capabilities: Mapping[str, Any] | None = None,
         client_info: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.version = version or (LATEST_HANDSHAKE if era == "handshake" else LATEST_MODERN)
         self.era: Era = "modern" if self.version in MODERN_VERSIONS else "handshake"
-        self.capabilities = dict(capabilities or {})
+        self.answers = dict(answers or {})
+        self.capabilities = {**{CAPABILITIES[method]: {} for method in self.answers}, **(capabilities or {})}
+        self.notifications: list[dict[str, Any]] = []
         self.client_info = dict(client_info or {"name": "test", "version": "1"})
         self.session_id: str | None = None
         self.server: dict[str, Any] = {}
@@ -168,7 +184,16 @@ class MCPClient:
         """The result of a request. Raises `MCPError` for an error."""
         if self.era == "handshake" and self.session_id is None and not self.server:
             self.initialize()
-        return self._result(self.post(self._message(method, params), headers))
+        sent = dict(params or {})
+        for _ in range(MAX_ROUNDS):
+            result = self._result(self.post(self._message(method, sent), headers))
+            if result.get("resultType") != "input_required" or not self.answers:
+                return result
+            asked = result.get("inputRequests", {})
+            sent |= {"inputResponses": {key: self._answer(question) for key, question in asked.items()}}
+            if "requestState" in result:
+                sent["requestState"] = result["requestState"]
+        raise AssertionError(f"{method} asked for more {MAX_ROUNDS} times")
 
     def notify(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
         message = self._message(method, params)
@@ -194,12 +219,20 @@ class MCPClient:
             sent["mcp-session-id"] = self.session_id
         sent |= headers or {}
         sent = {name: value for name, value in sent.items() if value != ""}
-        token = forced_user.set(self._user)
+        user_token = forced_user.set(self._user)
+        answers_token = inline_answers.set(lambda question: self._answer(question.to_wire()))
         try:
             send = self._send_wsgi if self._lane == "view" else self._send_asgi
             return send(http_method, body, sent)
         finally:
-            forced_user.reset(token)
+            inline_answers.reset(answers_token)
+            forced_user.reset(user_token)
+
+    def _answer(self, question: Mapping[str, Any]) -> Any:
+        answer = self.answers.get(question["method"])
+        if answer is None:
+            raise AssertionError(f"The server asked for {question['method']}, and answers= has none")
+        return answer(question["params"]) if callable(answer) else answer
 
     def _message(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         self._last_id += 1
@@ -236,6 +269,8 @@ class MCPClient:
 
     def _result(self, response: Response) -> dict[str, Any]:
         answer = response.json()
+        if response.is_stream:
+            self.notifications += [message for message in response.messages() if "method" in message]
         if "error" in answer:
             error = answer["error"]
             raise MCPError(error["code"], error["message"], error.get("data"), response.status_code)
@@ -285,15 +320,21 @@ def _header_value(text: str) -> str:
 async def _run_asgi(application: Any, scope: dict[str, Any], body: bytes) -> Response:
     incoming = [{"type": "http.request", "body": body, "more_body": False}]
     outgoing: list[dict[str, Any]] = []
+    gone = asyncio.Event()
+    # A stream that stands open would never be done: the client leaves with what is there when it opens.
+    stands_open = scope["method"] == "GET" or (b"mcp-method", b"subscriptions/listen") in scope["headers"]
 
     async def receive() -> dict[str, Any]:
         if not incoming:
             # The client waits for its answer: Django gives up a request whose client has gone.
-            await asyncio.Event().wait()
+            await gone.wait()
+            return {"type": "http.disconnect"}
         return incoming.pop()
 
     async def send(message: dict[str, Any]) -> None:
         outgoing.append(message)
+        if stands_open and message.get("more_body"):
+            gone.set()
 
     # As Django's own test client does: the connection with the test's transaction must outlive the request.
     request_started.disconnect(close_old_connections)

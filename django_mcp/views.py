@@ -1,10 +1,11 @@
 """`MCPView`: an endpoint as a class-based view, with the project's middleware around it and DRF's policies in front."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -18,18 +19,20 @@ from rest_framework.views import APIView, set_rollback
 from django_mcp import authentication, permissions
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import Exchange, SessionPolicy
+from django_mcp.methods.requests import Call
+from django_mcp.outlets import Base as Outlet
+from django_mcp.outlets import InlineOutlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
-from django_mcp.protocol import inbound, replies
-from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import Headers, declares_more
-from django_mcp.protocol.inbound import Limits
+from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
+from django_mcp.runner import hop
 from django_mcp.server import MCPServer
 
 logger = logging.getLogger("django_mcp")
 
-INTERNAL = replies.error(ProtocolError(INTERNAL_ERROR, "Internal server error", status=500))
 ALLOW = "GET, POST, DELETE"
 
 
@@ -167,10 +170,18 @@ class MCPView(APIView):
         # What a POST and a GET must accept is the protocol's to say, not a renderer's.
         return JSONRenderer(), JSON_TYPE
 
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         headers, limits = read_headers(request._request), self.get_limits()
         message = inbound.read(headers, _read_body(request._request, headers, limits.body_bytes), limits, self.eras)
-        return to_response(message if isinstance(message, Reply) else self._exchange(request).answer(message))
+        if isinstance(message, Reply):
+            return to_response(message)
+        outlet = _outlet_for(message)
+        exchange = self._exchange(request, outlet)
+        step = exchange.find(message)
+        if isinstance(step, Call):
+            answer = _run(exchange, step, outlet)
+            return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request._request)
+        return to_response(step if isinstance(step, Reply) else replies.INTERNAL)
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return to_response(self._exchange(request).refuse_stream(read_headers(request._request), allow="POST, DELETE"))
@@ -185,15 +196,15 @@ class MCPView(APIView):
         reply = authentication.refuse(exc, self, self.request._request)
         if reply is None:
             logger.error("Answering failed", exc_info=exc)
-            reply = INTERNAL
+            reply = replies.INTERNAL
         return to_response(reply)
 
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {}
 
-    def _exchange(self, request: Request) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), authentication.caller_of(request))
+    def _exchange(self, request: Request, outlet: Outlet | None = None) -> Exchange:
+        return Exchange(self.get_server(), self.get_sessions(), authentication.caller_of(request), outlet=outlet)
 
 
 def read_headers(request: HttpRequest) -> Headers:
@@ -208,6 +219,43 @@ def to_response(reply: Reply) -> HttpResponse:
     for name, value in reply.headers:
         response[name] = value
     return response
+
+
+def to_stream(lines: Iterator[bytes], request: HttpRequest) -> StreamingHttpResponse:
+    """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
+    under ASGI.
+    """
+    content = _each(lines) if isinstance(request, ASGIRequest) else lines
+    response = StreamingHttpResponse(content)
+    for name, value in sse.HEADERS:
+        response[name] = value
+    # What GZipMiddleware takes as done already: compressed, a stream would wait for a block to fill.
+    response["Content-Encoding"] = "identity"
+    return response
+
+
+async def _each(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (chunk := await hop(next, lines, None)) is not None:
+        yield chunk
+
+
+def _outlet_for(message: Inbound | Batch) -> ThreadOutlet | InlineOutlet | None:
+    if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
+        return None
+    if (answers := inline_answers.get()) is not None:
+        return InlineOutlet(message.id, message.era, answers)
+    return ThreadOutlet(message.id, message.era)
+
+
+def _run(exchange: Exchange, call: Call, outlet: ThreadOutlet | InlineOutlet | None) -> Reply | Iterator[bytes]:
+    """The reply to a call, or the lines of its stream. A function that takes no context has nothing to say before it is
+    done, so it runs in this very thread.
+    """
+    if isinstance(outlet, InlineOutlet):
+        return outlet.to_reply(exchange.run(call))
+    if outlet is None or not call.can_speak:
+        return exchange.run(call)
+    return outlet.run(lambda: exchange.run(call))
 
 
 def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:

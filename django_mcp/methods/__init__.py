@@ -10,19 +10,23 @@ from typing import Final, TypeAlias
 
 from django_mcp.protocol.versions import Era
 
-from . import completion, lifecycle, log_level, prompts, resources, tools
-from .requests import Answer, Call, Request, Result
+from . import completion, lifecycle, log_level, prompts, resources, subscriptions, tools
+from .requests import Answer, Call, Listen, Request, Result
 
-Handler: TypeAlias = Callable[[Request], Result | Answer | Call]
+Handler: TypeAlias = Callable[[Request], Result | Answer | Call | Listen]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: its function, the server capability that it stands behind, and the eras that have it."""
+    """A method: its function, the server capability that it stands behind, and the eras that have it.
+
+    One that `needs_streams` is of no use where nobody can be told of changes.
+    """
 
     handler: Handler
     capability: str | None
     eras: tuple[Era, ...]
+    needs_streams: bool = False
 
 
 _BOTH: Final[tuple[Era, ...]] = ("handshake", "modern")
@@ -36,6 +40,9 @@ METHODS: Final[dict[str, Method]] = {
     "resources/list": Method(resources.list_resources, "resources", _BOTH),
     "resources/templates/list": Method(resources.list_templates, "resources", _BOTH),
     "resources/read": Method(resources.read_resource, "resources", _BOTH),
+    "resources/subscribe": Method(subscriptions.subscribe, "resources", ("handshake",), needs_streams=True),
+    "resources/unsubscribe": Method(subscriptions.unsubscribe, "resources", ("handshake",), needs_streams=True),
+    "subscriptions/listen": Method(subscriptions.listen, None, ("modern",), needs_streams=True),
     "prompts/list": Method(prompts.list_prompts, "prompts", _BOTH),
     "prompts/get": Method(prompts.get_prompt, "prompts", _BOTH),
     "completion/complete": Method(completion.complete, "completions", _BOTH),

@@ -6,9 +6,10 @@ as a `Call`. So no method knows a database, a thread or an event loop.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from django_mcp.primitives.context import Caller, Context, Session
+from django_mcp.primitives.context import Caller, Context, Outlet, Session
+from django_mcp.primitives.inputs import InputRequired, Inputs
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
@@ -36,6 +37,9 @@ class Request:
     headers: Headers
     session: Session | None
     caller: Caller
+    outlet: Outlet | None = None
+    streams: bool = False
+    inputs: Inputs | None = None
 
     @property
     def meta(self) -> Mapping[str, Any]:
@@ -65,6 +69,8 @@ class Request:
             meta=self.meta,
             session=self.session if self.era == "handshake" else None,
             caller=self.caller,
+            outlet=self.outlet,
+            inputs=self.inputs or Inputs(),
         )
 
 
@@ -84,7 +90,36 @@ class SetLogLevel:
     level: str
 
 
-Effect: TypeAlias = OpenSession | SetLogLevel
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """The effect of `resources/subscribe`: the session hears of the resource's changes."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """The effect of `resources/unsubscribe`."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """The effect of `notifications/cancelled`: the session's request with this id shall stop, wherever it runs."""
+
+    request_id: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAnswer:
+    """The effect of a posted response: the request of ours with this id is answered."""
+
+    request_id: RequestId
+    message: Mapping[str, Any]
+
+
+Effect: TypeAlias = OpenSession | SetLogLevel | Subscribe | Unsubscribe | CancelRequest | KeepAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +148,45 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def can_speak(self) -> bool:
+        """Whether the function holds a context, and so could say something before it is done."""
+        return any(isinstance(value, Context) for value in self.kwargs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A `subscriptions/listen`: changes to tell for as long as the client stays. `honoured` is the part of its wishes
+    that is granted.
+    """
+
+    request: Request
+    honoured: Mapping[str, Any]
+
+    def wants(self, method: str, uri: str) -> bool:
+        """Whether a change is one of those that the client asked for."""
+        if uri:
+            return uri in self.honoured.get("resourceSubscriptions", ())
+        return bool(self.honoured.get(LIST_CHANGES.get(method, "")))
+
+
+LIST_CHANGES: Final = {
+    "notifications/tools/list_changed": "toolsListChanged",
+    "notifications/prompts/list_changed": "promptsListChanged",
+    "notifications/resources/list_changed": "resourcesListChanged",
+}
+"""The notifications of changed lists, and what a modern client calls the wish for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call: its result, or the exception that ended it."""
+    """What became of a call: its result, the exception that ended it, or questions that the client must answer
+    first.
+    """
 
     result: Result | None = None
     error: Exception | None = None
+    required: InputRequired | None = None
 
 
 def take_string(params: Mapping[str, Any], name: str) -> str:

@@ -29,7 +29,7 @@ def read_resource(request: Request) -> Call:
     matches.
     """
     uri = take_string(request.params, "uri")
-    resource, variables = _find(request, uri)
+    resource, variables = find_resource(request, uri)
     try:
         kwargs = resource.signature.bind(variables, request.context() if resource.signature.context_names else None)
     except ValidationError:
@@ -50,15 +50,12 @@ def not_found(request: Request, uri: str) -> ProtocolError:
     return ProtocolError(code, "Resource not found", {"uri": uri})
 
 
-def _find(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
-    registry = request.server.registry
-    if exact := registry.resources.get(uri):
-        return exact, {}
-    for candidate in registry.templates.values():
-        variables = candidate.template.match(uri)
-        if variables is not None:
-            return candidate, variables
-    raise not_found(request, uri)
+def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
+    """The resource that a URI names, and the variables in it. Raises `ProtocolError` when there is none."""
+    found = request.server.registry.find_resource(uri)
+    if found is None:
+        raise not_found(request, uri)
+    return found
 
 
 def _raise_failure(request: Request, uri: str, error: Exception) -> Result:

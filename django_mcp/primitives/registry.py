@@ -41,6 +41,18 @@ class Registry:
         prompt = make_prompt(function, **options)
         return _add(self.prompts, prompt.name, prompt, "prompt")
 
+    def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
+        """The resource with this very URI, else the first template, in order of declaration, that matches, and its
+        variables.
+        """
+        if exact := self.resources.get(uri):
+            return exact, {}
+        for candidate in self.templates.values():
+            variables = candidate.template.match(uri)
+            if variables is not None:
+                return candidate, variables
+        return None
+
     def has_completions(self) -> bool:
         return any(entry.completers for entry in self.templates.values()) or any(
             entry.completers for entry in self.prompts.values()

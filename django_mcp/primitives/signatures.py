@@ -15,11 +15,12 @@ from typing import Annotated, Any, Final, NotRequired, Union, get_args, get_orig
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.fields import FieldInfo
-from pydantic_core import ValidationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
 from . import schemas
 from .context import Context
+from .errors import explain as explain
 from .schemas import Schema
 
 _SECTION: Final = re.compile(
@@ -94,16 +95,6 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
         returns=hints.get("return", inspect.Parameter.empty),
         description=description,
     )
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error in words that a model can act on: a line for each argument, with what is wrong."""
-    lines = []
-    for details in error.errors(include_url=False, include_context=False):
-        where = ".".join(str(part) for part in details["loc"]) or "arguments"
-        message = "Unknown argument" if details["type"] == "extra_forbidden" else details["msg"]
-        lines.append(f"- {where}: {message}")
-    return "\n".join(lines)
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ from pydantic_core import ValidationError
 from . import schemas, signatures
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Context
+from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
@@ -22,10 +23,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _UNIONS: Final = (Union, UnionType)
 _BARE: Final = (list, tuple, Sequence, Collection, Iterable, Iterator, Generator)
 """The types of anything in a row, content blocks too."""
-
-
-class ToolError(Exception):
-    """What went wrong, said to the model: it reads the text in the call's result and can correct itself."""
 
 
 class InvalidArguments(ToolError):

@@ -33,6 +33,9 @@ from .versions import MODERN_VERSIONS
 
 CacheScope = Literal["public", "private"]
 
+SUBSCRIPTION_ID_META_KEY: Final = "io.modelcontextprotocol/subscriptionId"
+"""Tags every message of a `subscriptions/listen` with the id of the request that opened it."""
+
 NAME_SOURCES: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """The methods that a client must name the target of in `Mcp-Name`, and the parameter which that repeats."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from . import jsonrpc
-from .errors import INVALID_REQUEST, ProtocolError, http_status
+from .errors import INTERNAL_ERROR, INVALID_REQUEST, ProtocolError, http_status
 from .jsonrpc import JSON, RequestId
 from .versions import Era
 
@@ -66,5 +66,8 @@ SESSION_NOT_FOUND: Final = refusal(404, "Session not found")
 """One answer for a session that is unknown, expired, terminated, of another server or of somebody else: nobody learns
 which.
 """
+
+INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", status=500))
+"""Something of ours failed; the log has it."""
 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")

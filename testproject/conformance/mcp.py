@@ -4,15 +4,19 @@ The names and the payloads are the suite's. Most of its checks look at the shape
 tests compare what is answered here word for word.
 """
 
+import asyncio
 import json
 from base64 import b64decode
 from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from django_mcp import (
     Audio,
     Context,
     EmbeddedResource,
     Image,
+    InputRequired,
     MCPServer,
     ParamHeader,
     ToolError,
@@ -49,6 +53,67 @@ JSON_SCHEMA_2020_12 = {
     "else": {"required": ["email"]},
     "additionalProperties": False,
 }
+
+NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+COLOUR = {"type": "object", "properties": {"color": {"type": "string"}}, "required": ["color"]}
+CONFIRMATION = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+CONTEXT = {"type": "object", "properties": {"context": {"type": "string"}}, "required": ["context"]}
+
+DEFAULTS = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "description": "User name", "default": "John Doe"},
+        "age": {"type": "integer", "description": "User age", "default": 30},
+        "score": {"type": "number", "description": "User score", "default": 95.5},
+        "status": {
+            "type": "string",
+            "description": "User status",
+            "enum": ["active", "inactive", "pending"],
+            "default": "active",
+        },
+        "verified": {"type": "boolean", "description": "Verification status", "default": True},
+    },
+    "required": [],
+}
+
+CHOICES = {
+    "type": "object",
+    "properties": {
+        "untitledSingle": {"type": "string", "enum": ["option1", "option2", "option3"]},
+        "titledSingle": {
+            "type": "string",
+            "oneOf": [
+                {"const": "value1", "title": "First Option"},
+                {"const": "value2", "title": "Second Option"},
+                {"const": "value3", "title": "Third Option"},
+            ],
+        },
+        "legacyEnum": {
+            "type": "string",
+            "enum": ["opt1", "opt2", "opt3"],
+            "enumNames": ["Option One", "Option Two", "Option Three"],
+        },
+        "untitledMulti": {"type": "array", "items": {"type": "string", "enum": ["option1", "option2", "option3"]}},
+        "titledMulti": {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    {"const": "value1", "title": "First Choice"},
+                    {"const": "value2", "title": "Second Choice"},
+                    {"const": "value3", "title": "Third Choice"},
+                ],
+            },
+        },
+    },
+    "required": [],
+}
+
+
+class Account(BaseModel):
+    """What test_elicitation asks for."""
+
+    username: str = Field(description="User's response")
+    email: str = Field(description="User's email address")
 
 
 # Tools. The suite calls whichever is listed first without arguments, so that is one which needs none.
@@ -122,15 +187,159 @@ def test_missing_capability(ctx: Context) -> str:
 
 
 @conformance_server.tool
-def test_streaming_elicitation() -> str:
-    """Answers without asking the client anything."""
+async def test_tool_with_logging(ctx: Context) -> str:
+    """Sends three log messages while it runs."""
+    ctx.info("Tool execution started")
+    await asyncio.sleep(0.05)
+    ctx.info("Tool processing data")
+    await asyncio.sleep(0.05)
+    ctx.info("Tool execution completed")
+    return "Tool with logging executed."
+
+
+@conformance_server.tool
+async def test_tool_with_progress(ctx: Context) -> str:
+    """Reports its progress three times while it runs."""
+    for progress in (0, 50, 100):
+        ctx.progress(progress, 100, f"Completed step {progress} of 100")
+        await asyncio.sleep(0.05)
+    return "Tool with progress executed."
+
+
+@conformance_server.tool
+def test_sampling(prompt: str, ctx: Context) -> str:
+    """Has the client's model answer a prompt.
+
+    Args:
+        prompt: what to say to the model
+    """
+    return f"LLM response: {ctx.sample(prompt, max_tokens=100).text}"
+
+
+@conformance_server.tool
+def test_elicitation(message: str, ctx: Context) -> str:
+    """Asks the user for a name and an address.
+
+    Args:
+        message: what to say to the user
+    """
+    answer = ctx.elicit(message, Account)
+    return f"User response: {answer.action} {answer.data}"
+
+
+@conformance_server.tool
+async def test_elicitation_sep1034_defaults(ctx: Context) -> str:
+    """Shows the user a form with a default of every kind."""
+    answer = await ctx.aelicit("Please review the form", DEFAULTS)
+    return f"Elicitation completed: action={answer.action}, content={json.dumps(answer.data)}"
+
+
+@conformance_server.tool
+async def test_elicitation_sep1330_enums(ctx: Context) -> str:
+    """Shows the user a form with a choice of every kind."""
+    answer = await ctx.aelicit("Please choose", CHOICES)
+    return f"Elicitation completed: action={answer.action}, content={json.dumps(answer.data)}"
+
+
+@conformance_server.tool
+async def test_reconnection(ctx: Context) -> str:
+    """Lets go of its stream, and answers when the client has come back for it."""
+    ctx.close_stream()
+    await asyncio.sleep(0.15)
+    return "Reconnection test completed."
+
+
+@conformance_server.tool
+async def test_streaming_elicitation(ctx: Context) -> str:
+    """Streams to the client, and asks it nothing on the stream."""
+    ctx.progress(0, 1)
     return "Nothing was asked."
 
 
 @conformance_server.tool
-def test_logging_tool() -> str:
-    """Answers without a log message to a client that wants none."""
-    return "Nothing was logged."
+def test_logging_tool(ctx: Context) -> str:
+    """Logs at info, for those who want to hear it."""
+    ctx.info("Logged.")
+    return "Logged."
+
+
+@conformance_server.tool
+def test_trigger_tool_change() -> str:
+    """Announces that the list of tools has changed."""
+    conformance_server.notify_tools_changed()
+    return "Announced."
+
+
+@conformance_server.tool
+def test_trigger_prompt_change() -> str:
+    """Announces that the list of prompts has changed."""
+    conformance_server.notify_prompts_changed()
+    return "Announced."
+
+
+@conformance_server.tool
+def test_input_required_result_elicitation(ctx: Context) -> str:
+    """Asks for a name."""
+    answer = ctx.elicit("What is your name?", NAME, key="user_name")
+    return f"Hello, {answer.data['name']}!" if answer.data else "Hello!"
+
+
+@conformance_server.tool
+def test_input_required_result_sampling(ctx: Context) -> str:
+    """Has the client's model name a capital."""
+    return ctx.sample("What is the capital of France?", max_tokens=100, key="capital_question").text
+
+
+@conformance_server.tool
+def test_input_required_result_list_roots(ctx: Context) -> str:
+    """Asks for the client's roots."""
+    return ", ".join(root["uri"] for root in ctx.list_roots(key="client_roots"))
+
+
+@conformance_server.tool
+def test_input_required_result_request_state(ctx: Context) -> str:
+    """Asks for a confirmation, and remembers that it did."""
+    if "confirm" not in ctx.answers:
+        raise InputRequired({"confirm": ctx.form("Please confirm", CONFIRMATION)}, state={"asked": True})
+    return "state-ok" if ctx.state_of_call == {"asked": True} else "state-lost"
+
+
+@conformance_server.tool
+def test_input_required_result_multiple_inputs(ctx: Context) -> str:
+    """Asks three things at once."""
+    questions = {
+        "user_name": ctx.form("What is your name?", NAME),
+        "greeting": ctx.sampling("Generate a greeting", max_tokens=50),
+        "client_roots": ctx.roots(),
+    }
+    if missing := {key: question for key, question in questions.items() if key not in ctx.answers}:
+        raise InputRequired(missing)
+    return f"Received {len(questions)} answers."
+
+
+@conformance_server.tool
+def test_input_required_result_multi_round(ctx: Context) -> str:
+    """Asks one thing after another."""
+    name = ctx.elicit("Step 1: What is your name?", NAME, key="step1")
+    colour = ctx.elicit("Step 2: What is your favorite color?", COLOUR, key="step2")
+    return f"{(name.data or {}).get('name')} likes {(colour.data or {}).get('color')}."
+
+
+@conformance_server.tool
+def test_input_required_result_tampered_state(ctx: Context) -> str:
+    """Asks for a confirmation under a state that cannot be forged."""
+    answer = ctx.elicit("Please confirm", CONFIRMATION, key="confirm")
+    return f"Confirmed: {answer.action}"
+
+
+@conformance_server.tool
+def test_input_required_result_capabilities(ctx: Context) -> str:
+    """Asks only what the client can answer."""
+    if "elicitation" in ctx.client_capabilities:
+        ctx.elicit("What is your name?", NAME, key="user_name")
+    if "sampling" in ctx.client_capabilities:
+        return ctx.sample("Say hello", max_tokens=50, key="greeting").text
+    return "Nothing could be asked."
 
 
 # Resources. The suite reads whichever is listed first.
@@ -203,3 +412,10 @@ def test_prompt_with_embedded_resource(resourceUri: str) -> list[UserMessage]:  
 def test_prompt_with_image() -> list[UserMessage]:
     """An image, and what to do with it."""
     return [UserMessage(Image(PNG, "image/png")), UserMessage("Please analyze the image above.")]
+
+
+@conformance_server.prompt
+def test_input_required_result_prompt(ctx: Context) -> str:
+    """Asks for the context that it needs."""
+    answer = ctx.elicit("What context should the prompt use?", CONTEXT, key="user_context")
+    return f"Use this context: {(answer.data or {}).get('context')}"

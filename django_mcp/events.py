@@ -1,0 +1,433 @@
+"""The event store: what a session's streams say, kept so that it can be said again, and what changed on a server.
+
+The table is the truth. A stream writes what it reads here after the last event that it wrote; resuming is the same
+read. Knows its tables and their settings; neither HTTP nor the bus.
+
+A stream is named by its key. `STANDALONE` is the one that a GET opens; its event ids have two counters, of the
+session's own events and of the server's changes, which are stored once for everybody. A POST's stream has a random key
+and one counter. Every function is synchronous.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, router, transaction
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from django_mcp.conf import mcp_settings
+from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription, to_json_text
+
+STANDALONE: Final = "s"
+
+READ_LIMIT: Final = 200
+"""Events read at once: a stream that is far behind catches up in steps of bounded memory."""
+
+TRIM_EVERY: Final = 64
+"""A stream's store is measured once in so many events."""
+
+
+class UnknownEvent(Exception):
+    """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
+
+
+class TooManyClientRequests(Exception):
+    """The client has too many requests of the server's to answer already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a stream: the last event and, in a standalone stream, the last change that were sent."""
+
+    key: str
+    event: int
+    change: int = 0
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.key}:{self.event}.{self.change}" if self.key == STANDALONE else f"{self.key}:{self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends
+    with it.
+    """
+
+    position: Position
+    message: str
+    is_last: bool = False
+
+
+# -- a POST's stream ---------------------------------------------------------------------------------------------------
+
+
+def new_key() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
+    """Makes a POST's stream known, so that it can be cancelled and resumed from any process."""
+    Stream.objects.using(_alias()).create(
+        session_id=session_pk, key=key, request_id=json.dumps(request_id), lease_until=_lease()
+    )
+
+
+def renew_stream(session_pk: int, key: str) -> bool:
+    """Says that the request still runs. Whether the client has cancelled it."""
+    rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
+    rows.filter(ended_at__isnull=True).update(lease_until=_lease())
+    return rows.filter(cancelled_at__isnull=False).exists()
+
+
+def is_cancelled(session_pk: int, key: str) -> bool:
+    """Whether the client has cancelled the request; a session that has ended has cancelled all of its requests."""
+    rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
+    row = rows.values_list("cancelled_at", "session__terminated_at").first()
+    return row is None or row != (None, None)
+
+
+def cancel(session_pk: int, request_id: str | int) -> bool:
+    """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
+    begun.
+    """
+    rows = Stream.objects.using(_alias()).filter(
+        session_id=session_pk, request_id=json.dumps(request_id), ended_at__isnull=True
+    )
+    return rows.update(cancelled_at=timezone.now()) > 0
+
+
+def end_stream(session_pk: int, key: str) -> None:
+    Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).update(
+        ended_at=timezone.now()
+    )
+
+
+def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is_last: bool = False) -> list[Stored]:
+    """Stores the next events of a POST's stream, numbered from `first`; the process that runs the request is its only
+    writer.
+
+    Nothing is stored for a session whose row is gone; the events go out all the same.
+    """
+    stored = [
+        Stored(Position(key, first + index), message, is_last and index == len(messages) - 1)
+        for index, message in enumerate(messages)
+    ]
+    rows = [
+        Event(
+            session_id=session_pk, stream=key, sequence=item.position.event, message=item.message, is_last=item.is_last
+        )
+        for item in stored
+    ]
+    try:
+        with transaction.atomic(using=_alias()):
+            Event.objects.using(_alias()).bulk_create(rows)
+    except IntegrityError:
+        return stored
+    if is_last:
+        end_stream(session_pk, key)
+    if first // TRIM_EVERY != (first + len(messages)) // TRIM_EVERY:
+        trim(session_pk)
+    return stored
+
+
+def bury(session_pk: int, key: str, message: str) -> None:
+    """Ends a stream whose process died with a last message, unless somebody else has already."""
+    with transaction.atomic(using=_alias()):
+        dead = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
+        if dead.filter(lease_until__lt=timezone.now()).update(ended_at=timezone.now()):
+            last = _events(session_pk, key).aggregate(last=Max("sequence"))["last"] or 0
+            Event.objects.using(_alias()).create(
+                session_id=session_pk, stream=key, sequence=last + 1, message=message, is_last=True
+            )
+
+
+def dead_request(session_pk: int, key: str) -> Any:
+    """The id of the request whose stream this is, when its process is taken for dead; `None` otherwise."""
+    row = Stream.objects.using(_alias()).filter(
+        session_id=session_pk, key=key, ended_at__isnull=True, lease_until__lt=timezone.now()
+    )
+    text = row.values_list("request_id", flat=True).first()
+    return None if text is None else json.loads(text)
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def locate(session_pk: int, server: str, last_event_id: str) -> Position:
+    """The place that a client's `Last-Event-ID` names. Raises `UnknownEvent` when it cannot be gone on from without a
+    gap.
+    """
+    key, _, numbers = last_event_id.rpartition(":")
+    event_text, dot, change_text = numbers.partition(".")
+    well_formed = all(text.isascii() and text.isdigit() and len(text) < 19 for text in (event_text, change_text or "0"))
+    if not key or not well_formed or bool(dot) != (key == STANDALONE) or len(key) > 32:
+        raise UnknownEvent
+    position = Position(key, int(event_text), int(change_text or 0))
+    bounds = _events(session_pk, key).aggregate(first=Min("sequence"), last=Max("sequence"))
+    _check_bounds(position.event, bounds, may_be_empty=key == STANDALONE)
+    if key == STANDALONE:
+        changes = Change.objects.using(_alias()).filter(server=server)
+        _check_bounds(
+            position.change, changes.aggregate(first=Min("sequence"), last=Max("sequence")), may_be_empty=True
+        )
+    return position
+
+
+def read_after(position: Position, session_pk: int, server: str, principal: str) -> tuple[list[Stored], Position]:
+    """What a stream says after a position, oldest first and a bounded number at once, and the position behind it.
+
+    The last may be further on than the last event: changes that the session does not want to hear of are passed.
+    """
+    rows = _events(session_pk, position.key).filter(sequence__gt=position.event).order_by("sequence")[:READ_LIMIT]
+    stored = []
+    for row in rows:
+        position = Position(position.key, row.sequence, position.change)
+        stored.append(Stored(position, row.message, row.is_last))
+    if position.key != STANDALONE:
+        return stored, position
+    changes, last = read_changes(server, position.change, principal)
+    wanted = _subscribed(session_pk, changes)
+    for change in changes:
+        position = Position(position.key, position.event, change.sequence)
+        if change.method != UPDATED or change.uri in wanted:
+            stored.append(Stored(position, to_json_text(to_notification(change))))
+    return stored, Position(position.key, position.event, last)
+
+
+def read_changes(server: str, after: int, principal: str) -> tuple[list[Change], int]:
+    """The changes of a server after a number that this principal may know of, and the number of the last that was
+    read.
+    """
+    rows = list(
+        Change.objects.using(_alias()).filter(server=server, sequence__gt=after).order_by("sequence")[:READ_LIMIT]
+    )
+    return [row for row in rows if row.principal in (None, principal)], rows[-1].sequence if rows else after
+
+
+def last_change(server: str) -> int:
+    rows = Change.objects.using(_alias()).filter(server=server)
+    return rows.aggregate(last=Max("sequence"))["last"] or 0
+
+
+UPDATED: Final = "notifications/resources/updated"
+
+
+def to_notification(change: Change) -> dict[str, Any]:
+    message: dict[str, Any] = {"jsonrpc": "2.0", "method": change.method}
+    if change.uri:
+        message["params"] = {"uri": change.uri}
+    return message
+
+
+# -- the standalone stream ---------------------------------------------------------------------------------------------
+
+
+def publish(session_pk: int, message: str) -> None:
+    """Adds a message to a session's standalone stream, from any process."""
+
+    def insert(sequence: int) -> None:
+        Event.objects.using(_alias()).create(
+            session_id=session_pk, stream=STANDALONE, sequence=sequence, message=message
+        )
+
+    number = _numbered(lambda: _events(session_pk, STANDALONE).aggregate(last=Max("sequence"))["last"] or 0, insert)
+    if number % TRIM_EVERY == 0:
+        trim(session_pk)
+
+
+def record_change(server: str, method: str, *, uri: str = "", principal: str | None = None) -> None:
+    """Notes that something of a server's changed."""
+
+    def insert(sequence: int) -> None:
+        Change.objects.using(_alias()).create(
+            server=server, sequence=sequence, method=method, uri=uri, principal=principal
+        )
+
+    _numbered(lambda: last_change(server), insert)
+
+
+def take_standalone(session_pk: int, holder: str, *, force: bool) -> bool:
+    """Takes the lease on a session's standalone stream; by force from whoever has it, else only when nobody does."""
+    rows = Session.objects.using(_alias()).active().filter(pk=session_pk)
+    if not force:
+        rows = rows.exclude(stream_lease_until__gt=timezone.now())
+    return rows.update(stream_holder=holder, stream_lease_until=_lease()) > 0
+
+
+def renew_standalone(session_pk: int, holder: str) -> bool:
+    """Keeps the lease. False when the session has ended or another connection has the stream."""
+    rows = Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder)
+    return rows.update(stream_lease_until=_lease()) > 0
+
+
+def holds_standalone(session_pk: int, holder: str) -> bool:
+    return Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder).exists()
+
+
+def mark_delivered(session_pk: int, holder: str, position: Position) -> bool:
+    """Notes what the standalone stream has written. False when the session has ended or another connection has it."""
+    rows = Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder)
+    return rows.update(stream_position=_cursor(position)) > 0
+
+
+def release_standalone(session_pk: int, holder: str) -> None:
+    Session.objects.using(_alias()).filter(pk=session_pk, stream_holder=holder).update(
+        stream_holder="", stream_lease_until=None
+    )
+
+
+def delivered(session_pk: int) -> Position:
+    """Where a standalone stream that is opened anew begins: after what an earlier one has written."""
+    text = Session.objects.using(_alias()).filter(pk=session_pk).values_list("stream_position", flat=True).first()
+    event, _, change = (text or "0.0").partition(".")
+    return Position(STANDALONE, int(event), int(change or 0))
+
+
+# -- requests to the client --------------------------------------------------------------------------------------------
+
+
+def ask(session_pk: int, request_id: str, method: str) -> None:
+    """Notes that an answer is waited for. Raises `TooManyClientRequests`."""
+    rows = ClientRequest.objects.using(_alias())
+    waiting = rows.filter(session_id=session_pk, answer__isnull=True)
+    if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
+        raise TooManyClientRequests
+    rows.create(session_id=session_pk, request_id=request_id, method=method)
+
+
+def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
+    """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
+    rows = ClientRequest.objects.using(_alias()).filter(
+        session_id=session_pk, request_id=str(request_id)[:64], answer__isnull=True
+    )
+    return isinstance(request_id, str) and rows.update(answer=message) > 0
+
+
+def take_answer(session_pk: int, request_id: str) -> tuple[bool, dict[str, Any] | None]:
+    """Whether the session still lives, and the answer if it has come."""
+    row = ClientRequest.objects.using(_alias()).filter(session_id=session_pk, request_id=request_id)
+    found = row.values_list("answer", flat=True).first()
+    if found is not None:
+        return True, found
+    return Session.objects.using(_alias()).active().filter(pk=session_pk).exists(), None
+
+
+def forget_request(session_pk: int, request_id: str) -> None:
+    ClientRequest.objects.using(_alias()).filter(session_id=session_pk, request_id=request_id).delete()
+
+
+# -- subscriptions -----------------------------------------------------------------------------------------------------
+
+
+def subscribe(session_pk: int, uri: str) -> None:
+    Subscription.objects.using(_alias()).get_or_create(
+        session_id=session_pk, uri_key=_uri_key(uri), defaults={"uri": uri}
+    )
+
+
+def unsubscribe(session_pk: int, uri: str) -> None:
+    Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key=_uri_key(uri)).delete()
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------------
+
+
+def trim(session_pk: int) -> int:
+    """Deletes a session's oldest events beyond the bounds on their number and size, and returns how many.
+
+    The newest event of the standalone stream stays: the next is numbered after it.
+    """
+    kept = size = 0
+    excess: list[int] = []
+    newest: set[str] = set()
+    rows = (
+        Event.objects.using(_alias())
+        .filter(session_id=session_pk)
+        .order_by("-pk")
+        .values_list("pk", "stream", "message")
+    )
+    for pk, stream, message in rows.iterator(chunk_size=500):
+        kept, size = kept + 1, size + len(message)
+        beyond = kept > mcp_settings.EVENTS_PER_SESSION or size > mcp_settings.EVENT_BYTES_PER_SESSION
+        if beyond and stream in newest:
+            excess.append(pk)
+        newest.add(stream)
+    for start in range(0, len(excess), 500):
+        Event.objects.using(_alias()).filter(pk__in=excess[start : start + 500]).delete()
+    return len(excess)
+
+
+def purge_aged(before: datetime, batch_size: int = 1000) -> int:
+    """Deletes events and changes from before a time, in batches, but for the newest of each stream and server."""
+    deleted = 0
+    newest_changes = list(
+        Change.objects.using(_alias()).values("server").annotate(last=Max("pk")).values_list("last", flat=True)
+    )
+    live = Event.objects.using(_alias()).filter(created_at__lt=before).exclude(stream=STANDALONE)
+    changes = Change.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=newest_changes)
+    for rows in (live, changes):
+        while pks := list(rows.order_by("created_at").values_list("pk", flat=True)[:batch_size]):
+            deleted += rows.model._base_manager.using(_alias()).filter(pk__in=pks).delete()[0]
+    return deleted
+
+
+def _alias() -> str:
+    return router.db_for_write(Session)
+
+
+def _events(session_pk: int, key: str) -> Any:
+    return Event.objects.using(_alias()).filter(session_id=session_pk, stream=key)
+
+
+def _lease() -> datetime:
+    return timezone.now() + timedelta(seconds=mcp_settings.STREAM_LEASE_SECONDS)
+
+
+def _cursor(position: Position) -> str:
+    return f"{position.event}.{position.change}"
+
+
+def _uri_key(uri: str) -> str:
+    return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _subscribed(session_pk: int, changes: Sequence[Change]) -> set[str]:
+    uris = {change.uri for change in changes if change.method == UPDATED}
+    if not uris:
+        return set()
+    keys = {_uri_key(uri): uri for uri in uris}
+    rows = Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key__in=keys)
+    return {keys[key] for key in rows.values_list("uri_key", flat=True)}
+
+
+def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: bool) -> None:
+    first, last = bounds["first"], bounds["last"]
+    if first is None or last is None:
+        if not may_be_empty or number != 0:
+            raise UnknownEvent
+    elif not first - 1 <= number <= last:
+        raise UnknownEvent
+
+
+def _numbered(read_last: Any, insert: Any) -> int:
+    """Inserts a row under the next number, and returns that.
+
+    Two writers that chose the same number: the database lets one of them have it, and the other chooses again. So a
+    number can only be taken when the one below it has been seen, that is, committed, and no reader can pass over a row
+    that appears late.
+    """
+    while True:
+        number: int = read_last() + 1
+        try:
+            with transaction.atomic(using=_alias()):
+                insert(number)
+            return number
+        except IntegrityError:
+            if read_last() < number:
+                raise

@@ -1,0 +1,220 @@
+"""One HTTP request in the ASGI lane: POST and DELETE answered here, the streams handed to their consumers.
+
+No rule of the protocol lives here: who may come in is the view's to say, what is answered the exchange's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, TypeAlias
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+
+from django_mcp.authentication import anonymous_caller
+from django_mcp.conf import mcp_settings
+from django_mcp.consumers import ListenConsumer, MCPConsumer, listeners
+from django_mcp.endpoint import Exchange, StandingStream
+from django_mcp.methods.requests import Call, Listen
+from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
+from django_mcp.primitives.context import Caller
+from django_mcp.protocol import headers as http
+from django_mcp.protocol import inbound, replies
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.inbound import Batch, Inbound
+from django_mcp.protocol.replies import JSON_TYPE, Reply
+from django_mcp.runner import arun, hop
+from django_mcp.views import ALLOW, MCPView
+
+logger = logging.getLogger("django_mcp")
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Step: TypeAlias = Reply | Call | Listen
+
+
+class Disconnected(Exception):
+    """The client went away before it had sent its request."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request at an endpoint: `view` configures it, `kwargs` are what its path says."""
+
+    view: MCPView
+    kwargs: dict[str, Any]
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: Headers
+    body: bytes = b""
+    _request: HttpRequest | None = None
+
+    async def serve(self) -> None:
+        """Answers the request, whatever happens."""
+        try:
+            reply = await self._answer()
+        except Disconnected:
+            return
+        except Exception:
+            logger.exception("Answering failed")
+            reply = replies.INTERNAL
+        if reply is not None:
+            await self._send(reply)
+
+    def request(self) -> HttpRequest:
+        """Django's request, made when somebody wants it; the same one whoever asks."""
+        if self._request is None:
+            self._request = ASGIRequest(self.scope, BytesIO(self.body))
+            self._request.user = AnonymousUser()
+        return self._request
+
+    async def _answer(self) -> Reply | None:
+        """The reply, or `None` when it has been sent as a stream."""
+        if refusal := self.view.refuse_foreign(self.headers):
+            return refusal
+        match self.scope["method"]:
+            case "POST":
+                return await self._post()
+            case "GET":
+                return await self._get()
+            case "DELETE":
+                return await hop(self._admitted, Exchange.terminate)
+        return replies.method_not_allowed(ALLOW)
+
+    async def _get(self) -> Reply | None:
+        try:
+            http.check_stream(self.headers)
+        except ProtocolError as error:
+            return replies.error(error)
+        opened = await hop(self._admitted, Exchange.open_stream)
+        if isinstance(opened, StandingStream):
+            await MCPConsumer(opened).serve(self.scope, self.receive, self.send)
+            return None
+        return opened
+
+    async def _post(self) -> Reply | None:
+        limits = self.view.get_limits()
+        body = await self._read_body(limits.body_bytes)
+        self.body = body or b""
+        message = inbound.read(self.headers, body, limits, self.view.eras)
+        is_open = self.view.is_open()
+        if isinstance(message, Reply) and is_open:
+            return message
+        outlet = self._outlet(message)
+        try:
+            reply = await self._run(message, outlet, is_open=is_open)
+        except BaseException:
+            if isinstance(outlet, AsyncOutlet):
+                outlet.abandon()
+            raise
+        if isinstance(outlet, AsyncOutlet):
+            return await outlet.finish(reply) if isinstance(reply, Reply) else outlet.abandon()
+        return outlet.to_reply(reply) if outlet is not None and reply is not None else reply
+
+    async def _run(
+        self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None, *, is_open: bool
+    ) -> Reply | None:
+        if not is_open or isinstance(message, Reply):
+            exchange, step = await hop(self._admit_and_begin, message, outlet)
+        else:
+            exchange = self._exchange(anonymous_caller(self.request), outlet)
+            step = await hop(exchange.begin, message) if exchange.needs_database(message) else exchange.prepare(message)
+        if isinstance(step, Listen):
+            return await self._listen(step)
+        return await self._call(exchange, step, outlet) if isinstance(step, Call) else step
+
+    async def _call(self, exchange: Exchange, call: Call, outlet: AsyncOutlet | InlineOutlet | None) -> Reply:
+        if call.is_async and isinstance(outlet, AsyncOutlet):
+            outlet.runs_in(asyncio.current_task())
+        try:
+            outcome = await arun(call, exchange.server.repeat)
+        except asyncio.CancelledError:
+            if outlet is None or not outlet.cancelled:
+                raise
+            # It was the client that cancelled the call, and nobody who cancels this request.
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            return outlet.cancelled_reply()
+        finally:
+            if isinstance(outlet, AsyncOutlet):
+                outlet.runs_in(None)
+        return await hop(exchange.end, call, outcome) if exchange.must_save() else exchange.end(call, outcome)
+
+    async def _listen(self, listen: Listen) -> Reply | None:
+        if listeners() >= mcp_settings.MAX_LISTENERS:
+            error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=503)
+            return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
+        await ListenConsumer(listen).serve(self.scope, self.receive, self.send)
+        return None
+
+    def _outlet(self, message: Inbound | Batch | Reply) -> AsyncOutlet | InlineOutlet | None:
+        if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
+            return None
+        if (answers := inline_answers.get()) is not None:
+            return InlineOutlet(message.id, message.era, answers)
+        return AsyncOutlet(message.id, message.era, self.receive, self.send)
+
+    def _exchange(self, caller: Caller, outlet: AsyncOutlet | InlineOutlet | None = None) -> Exchange:
+        return Exchange(self.view.get_server(), self.view.get_sessions(), caller, outlet=outlet, streams=True)
+
+    def _admit(self) -> Caller | Reply:
+        if self.view.is_open():
+            return anonymous_caller(self.request)
+        return self.view.admit(self.request(), **self.kwargs)
+
+    def _admit_and_begin(
+        self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None
+    ) -> tuple[Exchange, Step]:
+        """The whole of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what
+        was wrong.
+        """
+        caller = self._admit()
+        if isinstance(caller, Reply):
+            return self._exchange(anonymous_caller(self.request)), caller
+        exchange = self._exchange(caller, outlet)
+        return exchange, message if isinstance(message, Reply) else exchange.begin(message)
+
+    def _admitted(self, answer: Callable[[Exchange, Headers], Any]) -> Any:
+        """The answer to a request that is about a session, for whoever is admitted."""
+        caller = self._admit()
+        return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
+
+    async def _read_body(self, limit: int) -> bytes | None:
+        """The body, or `None` as soon as it is known to be longer than `limit` bytes."""
+        if http.declares_more(self.headers, limit):
+            return None
+        chunks, size = [], 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                return None
+            if not message.get("more_body"):
+                return b"".join(chunks)
+
+    async def _send(self, reply: Reply) -> None:
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+        if reply.body and not any(name == b"content-type" for name, _ in headers):
+            headers.append((b"content-type", JSON_TYPE.encode()))
+        await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": reply.body})
+
+
+def read_headers(scope: Scope) -> Headers:
+    """The headers of an ASGI scope; one that was sent twice is joined by a comma."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers

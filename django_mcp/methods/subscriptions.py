@@ -1,0 +1,35 @@
+"""resources/subscribe and resources/unsubscribe for handshake clients, subscriptions/listen for modern ones."""
+
+from typing import Any
+
+from .requests import LIST_CHANGES, Answer, Listen, Request, Subscribe, Unsubscribe, take_string
+from .resources import find_resource
+
+
+def subscribe(request: Request) -> Answer:
+    """Has the session told of a resource's changes. One that is not there is refused, as reading it would be."""
+    uri = take_string(request.params, "uri")
+    find_resource(request, uri)
+    return Answer({}, Subscribe(uri))
+
+
+def unsubscribe(request: Request) -> Answer:
+    return Answer({}, Unsubscribe(take_string(request.params, "uri")))
+
+
+def listen(request: Request) -> Listen:
+    """A stream of changes. What the server does not offer, and resources that there are not, are left out of what is
+    honoured.
+    """
+    wishes = request.params["notifications"]
+    offered = request.server.capabilities("modern")
+    honoured: dict[str, Any] = {
+        wish: True
+        for method, wish in LIST_CHANGES.items()
+        if wishes.get(wish) and offered.get(method.split("/")[1], {}).get("listChanged")
+    }
+    if uris := wishes.get("resourceSubscriptions"):
+        known = [uri for uri in uris if request.server.has_resource(uri)]
+        if known:
+            honoured["resourceSubscriptions"] = known
+    return Listen(request, honoured)

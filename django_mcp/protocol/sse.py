@@ -1,0 +1,33 @@
+"""Server-sent events: one event to its lines. A message is JSON on one line, so that the simplest reader gets it
+whole.
+"""
+
+from typing import Final
+
+HEADERS: Final = (
+    ("Content-Type", "text/event-stream"),
+    # A proxy that transforms or collects a stream holds back what the client waits for.
+    ("Cache-Control", "no-cache, no-transform"),
+    ("X-Accel-Buffering", "no"),
+)
+
+KEEPALIVE: Final = b": ping\n\n"
+"""A comment: nothing to the client, but the proxies between see that the connection lives."""
+
+
+def encode(message: str, event_id: str | None = None) -> bytes:
+    """The lines of a message; with its id, when the client can come back for what follows it."""
+    lines = f"event: message\ndata: {message}\n\n"
+    return (f"id: {event_id}\n{lines}" if event_id else lines).encode()
+
+
+def prime(event_id: str, retry_milliseconds: int) -> bytes:
+    """The event that opens a stream (from 2025-11-25 on): an id to come back with before there is a message, and when
+    to.
+    """
+    return f"id: {event_id}\nretry: {retry_milliseconds}\ndata: \n\n".encode()
+
+
+def retry(milliseconds: int) -> bytes:
+    """Tells the client when to come back, before the connection is closed on it."""
+    return f"retry: {milliseconds}\n\n".encode()

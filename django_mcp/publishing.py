@@ -1,0 +1,46 @@
+"""From "something changed" to the streams that want to know: stored when the transaction commits, then rung for.
+
+Works wherever Django does: in a view, a task queue's worker, a signal handler, a shell.
+"""
+
+from typing import Any
+
+from django.db import router, transaction
+
+from django_mcp import bus, events
+from django_mcp.models import Session, to_json_text
+from django_mcp.signals import server_changed, session_message, session_terminated
+
+
+def connect() -> None:
+    """Connects the receivers; once, when the app is ready."""
+    server_changed.connect(publish_change, dispatch_uid="django_mcp")
+    session_message.connect(publish_message, dispatch_uid="django_mcp")
+    session_terminated.connect(ring_terminated, dispatch_uid="django_mcp")
+
+
+def publish_change(*, server: str, method: str, uri: str, principal: str | None, **kwargs: Any) -> None:
+    def publish() -> None:
+        events.record_change(server, method, uri=uri, principal=principal)
+        bus.ring([bus.server_group(server)])
+
+    _on_commit(publish)
+
+
+def publish_message(*, session_pk: int, message: dict[str, Any], **kwargs: Any) -> None:
+    text = to_json_text(message)
+
+    def publish() -> None:
+        events.publish(session_pk, text)
+        bus.ring([bus.session_group(session_pk)])
+
+    _on_commit(publish)
+
+
+def ring_terminated(*, session_pk: int, **kwargs: Any) -> None:
+    """The streams and calls of a session that has ended look, and end."""
+    bus.ring([bus.session_group(session_pk)])
+
+
+def _on_commit(publish: Any) -> None:
+    transaction.on_commit(publish, using=router.db_for_write(Session), robust=True)

@@ -1,0 +1,40 @@
+"""Ends the open streams when the server is told to stop: a server waits for its connections, and these would not end by
+themselves.
+
+ASGI tells an application of a shutdown only when the connections are gone, so the signal itself is listened to, before
+the server's own handler gets it. Each client is told when to come back, and resumes at another worker.
+"""
+
+import asyncio
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from django_mcp import consumers
+
+_watched: set[int] = set()
+
+
+def close_streams_at_shutdown() -> None:
+    """Listens for the signals that stop a server; once a process, in its main thread, where Python delivers them."""
+    if _watched or threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _watched.add(number)
+        _listen(number, loop)
+
+
+def _listen(number: int, loop: asyncio.AbstractEventLoop) -> None:
+    handler = signal.getsignal(number)
+
+    def close_first(received: int, frame: FrameType | None) -> Any:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(consumers.close_all)
+        if callable(handler):
+            return handler(received, frame)
+        signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        return signal.raise_signal(number)
+
+    signal.signal(number, close_first)
