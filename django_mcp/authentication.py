@@ -63,7 +63,8 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
         )
     if isinstance(error, exceptions.Throttled):
         reply = replies.refusal(429, "Too many requests")
-        return reply if error.wait is None else reply.with_header("Retry-After", str(max(1, round(error.wait))))
+        wait: float | None = getattr(error, "wait", None)
+        return reply if wait is None else reply.with_header("Retry-After", str(max(1, round(wait))))
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
         return replies.refusal(403, "Forbidden")
     if isinstance(error, exceptions.APIException):
@@ -79,9 +80,9 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
 
 def _challenge(view: "APIView", request: HttpRequest) -> str:
     for authenticator in view.get_authenticators():
-        header = authenticator.authenticate_header(
-            view.request if isinstance(view.request, Request) else Request(request)
-        )
+        # A failure in DRF's own wrapping leaves the view with Django's request.
+        seen: object = view.request
+        header = authenticator.authenticate_header(seen if isinstance(seen, Request) else Request(request))
         if header:
             return header
     return "Bearer"

@@ -34,7 +34,7 @@ SEND_TIMEOUT_SECONDS: Final = 30
 _open: "WeakSet[StreamConsumer]" = WeakSet()
 
 
-class StreamConsumer(AsyncHttpConsumer):
+class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     """An SSE response that lasts. The lines come from `lines`, in a task of their own, so that the client's going is
     seen at once.
 

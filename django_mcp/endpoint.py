@@ -22,7 +22,7 @@ from django_mcp.methods.requests import (
     Subscribe,
     Unsubscribe,
 )
-from django_mcp.outlets import Base as Outlet
+from django_mcp.outlets import Outlet
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound as inbound_rules
 from django_mcp.protocol import replies

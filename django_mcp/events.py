@@ -21,7 +21,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
-from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription, to_json_text
+from django_mcp.models import EVERYBODY, Change, ClientRequest, Event, Session, Stream, Subscription, to_json_text
 
 STANDALONE: Final = "s"
 
@@ -207,7 +207,7 @@ def read_changes(server: str, after: int, principal: str) -> tuple[list[Change],
     rows = list(
         Change.objects.using(_alias()).filter(server=server, sequence__gt=after).order_by("sequence")[:READ_LIMIT]
     )
-    return [row for row in rows if row.principal in (None, principal)], rows[-1].sequence if rows else after
+    return [row for row in rows if row.principal in (EVERYBODY, principal)], rows[-1].sequence if rows else after
 
 
 def last_change(server: str) -> int:
@@ -241,7 +241,7 @@ def publish(session_pk: int, message: str) -> None:
         trim(session_pk)
 
 
-def record_change(server: str, method: str, *, uri: str = "", principal: str | None = None) -> None:
+def record_change(server: str, method: str, *, uri: str = "", principal: str = EVERYBODY) -> None:
     """Notes that something of a server's changed."""
 
     def insert(sequence: int) -> None:

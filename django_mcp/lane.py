@@ -92,7 +92,7 @@ class Visit:
             http.check_stream(self.headers)
         except ProtocolError as error:
             return replies.error(error)
-        opened = await hop(self._admitted, Exchange.open_stream)
+        opened: Reply | StandingStream = await hop(self._admitted, Exchange.open_stream)
         if isinstance(opened, StandingStream):
             await MCPConsumer(opened).serve(self.scope, self.receive, self.send)
             return None
@@ -114,7 +114,10 @@ class Visit:
                 outlet.abandon()
             raise
         if isinstance(outlet, AsyncOutlet):
-            return await outlet.finish(reply) if isinstance(reply, Reply) else outlet.abandon()
+            if isinstance(reply, Reply):
+                return await outlet.finish(reply)
+            outlet.abandon()
+            return None
         return outlet.to_reply(reply) if outlet is not None and reply is not None else reply
 
     async def _run(

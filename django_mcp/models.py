@@ -265,6 +265,9 @@ class Subscription(models.Model):
         return self.uri
 
 
+EVERYBODY = "*"
+
+
 class Change(models.Model):
     """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to
     know.
@@ -276,8 +279,8 @@ class Change(models.Model):
     sequence = models.PositiveBigIntegerField()
     method = models.CharField(max_length=64)
     uri = models.TextField(blank=True)
-    # Whose lists changed; null is everybody's.
-    principal = ExactCharField(max_length=255, null=True)  # "" is the anonymous principal
+    # Whose lists changed: a principal, or everybody.
+    principal = ExactCharField(max_length=255, default=EVERYBODY)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:

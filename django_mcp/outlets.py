@@ -103,7 +103,7 @@ class Transcript:
         return stored
 
 
-class Base:
+class Outlet:
     """What the outlets share: which stream they write, and whether the client has called it off."""
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
@@ -119,6 +119,21 @@ class Base:
         """Says whose stream this is, once the session has been resumed."""
         self.transcript.session = session
 
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Sends a notification on the request's own stream, without waiting."""
+        raise NotImplementedError
+
+    def ask(self, question: Question) -> Any:
+        """The client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and `Cancelled`."""
+        raise NotImplementedError
+
+    async def aask(self, question: Question) -> Any:
+        """See ask()."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Closes the connection, and not the stream; where the client cannot come back, it does nothing."""
+
     def cancelled_reply(self) -> Reply:
         """What ends the POST of a request that its client has cancelled: an error that it no longer waits for."""
         return replies.error(ProtocolError(CANCELLED, "Request cancelled"), self.era, self.transcript.request_id)
@@ -129,7 +144,7 @@ class Base:
         return self.session
 
 
-class AsyncOutlet(Base):
+class AsyncOutlet(Outlet):
     """The outlet of the ASGI lane: a task writes the stream while the request runs, in this event loop or in a
     thread.
     """
@@ -330,7 +345,7 @@ class AsyncOutlet(Base):
             self._running.cancel()
 
 
-class ThreadOutlet(Base):
+class ThreadOutlet(Outlet):
     """The outlet of the view: the request runs in a thread of its own, and the response is written from a queue."""
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
@@ -424,7 +439,7 @@ class ThreadOutlet(Base):
             self.cancelled = True
 
 
-class InlineOutlet(Base):
+class InlineOutlet(Outlet):
     """The outlet under the test client: what is said is kept for the answer, and what is asked is answered on the
     spot.
     """

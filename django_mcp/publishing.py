@@ -8,7 +8,7 @@ from typing import Any
 from django.db import router, transaction
 
 from django_mcp import bus, events
-from django_mcp.models import Session, to_json_text
+from django_mcp.models import EVERYBODY, Session, to_json_text
 from django_mcp.signals import server_changed, session_message, session_terminated
 
 
@@ -21,7 +21,7 @@ def connect() -> None:
 
 def publish_change(*, server: str, method: str, uri: str, principal: str | None, **kwargs: Any) -> None:
     def publish() -> None:
-        events.record_change(server, method, uri=uri, principal=principal)
+        events.record_change(server, method, uri=uri, principal=EVERYBODY if principal is None else principal)
         bus.ring([bus.server_group(server)])
 
     _on_commit(publish)

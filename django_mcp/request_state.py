@@ -50,7 +50,7 @@ def unseal(sealed: object, binding: str) -> Inputs:
         if not hmac.compare_digest(payload["binding"], binding):
             raise ValueError("of another call, caller or server")
     except (InvalidToken, ValueError) as error:
-        logger.warning("A requestState was refused: %s", error or "tampered with, or expired")
+        logger.warning("A requestState was refused: %s", str(error) or "tampered with, or expired")
         raise ProtocolError(INVALID_PARAMS, "Invalid or expired requestState") from None
     return Inputs(payload["answers"], payload["state"], payload["round"])
 

@@ -204,13 +204,13 @@ class _OwnThread(Executor):
         return self._executor.submit(function, *args, **kwargs)
 
     async def __aenter__(self) -> "_OwnThread":
-        await self._context.__aenter__()
+        await self._context.__aenter__()  # type: ignore[no-untyped-call]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if error is not None:
             await asyncio.shield(self.finish(error))
-        await self._context.__aexit__(kind, error, traceback)
+        await self._context.__aexit__(kind, error, traceback)  # type: ignore[no-untyped-call]
 
     async def finish(self, error: BaseException | None) -> None:
         """Commits what the call wrote, or undoes it, and gives the thread back."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
@@ -20,8 +20,7 @@ from django_mcp import authentication, permissions
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import Exchange, SessionPolicy
 from django_mcp.methods.requests import Call
-from django_mcp.outlets import Base as Outlet
-from django_mcp.outlets import InlineOutlet, ThreadOutlet, inline_answers
+from django_mcp.outlets import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import Headers, declares_more
@@ -91,7 +90,7 @@ class MCPView(APIView):
     content_negotiation_class = DefaultContentNegotiation
     versioning_class = None  # The project's API has its versions, and the protocol its own.
     schema = None
-    http_method_names: ClassVar[list[str]] = ["get", "post", "delete"]
+    http_method_names = ["get", "post", "delete"]
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -116,21 +115,24 @@ class MCPView(APIView):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         if (forced := authentication.forced_user.get()) is not None:
-            return [ForcedAuthentication(forced, None)]
-        classes = self.authentication_classes
-        if classes is None:
-            classes = () if self.public else api_settings.DEFAULT_AUTHENTICATION_CLASSES
-        return [authenticator() for authenticator in classes]
+            return [ForcedAuthentication(forced, None)]  # type: ignore[list-item]
+        return [authenticator() for authenticator in self._policy("authentication", ())]
 
     def get_permissions(self) -> list[Any]:
-        classes = self.permission_classes
-        if classes is None:
-            classes = () if self.public else (IsAuthenticated, *api_settings.DEFAULT_PERMISSION_CLASSES)
-        return [permission() for permission in classes]
+        signed_in = () if self.public else (IsAuthenticated,)
+        return [permission() for permission in self._policy("permission", signed_in)]
 
     def get_throttles(self) -> list[BaseThrottle]:
         classes = self.throttle_classes
-        return [throttle() for throttle in (api_settings.DEFAULT_THROTTLE_CLASSES if classes is None else classes)]
+        defaults: Sequence[Any] = api_settings.DEFAULT_THROTTLE_CLASSES
+        return [throttle() for throttle in (defaults if classes is None else classes)]
+
+    def _policy(self, kind: str, first: Sequence[Any]) -> Sequence[Any]:
+        """The classes that decide: those given here; else none on a public endpoint, and `first` and DRF's defaults."""
+        given: Sequence[Any] | None = getattr(self, f"{kind}_classes")
+        if given is not None:
+            return given
+        return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{kind.upper()}_CLASSES"))
 
     def get_limits(self) -> Limits:
         return Limits(mcp_settings.MAX_BODY_BYTES, mcp_settings.MAX_JSON_DEPTH)

@@ -58,7 +58,7 @@ def env_database() -> dict[str, Any]:
 
 def env_channel_layer() -> dict[str, Any]:
     if url := os.environ.get("REDIS_URL"):
-        # The layer's reads last five seconds, which is as long as redis-py waits for an answer unless it is told otherwise.
+        # The layer's reads last five seconds, as long as redis-py waits for an answer unless it is told otherwise.
         host = {"address": url, "socket_timeout": 15}
         return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [host]}}
     return {"BACKEND": "channels.layers.InMemoryChannelLayer"}

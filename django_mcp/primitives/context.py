@@ -282,7 +282,8 @@ class Context:
             try:
                 question = conversation.send(answer)
             except StopIteration as end:
-                return _value(end)
+                value: T = end.value
+                return value
             known, answer = self._known_answer(question)
             if not known:
                 answer = self._outlet().ask(question)
@@ -293,7 +294,8 @@ class Context:
             try:
                 question = conversation.send(answer)
             except StopIteration as end:
-                return _value(end)
+                value: T = end.value
+                return value
             known, answer = self._known_answer(question)
             if not known:
                 answer = await self._outlet().aask(question)
@@ -314,7 +316,3 @@ class Context:
         if self.outlet is None:
             raise ClientCannot("The client cannot be asked here: there is no session, or the request came in a batch.")
         return self.outlet
-
-
-def _value(end: StopIteration) -> Any:
-    return end.value

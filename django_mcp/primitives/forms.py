@@ -156,7 +156,7 @@ def _range_problems(entry: Schema, value: Any) -> list[str]:
 
 
 def _django_properties(form_class: type[forms.BaseForm]) -> dict[str, Schema]:
-    return {name: _django_property(name, field) for name, field in form_class.base_fields.items()}
+    return {name: _django_property(name, field) for name, field in getattr(form_class, "base_fields", {}).items()}
 
 
 def _django_property(name: str, field: forms.Field) -> Schema:
