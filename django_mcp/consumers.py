@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any, Final
 from weakref import WeakSet
 
+from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.contrib.auth import get_user_model
@@ -58,6 +59,11 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     def farewell(self) -> bytes:
         """What a client hears when the server closes the stream."""
         return b""
+
+    async def dispatch(self, message: MutableMapping[str, Any]) -> None:
+        # Channels would close old database connections first, in a thread that everybody shares; here they are for
+        # `hop` to close.
+        await getattr(self, get_handler_name(message))(message)
 
     async def http_request(self, message: MutableMapping[str, Any]) -> None:
         if self._writer is None:

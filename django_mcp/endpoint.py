@@ -93,7 +93,8 @@ class Exchange:
         """The same, once the session is known."""
         if isinstance(inbound, Batch):
             return self._answer_batch(inbound)
-        step = self.server.prepare(inbound, self.session, self.caller, self.outlet, streams=self.streams)
+        streams = self.streams and self._is_reached_later(inbound)
+        step = self.server.prepare(inbound, self.session, self.caller, self.outlet, streams=streams)
         return self._carry_out(step) if isinstance(step, Effected) else step
 
     def run(self, call: Call) -> Reply:
@@ -128,7 +129,7 @@ class Exchange:
 
     def open_stream(self, headers: Headers) -> "Reply | StandingStream":
         """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
-        if refusal := self.check_session(headers, allow="POST"):
+        if refusal := self.check_session(headers, allow="POST", stream=True):
             return refusal
         session = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
         if session is None:
@@ -159,13 +160,22 @@ class Exchange:
         live = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
         return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
 
-    def check_session(self, headers: Headers, *, allow: str) -> Reply | None:
+    def check_session(self, headers: Headers, *, allow: str, stream: bool = False) -> Reply | None:
         """The refusal of a GET or DELETE that names no session, or a revision that has none."""
         if self._policy == "off":
             return replies.method_not_allowed("POST")
         if refusal := inbound_rules.check_session_request(headers):
             return refusal
+        if stream and (refusal := inbound_rules.check_stream_request(headers)):
+            return refusal
         return None if SESSION_ID in headers else replies.MISSING_SESSION_ID
+
+    def _is_reached_later(self, inbound: Inbound) -> bool:
+        """Whether a client can hear what happens after its request: it listens, or has a session to open a stream
+        in.
+        """
+        opening = inbound.method == "initialize" and self._policy != "off"
+        return inbound.era == "modern" or self.session is not None or opening
 
     def _resume(self, inbound: Inbound | Batch) -> Reply | None:
         """Finds the session that a handshake message is of, or the refusal of a message that should have one and has

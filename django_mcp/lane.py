@@ -88,10 +88,6 @@ class Visit:
         return replies.method_not_allowed(ALLOW)
 
     async def _get(self) -> Reply | None:
-        try:
-            http.check_stream(self.headers)
-        except ProtocolError as error:
-            return replies.error(error)
         opened: Reply | StandingStream = await hop(self._admitted, Exchange.open_stream)
         if isinstance(opened, StandingStream):
             await MCPConsumer(opened).serve(self.scope, self.receive, self.send)

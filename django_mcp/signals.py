@@ -16,7 +16,7 @@ None).
 session_terminated = Signal()
 """A live session was ended on purpose: by its client's DELETE, or in the admin. Sent once a session.
 
-Arguments: as `session_opened`.
+Arguments: as `session_opened`, and `session_pk` (the row's primary key).
 """
 
 session_expired = Signal()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -14,7 +15,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import ForcedAuthentication, Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView, set_rollback
+from rest_framework.views import APIView
 
 from django_mcp import authentication, permissions
 from django_mcp.conf import mcp_settings
@@ -100,6 +101,9 @@ class MCPView(APIView):
         # How the lane knows an endpoint. A decorator copies the attribute, but is another function: what is decorated
         # stays Django's, where the decorator runs.
         view.mcp_view = view  # type: ignore[attr-defined]
+        # As in the lane, each tool is atomic by itself. Around the whole request, ATOMIC_REQUESTS would hold locks that
+        # a tool in a thread of its own waits for.
+        view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
 
     def get_server(self) -> MCPServer:
@@ -194,7 +198,6 @@ class MCPView(APIView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         if isinstance(exc, Refused):
             return to_response(exc.reply)
-        set_rollback()
         reply = authentication.refuse(exc, self, self.request._request)
         if reply is None:
             logger.error("Answering failed", exc_info=exc)

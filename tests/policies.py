@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import Group
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
@@ -18,7 +17,6 @@ class BrokenAuthentication(BaseAuthentication):
 
 class BrokenPermission(BasePermission):
     def has_permission(self, request: Any, view: Any) -> bool:
-        Group.objects.create(name="half-written")
         raise RuntimeError(SECRET)
 
 

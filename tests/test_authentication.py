@@ -8,7 +8,7 @@ import json
 from base64 import b64encode
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.test import Client, RequestFactory
@@ -217,16 +217,6 @@ def test_a_policy_that_fails_is_500_in_json_and_its_exception_is_for_the_log(lan
     assert (response.status_code, response.content) == (500, wire.INTERNAL_ERROR)
     assert response.headers["content-type"] == "application/json"
     assert SECRET in caplog.text
-
-
-@pytest.mark.parametrize("atomic_requests", [False, True])
-def test_what_a_failing_policy_wrote_is_undone_where_requests_are_atomic(monkeypatch, atomic_requests):
-    from django.db import connection
-
-    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic_requests)
-
-    assert send("/broken-permission", {"lane": "view"}).status_code == 500
-    assert Group.objects.exists() is not atomic_requests
 
 
 # The functions

@@ -29,6 +29,9 @@ def describe(client, **headers):
     return response.json()["result"]["structuredContent"]
 
 
+SUBSCRIBE = wire.request("resources/subscribe", {"uri": "note://motto"})
+
+
 # Sessions optional: for clients that lose the header
 
 
@@ -57,7 +60,7 @@ def test_where_sessions_are_optional_those_that_are_opened_are_whole(optional):
     optional.initialize()
 
     assert [optional.call_tool("count").text for _ in range(2)] == ["1", "2"]
-    assert optional.send("GET").content == wire.METHOD_NOT_ALLOWED
+    assert optional.send("GET").status_code in (200, 405)
     assert optional.close().status_code == 200
     assert optional.post(greeting()).content == wire.SESSION_NOT_FOUND
 
@@ -121,6 +124,25 @@ def test_where_sessions_are_off_there_is_nothing_to_get_or_delete(off, method, s
 
     assert (response.status_code, response.content) == (405, wire.METHOD_NOT_ALLOWED)
     assert response.headers["allow"] == "POST"
+    assert off.send(method, headers={"accept": "text/html"}).status_code == 405
+
+
+def test_without_a_session_nothing_is_promised_that_would_have_to_be_said_later(lane):
+    """What changes is told on the stream of a session, or to a modern client that listens."""
+    for path, messages in (("/off", [wire.initialize(), SUBSCRIBE]), ("/optional", [SUBSCRIBE])):
+        for message in messages:
+            answer = MCPClient(path, era="handshake", **lane).post(message).json()
+            if "result" in answer:
+                capabilities = answer["result"]["capabilities"]
+                assert capabilities == {
+                    "tools": {},
+                    "resources": {},
+                    "prompts": {},
+                    "completions": {},
+                    "logging": {},
+                }
+            else:
+                assert answer == wire.error(-32601, "Method not found: resources/subscribe", 1)
 
 
 def test_where_sessions_are_off_the_client_is_known_by_nothing(off):

@@ -59,7 +59,7 @@ def test_opening_and_terminating_are_told_with_whose_session_it_is(heard):
     assert heard == [("opened", whose)]
 
     sessions.terminate(session.session_id, server="airports", principal="user:1", now=NOW)
-    assert heard == [("opened", whose), ("terminated", whose)]
+    assert heard == [("opened", whose), ("terminated", {**whose, "session_pk": session.pk})]
 
 
 def test_terminating_twice_is_told_once(heard):

@@ -106,6 +106,15 @@ def check_session_request(headers: Headers) -> Reply | None:
     return None if http.SESSION_ID in headers else replies.method_not_allowed("POST")
 
 
+def check_stream_request(headers: Headers) -> Reply | None:
+    """The refusal of a GET that does not take a stream."""
+    try:
+        http.check_stream(headers)
+    except ProtocolError as error:
+        return replies.error(error)
+    return None
+
+
 def _read_message(headers: Headers, message: dict[str, JSON], eras: tuple[Era, ...]) -> Inbound:
     jsonrpc.check_message(message)
     kind = _kind_of(message)

@@ -25,6 +25,12 @@ NOON = "2026-03-01T12:00:00Z"
 
 
 @pytest.fixture
+def streams(lane) -> bool:
+    """Whether this lane has streams to GET."""
+    return lane == {"lane": "asgi"}
+
+
+@pytest.fixture
 def ada(django_user_model):
     return django_user_model.objects.create_user("ada")
 
@@ -76,7 +82,7 @@ def test_a_session_id_is_long_random_and_visible_ascii(open_client):
     assert re.fullmatch(r"[\x21-\x7e]{43}", first.session_id)
 
 
-def test_only_the_answer_to_initialize_bears_the_session_id(open_client):
+def test_only_the_answer_to_initialize_bears_the_session_id(open_client, streams):
     client = open_client()
 
     answers = [
@@ -87,7 +93,7 @@ def test_only_the_answer_to_initialize_bears_the_session_id(open_client):
         client.close(),
     ]
 
-    assert [response.status_code for response in answers] == [200, 202, 405, 400, 200]
+    assert [response.status_code for response in answers] == [200, 202, 200 if streams else 405, 400, 200]
     assert not any("mcp-session-id" in response.headers for response in answers)
 
 
@@ -296,11 +302,18 @@ def test_delete_ends_the_session_once(open_client):
     assert neighbour.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 
 
-def test_get_in_a_live_session_is_405_since_this_endpoint_offers_no_stream(open_client):
-    response = open_client().send("GET")
+@pytest.mark.parametrize("accept", ["text/event-stream", "*/*", "TEXT/Event-Stream;q=0.5", "text/*", "", "text/html"])
+def test_get_in_a_live_session_is_a_stream_in_the_lane_and_405_in_the_view_which_has_none(open_client, accept, streams):
+    response = open_client().send("GET", headers={"accept": accept})
 
-    assert (response.status_code, response.content) == (405, wire.METHOD_NOT_ALLOWED)
-    assert response.headers["allow"] == "POST, DELETE"
+    if not streams:
+        assert (response.status_code, response.content) == (405, wire.METHOD_NOT_ALLOWED)
+        assert response.headers["allow"] == "POST, DELETE"
+    elif accept in ("", "text/html"):
+        message = "Not Acceptable: Accept header must include text/event-stream"
+        assert (response.status_code, response.json()) == (406, wire.error(-32600, message))
+    else:
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream")
 
 
 def test_a_session_expires_when_it_is_not_used_and_use_puts_that_off(lane, settings):

@@ -56,7 +56,12 @@ CONTENT = {
         resource("test://mixed-content-resource", "application/json", '{"test":"data","value":123}'),
     ],
     "test_streaming_elicitation": [text("Nothing was asked.")],
-    "test_logging_tool": [text("Nothing was logged.")],
+    "test_logging_tool": [text("Logged.")],
+    "test_tool_with_logging": [text("Tool with logging executed.")],
+    "test_tool_with_progress": [text("Tool with progress executed.")],
+    "test_reconnection": [text("Reconnection test completed.")],
+    "test_trigger_tool_change": [text("Announced.")],
+    "test_trigger_prompt_change": [text("Announced.")],
 }
 
 CONTENTS = {
@@ -173,6 +178,110 @@ def test_the_sound_is_a_sound() -> None:
         assert (sound.getnchannels(), sound.getframerate(), sound.readframes(1)) == (1, 8000, b"\0\0")
 
 
+def test_progress_is_reported_under_the_token_of_the_request(conformance: MCPClient) -> None:
+    conformance.request("tools/call", {"name": "test_tool_with_progress", "_meta": {"progressToken": "token"}})
+
+    assert [message for message in conformance.notifications if message["method"] == "notifications/progress"] == [
+        {
+            "jsonrpc": "2.0",
+            "method": "notifications/progress",
+            "params": {
+                "progressToken": "token",
+                "progress": progress,
+                "total": 100,
+                "message": f"Completed step {progress} of 100",
+            },
+        }
+        for progress in (0, 50, 100)
+    ]
+
+
+def test_log_messages_are_sent_to_those_who_hear_them(conformance: MCPClient) -> None:
+    conformance.call_tool("test_tool_with_logging")
+
+    heard = [message["params"] for message in conformance.notifications]
+    said = ("Tool execution started", "Tool processing data", "Tool execution completed")
+    expected = [{"level": "info", "data": data} for data in said]
+    assert heard == (expected if conformance.era == "handshake" else [])
+
+
+ANSWERS = {
+    "elicitation/create": lambda params: {"action": "accept", "content": FILLED[params["message"]]},
+    "sampling/createMessage": {
+        "role": "assistant",
+        "content": {"type": "text", "text": "Paris"},
+        "model": "test-model",
+        "stopReason": "endTurn",
+    },
+    "roots/list": {"roots": [{"uri": "file:///test/root", "name": "Test Root"}]},
+}
+FILLED: dict[str, dict[str, Any]] = {
+    "Who are you?": {"username": "testuser", "email": "test@example.com"},
+    "Please review the form": {"name": "Jane", "age": 31, "score": 1.5, "status": "pending", "verified": False},
+    "Please choose": {
+        "untitledSingle": "option1",
+        "titledSingle": "value1",
+        "legacyEnum": "opt1",
+        "untitledMulti": ["option1", "option2"],
+        "titledMulti": ["value1", "value2"],
+    },
+    "What is your name?": {"name": "Alice"},
+    "Please confirm": {"ok": True},
+    "Step 1: What is your name?": {"name": "Alice"},
+    "Step 2: What is your favorite color?": {"color": "blue"},
+    "What context should the prompt use?": {"context": "the weather"},
+}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "answer"),
+    [
+        ("test_sampling", {"prompt": "Hello"}, "LLM response: Paris"),
+        (
+            "test_elicitation",
+            {"message": "Who are you?"},
+            "User response: accept username='testuser' email='test@example.com'",
+        ),
+        (
+            "test_elicitation_sep1034_defaults",
+            {},
+            "Elicitation completed: action=accept, "
+            'content={"name": "Jane", "age": 31, "score": 1.5, "status": "pending", "verified": false}',
+        ),
+        (
+            "test_elicitation_sep1330_enums",
+            {},
+            'Elicitation completed: action=accept, content={"untitledSingle": "option1", "titledSingle": "value1", '
+            '"legacyEnum": "opt1", "untitledMulti": ["option1", "option2"], "titledMulti": ["value1", "value2"]}',
+        ),
+        ("test_input_required_result_elicitation", {}, "Hello, Alice!"),
+        ("test_input_required_result_sampling", {}, "Paris"),
+        ("test_input_required_result_list_roots", {}, "file:///test/root"),
+        ("test_input_required_result_request_state", {}, "state-ok"),
+        ("test_input_required_result_multiple_inputs", {}, "Received 3 answers."),
+        ("test_input_required_result_multi_round", {}, "Alice likes blue."),
+        ("test_input_required_result_tampered_state", {}, "Confirmed: accept"),
+        ("test_input_required_result_capabilities", {}, "Paris"),
+    ],
+)
+def test_a_tool_that_asks_the_client_gets_its_answer(
+    connect: Connect, tool: str, arguments: dict[str, str], answer: str
+) -> None:
+    client = connect("/conformance/mcp", answers=ANSWERS)
+
+    result = client.request("tools/call", {"name": tool, "arguments": arguments})
+
+    assert result == whole(client, content=[text(answer)], isError=False)
+
+
+def test_a_prompt_that_asks_the_client_gets_its_answer(connect: Connect) -> None:
+    client = connect("/conformance/mcp", answers=ANSWERS)
+
+    prompt = client.get_prompt("test_input_required_result_prompt")
+
+    assert prompt["messages"] == [{"role": "user", "content": text("Use this context: the weather")}]
+
+
 # Resources
 
 
@@ -246,6 +355,7 @@ def test_prompts_are_listed_with_their_arguments(conformance: MCPClient) -> None
             ],
         },
         {"name": "test_prompt_with_image", "description": "An image, and what to do with it."},
+        {"name": "test_input_required_result_prompt", "description": "Asks for the context that it needs."},
     ]
 
 
