@@ -12,7 +12,7 @@ class MCPConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_mcp import publishing
+        from django_mcp import checks, publishing  # noqa: F401  # the checks register themselves
 
         publishing.connect()
         # An app without an mcp.py is passed over; an error inside one is raised.

@@ -60,6 +60,7 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
         close_streams_at_shutdown()
         await Visit(route.view(), kwargs, scope, receive, send, read_headers(scope)).serve()
 
+    application.serves_mcp = True  # type: ignore[attr-defined]  # for the system check that asks for the lane
     return application
 
 

@@ -1,0 +1,63 @@
+"""What `manage.py check` says of the project: settings that nothing reads, and deployments that could serve streams better."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Warning, register
+from django.utils.module_loading import import_string
+
+from django_mcp import bus
+from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
+
+
+@register("mcp")
+def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A misspelt setting does nothing, and says nothing."""
+    return [
+        Warning(
+            f"Nothing reads the setting {name}.",
+            hint=f"Remove it, or correct its name. The settings are {', '.join(setting_names())}.",
+            id="django_mcp.W001",
+        )
+        for name in unknown_setting_names()
+    ]
+
+
+@register("mcp")
+def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Under ASGI the view alone offers no GET stream, and answers at a fraction of the lane's speed."""
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    if not path:
+        return []
+    try:
+        application = import_string(path)
+    except ImportError as error:
+        # The server that is to run it will say so too, but later.
+        return [Warning(f"ASGI_APPLICATION {path!r} cannot be imported: {error}.", id="django_mcp.W002")]
+    if getattr(application, "serves_mcp", False):
+        return []
+    return [
+        Warning(
+            f"ASGI_APPLICATION {path!r} does not serve MCP endpoints in their own lane, so they have no streams.",
+            hint=(
+                "Wrap it: application = django_mcp.routing.mcp_application(get_asgi_application()). If it is wrapped "
+                "further, set application.serves_mcp = True."
+            ),
+            id="django_mcp.W003",
+        )
+    ]
+
+
+@register("mcp", deploy=True)
+def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Several processes without a channel layer between them work, at polling latency."""
+    if bus.spans_processes():
+        return []
+    return [
+        Warning(
+            "No channel layer spans the processes: the streams of each look into the database every "
+            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS) for what the others have said.",
+            hint="With more than one process, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
+            id="django_mcp.W004",
+        )
+    ]

@@ -1,0 +1,57 @@
+"""`manage.py check` names what is misspelt, and what would serve better."""
+
+import pytest
+from django.core.asgi import get_asgi_application
+from django.core.checks import run_checks
+
+from django_mcp.routing import mcp_application
+
+plain_application = get_asgi_application()
+wrapped_application = mcp_application(plain_application)
+SPANNING = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": ["redis://127.0.0.1"]}}}
+
+
+def ids(**kwargs):
+    return [message.id for message in run_checks(tags=["mcp"], **kwargs)]
+
+
+@pytest.fixture(autouse=True)
+def layer_that_spans_processes(settings):
+    settings.CHANNEL_LAYERS = SPANNING
+
+
+def test_the_example_project_has_nothing_to_mend():
+    assert ids(include_deployment_checks=True) == []
+
+
+def test_a_misspelt_setting_is_named(settings):
+    settings.MCP_SESION_TTL_SECONDS = 5
+
+    (message,) = run_checks(tags=["mcp"])
+
+    assert message.id == "django_mcp.W001"
+    assert "MCP_SESION_TTL_SECONDS" in message.msg
+    assert "MCP_SESSION_TTL_SECONDS" in message.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests.test_checks.plain_application", ["django_mcp.W003"]),
+        ("tests.test_checks.wrapped_application", []),
+        ("tests.nowhere.application", ["django_mcp.W002"]),
+        (None, []),
+    ],
+)
+def test_an_asgi_project_is_told_to_mount_the_lane(settings, path, expected):
+    settings.ASGI_APPLICATION = path
+
+    assert ids() == expected
+
+
+@pytest.mark.parametrize("layers", [{}, {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}])
+def test_a_deployment_without_a_layer_between_its_processes_is_told_what_that_costs(settings, layers):
+    settings.CHANNEL_LAYERS = layers
+
+    assert ids() == []
+    assert ids(include_deployment_checks=True) == ["django_mcp.W004"]
