@@ -1,4 +1,4 @@
-"""What `manage.py check` says of the project: settings that nothing reads, and deployments that could serve streams better."""
+"""What `manage.py check` says of the project: settings that nothing reads, and streams that could be served better."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Warning(
             "No channel layer spans the processes: the streams of each look into the database every "
             f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS) for what the others have said.",
-            hint="With more than one process, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
+            hint="With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
             id="django_mcp.W004",
         )
     ]

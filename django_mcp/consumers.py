@@ -13,7 +13,6 @@ from weakref import WeakSet
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
-from django.contrib.auth import get_user_model
 
 from django_mcp import bus, events, sessions
 from django_mcp.conf import mcp_settings
@@ -195,10 +194,8 @@ class MCPConsumer(StreamConsumer):
     def _renew(self) -> bool:
         """Keeps the session and the lease. False when either is lost, or its user may no longer come in."""
         session, holder = self._stream.session, self._stream.holder
-        if session.user_id is not None:
-            user = get_user_model()._default_manager.filter(pk=session.user_id).first()
-            if user is None or not user.is_active:
-                return False
+        if session.user_id is not None and not sessions.may_stay(session.pk):
+            return False
         if not holder:
             return sessions.resume(session.session_id, server=session.server, principal=session.principal) is not None
         sessions.touch(session)

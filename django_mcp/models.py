@@ -134,6 +134,8 @@ class Session(models.Model):
     last_seen_at = models.DateTimeField("last seen", default=timezone.now)
     expires_at = models.DateTimeField("expires")
     terminated_at = models.DateTimeField("terminated", null=True, blank=True)
+    # Of the user's password when the session was opened, so that changing it ends what stands open.
+    auth_hash = models.CharField(max_length=128, blank=True, default="", editable=False)
     # Which connection holds the standalone stream, until when unless it says so again, and what it has delivered.
     stream_holder = models.CharField(max_length=32, blank=True, default="", editable=False)
     stream_lease_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -68,17 +68,18 @@ def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
     """The endpoint at a path, and the arguments that the path gives it."""
     prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
     path = scope["path"].removeprefix(prefix.rstrip("/"))
-    for route in _routes(settings.ROOT_URLCONF):
-        kwargs = route.match(path)
-        if kwargs is not None:
-            return route, kwargs
+    # The slash is the whole of the URLconf's own pattern, which all endpoints share.
+    if path.startswith("/"):
+        for route in _routes(settings.ROOT_URLCONF):
+            kwargs = route.match(path[1:])
+            if kwargs is not None:
+                return route, kwargs
     return None
 
 
 @lru_cache(maxsize=8)
 def _routes(urlconf: str) -> tuple[Route, ...]:
-    resolver = get_resolver(urlconf)
-    return tuple(_walk(resolver.url_patterns, ((resolver.pattern, {}),)))
+    return tuple(_walk(get_resolver(urlconf).url_patterns, ()))
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:

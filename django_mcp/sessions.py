@@ -17,9 +17,11 @@ from itertools import chain
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models import Case, F, When
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
@@ -141,6 +143,7 @@ def open(
         created_at=now,
         last_seen_at=now,
         expires_at=now + min(_ttl(), _max_age()),
+        auth_hash=auth_hash(user),
         stream_position=f"0.{last_change(server, alias)}",
     )
     _insert(alias, row)
@@ -158,6 +161,25 @@ def open(
         client_info_text=to_json_text(row.client_info),
         client_capabilities_text=to_json_text(row.client_capabilities),
         state_text="{}",
+    )
+
+
+def auth_hash(user: object) -> str:
+    """What a user's open sessions go by: another one when the password changes. "" for who has none."""
+    return str(user.get_session_auth_hash()) if isinstance(user, AbstractBaseUser) else ""
+
+
+def may_stay(session_pk: int) -> bool:
+    """Whether the user of a session, if it has one, may still come in: active, and with the password of its opening."""
+    row = Session.objects.using(router.db_for_write(Session)).filter(pk=session_pk).select_related("user").first()
+    if row is None:
+        return False
+    user = row.user
+    if not isinstance(user, AbstractBaseUser):
+        return True
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return user.is_active and (
+        not row.auth_hash or any(constant_time_compare(row.auth_hash, known) for known in hashes)
     )
 
 

@@ -52,7 +52,7 @@ class Response:
 
     def messages(self) -> list[dict[str, Any]]:
         """The messages of a stream, in the order in which they were sent."""
-        lines = self.content.decode().splitlines()
+        lines = self.content.decode().split("\n")  # Python would also split at U+2028, which JSON may hold.
         return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
 
     @property

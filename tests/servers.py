@@ -8,6 +8,8 @@ from django_mcp import Context, MCPServer, ToolError, UserMessage
 
 SECRET = "the password is hunter2"
 
+HOW_MANY = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
+
 plain = MCPServer("plain", version="1.0")
 other = MCPServer("other", version="1.0")
 
@@ -124,6 +126,14 @@ def _describe(ctx: Context) -> dict[str, Any]:
         "session": ctx.session is not None,
         "log_level": ctx.session.log_level if ctx.session else None,
     }
+
+
+@plain.tool
+def order(dish: str, ctx: Context) -> str:
+    """Order a dish, as much of it as the user wants."""
+    ctx.info(f"Asked for {dish}")
+    answer = ctx.elicit(f"How many {dish}?", HOW_MANY)
+    return f"{answer.data['count']} {dish}" if answer.data else answer.action
 
 
 @plain.resource("note://motto", mime_type="text/plain")

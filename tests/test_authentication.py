@@ -10,6 +10,7 @@ from base64 import b64encode
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404
 from django.test import Client, RequestFactory
 from rest_framework import exceptions
@@ -240,6 +241,13 @@ def test_the_exceptions_of_policies_are_refusals(error, status):
     view.setup(request)
 
     assert authentication.refuse(error, view, request).status == status
+
+
+def test_what_the_database_cannot_hold_is_a_bad_request_and_noted(caplog):
+    reply = authentication.refuse(DataError("no NUL"), MCPView(), RequestFactory().post("/plain"))
+
+    assert (reply.status, json.loads(reply.body)) == (400, wire.error(-32600, "Bad request"))
+    assert "no NUL" in caplog.text
 
 
 def test_another_exception_is_no_refusal():

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from django_mcp import sessions
+from django_mcp import events, sessions
 from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint import Exchange
 from django_mcp.methods.requests import Call, Outcome
@@ -81,6 +81,55 @@ def test_a_tool_that_needs_a_session_fails_in_band_without_one(optional):
     result = optional.post(wire.request("tools/call", {"name": "count"})).json()["result"]
 
     assert result["isError"]
+
+
+# Streams to GET, which the lane has
+
+
+@pytest.fixture
+def streaming():
+    client = MCPClient("/plain", era="handshake", lane="asgi")
+    client.initialize()
+    return client
+
+
+def test_a_session_has_one_stream_at_a_time(streaming):
+    session = Session.objects.get()
+    assert events.take_standalone(session.pk, "somebody", force=False)
+
+    response = streaming.send("GET")
+
+    assert response.status_code == 409
+    assert response.json() == wire.error(-32600, "Conflict: Only one SSE stream is allowed per session")
+    assert streaming.request("ping") == {}
+
+
+def test_a_stream_that_was_left_can_be_opened_again(streaming):
+    assert [streaming.send("GET").status_code for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize("last_event_id", ["nothing", "0", "s:", "s:x.y", "\x00", "é", "x" * 1000, "s:0.0,s:0.0"])
+def test_an_event_that_the_session_does_not_have_is_400(streaming, last_event_id):
+    response = streaming.send("GET", headers={"last-event-id": last_event_id})
+
+    assert response.status_code == 400
+    assert response.json() == wire.error(-32600, "Unknown Last-Event-ID: open a stream without one")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"accept": "text/html"}, 406),
+        ({"accept": "text/html", "mcp-session-id": ""}, 406),
+        ({"accept": "text/html", "mcp-protocol-version": "1900-01-01"}, 400),
+        ({"mcp-session-id": ""}, 400),
+        ({"mcp-session-id": "A" * 43}, 404),
+        ({"mcp-session-id": "A" * 43, "last-event-id": "nothing"}, 404),
+    ],
+)
+def test_a_get_is_refused_for_the_first_rule_that_it_breaks(streaming, headers, status):
+    """In the Ruby SDK's order: what is accepted, then the session."""
+    assert streaming.send("GET", headers=headers).status_code == status
 
 
 # Sessions off: nothing is kept

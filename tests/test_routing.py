@@ -1,24 +1,17 @@
 """The ASGI lane as an application: what it serves itself, what it hands on, and how it reads a request."""
 
-import asyncio
 import json
-from threading import Barrier
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import Group
-from django.core.asgi import get_asgi_application
-from django.db import connections
 
-from django_mcp import routing, runner
-from django_mcp.models import Session
+from django_mcp import routing
 from django_mcp.testing import MCPClient
 from tests import wire
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
 HEADERS = [("host", "testserver"), *wire.POST_HEADERS.items()]
-PING = json.dumps(wire.request("ping")).encode()
 CALL = json.dumps(wire.modern_request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}})).encode()
 CALL_HEADERS = [
     *HEADERS,
@@ -135,134 +128,3 @@ def test_the_request_of_a_tool_knows_the_prefix(django):
     response = visit("/app/plain", django, headers=headers, body=json.dumps(call).encode(), root_path="/app")
 
     assert response.json()["result"]["structuredContent"]["path"] == "/app/plain"
-
-
-# How it reads a request
-
-
-def test_a_header_sent_twice_is_one_of_two_values(django):
-    response = visit("/plain", django, headers=[*CALL_HEADERS, ("mcp-name", "greet")])
-
-    assert (response.status_code, response.json()["error"]["code"]) == (400, -32020)
-
-
-def test_a_header_sent_in_two_parts_is_whole(django):
-    headers = [header for header in CALL_HEADERS if header[0] != "accept"]
-
-    response = visit(
-        "/plain", django, headers=[*headers, ("accept", "application/json"), ("accept", "text/event-stream")]
-    )
-
-    assert response.status_code == 200
-
-
-def test_a_header_with_underscores_is_not_the_one_with_hyphens(django):
-    """WSGI servers drop such a header, lest it pass for one that a proxy has set."""
-    headers = [*HEADERS, ("mcp_session_id", "A" * 43)]
-
-    assert visit("/plain", django, headers=headers, body=PING).content == wire.MISSING_SESSION_ID
-
-
-def test_an_answer_says_its_length_and_its_type_and_is_lower_case(django):
-    application = routing.mcp_application(django)
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": CALL}
-
-    async def send(message):
-        sent.append(message)
-
-    headers = [(name.encode(), value.encode()) for name, value in CALL_HEADERS]
-    scope = {"type": "http", "method": "POST", "path": "/plain", "headers": headers}
-    async_to_sync(application)(scope, receive, send)
-
-    start, body = sent
-    assert dict(start["headers"]) == {
-        b"content-length": str(len(body["body"])).encode(),
-        b"content-type": b"application/json",
-    }
-
-
-def test_an_answer_without_a_body_has_no_type(django):
-    notification = json.dumps(wire.notification()).encode()
-
-    response = visit("/off", django, headers=HEADERS, body=notification)
-
-    assert (response.status_code, response.content) == (202, b"")
-    assert response.headers == {"content-length": "0"}
-
-
-# On an event loop of its own, as under a server, where nobody waits in a thread
-
-
-@pytest.fixture
-def own_threads():
-    """Closes what the lane's threads keep open, or the test database could not be dropped."""
-    yield
-    pool = runner._pool()
-    together = Barrier(pool._max_workers)
-
-    def close() -> None:
-        together.wait(timeout=10)  # One for each thread: none comes for a second while another waits.
-        connections.close_all()
-
-    for closed in [pool.submit(close) for _ in range(pool._max_workers)]:
-        closed.result(timeout=10)
-
-
-def serve(talk):
-    """What comes of a conversation with the lane, on an event loop that no thread waits for."""
-    application = routing.mcp_application(get_asgi_application())
-
-    async def ask(message, session_id=""):
-        headers = [*HEADERS, ("mcp-session-id", session_id)] if session_id else HEADERS
-        body = json.dumps(message).encode()
-        response, _taken = await wire.over_asgi(application, "/plain", "POST", headers, [body])
-        return response
-
-    return asyncio.run(talk(ask))
-
-
-def call(tool, **arguments):
-    return wire.request("tools/call", {"name": tool, "arguments": arguments})
-
-
-def text_of(response):
-    return response.json()["result"]["content"][0]["text"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_session_works_where_the_threads_are_the_lanes_own(own_threads):
-    async def talk(ask):
-        session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
-        calls = [
-            call("count"),
-            call("count_async"),
-            call("save_group", name="a"),
-            call("save_group_async", name="b"),
-            call("save_group_and_fail", name="c"),
-            call("save_group_and_fail_async", name="d"),
-            call("find_groups", name="b"),
-        ]
-        return [text_of(await ask(message, session_id)) for message in calls]
-
-    texts = serve(talk)
-
-    assert texts[:4] == ["1", "2", "a", "b"]
-    assert [text.startswith("The tool save_group_and_fail") for text in texts[4:6]] == [True, True]
-    assert texts[6] == '["b"]'
-    assert sorted(Group.objects.values_list("name", flat=True)) == ["a", "b"]
-    assert Session.objects.get().state == {"count": 2}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_requests_at_the_same_time_are_answered_each_with_its_own(own_threads):
-    async def talk(ask):
-        session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
-        messages = [call(f"greet{colour}", name=str(number)) for number in range(10) for colour in ("", "_async")]
-        return await asyncio.gather(*(ask(message, session_id) for message in messages))
-
-    texts = [text_of(response) for response in serve(talk)]
-
-    assert texts == [f"Hello, {number}" for number in range(10) for _ in range(2)]

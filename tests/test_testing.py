@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from django.contrib.auth.models import Group
@@ -175,6 +176,43 @@ def test_a_notification_has_no_answer(connect):
     response = client.notify("notifications/cancelled", {"requestId": 1})
 
     assert (response.status_code, response.content) == (202, b"")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"action": "accept", "content": {"count": 2}}, "2 pies"),
+        (lambda params: {"action": "accept", "content": {"count": len(params["message"])}}, "14 pies"),
+        ({"action": "decline"}, "decline"),
+    ],
+)
+def test_a_client_answers_what_the_server_asks(connect, answer, text):
+    client = connect("/plain", answers={"elicitation/create": answer})
+
+    assert client.capabilities == {"elicitation": {}}
+    assert client.call_tool("order", {"dish": "pies"}).text == text
+
+
+def test_a_question_without_an_answer_is_the_tests_fault(connect):
+    client = connect("/plain", answers={"roots/list": {"roots": []}}, capabilities={"elicitation": {}})
+
+    try:
+        result = client.call_tool("order", {"dish": "pies"})
+    except AssertionError as error:
+        assert "elicitation/create" in str(error)
+    else:
+        assert result.is_error
+
+
+def test_what_the_server_says_beside_its_answer_is_kept(connect, era):
+    client = connect("/plain", answers={"elicitation/create": {"action": "cancel"}})
+    level = {"_meta": {"io.modelcontextprotocol/logLevel": "info"}} if era == "modern" else {}
+
+    client.request("tools/call", {"name": "order", "arguments": {"dish": "pies\u2028"}, **level})
+
+    said = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": ANY}}
+    assert said in client.notifications
+    assert client.notifications[0]["params"]["data"] == "Asked for pies\u2028"
 
 
 class ProjectTests(TestCase):

@@ -178,6 +178,7 @@ _WIRE_MODELS: Final = (
     mcp_types.EmbeddedResource,
     mcp_types.ResourceLink,
 )
+_CONTENTS: Final = (EmbeddedResource, mcp_types.ResourceContents)
 BLOCK_TYPES: Final = (Block, *_WIRE_MODELS)
 """What is a content block already, ours or the official models'."""
 
@@ -217,10 +218,10 @@ def to_contents(uri: str, value: Any, mime_type: str | None) -> list[dict[str, A
     """
     if isinstance(value, EmbeddedResource):
         return [value.to_wire()["resource"]]
-    if isinstance(value, mcp_types.TextResourceContents | mcp_types.BlobResourceContents):
+    if isinstance(value, mcp_types.ResourceContents):
         return [_dump(value)]
-    if isinstance(value, list | tuple) and value and all(isinstance(item, EmbeddedResource) for item in value):
-        return [item.to_wire()["resource"] for item in value]
+    if isinstance(value, list | tuple) and value and all(isinstance(item, _CONTENTS) for item in value):
+        return [contents for item in value for contents in to_contents(uri, item, mime_type)]
     if isinstance(value, str | bytes):
         return [resource_contents(uri, value, mime_type)]
     return [resource_contents(uri, to_json_text(value), mime_type or "application/json")]
@@ -268,7 +269,7 @@ def _dump(model: BaseModel) -> dict[str, Any]:
 
 
 def _fallback(value: Any) -> Any:
-    items = listed(value)
+    items = dict(value) if isinstance(value, Mapping) else listed(value)
     if items is value:
         raise TypeError(f"{type(value).__name__} is not JSON: return a model, a dataclass, a dict or content blocks")
     return items

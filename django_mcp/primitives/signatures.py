@@ -88,7 +88,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
     schema = _object_schema(described, defaults, label)
     return Signature(
         function=function,
-        is_async=_is_async(function),
+        is_async=is_async(function),
         schema=schema,
         adapter=adapter,
         context_names=tuple(context_names),
@@ -101,6 +101,13 @@ def name_of(function: Callable[..., Any]) -> str:
     """The name that a primitive has when its decorator is given none."""
     inner = _unpartial(function)
     return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives a coroutine, of the function itself or of what it decorates."""
+    inner = _unpartial(function)
+    candidates = (inner, inspect.unwrap(inner), type(inner).__call__)
+    return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
 
 
 def describe_function(function: Callable[..., Any]) -> str:
@@ -116,13 +123,6 @@ def _unpartial(function: Callable[..., Any]) -> Callable[..., Any]:
 def _settled(function: Callable[..., Any]) -> set[str]:
     """The parameters that `partial` has given by name: they are the developer's to say, not the client's."""
     return _settled(function.func) | set(function.keywords) if isinstance(function, partial) else set()
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call gives a coroutine, of the function itself or of what it decorates."""
-    inner = _unpartial(function)
-    candidates = (inner, inspect.unwrap(inner), type(inner).__call__)
-    return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
 
 
 def _docstring(function: Callable[..., Any]) -> str:
