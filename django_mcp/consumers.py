@@ -178,10 +178,15 @@ class MCPConsumer(StreamConsumer):
             if self._position != before:
                 return stored, not events.mark_delivered(session.pk, holder, self._position)
             return stored, not events.holds_standalone(session.pk, holder)
-        ended = any(item.is_last for item in stored)
-        if not stored:
-            self._bury_if_dead()
-        return stored, ended
+        if stored:
+            return stored, any(item.is_last for item in stored)
+        self._bury_if_dead()
+        return stored, events.has_ended(session.pk, self._position.key) and self._is_told_everything()
+
+    def _is_told_everything(self) -> bool:
+        """Whether nothing was stored between the read and the end of the stream."""
+        session = self._stream.session
+        return not events.read_after(self._position, session.pk, session.server, session.principal)[0]
 
     def _bury_if_dead(self) -> None:
         """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""

@@ -64,7 +64,7 @@ class Stored:
     is_last: bool = False
 
 
-# -- a POST's stream ---------------------------------------------------------------------------------------------------
+# A POST's stream
 
 
 def new_key() -> str:
@@ -90,6 +90,11 @@ def is_cancelled(session_pk: int, key: str) -> bool:
     rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
     row = rows.values_list("cancelled_at", "session__terminated_at").first()
     return row is None or row != (None, None)
+
+
+def has_ended(session_pk: int, key: str) -> bool:
+    """Whether a POST's stream has said its last."""
+    return not Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).exists()
 
 
 def cancel(session_pk: int, request_id: str | int) -> bool:
@@ -156,7 +161,7 @@ def dead_request(session_pk: int, key: str) -> Any:
     return None if text is None else json.loads(text)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# Reading
 
 
 def locate(session_pk: int, server: str, last_event_id: str) -> Position:
@@ -225,7 +230,7 @@ def to_notification(change: Change) -> dict[str, Any]:
     return message
 
 
-# -- the standalone stream ---------------------------------------------------------------------------------------------
+# The standalone stream
 
 
 def publish(session_pk: int, message: str) -> None:
@@ -289,7 +294,7 @@ def delivered(session_pk: int) -> Position:
     return Position(STANDALONE, int(event), int(change or 0))
 
 
-# -- requests to the client --------------------------------------------------------------------------------------------
+# Requests to the client
 
 
 def ask(session_pk: int, request_id: str, method: str) -> None:
@@ -322,7 +327,7 @@ def forget_request(session_pk: int, request_id: str) -> None:
     ClientRequest.objects.using(_alias()).filter(session_id=session_pk, request_id=request_id).delete()
 
 
-# -- subscriptions -----------------------------------------------------------------------------------------------------
+# Subscriptions
 
 
 def subscribe(session_pk: int, uri: str) -> None:
@@ -335,7 +340,7 @@ def unsubscribe(session_pk: int, uri: str) -> None:
     Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key=_uri_key(uri)).delete()
 
 
-# -- bounds ------------------------------------------------------------------------------------------------------------
+# Bounds
 
 
 def trim(session_pk: int) -> int:

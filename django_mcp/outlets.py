@@ -167,13 +167,12 @@ class AsyncOutlet(Outlet):
         self._closing = False
         self._gone = False
         self._pump: asyncio.Task[None] | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self._knowing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Any] | None = None
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
-    # -- for the tool, from any thread
-    # ----------------------------------------------------------------------------------
+    # For the tool, from any thread
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         self._put({"jsonrpc": "2.0", "method": method, "params": params})
@@ -214,8 +213,7 @@ class AsyncOutlet(Outlet):
             self._closing = True
             self._put(None)
 
-    # -- for the lane
-    # ---------------------------------------------------------------------------------------------------
+    # For the lane
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
         """Says which task a cancellation must reach: that of a coroutine; a function in a thread looks by itself."""
@@ -224,8 +222,8 @@ class AsyncOutlet(Outlet):
     async def finish(self, reply: Reply) -> Reply | None:
         """Sends the reply as the stream's last event; gives it back when no stream was opened."""
         self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
         if self._pump is None:
             if self.transcript.is_known:
                 await hop(self.transcript.end)
@@ -238,12 +236,11 @@ class AsyncOutlet(Outlet):
     def abandon(self) -> None:
         """Stops everything: the request has failed beyond a reply."""
         self._timer.cancel()
-        for task in (self._watcher, self._pump):
+        for task in (*self._watchers, self._pump):
             if task is not None:
                 task.cancel()
 
-    # -- the stream
-    # -----------------------------------------------------------------------------------------------------
+    # The stream
 
     def _put(self, message: Mapping[str, Any] | None) -> None:
         if message is not None and len(self._outbox) < OUTBOX_LIMIT:
@@ -312,21 +309,21 @@ class AsyncOutlet(Outlet):
             self._knowing = self._loop.create_task(hop(self.transcript.make_known))
         await asyncio.shield(self._knowing)
 
-    # -- cancellation
-    # ---------------------------------------------------------------------------------------------------
+    # Cancellation
 
     def _start_watching(self) -> None:
-        self._watcher = self._loop.create_task(self._watch())
+        self._watchers.append(self._loop.create_task(self._watch_client()))
+        if self.session is not None:
+            self._watchers.append(self._loop.create_task(self._watch_for_cancellation(self.session)))
         self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
 
-    async def _watch(self) -> None:
+    async def _watch_client(self) -> None:
+        """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
         if self.era == "modern":
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
-            self._gone = True
             self._cancel()
-        elif self.session is not None:
-            await self._watch_for_cancellation(self.session)
 
     async def _watch_for_cancellation(self, session: SessionState) -> None:
         async with bus.Bell([bus.session_group(session.pk)]) as bell:

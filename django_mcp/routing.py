@@ -17,6 +17,8 @@ from django_mcp.views import MCPView
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+DjangoApplication: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""What `get_asgi_application()` returns, and whatever middleware is around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Route:
         return self.view_class(**self.initkwargs)
 
 
-def mcp_application(django_application: Application, *, posts: Literal["lane", "view"] = "lane") -> Application:
+def mcp_application(django_application: DjangoApplication, *, posts: Literal["lane", "view"] = "lane") -> Application:
     """An ASGI application that serves the project's MCP endpoints itself and hands everything else to
     `django_application`.
 

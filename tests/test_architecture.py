@@ -28,19 +28,19 @@ def test_the_import_contracts_hold(capsys):
     assert " 0 broken" in output
 
 
-def modules() -> Iterator[Path]:
-    """Every module of the package that has code of its own."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.name != "__init__.py" and "migrations" not in path.parts:
-            yield path.relative_to(PACKAGE)
+def test_every_module_has_its_test_module():
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
+
+    without = {
+        module.as_posix() for module in modules if "migrations" not in module.parts and not tests_of(module).exists()
+    }
+
+    assert without == set(WITHOUT_TESTS)
 
 
-@pytest.mark.parametrize("module", list(modules()), ids=str)
-def test_every_module_has_its_test_module(module):
-    parent = module.parent.parent if module.parent.name == "commands" else module.parent
-    own = TESTS / parent / f"test_{module.name}"
-
-    assert own.exists() is (module.as_posix() not in WITHOUT_TESTS)
+def tests_of(module: Path) -> Path:
+    folder = module.parent.parent if module.parent.name == "commands" else module.parent
+    return TESTS / folder / f"test_{module.name}"
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from django.core.exceptions import ImproperlyConfigured
 
 from .context import Context
+from .signatures import is_async
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ def read_completers(
     for name, function in (functions or {}).items():
         if name not in names:
             raise ImproperlyConfigured(f"{label}: complete= names {name!r}, and the arguments are {list(names)}.")
-        wanted = list(inspect.signature(function).parameters)[1:]
-        if unknown := set(wanted) - {"arguments", "ctx"}:
+        parameters = list(inspect.signature(function).parameters)
+        wanted = parameters[1:]
+        if not parameters or set(wanted) - {"arguments", "ctx"}:
             raise ImproperlyConfigured(
-                f"{label}: a completer takes the value, then 'arguments' and 'ctx' if it wants them, "
-                f"not {sorted(unknown)}."
+                f"{label}: a completer takes the value, then 'arguments' and 'ctx' if it wants them, not {parameters}."
             )
-        completers[name] = Completer(function, inspect.iscoroutinefunction(function), frozenset(wanted))
+        completers[name] = Completer(function, is_async(function), frozenset(wanted))
     return completers

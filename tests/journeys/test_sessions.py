@@ -365,6 +365,8 @@ def test_a_call_in_a_session_costs_one_query(open_client, colour, django_assert_
 
     with django_assert_num_queries(1):
         client.call_tool(f"greet{colour}", {"name": "Ada"})
+    with django_assert_num_queries(1):
+        client.call_tool(f"describe_caller{colour}")
 
 
 def test_a_session_is_touched_at_most_once_a_minute(lane, django_assert_num_queries):

@@ -58,7 +58,10 @@ def test_there_may_be_none():
     ("functions", "message"),
     [
         ({"other": plain}, r"^Prompt 'x': complete= names 'other', and the arguments are \['code'\]"),
-        ({"code": lambda value, context: []}, r"takes the value, then 'arguments' and 'ctx' .*, not \['context'\]"),
+        (
+            {"code": lambda value, context: []},
+            r"takes the value, then 'arguments' and 'ctx' .*, not \['value', 'context'\]",
+        ),
         ({"code": lambda: []}, "takes the value"),
     ],
 )

@@ -69,7 +69,7 @@ def test_two_functions_need_two_names(registry, add, kind):
 def test_two_functions_need_two_templates(registry):
     registry.add_resource(about, "a:{thing}")
 
-    with pytest.raises(AlreadyRegistered, match="resource template 'a:{thing}'"):
+    with pytest.raises(AlreadyRegistered, match=r"resource template 'a:\{thing\}'"):
         registry.add_resource(lambda thing: thing, "a:{thing}")
 
 
