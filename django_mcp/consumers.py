@@ -200,6 +200,8 @@ class MCPConsumer(StreamConsumer):
         """Keeps the session and the lease. False when either is lost, or its user may no longer come in."""
         session, holder = self._stream.session, self._stream.holder
         if session.user_id is not None and not sessions.may_stay(session.pk):
+            # Ended for good, or the client would come back to a stream that is closed on it again and again.
+            sessions.terminate(session.session_id, server=session.server, principal=session.principal)
             return False
         if not holder:
             return sessions.resume(session.session_id, server=session.server, principal=session.principal) is not None

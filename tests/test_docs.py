@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import types
+import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,13 @@ from typing import Any
 import airportsdata
 import pytest
 from django.contrib.auth.models import User
+from django.db.models.signals import post_delete, post_save
 from django.urls import path
 
 import django_mcp
 from django_mcp import MCPServer
 from django_mcp.conf import Settings, setting_names
+from django_mcp.signals import session_opened
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from testproject.airports.models import Airport
@@ -94,6 +97,18 @@ def airports(db: None) -> None:
 
 
 @pytest.fixture
+def receivers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forgets the receivers that a page connects."""
+    signals = (post_save, post_delete, session_opened)
+    for signal in signals:
+        monkeypatch.setattr(signal, "receivers", signal.receivers.copy())
+    yield
+    monkeypatch.undo()
+    for signal in signals:
+        signal.sender_receivers_cache.clear()
+
+
+@pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """An empty module of the airports app."""
     module = types.ModuleType("testproject.airports.documented")
@@ -115,7 +130,7 @@ def test_json_in_the_documentation_is_json(block: Block) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.urls("tests.test_docs")
-@pytest.mark.usefixtures("server", "airports")
+@pytest.mark.usefixtures("server", "airports", "receivers")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_a_page_does_what_the_page_says(page: Path, module: types.ModuleType) -> None:
     for block in blocks_of(page):
@@ -123,6 +138,9 @@ def test_the_code_of_a_page_does_what_the_page_says(page: Path, module: types.Mo
             exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), vars(module))
         elif block.info == "pycon":
             run_doctest(block, vars(module))
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    assert result.wasSuccessful(), result.failures + result.errors
 
 
 class SameValue(doctest.OutputChecker):

@@ -136,7 +136,8 @@ class Context:
         are left out.
         """
         token = self.meta.get("progressToken")
-        if self.outlet is None or not isinstance(token, str | int) or progress <= self._progress:
+        # JSON has no word for infinity, nor for what is no number.
+        if self.outlet is None or not isinstance(token, str | int) or not self._progress < progress < float("inf"):
             return
         now = time.monotonic()
         self._tokens = min(PROGRESS_PER_SECOND, self._tokens + (now - self._reported_at) * PROGRESS_PER_SECOND)

@@ -222,7 +222,7 @@ def _plain(hint: Any) -> Any:
 
 
 def _is_object(value: Any) -> bool:
-    return isinstance(value, Mapping | BaseModel) or (is_dataclass(value) and not is_content(value))
+    return not is_content(value) and (isinstance(value, Mapping | BaseModel) or is_dataclass(value))
 
 
 def _adapter(hint: Any, label: str) -> TypeAdapter[Any] | None:

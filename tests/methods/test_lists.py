@@ -1,0 +1,96 @@
+import pytest
+
+from django_mcp import Cache, MCPServer
+from tests.answering import HANDSHAKE, MODERN, VERSIONS, ask
+
+LISTS = [
+    ("tools/list", "tools", "name"),
+    ("resources/list", "resources", "uri"),
+    ("resources/templates/list", "resourceTemplates", "uriTemplate"),
+    ("prompts/list", "prompts", "name"),
+]
+
+
+@pytest.fixture
+def server():
+    """Five of everything, in pages of two."""
+    server = MCPServer("test", version="1", page_size=2, cache=Cache(5000, "public"))
+    for number in range(5):
+        server.tool(name=f"t{number}")(lambda: None)
+        server.prompt(name=f"t{number}")(lambda: "hi")
+        server.resource(f"t{number}:x")(lambda: "hi")
+        server.resource(f"t{number}:{{x}}")(lambda x: x)
+    return server
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+def test_pages_list_everything_once_and_in_the_order_of_declaration(server, method, key, name, version):
+    names, sizes, cursor = [], [], {}
+    while cursor is not None:
+        result = ask(server, method, cursor, version).result
+        names += [entry[name] for entry in result[key]]
+        sizes.append(len(result[key]))
+        cursor = {"cursor": result["nextCursor"]} if "nextCursor" in result else None
+
+    assert sizes == [2, 2, 1]
+    assert [text.partition(":")[0] for text in names] == ["t0", "t1", "t2", "t3", "t4"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("cursor", ["", "nonsense", "W10="])
+def test_a_cursor_of_something_else_is_refused(server, version, cursor):
+    answer = ask(server, "tools/list", {"cursor": cursor}, version)
+
+    assert answer.status == (400 if version == MODERN else 200)
+    assert answer.error == {"code": -32602, "message": "Invalid cursor: start again without one"}
+
+
+def test_a_cursor_is_of_one_list(server):
+    cursor = ask(server, "tools/list").result["nextCursor"]
+
+    assert ask(server, "prompts/list", {"cursor": cursor}).error["code"] == -32602
+
+
+@pytest.mark.parametrize("cursor", [5, ["a"], {}])
+def test_a_cursor_is_text(server, cursor):
+    assert ask(server, "tools/list", {"cursor": cursor}).error["code"] == -32602
+
+
+@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+def test_modern_lists_say_how_long_they_keep(server, method, key, name):
+    result = ask(server, method, version=MODERN).result
+
+    assert result.keys() == {"resultType", key, "nextCursor", "ttlMs", "cacheScope", "_meta"}
+    assert (result["resultType"], result["ttlMs"], result["cacheScope"]) == ("complete", 5000, "public")
+
+
+@pytest.mark.parametrize("version", HANDSHAKE)
+@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+def test_handshake_lists_say_nothing_of_it(server, method, key, name, version):
+    assert ask(server, method, version=version).result.keys() == {key, "nextCursor"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("method", [method for method, _, _ in LISTS])
+def test_a_server_that_offers_none_has_no_such_method(method, version):
+    answer = ask(MCPServer("bare", version="1"), method, version=version)
+
+    assert (answer.status, answer.error["code"]) == (404 if version == MODERN else 200, -32601)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_with_resources_lists_templates_too_even_if_there_are_none(version):
+    server = MCPServer("test", version="1")
+    server.resource("a:b")(lambda: "hi")
+
+    assert ask(server, "resources/templates/list", version=version).result["resourceTemplates"] == []
+
+
+def test_pages_are_as_long_as_the_setting_says(settings):
+    settings.MCP_PAGE_SIZE = 1
+    server = MCPServer("test")
+    server.tool(name="a")(lambda: None)
+    server.tool(name="b")(lambda: None)
+
+    assert len(ask(server, "tools/list").result["tools"]) == 1

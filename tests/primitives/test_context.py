@@ -1,0 +1,210 @@
+"""What a running primitive may ask and say. What it asks of the client is in test_inputs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from django_mcp.primitives import context as contexts
+from django_mcp.primitives.context import Caller, Cancelled, Context
+from django_mcp.primitives.inputs import Inputs
+
+USER = object()
+REQUEST = object()
+
+
+class Outlet:
+    """Notes what is said to the client."""
+
+    def __init__(self):
+        self.sent = []
+        self.cancelled = False
+        self.closed = 0
+
+    def notify(self, method, params):
+        self.sent.append((method, params))
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def outlet():
+    return Outlet()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time in seconds, which moves when a test moves it."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(contexts.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def make(outlet=None, **values):
+    return Context(
+        **{
+            "server": "server",
+            "method": "tools/call",
+            "request_id": 1,
+            "era": "handshake",
+            "protocol_version": "2025-11-25",
+            "client_info": {"name": "test"},
+            "client_capabilities": {},
+            "meta": {},
+            "session": None,
+            "caller": Caller(USER, "user:1", lambda: REQUEST),
+            "outlet": outlet,
+        }
+        | values
+    )
+
+
+def test_the_caller_is_the_user_of_the_request():
+    context = make()
+
+    assert (context.user, context.request) == (USER, REQUEST)
+
+
+def test_djangos_request_is_made_when_somebody_wants_it():
+    def fail():
+        raise AssertionError("made unasked")
+
+    assert make(caller=Caller(USER, "user:1", fail)).user is USER
+
+
+# Cancellation
+
+
+def test_a_request_that_nobody_can_call_off_is_not_cancelled():
+    context = make()
+
+    context.raise_if_cancelled()
+    assert not context.cancelled
+
+
+def test_a_function_can_look_whether_the_client_has_called_it_off(outlet):
+    context = make(outlet)
+    context.raise_if_cancelled()
+
+    outlet.cancelled = True
+
+    assert context.cancelled
+    with pytest.raises(Cancelled):
+        context.raise_if_cancelled()
+
+
+# Progress
+
+
+@pytest.mark.parametrize("token", [0, "", 7, "abc"])
+def test_progress_goes_to_a_client_that_asked_for_it(outlet, token):
+    context = make(outlet, meta={"progressToken": token})
+
+    context.progress(0)
+    context.progress(0.5, total=2, message="half")
+
+    assert outlet.sent == [
+        ("notifications/progress", {"progressToken": token, "progress": 0}),
+        ("notifications/progress", {"progressToken": token, "progress": 0.5, "total": 2, "message": "half"}),
+    ]
+
+
+@pytest.mark.parametrize("meta", [{}, {"progressToken": None}, {"progressToken": 1.5}, {"progressToken": [1]}])
+def test_progress_goes_to_nobody_else(outlet, meta):
+    make(outlet, meta=meta).progress(1)
+
+    assert outlet.sent == []
+
+
+def test_progress_without_a_way_to_the_client_is_dropped():
+    make(meta={"progressToken": 1}).progress(1)
+
+
+def test_progress_only_goes_up(outlet):
+    """Spec basic/utilities/progress: each value is greater than the one before."""
+    context = make(outlet, meta={"progressToken": 1})
+
+    for progress in (-1, 3, 3, 2, float("nan"), float("inf"), 4):
+        context.progress(progress)
+
+    assert [params["progress"] for _, params in outlet.sent] == [-1, 3, 4]
+
+
+def test_too_much_progress_waits_and_the_last_is_told(outlet, clock):
+    context = make(outlet, meta={"progressToken": 1})
+
+    for progress in range(100):
+        context.progress(progress, total=100)
+    assert len(outlet.sent) == contexts.PROGRESS_PER_SECOND
+
+    context.progress(100, total=100)
+    assert outlet.sent[-1][1]["progress"] == 100
+
+    clock.now += 1
+    context.progress(101, total=200)
+    assert outlet.sent[-1][1]["progress"] == 101
+
+
+# Log messages
+
+
+def session(level):
+    return SimpleNamespace(log_level=level)
+
+
+@pytest.mark.parametrize(
+    ("values", "heard"),
+    [
+        # A handshake client that has set no level: the server decides.
+        ({}, ["info", "warning", "error", "emergency"]),
+        ({"session": session("")}, ["info", "warning", "error", "emergency"]),
+        ({"session": session("debug")}, ["debug", "info", "warning", "error", "emergency"]),
+        ({"session": session("error")}, ["error", "emergency"]),
+        # A modern one hears what its request asks for, else nothing (spec 2026-07-28 server/utilities/logging).
+        ({"era": "modern"}, []),
+        ({"era": "modern", "session": session("debug")}, []),
+        ({"era": "modern", "meta": {"io.modelcontextprotocol/logLevel": "warning"}}, ["warning", "error", "emergency"]),
+        ({"era": "modern", "meta": {"io.modelcontextprotocol/logLevel": "loud"}}, []),
+        ({"era": "modern", "meta": {"io.modelcontextprotocol/logLevel": 5}}, []),
+    ],
+)
+def test_a_client_hears_log_messages_of_its_level_and_above(outlet, values, heard):
+    context = make(outlet, **values)
+
+    context.debug("debug")
+    context.info("info")
+    context.warning("warning")
+    context.error("error")
+    context.log("emergency", "emergency")
+
+    assert outlet.sent == [("notifications/message", {"level": level, "data": level}) for level in heard]
+
+
+def test_a_log_message_is_anything_and_may_have_a_logger(outlet):
+    make(outlet).log("info", {"a": [1]}, "books")
+
+    assert outlet.sent == [("notifications/message", {"level": "info", "data": {"a": [1]}, "logger": "books"})]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_level_that_there_is_not_is_the_developers_to_mend(outlet, heard):
+    with pytest.raises(ValueError, match="'loud' is no log level; the levels are debug, info"):
+        make(outlet if heard else None).log("loud", "x")
+
+
+# The rest
+
+
+def test_the_connection_can_be_let_go_of(outlet):
+    make(outlet).close_stream()
+    make().close_stream()
+
+    assert outlet.closed == 1
+
+
+def test_what_an_earlier_round_brought_is_at_hand():
+    context = make(inputs=Inputs({"name": {"action": "accept"}}, {"step": 2}, 1))
+
+    assert context.answers == {"name": {"action": "accept"}}
+    assert context.state_of_call == {"step": 2}
+    assert (make().answers, make().state_of_call) == ({}, None)
