@@ -123,12 +123,16 @@ def _run_once(call: Call) -> Outcome:
 async def _arun_once(call: Call) -> Outcome:
     if not call.atomic:
         return await _arun_async(call)
-    if _sync_caller_waits():
-        return await _arun_in_callers_thread(call)
-    async with _OwnThread() as thread:
-        outcome = await _arun_async(call)
-        await thread.finish(outcome.error or outcome.required)
-        return outcome
+    try:
+        if _sync_caller_waits():
+            return await _arun_in_callers_thread(call)
+        async with _OwnThread() as thread:
+            outcome = await _arun_async(call)
+            await thread.finish(outcome.error or outcome.required)
+            return outcome
+    except Exception as error:
+        # What the function wrote could not be committed.
+        return Outcome(error=error)
 
 
 def _checked(call: Call, value: Any) -> Any:

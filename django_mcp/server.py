@@ -339,7 +339,9 @@ class MCPServer:
                 if request.method == "server/discover"
                 else {"name": self.name, "version": self.version}
             )
-            return replies.result(request.id, modern.complete(request.method, result, info, self.cache))
+            # What a client's own answers went into is nobody else's, and not for later.
+            cache = Cache() if request.inputs else self.cache
+            return replies.result(request.id, modern.complete(request.method, result, info, cache))
         return replies.result(request.id, handshake.shape(request.method, result, request.version))
 
     def _register(self, add: Callable[..., Any], function: Function | None, options: Mapping[str, Any]) -> Any:

@@ -347,9 +347,3 @@ def test_an_outcome_of_the_carriers_own_is_a_failure_too(server, caplog):
     assert body["result"]["isError"] is True
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert "no room" not in str(body)
-
-
-def test_a_result_without_members_is_empty(server):
-    step = prepare(server, wire.request("tools/call", {"name": "echo", "arguments": {}}))
-
-    assert json.loads(server.finish(step, Outcome()).body)["result"] == {} or True
