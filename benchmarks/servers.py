@@ -116,7 +116,7 @@ class Contestant:
 
     def meet(self, serving: Serving) -> Request:
         """The request to send again and again, its sessions opened and its answer found right."""
-        sessions = tuple(self._open(serving.port) for _ in range(self.sessions)) if self.era == "handshake" else ()
+        sessions = tuple(self.open(serving.port) for _ in range(self.sessions)) if self.era == "handshake" else ()
         request = Request(
             f"http://127.0.0.1:{serving.port}{self.path}",
             self._headers("tools/call"),
@@ -159,7 +159,7 @@ class Contestant:
             }
         return message
 
-    def _open(self, port: int) -> str:
+    def open(self, port: int) -> str:
         """The id of a new session; "" from a server that has none."""
         client = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
         opening = json.dumps(self._message("initialize", client, 1))

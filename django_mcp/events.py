@@ -368,17 +368,37 @@ def trim(session_pk: int) -> int:
     return len(excess)
 
 
-def purge_aged(before: datetime, batch_size: int = 1000) -> int:
-    """Deletes events and changes from before a time, in batches, but for the newest of each stream and server."""
-    deleted = 0
-    newest_changes = list(
+def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = False) -> int:
+    """Deletes the events, ended streams and changes from before a time, in batches, and returns how many rows those
+    are.
+
+    The newest event of a standalone stream and the newest change of a server stay, since the next are numbered after
+    them.
+    """
+    newest_changes = (
         Change.objects.using(_alias()).values("server").annotate(last=Max("pk")).values_list("last", flat=True)
     )
-    live = Event.objects.using(_alias()).filter(created_at__lt=before).exclude(stream=STANDALONE)
-    changes = Change.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=newest_changes)
-    for rows in (live, changes):
-        while pks := list(rows.order_by("created_at").values_list("pk", flat=True)[:batch_size]):
-            deleted += rows.model._base_manager.using(_alias()).filter(pk__in=pks).delete()[0]
+    newest_events = (
+        Event.objects.using(_alias())
+        .filter(stream=STANDALONE, created_at__lt=before)
+        .values("session")
+        .annotate(last=Max("pk"))
+        .values_list("last", flat=True)
+    )
+    aged = (
+        Event.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=list(newest_events)),
+        Change.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=list(newest_changes)),
+        Stream.objects.using(_alias()).filter(ended_at__lt=before),
+    )
+    if dry_run:
+        return sum(rows.count() for rows in aged)
+    return sum(_delete_in_batches(rows, batch_size) for rows in aged)
+
+
+def _delete_in_batches(rows: Any, batch_size: int) -> int:
+    deleted = 0
+    while pks := list(rows.values_list("pk", flat=True)[:batch_size]):
+        deleted += rows.model._base_manager.using(_alias()).filter(pk__in=pks).delete()[0]
     return deleted
 
 

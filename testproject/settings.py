@@ -1,7 +1,8 @@
 """Settings of the example project, read from the environment.
 
-DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), DEBUG (off by
-default), ALLOWED_HOSTS (this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
+DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER (none,
+memory, redis or redis-pubsub; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS (this machine by
+default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
 """
 
 import os
@@ -56,12 +57,20 @@ def env_database() -> dict[str, Any]:
     return database
 
 
-def env_channel_layer() -> dict[str, Any]:
-    if url := os.environ.get("REDIS_URL"):
-        # The layer's reads last five seconds, as long as redis-py waits for an answer unless it is told otherwise.
-        host = {"address": url, "socket_timeout": 15}
-        return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [host]}}
-    return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+def env_channel_layers() -> dict[str, Any]:
+    url = os.environ.get("REDIS_URL", "")
+    # The layer's reads last five seconds, as long as redis-py waits for an answer unless it is told otherwise.
+    redis = {"hosts": [{"address": url, "socket_timeout": 15}]}
+    layers: dict[str, dict[str, Any]] = {
+        "none": {},
+        "memory": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+        "redis": {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": redis}},
+        "redis-pubsub": {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": redis}},
+    }
+    name = os.environ.get("CHANNEL_LAYER") or ("redis" if url else "memory")
+    if name in layers:
+        return layers[name]
+    raise ImproperlyConfigured(f"CHANNEL_LAYER is {name!r}: write one of {', '.join(layers)}.")
 
 
 DEBUG = env_bool("DEBUG", default=False)
@@ -114,7 +123,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env_database()}
-CHANNEL_LAYERS = {"default": env_channel_layer()}
+CHANNEL_LAYERS = env_channel_layers()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

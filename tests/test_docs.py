@@ -9,13 +9,17 @@ else: it need only compile. `json` must parse. The README's quickstart is typed 
 import ast
 import doctest
 import json
+import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
 import types
 import unittest
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,7 @@ from django_mcp.conf import Settings, setting_names
 from django_mcp.signals import session_opened
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
-from testproject.airports.models import Airport
+from testproject.airports.models import Airport, TripPlan
 from testproject.clients import client_configurations
 from tests import live_site
 
@@ -163,3 +167,180 @@ def run_doctest(block: Block, names: dict[str, Any]) -> None:
     runner.run(found, out=said.append, clear_globs=False)
     names.update(found.globs)
     assert not runner.failures, "".join(said)
+
+
+def test_the_readme_asks_the_user_in_both_eras(
+    module: types.ModuleType, server: MCPServer, airports: None, django_user_model: type[User], settings: Any
+) -> None:
+    settings.ROOT_URLCONF = "tests.test_docs"
+    [asking] = [block for block in blocks_of(README) if block.info == "python" and not block.file]
+    example = vars(import_module("testproject.airports.mcp"))
+    vars(module).update({name: value for name, value in example.items() if name[:2] != "__"}, tool=server.tool)
+    exec(compile(asking.code, str(asking), "exec"), vars(module))
+    ada = django_user_model.objects.create_user("ada")
+
+    for era in ("handshake", "modern"):
+        for sure, said in ((False, "The trip was kept."), (True, "The trip was deleted.")):
+            trip = TripPlan.objects.create(owner=ada, name="Home")
+            answers = {"elicitation/create": {"action": "accept", "content": {"sure": sure}}}
+            client = MCPClient("/mcp", era=era, user=ada, answers=answers)  # type: ignore[arg-type]
+
+            assert client.call_tool("delete_trip", {"trip_id": trip.pk}).text == said
+            assert TripPlan.objects.filter(pk=trip.pk).exists() is not sure
+
+
+def test_the_readme_quotes_the_example_app() -> None:
+    [quoted] = [block for block in blocks_of(README) if block.file.startswith("testproject/")]
+    source = (ROOT / quoted.file).read_text()
+
+    for statement in ast.parse(quoted.code).body:
+        assert isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+        assert in_full(quoted.code, statement) in source
+
+
+def in_full(code: str, function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The source of a function with its decorators."""
+    first = min(decorator.lineno for decorator in function.decorator_list)
+    return "\n".join(code.splitlines()[first - 1 : function.end_lineno])
+
+
+def test_the_readmes_quickstart_is_at_most_15_lines_of_code() -> None:
+    typed = [block for block in blocks_of(README) if block.file and not block.file.startswith("testproject/")]
+    lines = [line for block in typed for line in block.code.splitlines() if line.strip() and not line.startswith("#")]
+
+    assert len(lines) <= 15
+
+
+def test_the_readme_configures_clients_as_the_demo_does() -> None:
+    configured = client_configurations("mysite", "http://127.0.0.1:8000/mcp")
+    shown = [block.code for block in blocks_of(README) if block.info == "json"]
+
+    assert shown == [f"{configuration.text}\n" for configuration in configured]
+
+
+# The quickstarts, typed into a new project
+
+
+@dataclass(slots=True)
+class Desk:
+    """Where somebody sits who follows a page: a folder, its shell, and the server that runs meanwhile."""
+
+    folder: Path
+    listening: socket.socket
+    environment: dict[str, str]
+    server: "subprocess.Popen[bytes] | None" = None
+
+    def write(self, block: Block) -> None:
+        """A block goes to the end of the file that it names, and makes one that is not there."""
+        code = block.code.replace("127.0.0.1:8000", f"127.0.0.1:{self.listening.getsockname()[1]}")
+        with (self.folder / block.file).open("a") as file:
+            file.write(f"\n\n{code}")
+
+    def run(self, block: Block) -> None:
+        """The commands of a block, each with the output that stands below it, if any does."""
+        for entry in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
+            command, _, expected = entry.partition("\n")
+            program, *arguments = shlex.split(command)
+            if program in ("pip", "export"):
+                continue
+            if program == "uvicorn":
+                self.serve(arguments)
+                continue
+            said = self.call({"python": [], "django-admin": ["-m", "django"]}[program] + arguments)
+            if token := re.search(r"Generated token (\w+)", said):
+                self.environment["TOKEN"] = token[1]
+            assert not expected or doctest.OutputChecker().check_output(expected, said, doctest.ELLIPSIS), said
+
+    def call(self, arguments: list[str]) -> str:
+        made = subprocess.run(
+            [sys.executable, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    def serve(self, arguments: list[str]) -> None:
+        log = self.folder / "log"
+        with log.open("w") as output:
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", *arguments, "--fd", str(self.listening.fileno())],
+                cwd=self.folder,
+                env=self.environment,
+                pass_fds=[self.listening.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        live_site.wait_until_served(f"http://127.0.0.1:{self.listening.getsockname()[1]}/admin/login/", log)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment["PYTHONPATH"] = str(ROOT)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        desk = Desk(tmp_path, listening, environment)
+        yield desk
+        if desk.server is not None:
+            live_site.stop(desk.server)
+
+
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "quickstart.md"], ids=lambda page: page.name)
+def test_who_follows_a_quickstart_word_for_word_gets_the_answers_that_it_shows(page: Path, desk: Desk) -> None:
+    for block in blocks_of(page):
+        if block.file and not block.file.startswith("testproject/"):
+            desk.write(block)
+        elif block.info == "console" and "make " not in block.code:
+            desk.run(block)
+
+    assert desk.server is not None
+
+
+# Names
+
+
+def rows_of(page: str) -> dict[str, list[str]]:
+    """The rows of a page's tables that begin with a name in backquotes: the other cells, by that name."""
+    text = (ROOT / "docs" / page).read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
+    return {name: re.split(r" \| ", cells) for name, cells in rows}
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = {name: ast.literal_eval(default.strip("`")) for name, (default, _) in rows_of("settings.md").items()}
+
+    assert sorted(documented) == setting_names()
+    assert documented == {f"MCP_{name}": vars(Settings)[name] for name in Settings.__annotations__}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_settings_that_a_page_names_exist(page: Path) -> None:
+    assert set(re.findall(r"\bMCP_[A-Z][A-Z_]+", page.read_text())) <= set(setting_names())
+
+
+def test_every_public_name_is_documented() -> None:
+    assert sorted(rows_of("api.md")) == sorted(django_mcp.__all__)
+
+
+# Links
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as they are made where the page is shown."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", FENCE.sub("", page.read_text())):
+        path, _, anchor = target.partition("#")
+        found = page.parent / path if path else page
+        assert found.is_file(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def test_every_page_is_reached_from_the_readme_and_the_index() -> None:
+    pages = {page.name for page in PAGES}
+
+    assert set(re.findall(r"\(docs/(\w+\.md)\)", README.read_text())) >= pages - {"index.md"}
+    assert set(re.findall(r"\((\w+\.md)\)", (ROOT / "docs" / "index.md").read_text())) >= pages - {"index.md"}

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_mcp.models import Session
+from django_mcp.models import Change, Event, Session, Stream
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +118,23 @@ def test_a_batch_may_be_a_number_when_called_from_code():
     create_ended(expired=3)
 
     assert mcp_purge(batch=2).startswith("Purged 3 sessions")
+
+
+def test_events_of_live_sessions_past_their_age_are_purged_but_for_the_newest():
+    session = Session.objects.create(server="airports", expires_at=timezone.now() + timedelta(days=9))
+    aged = timezone.now() - timedelta(days=2)
+    for sequence in (1, 2):
+        Event.objects.create(session=session, stream="s", sequence=sequence, created_at=aged)
+        Event.objects.create(session=session, stream="post", sequence=sequence, created_at=aged)
+        Change.objects.create(server="airports", sequence=sequence, method="m", created_at=aged)
+    Event.objects.create(session=session, stream="s", sequence=3)
+    Stream.objects.create(session=session, key="post", request_id="1", lease_until=aged, ended_at=aged)
+    Stream.objects.create(session=session, key="running", request_id="2", lease_until=aged)
+    nobody = "Purged 0 sessions: 0 expired, 0 terminated.\n"
+
+    assert mcp_purge("--dry-run").endswith("Would purge 5 events of live sessions, past their age.\n")
+    assert mcp_purge() == f"{nobody}Purged 5 events of live sessions, past their age.\n"
+    assert mcp_purge() == nobody
+    assert list(Event.objects.values_list("stream", "sequence")) == [("s", 2), ("s", 3)]
+    assert [change.sequence for change in Change.objects.all()] == [2]
+    assert [stream.key for stream in Stream.objects.all()] == ["running"]

@@ -1,4 +1,6 @@
-"""manage.py mcp_purge: delete the sessions that have ended. For cron, or a periodic task."""
+"""manage.py mcp_purge: delete the sessions that have ended, and what streams no longer need. For cron, or a periodic
+task.
+"""
 
 import re
 from datetime import timedelta
@@ -7,6 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from django_mcp import events
+from django_mcp.conf import mcp_settings
 from django_mcp.sessions import PurgeCount, purge
 
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -34,9 +38,9 @@ def batch_size(text: str) -> int:
 
 
 class Command(BaseCommand):
-    """Deletes ended sessions in batches and prints how many."""
+    """Deletes ended sessions and old events in batches, and prints how many."""
 
-    help = "Delete MCP sessions that have expired or were terminated."
+    help = "Delete MCP sessions that have expired or were terminated, and events past MCP_EVENT_MAX_AGE_SECONDS."
 
     # The values are read in handle(), so that call_command(older_than="7d") is checked like the command line.
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,16 +52,21 @@ class Command(BaseCommand):
 
     def handle(self, *, older_than: object, batch: object, dry_run: bool, verbosity: int, **options: Any) -> None:
         on_terminal = verbosity > 0 and self.stdout.isatty()
+        size = batch_size(str(batch))
         count = purge(
             older_than=None if older_than is None else age(str(older_than)),
-            batch_size=batch_size(str(batch)),
+            batch_size=size,
             dry_run=dry_run,
             progress=self.show_progress if on_terminal else None,
         )
+        did = "Would purge" if dry_run else "Purged"
         if verbosity > 0:
-            did = "Would purge" if dry_run else "Purged"
             start = "\r" if on_terminal else ""
             self.stdout.write(f"{start}{did} {total(count)}: {count.expired} expired, {count.terminated} terminated.")
+        before = timezone.now() - timedelta(seconds=mcp_settings.EVENT_MAX_AGE_SECONDS)
+        old = events.purge_aged(before, size, dry_run=dry_run)
+        if verbosity > 0 and old:
+            self.stdout.write(f"{did} {old} events of live sessions, past their age.")
 
     def show_progress(self, count: PurgeCount) -> None:
         self.stdout.write(f"\rPurging: {total(count)} so far", ending="")
