@@ -21,7 +21,17 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
-from django_mcp.models import EVERYBODY, Change, ClientRequest, Event, Session, Stream, Subscription, to_json_text
+from django_mcp.models import (
+    EVERYBODY,
+    Change,
+    ClientRequest,
+    Event,
+    Session,
+    Stream,
+    Subscription,
+    label,
+    to_json_text,
+)
 
 STANDALONE: Final = "s"
 
@@ -74,7 +84,7 @@ def new_key() -> str:
 def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
     """Makes a POST's stream known, so that it can be cancelled and resumed from any process."""
     Stream.objects.using(_alias()).create(
-        session_id=session_pk, key=key, request_id=json.dumps(request_id), lease_until=_lease()
+        session_id=session_pk, key=key, request_id=_id_text(request_id), lease_until=_lease()
     )
 
 
@@ -102,7 +112,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
     begun.
     """
     rows = Stream.objects.using(_alias()).filter(
-        session_id=session_pk, request_id=json.dumps(request_id), ended_at__isnull=True
+        session_id=session_pk, request_id=_id_text(request_id), ended_at__isnull=True
     )
     return rows.update(cancelled_at=timezone.now()) > 0
 
@@ -308,10 +318,12 @@ def ask(session_pk: int, request_id: str, method: str) -> None:
 
 def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
     """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
+    if label(request_id, 64) != request_id:
+        return False  # None of ours, and maybe nothing that the database can compare.
     rows = ClientRequest.objects.using(_alias()).filter(
-        session_id=session_pk, request_id=str(request_id)[:64], answer__isnull=True
+        session_id=session_pk, request_id=request_id, answer__isnull=True
     )
-    return isinstance(request_id, str) and rows.update(answer=message) > 0
+    return rows.update(answer=message) > 0
 
 
 def take_answer(session_pk: int, request_id: str) -> tuple[bool, dict[str, Any] | None]:
@@ -331,8 +343,9 @@ def forget_request(session_pk: int, request_id: str) -> None:
 
 
 def subscribe(session_pk: int, uri: str) -> None:
+    """Has the session hear of a resource. The key tells it from others; the text is for people, so it can be stored."""
     Subscription.objects.using(_alias()).get_or_create(
-        session_id=session_pk, uri_key=_uri_key(uri), defaults={"uri": uri}
+        session_id=session_pk, uri_key=_uri_key(uri), defaults={"uri": label(uri, len(uri))}
     )
 
 
@@ -416,6 +429,11 @@ def _lease() -> datetime:
 
 def _cursor(position: Position) -> str:
     return f"{position.event}.{position.change}"
+
+
+def _id_text(request_id: str | int) -> str:
+    """A JSON-RPC id as the column has it: escaped only where it must be, so that the longest legal id fits."""
+    return json.dumps(request_id, ensure_ascii=False)
 
 
 def _uri_key(uri: str) -> str:

@@ -27,7 +27,7 @@ from django_mcp.models import to_json_text
 from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.protocol import replies, sse
-from django_mcp.protocol.errors import ProtocolError
+from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
@@ -49,8 +49,6 @@ OUTBOX_LIMIT: Final = 1000
 
 PRIMED_SINCE: Final = "2025-11-25"
 """Older clients take the empty data of a priming event for a message, and fail to parse it."""
-
-CANCELLED: Final = -32800
 
 inline_answers: contextvars.ContextVar[Callable[[Question], Any] | None] = contextvars.ContextVar(
     "inline_answers", default=None
@@ -136,7 +134,9 @@ class Outlet:
 
     def cancelled_reply(self) -> Reply:
         """What ends the POST of a request that its client has cancelled: an error that it no longer waits for."""
-        return replies.error(ProtocolError(CANCELLED, "Request cancelled"), self.era, self.transcript.request_id)
+        return replies.error(
+            ProtocolError(REQUEST_CANCELLED, "Request cancelled"), self.era, self.transcript.request_id
+        )
 
     def _ask_session(self) -> SessionState:
         if self.session is None:
@@ -384,11 +384,22 @@ class ThreadOutlet(Outlet):
         """The reply, or once the request says something, or takes its time, the lines of its stream."""
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
-        try:
-            first = self._queue.get(timeout=mcp_settings.KEEPALIVE_SECONDS)
-        except queue.Empty:
-            return self._lines(None)
+        first = self._wait_for_first()
         return first if isinstance(first, Reply) else self._lines(first)
+
+    def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
+        """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
+        deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
+        seconds = WATCH_AFTER_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                return self._queue.get(timeout=seconds)
+            except queue.Empty:
+                # From now on it can be cancelled.
+                self.transcript.make_known()
+                self._look()
+                seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
+        return None
 
     def _work(self, work: Callable[[], Reply]) -> None:
         try:

@@ -50,7 +50,7 @@ def run(call: Call, repeat: Repeat | None = None) -> Outcome:
         try:
             outlet, questions = _to_ask(call, outcome.required)
             answers = {key: outlet.ask(question) for key, question in questions.items()}
-        except Exception as error:
+        except (Cancelled, Exception) as error:
             return Outcome(error=error)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if isinstance(again, Reply):
@@ -69,7 +69,7 @@ async def arun(call: Call, repeat: Repeat | None = None) -> Outcome:
         try:
             outlet, questions = _to_ask(call, outcome.required)
             answers = {key: await outlet.aask(question) for key, question in questions.items()}
-        except Exception as error:
+        except (Cancelled, Exception) as error:
             return Outcome(error=error)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if isinstance(again, Reply):
@@ -116,17 +116,15 @@ def _run_once(call: Call) -> Outcome:
             return Outcome(call.to_result(_checked(call, function(*call.args, **call.kwargs))))
     except InputRequired as required:
         return Outcome(required=required)
-    except Exception as error:
+    except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
 async def _arun_once(call: Call) -> Outcome:
-    if not call.atomic:
-        return await _arun_async(call)
     try:
         if _sync_caller_waits():
             return await _arun_in_callers_thread(call)
-        async with _OwnThread() as thread:
+        async with _OwnThread(_atomic(call)) as thread:
             outcome = await _arun_async(call)
             await thread.finish(outcome.error or outcome.required)
             return outcome
@@ -171,12 +169,12 @@ async def _arun_async(call: Call) -> Outcome:
             return Outcome(await sync_to_async(call.to_result)(value))
     except InputRequired as required:
         return Outcome(required=required)
-    except Exception as error:
+    except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
 async def _arun_in_callers_thread(call: Call) -> Outcome:
-    atomic = LazyAtomic()
+    atomic = _atomic(call)
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
@@ -194,12 +192,13 @@ class _OwnThread(Executor):
     """A thread of one async call's own, for the database work that Django's a-methods send away. It starts when it is
     first needed.
 
-    Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not.
+    Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not; and it is
+    closed in the end, where nobody would look after that of asgiref's thread for everybody.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, atomic: AbstractContextManager[object]) -> None:
         self._executor: ThreadPoolExecutor | None = None
-        self._atomic = LazyAtomic()
+        self._atomic = atomic
         self._context = ThreadSensitiveContext(executor=self)
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
@@ -213,15 +212,17 @@ class _OwnThread(Executor):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if error is not None:
-            await asyncio.shield(self.finish(error))
+            await self.finish(error)
         await self._context.__aexit__(kind, error, traceback)  # type: ignore[no-untyped-call]
 
     async def finish(self, error: BaseException | None) -> None:
         """Commits what the call wrote, or undoes it, and gives the thread back."""
         executor, self._executor = self._executor, None
         if executor is not None:
-            await asyncio.wrap_future(executor.submit(self._leave, error))
+            leaving = executor.submit(self._leave, error)
             executor.shutdown(wait=False)
+            # Who cancels now does not stop it halfway.
+            await asyncio.shield(asyncio.wrap_future(leaving))
 
     def _leave(self, error: BaseException | None) -> None:
         try:

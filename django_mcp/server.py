@@ -22,7 +22,7 @@ from django_mcp.methods import METHODS, Method
 from django_mcp.methods.notifications import effect_of
 from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
 from django_mcp.primitives.content import Icon
-from django_mcp.primitives.context import Caller, Outlet, Session
+from django_mcp.primitives.context import Caller, Cancelled, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.registry import Registry
 from django_mcp.protocol import handshake, modern, replies
@@ -30,6 +30,7 @@ from django_mcp.protocol.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
+    REQUEST_CANCELLED,
     ProtocolError,
 )
 from django_mcp.protocol.headers import PROTOCOL_VERSION
@@ -250,6 +251,8 @@ class MCPServer:
         try:
             if outcome.required is not None:
                 result = self._to_input_required(request, outcome.required)
+            elif isinstance(outcome.error, Cancelled):
+                raise ProtocolError(REQUEST_CANCELLED, "Request cancelled")
             elif outcome.error is not None:
                 result = call.to_failure(outcome.error)
             else:

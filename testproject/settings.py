@@ -1,8 +1,8 @@
 """Settings of the example project, read from the environment.
 
-DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER (none,
-memory, redis or redis-pubsub; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS (this machine by
-default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
+DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
+(none, memory, redis or redis-pubsub; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS (this
+machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
 """
 
 import os

@@ -166,6 +166,12 @@ def nothing_noted():
     after_commit.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_connection_kept(monkeypatch):
+    """In the threads of the pool, which outlive the tests and their database."""
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+
+
 def in_this_thread(call):
     return run(call)
 

@@ -494,7 +494,27 @@ def test_an_outer_block_undoes_the_inner_ones():
     assert state() == IDLE
 
 
-# Connections that fail
+# Connections that fail, and those that others have an eye on
+
+
+@transactional
+@pytest.mark.parametrize("query", [True, False])
+def test_what_others_have_put_in_the_way_of_a_connection_stays_there(monkeypatch, query):
+    calls = []
+    ensure_connection = connection.ensure_connection
+
+    def watch():
+        calls.append(1)
+        ensure_connection()
+
+    monkeypatch.setattr(connection, "ensure_connection", watch)
+    with failing_block():
+        if query:
+            Group.objects.create(name="undone")
+
+    assert connection.ensure_connection is watch
+    assert calls
+    assert names() == []
 
 
 @transactional

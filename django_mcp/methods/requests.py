@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from django_mcp.primitives.context import Caller, Context, Outlet, Session
+from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
@@ -185,7 +185,7 @@ class Outcome:
     """
 
     result: Result | None = None
-    error: Exception | None = None
+    error: Exception | Cancelled | None = None
     required: InputRequired | None = None
 
 

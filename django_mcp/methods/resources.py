@@ -63,5 +63,6 @@ def _raise_failure(request: Request, uri: str, error: Exception) -> Result:
         raise error
     if isinstance(error, ResourceNotFound | ObjectDoesNotExist | Http404):
         raise not_found(request, uri) from error
-    logger.error("Resource %s failed", uri, exc_info=error)
+    # The client chose the URI, which could hold a line that looks like another entry.
+    logger.error("Resource %r failed", uri, exc_info=error)
     raise ProtocolError(INTERNAL_ERROR, "Internal error") from error

@@ -24,11 +24,7 @@ def call_tool(request: Request) -> Call | Result:
     tool = request.server.registry.tools.get(name)
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
-    arguments = request.params.get("arguments")
-    if arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        raise ProtocolError(INVALID_PARAMS, "Invalid params: arguments must be an object")
+    arguments = request.params.get("arguments") or {}
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     try:

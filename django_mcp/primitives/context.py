@@ -30,7 +30,7 @@ PROGRESS_PER_SECOND: Final = 10
 """Progress beyond this, after a first burst of as many, waits for the next report: a client shows no more."""
 
 
-class Cancelled(Exception):
+class Cancelled(BaseException):
     """The client has cancelled the request, or is gone: what the function wrote is undone."""
 
 

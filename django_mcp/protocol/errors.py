@@ -24,6 +24,7 @@ __all__ = [
     "METHOD_NOT_FOUND",
     "MISSING_REQUIRED_CLIENT_CAPABILITY",
     "PARSE_ERROR",
+    "REQUEST_CANCELLED",
     "RESOURCE_NOT_FOUND",
     "UNSUPPORTED_PROTOCOL_VERSION",
     "URL_ELICITATION_REQUIRED",
@@ -31,6 +32,9 @@ __all__ = [
     "http_status",
     "unsupported_version",
 ]
+
+REQUEST_CANCELLED: Final = -32800
+"""Ends the POST of a request that its client has cancelled, and no longer waits for: the code of the official SDKs."""
 
 RESOURCE_NOT_FOUND: Final = -32002
 """A missing resource, said to a handshake client; 2026-07-28 retired the code for `INVALID_PARAMS`."""

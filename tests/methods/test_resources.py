@@ -150,8 +150,14 @@ def test_a_fault_is_logged_and_its_text_kept_from_the_client(version, caplog):
 
     assert (answer.status, answer.error) == (200, {"code": -32603, "message": "Internal error"})
     (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.ERROR, "Resource fail://fault failed")
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "Resource 'fail://fault' failed")
     assert SECRET in str(record.exc_info[1])
+
+
+def test_a_uri_writes_no_line_of_its_own_into_the_log(caplog):
+    read("fail://fault\nCRITICAL all is lost")
+
+    assert "\n" not in caplog.records[0].getMessage()
 
 
 def test_a_resource_may_answer_with_a_protocol_error():

@@ -174,6 +174,10 @@ def test_a_schema_given_by_hand_declares_headers_too():
     assert server.registry.tools["deploy"].param_headers == {"Region": ("region",)}
 
 
+def test_a_header_repeats_the_argument_under_the_name_that_clients_know():
+    assert tool_with(Annotated[str, Field(alias="from"), HEADER]).param_headers == {"Region": ("from",)}
+
+
 def test_the_message_names_the_tool():
     def deploy(size: Annotated[float, ParamHeader("Size")]):
         pass

@@ -705,6 +705,16 @@ def nothing():
     pass
 
 
+def nothing_to_say():
+    """Find books.
+
+    Args:
+
+    Returns:
+        the books
+    """
+
+
 @pytest.mark.parametrize(
     ("function", "description", "documented"),
     [
@@ -721,6 +731,7 @@ def nothing():
         (section_in_the_text, "Find books.\n\nArgs: this is prose, and no section.", {}),
         (other_sections, "Find books.", {"title": "part of the title"}),
         (nothing, "", {}),
+        (nothing_to_say, "Find books.", {}),
     ],
 )
 def test_a_docstring_describes_the_function_and_its_arguments(function, description, documented):

@@ -1,0 +1,856 @@
+"""What is kept of a session's streams, and what is read back: in order, without gaps, by the right one."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, connection
+
+from django_mcp import events, sessions
+from django_mcp.events import STANDALONE, UPDATED, Position, Stored, TooManyClientRequests, UnknownEvent
+from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
+from tests import wire
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OWNER = {"server": "airports", "principal": "user:1"}
+TOOLS_CHANGED = "notifications/tools/list_changed"
+URI = "airport://AMS"
+
+
+@pytest.fixture(autouse=True)
+def clock(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def session():
+    return open_session().pk
+
+
+def open_session(**values):
+    return sessions.open(
+        **{
+            **OWNER,
+            "user": None,
+            "protocol_version": "2025-11-25",
+            "client_info": {"name": "test", "version": "1"},
+            "client_capabilities": {},
+        }
+        | values
+    )
+
+
+def after(**delta):
+    return NOW + timedelta(**delta)
+
+
+def start(event=0, change=0):
+    return Position(STANDALONE, event, change)
+
+
+def read(session, position, principal="user:1"):
+    return events.read_after(position, session, "airports", principal)
+
+
+def said(session, position, principal="user:1"):
+    """The messages after a position, as text."""
+    return [stored.message for stored in read(session, position, principal)[0]]
+
+
+def kept(session, key=STANDALONE):
+    rows = Event.objects.filter(session=session, stream=key)
+    return list(rows.order_by("sequence").values_list("sequence", flat=True))
+
+
+def end(session):
+    Session.objects.filter(pk=session).update(terminated_at=NOW, expires_at=NOW)
+
+
+def updated(uri):
+    return f'{{"jsonrpc":"2.0","method":"{UPDATED}","params":{{"uri":"{uri}"}}}}'
+
+
+# Positions
+
+
+@pytest.mark.parametrize(
+    ("position", "event_id"),
+    [
+        (Position("k", 0), "k:0"),
+        (Position("k-_3", 17), "k-_3:17"),
+        (Position(STANDALONE, 0, 0), "s:0.0"),
+        (Position(STANDALONE, 3, 40), "s:3.40"),
+    ],
+)
+def test_an_event_id_names_the_stream_and_the_place_in_it(position, event_id):
+    assert position.event_id == event_id
+
+
+@pytest.mark.parametrize(("event", "change"), [(0, 0), (1, 0), (0, 2), (2, 1), (2, 2)])
+def test_an_event_id_of_the_standalone_stream_is_located_where_it_was_given(session, event, change):
+    for number in range(2):
+        events.publish(session, str(number))
+        events.record_change("airports", TOOLS_CHANGED)
+
+    position = start(event, change)
+    assert events.locate(session, "airports", position.event_id) == position
+
+
+def test_every_event_id_of_a_posts_stream_is_located_where_it_was_given(session):
+    key = events.new_key()
+    stored = events.append(session, key, 1, ["a", "b", "c"])
+
+    assert [events.locate(session, "airports", item.position.event_id) for item in stored] == [
+        Position(key, 1),
+        Position(key, 2),
+        Position(key, 3),
+    ]
+
+
+def test_a_posts_stream_can_be_gone_on_from_before_its_first_event(session):
+    events.append(session, "k", 1, ["a"])
+
+    assert events.locate(session, "airports", "k:0") == Position("k", 0)
+
+
+def test_the_standalone_stream_can_be_gone_on_from_before_anything_was_said(session):
+    assert events.locate(session, "airports", "s:0.0") == start()
+
+
+@pytest.mark.parametrize(
+    "event_id",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("k", id="no number"),
+        pytest.param("k:", id="an empty number"),
+        pytest.param(":1", id="no stream"),
+        pytest.param("k:-1", id="a negative number"),
+        pytest.param("k:+1", id="a sign"),
+        pytest.param("k: 1", id="a space"),
+        pytest.param("k:1x", id="trailing text"),
+        pytest.param("k:1.0", id="a change in a POST's stream"),
+        pytest.param("k:1.", id="an empty change in a POST's stream"),
+        pytest.param("k:1:1", id="two numbers"),
+        pytest.param("k:٣", id="a digit that is not ASCII"),
+        pytest.param("k:²", id="a superscript"),
+        pytest.param("k:" + "1" * 19, id="a number of 19 digits"),
+        pytest.param("k:" + "1" * 5000, id="a number of 5000 digits"),
+        pytest.param("k" * 33 + ":1", id="a key too long"),
+        pytest.param("K:1", id="a key in another case"),
+        pytest.param("k:3", id="beyond the last event"),
+        pytest.param("other:1", id="an unknown stream"),
+        pytest.param("other:0", id="before the first event of an unknown stream"),
+        pytest.param("s:1", id="a standalone id without a change"),
+        pytest.param("s:.0", id="a standalone id without an event"),
+        pytest.param("s:0.x", id="a standalone id with text"),
+        pytest.param("s:0.0.0", id="a standalone id with three numbers"),
+        pytest.param("s:2.0", id="beyond the last standalone event"),
+        pytest.param("s:0.2", id="beyond the last change"),
+    ],
+)
+def test_an_event_id_that_was_never_given_is_unknown(session, event_id):
+    events.append(session, "k", 1, ["a", "b"])
+    events.publish(session, "x")
+    events.record_change("airports", TOOLS_CHANGED)
+
+    with pytest.raises(UnknownEvent):
+        events.locate(session, "airports", event_id)
+
+
+def test_an_event_id_is_of_use_in_its_own_session_only(session):
+    events.append(session, "k", 1, ["a"])
+    events.publish(session, "x")
+    other = open_session().pk
+
+    for event_id in ("k:1", "s:1.0"):
+        with pytest.raises(UnknownEvent):
+            events.locate(other, "airports", event_id)
+
+
+def test_a_change_is_located_among_those_of_its_own_server(session):
+    events.record_change("other", TOOLS_CHANGED)
+
+    with pytest.raises(UnknownEvent):
+        events.locate(session, "airports", "s:0.1")
+
+
+def test_an_event_id_whose_successors_were_trimmed_is_unknown(session, settings):
+    settings.MCP_EVENTS_PER_SESSION = 2
+    for number in range(5):
+        events.publish(session, str(number))
+    events.trim(session)
+
+    assert events.locate(session, "airports", "s:3.0") == start(3)
+    with pytest.raises(UnknownEvent):
+        events.locate(session, "airports", "s:2.0")
+
+
+# A POST's stream
+
+
+def test_keys_of_streams_are_all_different_and_fit():
+    keys = {events.new_key() for _ in range(100)}
+
+    assert len(keys) == 100
+    assert max(map(len, keys)) <= 32
+    assert STANDALONE not in keys
+
+
+def test_what_is_appended_is_read_again_in_order(session):
+    events.open_stream(session, "k", 1)
+    written = events.append(session, "k", 1, ["a", "b"]) + events.append(session, "k", 3, ["c"])
+
+    expected = [Stored(Position("k", 1), "a"), Stored(Position("k", 2), "b"), Stored(Position("k", 3), "c")]
+    assert written == expected
+    assert read(session, Position("k", 0)) == (expected, Position("k", 3))
+    assert read(session, Position("k", 2)) == (expected[2:], Position("k", 3))
+    assert read(session, Position("k", 3)) == ([], Position("k", 3))
+
+
+def test_a_priming_event_is_kept_as_an_empty_message(session):
+    assert events.append(session, "k", 1, [""]) == [Stored(Position("k", 1), "")]
+    assert read(session, Position("k", 0))[0] == [Stored(Position("k", 1), "")]
+
+
+def test_only_the_last_message_ends_the_stream(session):
+    events.open_stream(session, "k", 1)
+    assert not events.has_ended(session, "k")
+
+    written = events.append(session, "k", 1, ["a", "b"], is_last=True)
+
+    assert [item.is_last for item in written] == [False, True]
+    assert read(session, Position("k", 0))[0] == written
+    assert events.has_ended(session, "k")
+
+
+def test_streams_do_not_hear_each_other(session):
+    other = open_session().pk
+    events.append(session, "k", 1, ["a"])
+    events.append(session, "l", 1, ["b"])
+    events.append(other, "k", 1, ["c"])
+    events.publish(session, "d")
+    events.record_change("airports", TOOLS_CHANGED)
+
+    assert said(session, Position("k", 0)) == ["a"]
+    assert said(session, Position("l", 0)) == ["b"]
+    assert said(other, Position("k", 0)) == ["c"]
+
+
+def test_a_stream_that_is_far_behind_catches_up_in_steps(session, monkeypatch):
+    monkeypatch.setattr(events, "READ_LIMIT", 2)
+    events.append(session, "k", 1, list("abcde"))
+    steps, position = [], Position("k", 0)
+    while stored := read(session, position)[0]:
+        steps.append([item.message for item in stored])
+        position = stored[-1].position
+
+    assert steps == [["a", "b"], ["c", "d"], ["e"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_after_the_purge_of_their_session_go_out_and_are_not_kept(session):
+    Session.objects.all().delete()
+
+    assert events.append(session, "k", 1, ["a"], is_last=True) == [Stored(Position("k", 1), "a", True)]
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "request_id",
+    [
+        1,
+        "1",
+        -5,
+        2**62,
+        "",
+        "é",
+        "a\u0000b",
+        pytest.param("\x01" * 255, id="escapes"),
+        pytest.param("🛫" * 255, id="🛫"),
+    ],
+)
+def test_a_running_request_is_cancelled_by_its_id(session, request_id):
+    """Any id that a client may choose: 255 characters, of whatever kind."""
+    events.open_stream(session, "k", request_id)
+    assert not events.is_cancelled(session, "k")
+
+    assert events.cancel(session, request_id)
+
+    assert events.is_cancelled(session, "k")
+    assert events.renew_stream(session, "k")
+    row = Stream.objects.get()
+    row.full_clean(exclude=["cancelled_at", "ended_at"])  # It fits its columns, on databases that would not say so too.
+    assert row.cancelled_at == NOW
+
+
+def test_the_ids_1_and_text_1_are_two_requests(session):
+    events.open_stream(session, "number", 1)
+    events.open_stream(session, "text", "1")
+
+    events.cancel(session, "1")
+
+    assert [events.is_cancelled(session, key) for key in ("number", "text")] == [False, True]
+
+
+def test_only_a_running_request_of_the_own_session_is_cancelled(session):
+    events.open_stream(session, "k", 1)
+
+    assert not events.cancel(open_session().pk, 1)
+    assert not events.cancel(session, 2)
+    assert not events.is_cancelled(session, "k")
+
+    events.end_stream(session, "k")
+    assert not events.cancel(session, 1)
+    assert not events.is_cancelled(session, "k")
+
+
+def test_a_request_of_a_session_that_has_ended_is_cancelled(session):
+    events.open_stream(session, "k", 1)
+    end(session)
+
+    assert events.is_cancelled(session, "k")
+
+
+def test_a_stream_that_nobody_knows_is_over(session):
+    assert events.is_cancelled(session, "k")
+    assert events.has_ended(session, "k")
+
+
+def test_a_stream_ends_once(session, clock):
+    events.open_stream(session, "k", 1)
+    events.end_stream(session, "k")
+    clock.move_to(after(minutes=1))
+    events.end_stream(session, "k")
+
+    assert Stream.objects.get().ended_at == NOW
+
+
+# The death of a process
+
+
+def test_a_request_is_dead_when_nothing_was_heard_of_it_for_the_lease(session, clock):
+    events.open_stream(session, "k", "call-7")
+    clock.move_to(after(seconds=45))
+    assert events.dead_request(session, "k") is None
+
+    clock.move_to(after(seconds=46))
+    assert events.dead_request(session, "k") == "call-7"
+
+
+def test_a_request_that_says_it_runs_is_not_dead(session, clock):
+    events.open_stream(session, "k", 1)
+    clock.move_to(after(seconds=40))
+    assert not events.renew_stream(session, "k")
+    clock.move_to(after(seconds=80))
+
+    assert events.dead_request(session, "k") is None
+
+
+def test_a_request_that_has_ended_is_not_dead(session, clock):
+    events.open_stream(session, "k", 1)
+    events.end_stream(session, "k")
+    clock.move_to(after(hours=1))
+
+    assert events.dead_request(session, "k") is None
+
+
+def test_a_dead_request_is_buried_once_with_a_last_message(session, clock):
+    events.open_stream(session, "k", 1)
+    events.append(session, "k", 1, ["a"])
+    clock.move_to(after(minutes=1))
+
+    for _ in range(2):
+        events.bury(session, "k", "gone")
+
+    assert read(session, Position("k", 1))[0] == [Stored(Position("k", 2), "gone", True)]
+    assert events.has_ended(session, "k")
+    assert events.dead_request(session, "k") is None
+
+
+def test_a_dead_request_that_never_spoke_is_buried_as_its_first_event(session, clock):
+    events.open_stream(session, "k", 1)
+    clock.move_to(after(minutes=1))
+    events.bury(session, "k", "gone")
+
+    assert read(session, Position("k", 0))[0] == [Stored(Position("k", 1), "gone", True)]
+
+
+def test_a_living_request_is_not_buried(session):
+    events.open_stream(session, "k", 1)
+    events.bury(session, "k", "gone")
+
+    assert kept(session, "k") == []
+    assert not events.has_ended(session, "k")
+
+
+# The standalone stream
+
+
+def test_published_messages_are_numbered_and_read_in_order(session):
+    for text in "abc":
+        events.publish(session, text)
+
+    expected = [Stored(start(number), text) for number, text in enumerate("abc", 1)]
+    assert read(session, start()) == (expected, start(3))
+    assert read(session, start(2)) == (expected[2:], start(3))
+
+
+def test_numbers_are_of_one_session_each(session):
+    other = open_session().pk
+    for pk in (session, other, session):
+        events.publish(pk, "x")
+
+    assert (kept(session), kept(other)) == ([1, 2], [1])
+
+
+def in_threads(count, function):
+    """Runs the function in so many threads at once, each with a connection of its own. The exceptions raised."""
+    ready = threading.Barrier(count, timeout=10)
+    failures = []
+
+    def run(number):
+        try:
+            ready.wait()
+            function(number)
+        except Exception as failure:
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return failures
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_threads_that_publish_at_once_leave_no_gap_and_lose_nothing(session):
+    def publish(thread):
+        for number in range(10):
+            events.publish(session, f"{thread}-{number}")
+            events.record_change("airports", TOOLS_CHANGED)
+
+    assert in_threads(4, publish) == []
+
+    assert kept(session) == list(range(1, 41))
+    assert list(Change.objects.order_by("sequence").values_list("sequence", flat=True)) == list(range(1, 41))
+    messages = list(Event.objects.order_by("sequence").values_list("message", flat=True))
+    assert sorted(messages) == sorted(f"{thread}-{number}" for thread in range(4) for number in range(10))
+    for thread in range(4):
+        assert [m for m in messages if m.startswith(f"{thread}-")] == [f"{thread}-{number}" for number in range(10)]
+
+
+def test_a_number_that_another_took_meanwhile_is_chosen_again(session, monkeypatch):
+    """Two writers at once, in one thread: the first has read the last number when the second writes."""
+    numbers = iter([0, 1, 1])
+    events.publish(session, "theirs")
+    monkeypatch.setattr(events, "_events", lambda *args: _Last(next(numbers)))
+
+    events.publish(session, "mine")
+
+    assert list(Event.objects.order_by("sequence").values_list("sequence", "message")) == [(1, "theirs"), (2, "mine")]
+
+
+class _Last:
+    def __init__(self, number):
+        self.number = number
+
+    def aggregate(self, **kwargs):
+        return {"last": self.number}
+
+
+def test_an_error_that_is_not_about_the_number_is_raised(session, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise IntegrityError("the session is gone")
+
+    monkeypatch.setattr(type(Event.objects.all()), "create", refuse)
+
+    with pytest.raises(IntegrityError, match="the session is gone"):
+        events.publish(session, "x")
+
+
+# Changes
+
+
+def test_changes_are_heard_by_those_whom_they_concern():
+    events.record_change("airports", TOOLS_CHANGED)
+    events.record_change("airports", TOOLS_CHANGED, principal="user:1")
+    events.record_change("airports", TOOLS_CHANGED, principal="user:2")
+    events.record_change("airports", TOOLS_CHANGED, principal="")
+    events.record_change("other", TOOLS_CHANGED)
+
+    def heard(principal, after=0):
+        changes, last = events.read_changes("airports", after, principal)
+        return [change.sequence for change in changes], last
+
+    assert heard("user:1") == ([1, 2], 4)
+    assert heard("user:2") == ([1, 3], 4)
+    assert heard("") == ([1, 4], 4)
+    assert heard("user:1", 1) == ([2], 4)
+    assert heard("user:1", 4) == ([], 4)
+    assert (events.last_change("airports"), events.last_change("other"), events.last_change("none")) == (4, 1, 0)
+
+
+def test_changes_are_read_a_bounded_number_at_once(monkeypatch):
+    monkeypatch.setattr(events, "READ_LIMIT", 2)
+    for _ in range(3):
+        events.record_change("airports", TOOLS_CHANGED)
+
+    changes, last = events.read_changes("airports", 0, "user:1")
+    assert ([change.sequence for change in changes], last) == ([1, 2], 2)
+
+
+def test_a_change_reaches_the_standalone_stream_after_what_was_sent_to_it(session):
+    events.record_change("airports", TOOLS_CHANGED)
+    events.publish(session, "a")
+
+    message = f'{{"jsonrpc":"2.0","method":"{TOOLS_CHANGED}"}}'
+    assert read(session, start()) == ([Stored(start(1, 0), "a"), Stored(start(1, 1), message)], start(1, 1))
+
+
+def test_a_change_that_a_session_does_not_want_is_passed(session):
+    events.record_change("airports", TOOLS_CHANGED, principal="user:2")
+    events.record_change("airports", UPDATED, uri=URI)
+
+    assert read(session, start()) == ([], start(0, 2))
+
+
+def test_a_new_session_hears_of_the_changes_to_come_only():
+    events.record_change("airports", TOOLS_CHANGED)
+    session = open_session().pk
+    assert events.delivered(session) == start(0, 1)
+    events.record_change("airports", TOOLS_CHANGED)
+
+    assert [item.position for item in read(session, events.delivered(session))[0]] == [start(0, 2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Change(method=TOOLS_CHANGED), wire.notification(TOOLS_CHANGED)),
+        (Change(method=UPDATED, uri=URI), {**wire.notification(UPDATED), "params": {"uri": URI}}),
+    ],
+)
+def test_a_change_is_told_as_its_notification(change, message):
+    assert events.to_notification(change) == message
+
+
+# Subscriptions
+
+
+def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
+    events.subscribe(session, URI)
+    events.subscribe(open_session().pk, "airport://LHR")
+    events.record_change("airports", UPDATED, uri="airport://LHR")
+    events.record_change("airports", UPDATED, uri=URI)
+
+    assert read(session, start()) == ([Stored(start(0, 2), updated(URI))], start(0, 2))
+
+
+def test_subscribing_and_unsubscribing_twice_is_as_good_as_once(session):
+    for _ in range(2):
+        events.subscribe(session, URI)
+    assert list(Subscription.objects.values_list("session", "uri")) == [(session, URI)]
+
+    for _ in range(2):
+        events.unsubscribe(session, URI)
+    assert not Subscription.objects.exists()
+
+
+def test_unsubscribing_ends_that_one_subscription(session):
+    other = open_session().pk
+    for pk, uri in ((session, URI), (session, "airport://ams"), (other, URI)):
+        events.subscribe(pk, uri)
+
+    events.unsubscribe(session, URI)
+
+    assert sorted(Subscription.objects.values_list("session", "uri")) == [(session, "airport://ams"), (other, URI)]
+
+
+@pytest.mark.parametrize(
+    "uri", [pytest.param("airport://" + "x" * 100_000, id="long"), "airport://é🛫", "airport://a\u0000b"]
+)
+def test_any_uri_can_be_subscribed_to(session, uri):
+    events.subscribe(session, uri)
+    events.unsubscribe(session, uri)
+
+    assert not Subscription.objects.exists()
+
+
+# The lease on the standalone stream
+
+
+def test_one_connection_at_a_time_has_the_standalone_stream(session):
+    assert events.take_standalone(session, "first", force=False)
+    assert not events.take_standalone(session, "second", force=False)
+
+    assert events.holds_standalone(session, "first")
+    assert not events.holds_standalone(session, "second")
+
+
+def test_the_standalone_stream_can_be_taken_by_force(session):
+    """A client that comes back is quicker than the server's knowledge that it was gone."""
+    events.take_standalone(session, "first", force=False)
+    assert events.take_standalone(session, "second", force=True)
+
+    assert [events.holds_standalone(session, holder) for holder in ("first", "second")] == [False, True]
+    assert [events.renew_standalone(session, holder) for holder in ("first", "second")] == [False, True]
+
+
+def test_a_lease_that_has_run_out_is_anybodys(session, clock):
+    events.take_standalone(session, "first", force=False)
+    clock.move_to(after(seconds=44))
+    assert not events.take_standalone(session, "second", force=False)
+    clock.move_to(after(seconds=45))
+
+    assert events.take_standalone(session, "second", force=False)
+
+
+def test_a_lease_lasts_as_long_as_it_is_renewed(session, clock):
+    events.take_standalone(session, "first", force=False)
+    for seconds in (40, 80, 120):
+        clock.move_to(after(seconds=seconds))
+        assert events.renew_standalone(session, "first")
+
+    assert not events.take_standalone(session, "second", force=False)
+
+
+def test_a_released_lease_is_anybodys(session):
+    events.take_standalone(session, "first", force=False)
+    events.release_standalone(session, "first")
+
+    assert not events.holds_standalone(session, "first")
+    assert events.take_standalone(session, "second", force=False)
+
+
+def test_who_lost_the_lease_cannot_release_it(session):
+    events.take_standalone(session, "first", force=False)
+    events.take_standalone(session, "second", force=True)
+    events.release_standalone(session, "first")
+
+    assert events.holds_standalone(session, "second")
+
+
+def test_a_session_that_has_ended_has_no_standalone_stream(session):
+    events.take_standalone(session, "first", force=False)
+    end(session)
+
+    assert not events.holds_standalone(session, "first")
+    assert not events.renew_standalone(session, "first")
+    assert not events.mark_delivered(session, "first", start(1))
+    assert not events.take_standalone(session, "second", force=True)
+
+
+def test_what_was_delivered_is_where_the_next_stream_begins(session):
+    events.take_standalone(session, "first", force=False)
+    assert events.delivered(session) == start()
+
+    assert events.mark_delivered(session, "first", start(3, 17))
+    assert events.delivered(session) == start(3, 17)
+
+
+def test_only_the_holder_says_what_was_delivered(session):
+    events.take_standalone(session, "first", force=False)
+
+    assert not events.mark_delivered(session, "second", start(3))
+    assert events.delivered(session) == start()
+
+
+def test_a_session_that_is_gone_has_been_delivered_nothing(session):
+    Session.objects.all().delete()
+
+    assert events.delivered(session) == start()
+
+
+# Requests to the client
+
+
+def test_a_clients_answer_comes_to_whoever_waits_for_it(session):
+    events.ask(session, "server-1", "roots/list")
+    assert events.take_answer(session, "server-1") == (True, None)
+
+    message = wire.answer({"roots": [{"uri": "file:///a\u0000b", "name": "🛫"}]}, "server-1")
+    assert events.answer(session, "server-1", message)
+    assert events.take_answer(session, "server-1") == (True, message)
+
+
+def test_a_request_is_answered_once(session):
+    events.ask(session, "server-1", "roots/list")
+    first = wire.answer({"roots": []}, "server-1")
+    assert events.answer(session, "server-1", first)
+
+    assert not events.answer(session, "server-1", wire.error(-1, "no", "server-1"))
+    assert events.take_answer(session, "server-1") == (True, first)
+
+
+@pytest.mark.parametrize(
+    "request_id", [1, 1.0, None, True, "", "2", " 1", "a\u0000b", "é🛫", pytest.param("1" * 255, id="long")]
+)
+def test_an_answer_to_what_was_not_asked_is_nobodys(session, request_id):
+    events.ask(session, "1", "roots/list")
+
+    assert not events.answer(session, request_id, wire.answer({}, request_id))
+    assert events.take_answer(session, "1") == (True, None)
+
+
+def test_an_id_that_only_begins_like_one_that_was_asked_is_another(session):
+    asked = "x" * 64
+    events.ask(session, asked, "roots/list")
+
+    assert not events.answer(session, asked + "y", wire.answer({}))
+
+
+def test_nobody_answers_for_another_session(session):
+    events.ask(session, "server-1", "roots/list")
+
+    assert not events.answer(open_session().pk, "server-1", wire.answer({}))
+    assert events.take_answer(session, "server-1") == (True, None)
+
+
+def test_who_waits_learns_that_the_session_has_ended(session):
+    events.ask(session, "server-1", "roots/list")
+    end(session)
+
+    assert events.take_answer(session, "server-1") == (False, None)
+
+
+def test_an_answer_that_came_before_the_end_of_the_session_is_taken(session):
+    events.ask(session, "server-1", "roots/list")
+    events.answer(session, "server-1", wire.answer({}))
+    end(session)
+
+    assert events.take_answer(session, "server-1") == (True, wire.answer({}))
+
+
+def test_a_request_that_was_forgotten_cannot_be_answered(session):
+    events.ask(session, "server-1", "roots/list")
+    events.forget_request(session, "server-1")
+
+    assert not events.answer(session, "server-1", wire.answer({}))
+    assert not ClientRequest.objects.exists()
+
+
+def test_a_client_has_a_limit_of_requests_to_answer(session, settings):
+    settings.MCP_MAX_CLIENT_REQUESTS = 2
+    for request_id in ("1", "2"):
+        events.ask(session, request_id, "roots/list")
+
+    with pytest.raises(TooManyClientRequests):
+        events.ask(session, "3", "roots/list")
+
+    events.ask(open_session().pk, "3", "roots/list")
+    events.answer(session, "1", wire.answer({}))
+    events.ask(session, "4", "roots/list")
+    assert set(ClientRequest.objects.filter(session=session).values_list("request_id", flat=True)) == {"1", "2", "4"}
+
+
+# Bounds
+
+
+def test_trimming_keeps_the_newest_so_many(session, settings):
+    settings.MCP_EVENTS_PER_SESSION = 2
+    other = open_session().pk
+    events.publish(other, "x")
+    for _ in range(5):
+        events.publish(session, "x")
+
+    assert events.trim(session) == 3
+    assert (kept(session), kept(other)) == ([4, 5], [1])
+    assert events.trim(session) == 0
+
+
+def test_trimming_keeps_the_newest_of_such_a_size(session, settings):
+    settings.MCP_EVENT_BYTES_PER_SESSION = 10
+    for text in ("aaaa", "bbbb", "cccc", "dddddd"):
+        events.publish(session, text)
+
+    assert events.trim(session) == 2
+    assert kept(session) == [3, 4]
+
+
+def test_trimming_keeps_the_newest_event_however_large(session, settings):
+    """The next one is numbered after it."""
+    settings.MCP_EVENT_BYTES_PER_SESSION = 10
+    for _ in range(2):
+        events.publish(session, "x" * 100)
+
+    assert events.trim(session) == 1
+    assert kept(session) == [2]
+
+    events.publish(session, "y")
+    assert kept(session) == [2, 3]
+
+
+def test_trimming_keeps_the_newest_standalone_event_beneath_many_of_a_post(session, settings):
+    settings.MCP_EVENTS_PER_SESSION = 2
+    events.publish(session, "x")
+    events.append(session, "k", 1, ["a", "b", "c"])
+
+    assert events.trim(session) == 1
+    assert (kept(session), kept(session, "k")) == ([1], [2, 3])
+
+
+def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
+    settings.MCP_EVENTS_PER_SESSION = 3
+    monkeypatch.setattr(events, "TRIM_EVERY", 4)
+    for number in range(1, 7):
+        events.append(session, "k", number, ["x"])
+    assert kept(session, "k") == [1, 2, 3, 4, 5, 6]
+    events.append(session, "k", 7, ["x"])
+    assert kept(session, "k") == [5, 6, 7]
+
+    for _ in range(7):
+        events.publish(session, "x")
+    assert kept(session) == [2, 3, 4, 5, 6, 7]
+    events.publish(session, "x")
+    assert kept(session) == [6, 7, 8]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_aged_rows_are_purged_but_those_that_the_next_are_numbered_after(session, clock, dry_run):
+    events.open_stream(session, "k", 1)
+    events.append(session, "k", 1, ["a", "b"], is_last=True)
+    events.open_stream(session, "running", 2)
+    for _ in range(3):
+        events.publish(session, "x")
+        events.record_change("airports", TOOLS_CHANGED)
+    events.record_change("other", TOOLS_CHANGED)
+    clock.move_to(after(hours=2))
+    other = open_session().pk
+    events.publish(other, "new")
+
+    # Two of the POST's, two of the three standalone events, two of the four changes, one stream.
+    assert events.purge_aged(after(hours=1), 1, dry_run=dry_run) == 7
+
+    if not dry_run:
+        assert (kept(session, "k"), kept(session), kept(other)) == ([], [3], [1])
+        assert sorted(Change.objects.values_list("server", "sequence")) == [("airports", 3), ("other", 1)]
+        assert list(Stream.objects.values_list("key", flat=True)) == ["running"]
+    else:
+        assert (kept(session, "k"), kept(session), Change.objects.count()) == ([1, 2], [1, 2, 3], 4)
+
+
+def test_what_has_not_aged_is_not_purged(session):
+    events.publish(session, "x")
+    events.publish(session, "y")
+
+    assert events.purge_aged(NOW) == 0
+    assert kept(session) == [1, 2]
+
+
+def test_looking_for_news_takes_at_most_three_queries(session, django_assert_num_queries):
+    """Its own events, the server's changes, and, only for updates of resources, its subscriptions."""
+    events.publish(session, "x")
+    events.record_change("airports", TOOLS_CHANGED)
+    with django_assert_num_queries(2):
+        read(session, start())
+
+    events.record_change("airports", UPDATED, uri=URI)
+    with django_assert_num_queries(3):
+        read(session, start())
