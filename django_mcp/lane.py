@@ -211,9 +211,12 @@ class Visit:
 
 
 def read_headers(scope: Scope) -> Headers:
-    """The headers of an ASGI scope; one that was sent twice is joined by a comma."""
+    """The headers of an ASGI scope; one that was sent twice is joined by a comma.
+
+    Some servers leave the blanks around a value.
+    """
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(http.OWS)
         headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers

@@ -358,14 +358,17 @@ class MCPServer:
 
 
 class _Fields(dict[str, Any]):
-    """A model instance's fields by name, percent-encoded as a URI has them."""
+    """A model instance's fields by name, percent-encoded as a URI has them: `{+path}` keeps what is reserved (RFC
+    6570).
+    """
 
     def __init__(self, instance: Model) -> None:
         super().__init__()
         self._instance = instance
 
     def __missing__(self, name: str) -> str:
-        return quote(str(getattr(self._instance, name)), safe="")
+        field = name.removeprefix("+")
+        return quote(str(getattr(self._instance, field)), safe=":/?#[]@!$&'()*+,;=" if field != name else "")
 
 
 def _version_of(inbound: Inbound, session: Session | None) -> str:

@@ -24,7 +24,7 @@ from django_mcp.methods.requests import Call
 from django_mcp.outlets import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
-from django_mcp.protocol.headers import Headers, declares_more
+from django_mcp.protocol.headers import OWS, Headers, declares_more
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
@@ -213,8 +213,8 @@ class MCPView(APIView):
 
 
 def read_headers(request: HttpRequest) -> Headers:
-    """A Django request's headers by their lower-case names."""
-    return {name.lower(): value for name, value in request.headers.items()}
+    """A Django request's headers by their lower-case names. Some ASGI servers leave the blanks around a value."""
+    return {name.lower(): value.strip(OWS) for name, value in request.headers.items()}
 
 
 def to_response(reply: Reply) -> HttpResponse:

@@ -50,6 +50,17 @@ def test_a_header_sent_in_two_parts_is_whole():
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("application", [None, get_asgi_application()])
+def test_blanks_around_a_header_are_no_part_of_it(application):
+    """RFC 9110. Some servers leave them for us."""
+    headers = [(name, f"\t{value} ") for name, value in [*HEADERS, ("mcp-protocol-version", "2025-11-25")][1:]]
+    body = json.dumps(wire.initialize()).encode()
+
+    response, _ = wire.send_asgi("/plain", "POST", [HEADERS[0], *headers], [body], application=application)
+
+    assert response.status_code == 200
+
+
 def test_a_header_with_underscores_is_not_the_one_with_hyphens():
     """WSGI servers drop such a header, lest it pass for one that a proxy has set."""
     headers = [*HEADERS, ("mcp_session_id", "A" * 43)]

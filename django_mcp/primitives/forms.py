@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from django import forms
+from django.utils.choices import flatten_choices
 from pydantic import TypeAdapter
 from pydantic_core import ValidationError
 
@@ -47,10 +48,12 @@ def form_of(source: Any) -> Form:
         return form
     adapter = TypeAdapter(source)
     schema = schemas.describe(adapter, "validation")
+    if "properties" not in schema:
+        raise TypeError(f"{source!r}: a form has fields, such as a model's, and this has none.")
     properties = {name: schemas.without_null(entry) for name, entry in schema.get("properties", {}).items()}
     for name, entry in properties.items():
         entry.pop("default", None) if entry.get("default", "") is None else None
-        if entry.get("type") not in _PRIMITIVES and not {"enum", "oneOf", "const"} & entry.keys():
+        if not _is_shown(entry):
             raise TypeError(
                 f"{source!r}: a form holds text, numbers, booleans and choices, and {name} is none of those."
             )
@@ -133,14 +136,29 @@ def _object(properties: Mapping[str, Schema], required: Any = None) -> Schema:
     return {**schema, "required": wanted} if wanted else schema
 
 
+def _is_shown(entry: Schema) -> bool:
+    """Whether a client has something to fill the field in with. A list is a choice of several."""
+    if entry.get("type") == "array":
+        return bool(_choices(entry.get("items", {})))
+    return entry.get("type") in _PRIMITIVES or bool({"enum", "oneOf", "const"} & entry.keys())
+
+
+def _choices(entry: Schema) -> list[Any]:
+    titled = entry.get("oneOf") or entry.get("anyOf") or ()
+    return entry.get("enum") or [choice["const"] for choice in titled if "const" in choice]
+
+
 def _problems(entry: Schema, value: Any) -> list[str]:
     kind = entry.get("type", "string")
     expected = _PRIMITIVES.get(kind, object)
     if not isinstance(value, expected) or (isinstance(value, bool) and kind != "boolean"):  # type: ignore[arg-type]
         return [f"must be of type {kind}"]
-    choices = entry.get("enum") or [choice["const"] for choice in entry.get("oneOf", ())]
+    choices = _choices(entry)
     if choices and value not in choices:
         return [f"must be one of {choices}"]
+    several = _choices(entry.get("items", {})) if isinstance(value, list) else []
+    if several and any(item not in several for item in value):
+        return [f"must be some of {several}"]
     return _range_problems(entry, value)
 
 
@@ -186,12 +204,12 @@ def _django_property(name: str, field: forms.Field) -> Schema:
     if field.help_text:
         entry["description"] = str(field.help_text)
     if isinstance(field.initial, str | int | float | bool):
-        entry["default"] = field.initial
+        entry["default"] = str(field.initial) if "oneOf" in entry else field.initial
     return {**entry, "required": field.required and not isinstance(field, forms.BooleanField)}
 
 
 def _django_choices(choices: Any) -> list[dict[str, str]]:
-    return [{"const": str(value), "title": str(title)} for value, title in choices if value != ""]
+    return [{"const": str(value), "title": str(title)} for value, title in flatten_choices(choices) if value != ""]
 
 
 def _django_range(field: Any) -> Schema:

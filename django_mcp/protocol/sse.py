@@ -15,9 +15,16 @@ KEEPALIVE: Final = b": ping\n\n"
 """A comment: nothing to the client, but the proxies between see that the connection lives."""
 
 
+_LINE_ENDS: Final = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+"""No ends of a line in the standard, but to clients that split text as Python does. JSON may escape them; the rest of
+their kind it must.
+"""
+
+
 def encode(message: str, event_id: str | None = None) -> bytes:
     """The lines of a message; with its id, when the client can come back for what follows it."""
-    lines = f"event: message\ndata: {message}\n\n"
+    data = message if message.isascii() else message.translate(_LINE_ENDS)
+    lines = f"event: message\ndata: {data}\n\n"
     return (f"id: {event_id}\n{lines}" if event_id else lines).encode()
 
 

@@ -1,0 +1,135 @@
+"""What a method is given: a request that knows its client, and a way to the developer's context."""
+
+import dataclasses
+
+import pytest
+
+from django_mcp import MCPServer
+from django_mcp.methods.requests import Call, Request, take_string
+from django_mcp.primitives.context import Context
+from django_mcp.primitives.inputs import Inputs
+from django_mcp.protocol.errors import ProtocolError
+from tests import wire
+from tests.answering import CALLER, MODERN, Session
+
+server = MCPServer("test", version="1")
+CAPABILITIES = {"roots": {}, "elicitation": {"form": {}}}
+INFO = {"name": "inspector", "version": "2"}
+ENVELOPE = {
+    **wire.ENVELOPE,
+    "io.modelcontextprotocol/clientInfo": INFO,
+    "io.modelcontextprotocol/clientCapabilities": CAPABILITIES,
+}
+SESSION = Session(client_info=INFO, client_capabilities=CAPABILITIES)
+
+
+def request(era="handshake", **values):
+    return Request(
+        **{
+            "server": server,
+            "method": "tools/call",
+            "id": 7,
+            "params": {"_meta": ENVELOPE} if era == "modern" else {},
+            "era": era,
+            "version": MODERN if era == "modern" else "2025-11-25",
+            "headers": {},
+            "session": None,
+            "caller": CALLER,
+        }
+        | values
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "meta"),
+    [
+        ({}, {}),
+        ({"_meta": {"progressToken": 1}}, {"progressToken": 1}),
+        ({"_meta": None}, {}),
+        ({"_meta": "x"}, {}),
+        ({"_meta": [1]}, {}),
+    ],
+)
+def test_a_requests_meta_is_an_object_whatever_was_sent(params, meta):
+    assert request(params=params).meta == meta
+
+
+@pytest.mark.parametrize(
+    ("made", "capabilities"),
+    [
+        (request("modern"), CAPABILITIES),
+        (request("modern", session=Session(client_capabilities={"sampling": {}})), CAPABILITIES),
+        (request(session=SESSION), CAPABILITIES),
+        (request(params={"_meta": ENVELOPE}, session=SESSION), CAPABILITIES),
+        (request(params={"_meta": ENVELOPE}), {}),
+    ],
+    ids=["said in the request", "and not in a session", "said in a session", "and not in a request", "never said"],
+)
+def test_what_a_client_can_do_is_said_where_its_era_says_it(made, capabilities):
+    assert made.client_capabilities == capabilities
+    assert made.context().client_capabilities == capabilities
+
+
+@pytest.mark.parametrize(
+    ("made", "info"), [(request("modern"), INFO), (request(session=SESSION), INFO), (request(), {})]
+)
+def test_who_a_client_is_is_said_where_its_era_says_it(made, info):
+    assert made.context().client_info == info
+
+
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+def test_a_context_has_what_the_request_has(era):
+    outlet, inputs = object(), Inputs({"a": 1}, "state", 2)
+    made = request(era, session=SESSION, outlet=outlet, inputs=inputs)
+    context = made.context()
+
+    assert context == Context(
+        server=server,
+        method="tools/call",
+        request_id=7,
+        era=era,
+        protocol_version=made.version,
+        client_info=INFO,
+        client_capabilities=CAPABILITIES,
+        meta=made.meta,
+        session=SESSION if era == "handshake" else None,
+        caller=CALLER,
+        outlet=outlet,
+        inputs=inputs,
+    )
+
+
+def test_a_context_of_a_first_round_has_no_answers():
+    assert request("modern").context().inputs == Inputs()
+
+
+def call(**kwargs):
+    return Call(request(), print, False, to_result=dict, to_failure=dict, kwargs=kwargs)
+
+
+@pytest.mark.parametrize(
+    ("made", "can_speak"),
+    [(call(), False), (call(a=1, ctx="no context"), False), (call(a=1, anything=request().context()), True)],
+)
+def test_a_function_can_speak_when_it_holds_a_context(made, can_speak):
+    assert made.can_speak is can_speak
+
+
+def test_what_is_handed_on_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        request().method = "ping"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        call().atomic = False
+
+
+@pytest.mark.parametrize("value", ["x", "", "é🛫\0"])
+def test_a_string_is_taken_as_it_is(value):
+    assert take_string({"uri": value}, "uri") == value
+
+
+@pytest.mark.parametrize("params", [{}, {"uri": None}, {"uri": 5}, {"uri": True}, {"uri": ["x"]}, {"uri": b"x"}])
+def test_a_parameter_that_must_be_a_string_is_refused_as_anything_else(params):
+    with pytest.raises(ProtocolError) as refusal:
+        take_string(params, "uri")
+
+    assert (refusal.value.code, refusal.value.message) == (-32602, "Invalid params: uri must be a string")

@@ -1,0 +1,749 @@
+"""The way to the client while its request runs: what opens a stream, what it says and stores, and what is asked over
+it.
+"""
+
+import asyncio
+import json
+import threading
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from django_mcp import events, outlets, sessions
+from django_mcp.models import ClientRequest, Event, Stream
+from django_mcp.outlets import AsyncOutlet, InlineOutlet, ThreadOutlet
+from django_mcp.primitives.context import Cancelled
+from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
+from django_mcp.protocol import sse
+from django_mcp.protocol.replies import Reply
+from django_mcp.runner import hop
+from tests import wire
+
+LATEST = "2025-11-25"
+OPENED = {"type": "http.response.start", "status": 200, "headers": [(a.lower().encode(), b.encode()) for a, b in sse.HEADERS]}
+CLOSED = {"type": "http.response.body", "body": b""}
+REPLY = Reply(200, json.dumps(wire.answer({})).encode())
+ROOTS = Question("roots/list", {}, {"roots": {}})
+
+
+def note(number):
+    """A notification as it is stored and sent."""
+    return f'{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":{number}}}}}'
+
+
+def say(outlet, *numbers):
+    for number in numbers:
+        outlet.notify("notifications/message", {"data": number})
+
+
+@pytest.fixture(autouse=True)
+def looks_often(settings):
+    settings.MCP_POLL_SECONDS = 0.01
+
+
+def open_session(version=LATEST):
+    return sessions.open(
+        server="test",
+        principal="user:1",
+        user=None,
+        protocol_version=version,
+        client_info={"name": "test", "version": "1"},
+        client_capabilities={"roots": {}},
+    )
+
+
+class Client:
+    """The server's end of a connection: what was sent to it, and how it fails."""
+
+    def __init__(self):
+        self.sent = []
+        self.failure = None
+        self.hangs = False
+        self.gone = asyncio.Event()
+        self.stored = []
+        self.counts = False
+
+    async def receive(self):
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        if self.failure is not None:
+            raise self.failure
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.counts:
+            self.stored.append(await hop(Event.objects.count))
+        self.sent.append(message)
+
+    @property
+    def body(self):
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+def make(client, session=None):
+    outlet = AsyncOutlet(1, "handshake" if session else "modern", client.receive, client.send)
+    if session is not None:
+        outlet.bind(session)
+    return outlet
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def until_stored(condition):
+    async with asyncio.timeout(10):
+        while not (found := await hop(condition)):
+            await asyncio.sleep(0.001)
+    return found
+
+
+def on_a_loop(talk, *args):
+    """What a conversation on an event loop comes to; its database work is done in this thread and transaction."""
+    return async_to_sync(talk)(*args)
+
+
+def stored():
+    return list(Event.objects.order_by("sequence").values_list("sequence", "message", "is_last"))
+
+
+# What opens a stream
+
+
+async def test_a_request_that_says_nothing_opens_no_stream():
+    client = Client()
+
+    assert await make(client).finish(REPLY) == REPLY
+    assert client.sent == []
+
+
+@pytest.mark.django_db
+def test_a_sessions_request_that_says_nothing_stores_nothing():
+    session, client = open_session(), Client()
+
+    async def talk():
+        return await make(client, session).finish(REPLY)
+
+    assert on_a_loop(talk) == REPLY
+    assert (client.sent, Stream.objects.count(), Event.objects.count()) == ([], 0, 0)
+
+
+async def test_the_first_notification_opens_the_stream_and_the_reply_ends_it():
+    client = Client()
+    outlet = make(client)
+
+    say(outlet, 1)
+    await until(lambda: len(client.sent) == 2)
+    say(outlet, 2)
+
+    assert await outlet.finish(REPLY) is None
+    assert (client.sent[0], client.sent[-1]) == (OPENED, CLOSED)
+    assert client.body == b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+async def test_a_long_silence_opens_the_stream(monkeypatch, settings):
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    client = Client()
+    outlet = make(client)
+
+    await until(lambda: len(client.sent) >= 2)
+
+    assert client.sent[:2] == [OPENED, {"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True}]
+    assert await outlet.finish(REPLY) is None
+    assert client.body.endswith(sse.encode(REPLY.body.decode()))
+
+
+@pytest.mark.parametrize(("version", "primed"), [("2025-03-26", False), ("2025-06-18", False), (LATEST, True)])
+@pytest.mark.django_db
+def test_a_sessions_stream_is_numbered_and_primed_for_clients_that_know_how(version, primed, settings):
+    """Spec 2025-11-25 basic/transports: an event with an id and empty data comes first."""
+    settings.MCP_RETRY_MILLISECONDS = 7
+    session, client = open_session(version), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        say(outlet, 1)
+        return await outlet.finish(REPLY)
+
+    assert on_a_loop(talk) is None
+    (stream,) = Stream.objects.all()
+    texts = [note(1), REPLY.body.decode()]
+    first = int(primed)
+    lines = [sse.encode(text, f"{stream.key}:{number}") for number, text in enumerate(texts, first)]
+    assert client.body == b"".join([sse.prime(f"{stream.key}:0", 7)] * primed + lines)
+    assert stored() == [(0, "", False)] * primed + [(first, texts[0], False), (first + 1, texts[1], True)]
+    assert (stream.request_id, stream.ended_at is not None) == ("1", True)
+
+
+@pytest.mark.django_db
+def test_events_are_stored_before_they_are_sent():
+    session, client = open_session(), Client()
+    client.counts = True
+
+    async def talk():
+        outlet = make(client, session)
+        say(outlet, 1)
+        await until(lambda: len(client.sent) == 3)
+        await outlet.finish(REPLY)
+
+    on_a_loop(talk)
+
+    # The headers, the priming event, the notification, the reply, the end.
+    assert client.stored == [0, 1, 2, 3, 3]
+
+
+# While it stands open
+
+
+async def test_a_silent_stream_is_kept_alive(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    client = Client()
+    outlet = make(client)
+
+    say(outlet, 1)
+    await until(lambda: client.body.endswith(sse.KEEPALIVE))
+
+    await outlet.finish(REPLY)
+
+
+async def test_what_is_said_in_other_threads_is_sent():
+    client = Client()
+    outlet = make(client)
+
+    await asyncio.to_thread(say, outlet, 1)
+    await until(lambda: sse.encode(note(1)) in client.body)
+
+    await outlet.finish(REPLY)
+
+
+async def test_what_waits_for_a_slow_client_is_bounded(monkeypatch):
+    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    client = Client()
+    outlet = make(client)
+
+    say(outlet, 1, 2, 3, 4)
+    await outlet.finish(REPLY)
+
+    assert client.body == b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+@pytest.mark.django_db
+def test_a_connection_can_be_let_go_of_while_the_stream_goes_on(settings):
+    settings.MCP_RETRY_MILLISECONDS = 7
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        say(outlet, 1)
+        outlet.close()
+        await until(lambda: client.sent[-1:] == [CLOSED])
+        say(outlet, 2)
+        return await outlet.finish(REPLY)
+
+    assert on_a_loop(talk) is None
+    assert client.body.endswith(sse.retry(7))
+    assert client.sent.count(CLOSED) == 1
+    assert [message for _, message, _ in stored()] == ["", note(1), note(2), REPLY.body.decode()]
+
+
+@pytest.mark.django_db
+def test_an_older_client_keeps_its_connection():
+    session, client = open_session("2025-06-18"), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        outlet.close()
+        return await outlet.finish(REPLY)
+
+    assert on_a_loop(talk) == REPLY
+
+
+async def test_a_modern_client_keeps_its_connection():
+    outlet = make(Client())
+
+    outlet.close()
+
+    assert await outlet.finish(REPLY) == REPLY
+
+
+# A client that is gone
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs"])
+@pytest.mark.django_db
+def test_what_a_client_misses_is_stored(monkeypatch, how):
+    monkeypatch.setattr(outlets, "SEND_TIMEOUT_SECONDS", 0.01)
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        client.failure, client.hangs = (OSError("gone") if how == "raises" else None), how == "hangs"
+        say(outlet, 1)
+        return await outlet.finish(REPLY), outlet.cancelled
+
+    assert on_a_loop(talk) == (None, False)
+    assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs", "disconnects"])
+async def test_a_modern_client_that_goes_has_cancelled(monkeypatch, how):
+    """Spec 2026-07-28 basic/utilities/cancellation: closing the stream is the cancellation."""
+    monkeypatch.setattr(outlets, "SEND_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    client = Client()
+    outlet = make(client)
+    running = asyncio.create_task(asyncio.Event().wait())
+    outlet.runs_in(running)
+
+    if how == "disconnects":
+        client.gone.set()
+    else:
+        client.failure, client.hangs = (OSError("gone") if how == "raises" else None), how == "hangs"
+        say(outlet, 1)
+    await until(running.cancelled)
+
+    assert outlet.cancelled
+    outlet.abandon()
+
+
+@pytest.mark.django_db
+def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        say(outlet, 1)
+        await until(lambda: note(1).encode() in client.body)
+        client.gone.set()
+        await until(lambda: outlet._gone)
+        say(outlet, 2)
+        return await outlet.finish(REPLY), outlet.cancelled
+
+    assert on_a_loop(talk) == (None, False)
+    assert note(2).encode() not in client.body
+    assert [message for _, message, _ in stored()] == ["", note(1), note(2), REPLY.body.decode()]
+
+
+# Cancellation
+
+
+@pytest.mark.parametrize("bound", ["at once", "late"])
+@pytest.mark.django_db
+def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = AsyncOutlet(1, "handshake", client.receive, client.send)
+        if bound == "late":
+            await until(lambda: outlet._watchers)
+        await hop(outlet.bind, session)
+        running = asyncio.create_task(asyncio.Event().wait())
+        outlet.runs_in(running)
+        await until_stored(partial(events.cancel, session.pk, 1))
+        await until(running.cancelled)
+        reply = outlet.cancelled_reply()
+        return outlet.cancelled, json.loads(reply.body), await outlet.finish(reply) == reply
+
+    assert on_a_loop(talk) == (True, wire.error(-32800, "Request cancelled", 1), True)
+    assert Stream.objects.get().ended_at is not None
+
+
+@pytest.mark.django_db
+def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = make(client, session)
+        await until_stored(partial(events.cancel, session.pk, 1))
+        await until(lambda: outlet.cancelled)
+        return await outlet.finish(REPLY)
+
+    assert on_a_loop(talk) == REPLY
+
+
+async def test_a_request_ends_after_it_was_made_known(monkeypatch):
+    """Its row is written in another thread, and must not be left open by an end that comes first."""
+    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    happened, begun, may_go_on = [], threading.Event(), threading.Event()
+
+    def open_stream(*args):
+        begun.set()
+        may_go_on.wait(timeout=10)
+        happened.append("opened")
+
+    monkeypatch.setattr(outlets.events, "open_stream", open_stream)
+    monkeypatch.setattr(outlets.events, "end_stream", lambda *args: happened.append("ended"))
+    monkeypatch.setattr(outlets.events, "is_cancelled", lambda *args: False)
+    outlet = make(Client(), SimpleNamespace(pk=1, protocol_version=LATEST))
+    await until(begun.is_set)
+
+    finishing = asyncio.create_task(outlet.finish(REPLY))
+    for _ in range(3):
+        await hop(lambda: None)
+    may_go_on.set()
+
+    assert await finishing == REPLY
+    assert happened == ["opened", "ended"]
+
+
+# What is asked
+
+
+def request_in(body):
+    """The request that stands in a stream."""
+    messages = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
+    return next(message for message in messages if message.get("method") == "roots/list")
+
+
+async def asked(client):
+    await until(lambda: b"roots/list" in client.body)
+    return request_in(client.body)
+
+
+def ask(session, then, *, timeout_seconds=None, from_a_thread=False):
+    """What asking comes to when meanwhile something happens: the answer or the exception, and the client."""
+    client = Client()
+    question = Question("roots/list", {}, {}, None, timeout_seconds)
+
+    async def talk():
+        outlet = make(client, session)
+        asking = outlet.aask(question) if not from_a_thread else asyncio.to_thread(outlet.ask, question)
+        asking = asyncio.create_task(asking) if not from_a_thread else asyncio.ensure_future(asking)
+        if then is not None:
+            await then(outlet, await asked(client))
+        (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+        await outlet.finish(REPLY)
+        return outcome
+
+    return on_a_loop(talk), client
+
+
+def answering(message):
+    async def then(outlet, request):
+        assert await hop(events.answer, outlet.session.pk, request["id"], {"id": request["id"], **message})
+
+    return then
+
+
+@pytest.mark.parametrize("from_a_thread", [False, True])
+@pytest.mark.django_db
+def test_an_answer_reaches_whoever_asked(from_a_thread):
+    answer, client = ask(open_session(), answering({"result": {"roots": []}}), from_a_thread=from_a_thread)
+
+    request = request_in(client.body)
+    assert answer == {"roots": []}
+    assert request == {"jsonrpc": "2.0", "id": request["id"], "method": "roots/list", "params": {}}
+    assert request["id"].startswith("server-")
+    assert ClientRequest.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"code": -1, "message": "not today"}, "The client answered roots/list with an error: not today"),
+        ({}, "The client answered roots/list with an error: unknown"),
+        ("no", "The client answered roots/list with an error: unknown"),
+    ],
+)
+@pytest.mark.django_db
+def test_a_refusal_is_told(error, said):
+    failure, _ = ask(open_session(), answering({"error": error}))
+
+    assert (type(failure), str(failure)) == (ClientRefused, said)
+
+
+@pytest.mark.django_db
+def test_a_client_that_does_not_answer_in_time_is_told_not_to():
+    failure, client = ask(open_session(), None, timeout_seconds=0.01)
+
+    assert (type(failure), str(failure)) == (ClientTimeout, "The client did not answer roots/list within 0.01 seconds.")
+    params = {"requestId": request_in(client.body)["id"], "reason": "Timed out after 0.01 seconds"}
+    text = json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}, separators=(",", ":"))
+    assert text.encode() in client.body
+    assert ClientRequest.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_nobody_waits_for_the_answer_of_a_session_that_has_ended():
+    session = open_session()
+
+    async def end(outlet, request):
+        await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
+
+    failure, _ = ask(session, end)
+
+    assert (type(failure), str(failure)) == (ClientCannot, "The session ended before the client answered.")
+
+
+@pytest.mark.django_db
+def test_nobody_waits_for_an_answer_to_a_request_that_was_cancelled():
+    async def cancel(outlet, request):
+        outlet.cancelled = True
+
+    failure, _ = ask(open_session(), cancel)
+
+    assert type(failure) is Cancelled
+    assert ClientRequest.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_client_is_not_asked_too_much_at_once(settings):
+    settings.MCP_MAX_CLIENT_REQUESTS = 0
+
+    failure, client = ask(open_session(), None)
+
+    assert (type(failure), client.sent) == (ClientCannot, [])
+
+
+async def test_who_has_no_session_cannot_be_asked():
+    outlet = make(Client())
+
+    with pytest.raises(ClientCannot, match="it has no session"):
+        await outlet.aask(ROOTS)
+
+    await outlet.finish(REPLY)
+
+
+async def test_asking_would_block_the_event_loop():
+    outlet = make(Client())
+
+    with pytest.raises(RuntimeError, match="await the a-method instead"):
+        outlet.ask(ROOTS)
+
+    await outlet.finish(REPLY)
+
+
+# In the view
+
+
+def run(work, session=None, era=None):
+    """The outlet of a request in the view, and what it comes to."""
+    outlet = ThreadOutlet(1, era or ("handshake" if session else "modern"))
+    if session is not None:
+        outlet.bind(session)
+    return outlet, outlet.run(lambda: work(outlet))
+
+
+def test_a_silent_request_in_the_view_has_a_plain_reply():
+    assert run(lambda outlet: REPLY)[1] == REPLY
+
+
+def test_a_request_in_the_view_that_says_something_is_a_stream():
+    def work(outlet):
+        say(outlet, 1, 2)
+        return REPLY
+
+    _, lines = run(work)
+
+    assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+@pytest.mark.django_db
+def test_a_sessions_stream_in_the_view_is_stored():
+    session = open_session()
+
+    def work(outlet):
+        say(outlet, 1)
+        return REPLY
+
+    _, lines = run(work, session)
+    body = b"".join(lines)
+
+    key = Stream.objects.get(ended_at__isnull=False).key
+    assert body == b"".join(
+        [sse.prime(f"{key}:0", 1000), sse.encode(note(1), f"{key}:1"), sse.encode(REPLY.body.decode(), f"{key}:2")]
+    )
+    assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
+
+
+def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    may_go_on = threading.Event()
+
+    def work(outlet):
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    _, lines = run(work)
+    first = [next(lines) for _ in range(3)]
+    may_go_on.set()
+
+    assert first == [sse.KEEPALIVE] * 3
+    assert b"".join(lines).endswith(sse.encode(REPLY.body.decode()))
+
+
+def test_what_waits_for_a_slow_client_in_the_view_is_bounded(monkeypatch):
+    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    outlet = ThreadOutlet(1, "modern")
+
+    say(outlet, 1, 2, 3)
+    first = outlet.run(lambda: REPLY)
+
+    assert b"".join(first) == sse.KEEPALIVE + b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+def test_a_modern_client_of_the_view_that_goes_has_cancelled():
+    may_go_on = threading.Event()
+
+    def work(outlet):
+        say(outlet, 1)
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    outlet, lines = run(work)
+    next(lines)
+    lines.close()
+    may_go_on.set()
+
+    assert outlet.cancelled
+
+
+@pytest.mark.parametrize("talkative", [False, True])
+@pytest.mark.django_db
+def test_a_cancelled_request_in_the_view_is_told(settings, talkative):
+    """Also one that never leaves its client without news."""
+    settings.MCP_POLL_SECONDS = 0
+    session = open_session()
+    done = threading.Event()
+
+    def work(outlet):
+        say(outlet, 0)
+        while not done.is_set() and not outlet.cancelled:
+            if talkative and outlet._queue.qsize() < 2:
+                say(outlet, 1)
+        return outlet.cancelled_reply()
+
+    outlet, lines = run(work, session)
+    next(lines)
+    assert events.cancel(session.pk, 1)
+    for _, line in zip(range(200), lines, strict=False):
+        if outlet.cancelled:
+            break
+    done.set()
+    rest = b"".join(lines)
+
+    assert outlet.cancelled
+    assert b"-32800" in line + rest
+
+
+def test_a_failure_in_the_view_is_logged_and_says_nothing(caplog):
+    def work(outlet):
+        raise RuntimeError("hunter2")
+
+    _, reply = run(work)
+
+    assert (reply.status, reply.body) == (500, wire.INTERNAL_ERROR)
+    assert "hunter2" in caplog.text
+
+
+class Asked:
+    """An event store that knows requests to clients alone."""
+
+    def __init__(self, monkeypatch):
+        self.waiting = []
+        self.forgotten = []
+        self.answer = (True, None)
+        self.is_full = False
+        for name in ("ask", "take_answer", "forget_request"):
+            monkeypatch.setattr(outlets.events, name, getattr(self, f"_{name}"))
+
+    def _ask(self, session_pk, request_id, method):
+        if self.is_full:
+            raise events.TooManyClientRequests
+        self.waiting.append((session_pk, request_id, method, threading.get_ident()))
+
+    def _take_answer(self, session_pk, request_id):
+        return self.answer
+
+    def _forget_request(self, session_pk, request_id):
+        self.forgotten.append(request_id)
+
+
+@pytest.fixture
+def asked_store(monkeypatch):
+    return Asked(monkeypatch)
+
+
+@pytest.fixture
+def thread_outlet():
+    outlet = ThreadOutlet(1, "handshake")
+    outlet.bind(SimpleNamespace(pk=7, protocol_version=LATEST))
+    yield outlet
+    if outlet._aside is not None:
+        outlet._aside.shutdown()
+
+
+def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_outlet):
+    asked_store.answer = (True, {"result": {"roots": []}})
+
+    assert thread_outlet.ask(ROOTS) == {"roots": []}
+    ((session_pk, request_id, method, thread),) = asked_store.waiting
+    assert (session_pk, method, asked_store.forgotten) == (7, "roots/list", [request_id])
+    # In the tool's own thread it would be part of the tool's transaction.
+    assert thread != threading.get_ident()
+
+
+async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_outlet):
+    asked_store.answer = (True, {"result": {"roots": []}})
+
+    assert await thread_outlet.aask(ROOTS) == {"roots": []}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"answer": (True, {"error": {"message": "no"}})}, ClientRefused),
+        ({"answer": (False, None)}, ClientCannot),
+        ({"is_full": True}, ClientCannot),
+        ({}, ClientTimeout),
+    ],
+)
+def test_what_comes_instead_of_an_answer_is_told_in_the_view(asked_store, thread_outlet, values, expected):
+    for name, value in values.items():
+        setattr(asked_store, name, value)
+
+    with pytest.raises(expected):
+        thread_outlet.ask(Question("roots/list", {}, {}, None, 0.01))
+
+    assert len(asked_store.forgotten) == len(asked_store.waiting)
+
+
+def test_nobody_in_the_view_waits_for_an_answer_to_a_request_that_was_cancelled(asked_store, thread_outlet):
+    thread_outlet.cancelled = True
+
+    with pytest.raises(Cancelled):
+        thread_outlet.ask(ROOTS)
+
+
+def test_who_has_no_session_cannot_be_asked_in_the_view():
+    with pytest.raises(ClientCannot):
+        ThreadOutlet(1, "modern").ask(ROOTS)
+
+
+# Under the test client
+
+
+@pytest.mark.parametrize("said", [[], [1], [1, 2]])
+def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(said):
+    outlet = InlineOutlet(1, "modern", lambda question: None)
+
+    say(outlet, *said)
+    outlet.close()
+
+    lines = b"".join(map(sse.encode, [*map(note, said), REPLY.body.decode()]))
+    assert outlet.to_reply(REPLY) == (Reply(200, lines, sse.HEADERS) if said else REPLY)
+
+
+async def test_under_the_test_client_questions_are_answered_on_the_spot():
+    outlet = InlineOutlet(1, "handshake", lambda question: question.method)
+
+    assert (outlet.ask(ROOTS), await outlet.aask(ROOTS)) == ("roots/list", "roots/list")
