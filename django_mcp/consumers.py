@@ -71,6 +71,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             self._writer.add_done_callback(self._written)
 
     def _written(self, writer: "asyncio.Task[None]") -> None:
+        _open.discard(self)
         if not writer.cancelled() and (error := writer.exception()):
             logger.error("A stream failed", exc_info=error)
         self._when_written()

@@ -170,7 +170,15 @@ class AsyncOutlet(Outlet):
         self._watchers: list[asyncio.Task[None]] = []
         self._knowing: asyncio.Task[None] | None = None
         self._running: asyncio.Task[Any] | None = None
+        self._watching_in: contextvars.Context | None = None
+        self._watches_session = False
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
+
+    def bind(self, session: SessionState) -> None:
+        super().bind(session)
+        if self._watching_in is not None:
+            # Finding the session took so long that watching has begun without it.
+            self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
 
     # For the tool, from any thread
 
@@ -225,7 +233,8 @@ class AsyncOutlet(Outlet):
         for watcher in self._watchers:
             watcher.cancel()
         if self._pump is None:
-            if self.transcript.is_known:
+            if self._knowing is not None:
+                await asyncio.wait([self._knowing])
                 await hop(self.transcript.end)
             return reply
         self._final = reply.body
@@ -312,10 +321,15 @@ class AsyncOutlet(Outlet):
     # Cancellation
 
     def _start_watching(self) -> None:
+        self._watching_in = contextvars.copy_context()
         self._watchers.append(self._loop.create_task(self._watch_client()))
-        if self.session is not None:
-            self._watchers.append(self._loop.create_task(self._watch_for_cancellation(self.session)))
+        self._watch_session()
         self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
+
+    def _watch_session(self) -> None:
+        if self.session is not None and not self._watches_session:
+            self._watches_session = True
+            self._watchers.append(self._loop.create_task(self._watch_for_cancellation(self.session)))
 
     async def _watch_client(self) -> None:
         """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
@@ -424,6 +438,7 @@ class ThreadOutlet(Outlet):
     def _lines(self, item: Mapping[str, Any] | Reply | None) -> Iterator[bytes]:
         try:
             yield self.transcript.open() or sse.KEEPALIVE
+            looked = time.monotonic()
             while True:
                 if isinstance(item, Reply):
                     yield self.transcript.add([item.body.decode()], is_last=True)
@@ -433,6 +448,8 @@ class ThreadOutlet(Outlet):
                     item = self._queue.get(timeout=self._look_seconds())
                 except queue.Empty:
                     item = None
+                if time.monotonic() - looked >= self._look_seconds():
+                    looked = time.monotonic()
                     self._look()
         except GeneratorExit:
             if self.era == "modern":

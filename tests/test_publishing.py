@@ -87,10 +87,10 @@ def test_a_change_outside_a_transaction_is_published_at_once(server, rung):
 @pytest.mark.django_db(transaction=True)
 def test_a_change_that_is_rolled_back_is_not_published(server, rung):
     session = open_session()
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         server.notify_tools_changed()
         session.send("notifications/message", {"level": "info", "data": "x"})
-        raise RuntimeError
+        transaction.set_rollback(True)
 
     assert (changes(), Event.objects.count(), rung) == ([], 0, [])
 
@@ -99,9 +99,9 @@ def test_a_change_that_is_rolled_back_is_not_published(server, rung):
 def test_only_the_part_that_is_rolled_back_is_not_published(server):
     with transaction.atomic():
         server.notify_tools_changed()
-        with pytest.raises(RuntimeError), transaction.atomic():
+        with transaction.atomic():
             server.notify_prompts_changed()
-            raise RuntimeError
+            transaction.set_rollback(True)
 
     assert [method for _, _, method, _, _ in changes()] == [TOOLS_CHANGED]
 
@@ -258,9 +258,9 @@ def test_watching_twice_is_as_good_as_once(watch, django_capture_on_commit_callb
 @pytest.mark.django_db(transaction=True)
 def test_a_save_that_is_rolled_back_updates_nothing(watch, rung):
     watch(Group, "group://{name}")
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         Group.objects.create(name="crew")
-        raise RuntimeError
+        transaction.set_rollback(True)
 
     assert (changes(), rung) == ([], [])
 

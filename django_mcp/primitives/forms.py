@@ -209,7 +209,8 @@ def _django_property(name: str, field: forms.Field) -> Schema:
 
 
 def _django_choices(choices: Any) -> list[dict[str, str]]:
-    return [{"const": str(value), "title": str(title)} for value, title in flatten_choices(choices) if value != ""]
+    pairs: Any = flatten_choices(choices)
+    return [{"const": str(value), "title": str(title)} for value, title in pairs if value != ""]
 
 
 def _django_range(field: Any) -> Schema:

@@ -1,0 +1,361 @@
+"""The streams that stand open, over a connection that a test holds the other end of: what they say, and what ends
+them.
+"""
+
+import asyncio
+import json
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from django_mcp import bus, consumers, events, sessions
+from django_mcp.consumers import ListenConsumer, MCPConsumer
+from django_mcp.endpoint import StandingStream
+from django_mcp.methods.requests import Listen
+from django_mcp.models import EVERYBODY, Session
+from django_mcp.protocol import sse
+from django_mcp.runner import hop
+
+pytestmark = pytest.mark.django_db
+
+OPENED = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS],
+}
+CLOSED = {"type": "http.response.body", "body": b"", "more_body": False}
+TOOLS_CHANGED = "notifications/tools/list_changed"
+UPDATED = "notifications/resources/updated"
+NOTE = '{"jsonrpc":"2.0","method":"notifications/message"}'
+
+
+@pytest.fixture(autouse=True)
+def looks_often(settings):
+    settings.MCP_POLL_SECONDS = 0.01
+    settings.MCP_RETRY_MILLISECONDS = 7
+
+
+class Connection:
+    """A client's connection to a stream. It hangs up when it is told to."""
+
+    def __init__(self, consumer):
+        self.sent = []
+        self.gone = asyncio.Event()
+        self.failure = None
+        self.serving = asyncio.create_task(consumer.serve({"type": "http", "method": "GET"}, self._receive, self._send))
+
+    async def _receive(self):
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message):
+        if self.failure is not None:
+            raise self.failure
+        self.sent.append(message)
+
+    @property
+    def body(self):
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+    async def has(self, chunk):
+        async with asyncio.timeout(10):
+            while chunk not in self.body:
+                assert not self.serving.done()
+                await asyncio.sleep(0.001)
+
+    async def ends(self):
+        await asyncio.wait_for(self.serving, 10)
+        return self.body
+
+    async def hangs_up(self):
+        self.gone.set()
+        return await self.ends()
+
+
+def on_a_loop(talk):
+    """What a conversation on an event loop comes to; its database work is done in this thread and transaction."""
+    return async_to_sync(talk)()
+
+
+def open_session(version="2025-11-25"):
+    return sessions.open(
+        server="test",
+        principal="user:1",
+        user=None,
+        protocol_version=version,
+        client_info={"name": "test", "version": "1"},
+        client_capabilities={},
+    )
+
+
+def standalone(session, holder="h"):
+    assert events.take_standalone(session.pk, holder, force=True)
+    return StandingStream(session, events.delivered(session.pk), holder)
+
+
+def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
+    events.record_change("test", method, uri=uri, principal=principal)
+    bus.ring([bus.server_group("test")])
+
+
+def publish(session, message=NOTE):
+    events.publish(session.pk, message)
+    bus.ring([bus.session_group(session.pk)])
+
+
+# A session's standalone stream
+
+
+@pytest.mark.parametrize(("version", "opening"), [("2025-11-25", sse.prime("s:0.0", 7)), ("2025-06-18", sse.KEEPALIVE)])
+def test_a_stream_opens_at_once(version, opening):
+    session = open_session(version)
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(opening)
+        await connection.hangs_up()
+        return connection.sent
+
+    assert on_a_loop(talk) == [OPENED, {"type": "http.response.body", "body": opening, "more_body": True}]
+
+
+def test_what_is_published_is_told_with_its_place():
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(sse.prime("s:0.0", 7))
+        await hop(publish, session)
+        await connection.has(sse.encode(NOTE, "s:1.0"))
+        await hop(change)
+        await connection.has(sse.encode(f'{{"jsonrpc":"2.0","method":"{TOOLS_CHANGED}"}}', "s:1.1"))
+        await connection.hangs_up()
+
+    on_a_loop(talk)
+    assert events.delivered(session.pk) == events.Position("s", 1, 1)
+
+
+def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
+    session = open_session()
+    events.publish(session.pk, NOTE)
+    events.mark_delivered(session.pk, "", events.Position("s", 1))
+    events.publish(session.pk, NOTE)
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(sse.prime("s:1.0", 7) + sse.encode(NOTE, "s:2.0"))
+        return await connection.hangs_up()
+
+    assert on_a_loop(talk).count(b"data: {") == 1
+
+
+def test_a_silent_stream_is_kept_alive(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(sse.KEEPALIVE * 2)
+        await connection.hangs_up()
+
+    on_a_loop(talk)
+
+
+def test_a_stream_ends_with_its_session():
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(b"retry")
+        await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
+        await connection.ends()
+        return connection.sent[-1]
+
+    assert on_a_loop(talk) == CLOSED
+
+
+def test_a_stream_ends_when_another_connection_takes_it():
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session, "first")))
+        await connection.has(b"retry")
+        await hop(standalone, session, "second")
+        return await connection.ends()
+
+    assert on_a_loop(talk) == sse.prime("s:0.0", 7)
+    assert Session.objects.get().stream_holder == "second"
+
+
+@pytest.mark.parametrize("how", ["hangs up", "fails"])
+def test_a_client_that_goes_leaves_the_stream_to_others(how):
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(b"retry")
+        if how == "hangs up":
+            await connection.hangs_up()
+        else:
+            connection.failure = OSError("gone")
+            await hop(publish, session)
+            await connection.ends()
+
+    on_a_loop(talk)
+    assert events.take_standalone(session.pk, "next", force=False)
+
+
+def test_a_server_that_stops_says_when_to_come_back():
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        await connection.has(b"retry")
+        consumers.close_all()
+        return await connection.ends()
+
+    assert on_a_loop(talk) == sse.prime("s:0.0", 7) + sse.retry(7)
+    assert events.take_standalone(session.pk, "next", force=False)
+
+
+# The rest of a POST's stream
+
+
+def post_stream(session):
+    events.open_stream(session.pk, "key", 1)
+    events.append(session.pk, "key", 0, ["", NOTE])
+    return StandingStream(session, events.Position("key", 0), "")
+
+
+def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
+    session = open_session()
+    reply = '{"jsonrpc":"2.0","id":1,"result":{}}'
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(post_stream, session)))
+        await connection.has(sse.encode(NOTE, "key:1"))
+        await hop(partial(events.append, session.pk, "key", 2, [reply], is_last=True))
+        return await connection.ends()
+
+    assert on_a_loop(talk) == b"".join([sse.prime("key:0", 7), sse.encode(NOTE, "key:1"), sse.encode(reply, "key:2")])
+
+
+def test_a_request_whose_process_died_is_answered(settings):
+    settings.MCP_STREAM_LEASE_SECONDS = -1
+    session = open_session()
+
+    async def talk():
+        return await Connection(MCPConsumer(await hop(post_stream, session))).ends()
+
+    last = json.loads(on_a_loop(talk).decode().split("data: ")[-1])
+    assert last == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "error": {"code": -32603, "message": "The server process that ran this request has stopped"},
+    }
+
+
+# A modern client's subscriptions
+
+TAG = '"_meta":{"io.modelcontextprotocol/subscriptionId":5}'
+
+
+def listen(**honoured):
+    request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=SimpleNamespace(principal="user:1"))
+    return ListenConsumer(Listen(request, honoured))
+
+
+def said(method, params=""):
+    return sse.encode(f'{{"jsonrpc":"2.0","method":"{method}","params":{{{params}{TAG}}}}}')
+
+
+def acknowledged(honoured):
+    return said("notifications/subscriptions/acknowledged", f'"notifications":{honoured},')
+
+
+def test_a_subscription_is_acknowledged_first_and_nothing_is_replayed():
+    change()
+
+    async def talk():
+        connection = Connection(listen(toolsListChanged=True))
+        await connection.has(acknowledged('{"toolsListChanged":true}'))
+        await hop(change)
+        await connection.has(said(TOOLS_CHANGED))
+        return await connection.hangs_up()
+
+    assert on_a_loop(talk) == acknowledged('{"toolsListChanged":true}') + said(TOOLS_CHANGED)
+
+
+def test_a_client_hears_what_it_asked_for_and_may_know():
+    async def talk():
+        connection = Connection(listen(toolsListChanged=True, resourceSubscriptions=["a://1", "a://2"]))
+        await connection.has(b"acknowledged")
+
+        def happen():
+            events.record_change("test", "notifications/prompts/list_changed")
+            events.record_change("other", TOOLS_CHANGED)
+            events.record_change("test", TOOLS_CHANGED, principal="user:2")
+            events.record_change("test", UPDATED, uri="a://3")
+            events.record_change("test", UPDATED, uri="a://1")
+            events.record_change("test", TOOLS_CHANGED, principal="user:1")
+            change(UPDATED, "a://2")
+
+        await hop(happen)
+        await connection.has(b'a://2",')
+        return await connection.hangs_up()
+
+    body = on_a_loop(talk).partition(b"\n\n")[2]
+    assert body == said(UPDATED, '"uri":"a://1",') + said(TOOLS_CHANGED) + said(UPDATED, '"uri":"a://2",')
+
+
+def test_a_server_that_stops_ends_a_subscription_with_its_result():
+    """The result says that the end is no accident."""
+
+    async def talk():
+        connection = Connection(listen(toolsListChanged=True))
+        await connection.has(b"acknowledged")
+        consumers.close_all()
+        return await connection.ends()
+
+    result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
+    assert on_a_loop(talk) == acknowledged('{"toolsListChanged":true}') + sse.encode(result)
+
+
+def test_a_silent_subscription_is_kept_alive(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+
+    async def talk():
+        connection = Connection(listen())
+        await connection.has(sse.KEEPALIVE)
+        await connection.hangs_up()
+
+    on_a_loop(talk)
+
+
+def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
+    monkeypatch.setattr(consumers, "_open", set())
+    session = open_session()
+
+    async def talk():
+        subscription, stream = listen(), MCPConsumer(await hop(standalone, session))
+        connections = [Connection(subscription), Connection(stream)]
+        await connections[0].has(b"acknowledged")
+        await connections[1].has(b"retry")
+        count = consumers.listeners()
+        for connection in connections:
+            await connection.hangs_up()
+        return count, consumers.listeners()
+
+    assert on_a_loop(talk) == (1, 0)
+
+
+def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
+    monkeypatch.setattr(consumers.events, "last_change", lambda server: 1 / 0)
+
+    async def talk():
+        return await Connection(listen()).ends()
+
+    assert on_a_loop(talk) == b""
+    assert "ZeroDivisionError" in caplog.text
