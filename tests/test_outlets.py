@@ -46,6 +46,8 @@ def say(outlet, *numbers):
 @pytest.fixture(autouse=True)
 def looks_often(settings):
     settings.MCP_POLL_SECONDS = 0.01
+    # Each test has an event loop of its own, and a layer over Redis keeps its connections to the loop that it began in.
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 
 def open_session(version=LATEST):
