@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from django_mcp.primitives.context import Caller
+from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
 
@@ -33,7 +33,7 @@ know the id.
 
 def caller_of(request: Request) -> Caller:
     """The caller behind a request that DRF has authenticated."""
-    return Caller(request.user, principal_key(request.user), lambda: _with_user(request))
+    return Caller(Principal(principal_key(request.user), request.user), lambda: _with_user(request))
 
 
 def principal_key(user: Any) -> str:
@@ -48,7 +48,7 @@ def principal_key(user: Any) -> str:
 
 
 def anonymous_caller(get_request: Any) -> Caller:
-    return Caller(AnonymousUser(), ANONYMOUS, get_request)
+    return Caller(Principal(ANONYMOUS, AnonymousUser()), get_request)
 
 
 def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | None:

@@ -225,7 +225,7 @@ class ListenConsumer(StreamConsumer):
         return sse.encode(to_json_text({"jsonrpc": "2.0", "id": self._listen.request.id, "result": result}))
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        server, principal = self._listen.request.server.name, self._listen.request.caller.principal
+        server, principal = self._listen.request.server.name, self._listen.request.caller.principal.key
         async with bus.Bell([bus.server_group(server)]) as bell:
             position = await hop(events.last_change, server)
             yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})

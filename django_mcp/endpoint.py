@@ -124,14 +124,14 @@ class Exchange:
         """The reply to DELETE: the session ends, once."""
         if refusal := self.check_session(headers, allow="POST"):
             return refusal
-        ended = sessions.terminate(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
+        ended = sessions.terminate(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
         return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
 
     def open_stream(self, headers: Headers) -> "Reply | StandingStream":
         """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
         if refusal := self.check_session(headers, allow="POST", stream=True):
             return refusal
-        session = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
+        session = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
         if session is None:
             return replies.SESSION_NOT_FOUND
         last_event_id = headers.get(LAST_EVENT_ID)
@@ -157,7 +157,7 @@ class Exchange:
         """
         if refusal := self.check_session(headers, allow=allow):
             return refusal
-        live = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal)
+        live = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
         return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
 
     def check_session(self, headers: Headers, *, allow: str, stream: bool = False) -> Reply | None:
@@ -187,7 +187,7 @@ class Exchange:
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, server=self.server.name, principal=self.caller.principal)
+        session = sessions.resume(session_id, server=self.server.name, principal=self.caller.principal.key)
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):
@@ -240,7 +240,7 @@ class Exchange:
         try:
             session = sessions.open(
                 server=self.server.name,
-                principal=self.caller.principal,
+                principal=self.caller.principal.key,
                 user=self.caller.user,
                 protocol_version=effect.protocol_version,
                 client_info=effect.client_info,

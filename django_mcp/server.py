@@ -304,7 +304,7 @@ class MCPServer:
         sealed, given = params.get("requestState"), params.get("inputResponses")
         if sealed is None and given is None:
             return None
-        binding = request_state.bind(caller.principal, self.name, inbound.method, params)
+        binding = request_state.bind(caller.principal.key, self.name, inbound.method, params)
         inputs = Inputs() if sealed is None else request_state.unseal(sealed, binding)
         if given is not None and not isinstance(given, dict):
             raise ProtocolError(INVALID_PARAMS, "Invalid params: inputResponses must be an object")
@@ -319,7 +319,7 @@ class MCPServer:
         for question in required.questions.values():
             check_capability(question, request.client_capabilities, request.era)
         following = Inputs(inputs.answers, required.state, inputs.round + 1)
-        binding = request_state.bind(request.caller.principal, self.name, request.method, request.params)
+        binding = request_state.bind(request.caller.principal.key, self.name, request.method, request.params)
         try:
             sealed = request_state.seal(following, binding)
         except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIO
 
 from django_mcp import MCPServer
 from django_mcp.methods.requests import Call, Effect, Listen
-from django_mcp.primitives.context import Caller, Outlet
+from django_mcp.primitives.context import Caller, Outlet, Principal
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.runner import run
@@ -23,7 +23,7 @@ VERSIONS = KNOWN_PROTOCOL_VERSIONS
 HANDSHAKE = HANDSHAKE_PROTOCOL_VERSIONS
 MODERN = "2026-07-28"
 
-CALLER = Caller(AnonymousUser(), "anonymous", lambda: RequestFactory().post("/"))
+CALLER = Caller(Principal("anonymous", AnonymousUser()), lambda: RequestFactory().post("/"))
 
 
 @dataclass

@@ -3,8 +3,9 @@ of the user.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from . import inputs as asking
@@ -71,14 +72,37 @@ class Outlet(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent a message: the user that the endpoint's policies found, its stable key, and how to come by Django's
-    request.
+class Principal:
+    """On whose behalf a message is, as the endpoint's policies found out; nothing here is what the client says of
+    itself.
+
+    `key` is the stable name under which sessions, events and request state are kept: the same on every worker. `scopes`
+    are those of the credential; `None` when its kind has none (a session cookie), and so is not limited by any.
+    `token_id` names the token, and never is the token. `expires_at` is when the credential ends, if it does.
     """
 
+    key: str
     user: "AbstractBaseUser | AnonymousUser"
-    principal: str
+    client_id: str = ""
+    scopes: frozenset[str] | None = None
+    token_id: str = ""
+    expires_at: datetime | None = None
+
+    def has_scopes(self, scopes: Iterable[str]) -> bool:
+        """Whether the credential carries all of these scopes, or is of a kind that is not limited by any."""
+        return self.scopes is None or self.scopes.issuperset(scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a message, and how to come by Django's request."""
+
+    principal: Principal
     get_request: "Callable[[], HttpRequest]"
+
+    @property
+    def user(self) -> "AbstractBaseUser | AnonymousUser":
+        return self.principal.user
 
 
 @dataclass(slots=True)
@@ -108,9 +132,14 @@ class Context:
     _reported_at: float = 0.0
 
     @property
+    def principal(self) -> Principal:
+        """On whose behalf the request is: the user, and what the credential says beside (client, scopes, expiry)."""
+        return self.caller.principal
+
+    @property
     def user(self) -> "AbstractBaseUser | AnonymousUser":
         """The user whom the endpoint authenticated, or Django's `AnonymousUser`."""
-        return self.caller.user
+        return self.caller.principal.user
 
     @property
     def request(self) -> "HttpRequest":

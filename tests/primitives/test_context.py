@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from django_mcp.primitives import context as contexts
-from django_mcp.primitives.context import Caller, Cancelled, Context
+from django_mcp.primitives.context import Caller, Cancelled, Context, Principal
 from django_mcp.primitives.inputs import Inputs
 
 USER = object()
@@ -52,7 +52,7 @@ def make(outlet=None, **values):
             "client_capabilities": {},
             "meta": {},
             "session": None,
-            "caller": Caller(USER, "user:1", lambda: REQUEST),
+            "caller": Caller(Principal("user:1", USER), lambda: REQUEST),
             "outlet": outlet,
         }
         | values
@@ -69,7 +69,7 @@ def test_djangos_request_is_made_when_somebody_wants_it():
     def fail():
         raise AssertionError("made unasked")
 
-    assert make(caller=Caller(USER, "user:1", fail)).user is USER
+    assert make(caller=Caller(Principal("user:1", USER), fail)).user is USER
 
 
 # Cancellation

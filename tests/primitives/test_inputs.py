@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from django_mcp import ToolError, UserMessage
-from django_mcp.primitives.context import Caller, Context
+from django_mcp.primitives.context import Caller, Context, Principal
 from django_mcp.primitives.inputs import ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
 from django_mcp.protocol.errors import ProtocolError
 
@@ -54,7 +54,7 @@ def make(client=None, inputs=None, **values):
             "client_capabilities": ALL,
             "meta": {},
             "session": None,
-            "caller": Caller(None, "", lambda: None),
+            "caller": Caller(Principal("", None), lambda: None),
             "outlet": client,
             "inputs": inputs or Inputs(),
         }
