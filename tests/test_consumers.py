@@ -265,7 +265,8 @@ TAG = '"_meta":{"io.modelcontextprotocol/subscriptionId":5}'
 
 
 def listen(**honoured):
-    request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=SimpleNamespace(principal="user:1"))
+    caller = SimpleNamespace(principal=SimpleNamespace(key="user:1"))
+    request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
     return ListenConsumer(Listen(request, honoured))
 
 
