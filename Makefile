@@ -18,7 +18,7 @@ demo: $(VENV)/.demo ## serve the example project, with data and an admin (HOST=,
 	@DEBUG=$${DEBUG:-1} $(BIN)/python manage.py demo --host "$(HOST)" --port "$(PORT)"
 
 test: $(VENV)/.test ## run the tests (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
