@@ -29,4 +29,11 @@ def tests(session: nox.Session) -> None:
     session.run(
         "python", "-c", "import django, sys; print(f'Python {sys.version.split()[0]}, Django {django.__version__}')"
     )
-    session.run("python", "-m", "pytest", "--numprocesses", "auto", *(argument.replace("{python}", python) for argument in session.posargs))
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "--numprocesses",
+        "auto",
+        *(argument.replace("{python}", python) for argument in session.posargs),
+    )

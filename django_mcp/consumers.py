@@ -1,12 +1,12 @@
 """The streams that stand open: a handshake session's GET, and a modern client's `subscriptions/listen`.
 
-Each reads rows after the last one that it wrote, when the bell rings and when it has not rung for a while. No rule of
+Each reads rows after the last one that it wrote, when it is rung for and when it has not been for a while. No rule of
 the protocol lives here: what may be opened is decided before.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, MutableMapping
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -14,16 +14,18 @@ from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 
-from django_mcp import bus, events, sessions
+from django_mcp import bus, events, sessions, standing
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import StandingStream
 from django_mcp.methods.requests import Listen
-from django_mcp.models import to_json_text
+from django_mcp.models import Session, to_json_text
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
+from django_mcp.readers import reader
 from django_mcp.runner import hop
+from django_mcp.standing import Held, News
 
 logger = logging.getLogger("django_mcp")
 
@@ -31,25 +33,178 @@ PRIMED_SINCE: Final = "2025-11-25"
 SEND_TIMEOUT_SECONDS: Final = 30
 """A client that takes nothing for so long is closed; what it missed is stored."""
 
+_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
 _open: "WeakSet[StreamConsumer]" = WeakSet()
 
 
 class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
-    """An SSE response that lasts. The lines come from `lines`, in a task of their own, so that the client's going is
-    seen at once.
+    """An SSE response that lasts, until its client goes, the server closes it, or it has said everything.
 
     Channels' documented pattern writes from `handle`, and then neither layer messages nor the disconnect arrive before
-    it is done.
+    it is done. Its own loop has a task for each source of messages; this one has the connection alone, in the task that
+    it is served in, so that an idle stream costs little.
     """
 
-    # The bell listens by itself: Channels would end the stream when its layer fails, and this one goes on by looking.
+    # The bus listens for all: Channels would end the stream when its layer fails, and this one goes on by looking.
     channel_layer_alias = ""
 
     def __init__(self) -> None:
         super().__init__()
+        self._serving: asyncio.Task[Any] | None = None
+        self._is_over = False
+
+    async def dispatch(self, message: MutableMapping[str, Any]) -> None:
+        # Channels would close old database connections first, in a thread that everybody shares; here they are for
+        # `hop` to close.
+        await getattr(self, get_handler_name(message))(message)
+
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serves the stream to its end, whoever ends it."""
+        self.scope, self.base_send = scope, send
+        self._serving = asyncio.current_task()
+        _open.add(self)
+        try:
+            await self.dispatch({"type": "http.request"})
+            while True:
+                message = await receive()
+                # A request with a body has been read before, one without still comes.
+                if message["type"] != "http.request":
+                    await self.dispatch(message)
+        except StopConsumer:
+            pass
+        except asyncio.CancelledError:
+            if not self._is_over or self._serving is None:
+                raise
+            self._serving.uncancel()
+        finally:
+            _open.discard(self)
+            await self.let_go()
+
+    async def http_request(self, message: MutableMapping[str, Any]) -> None:
+        await self.send_headers(headers=_HEADERS)
+        await self.begin()
+
+    async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
+        raise StopConsumer
+
+    async def begin(self) -> None:
+        """Starts to say something."""
+        raise NotImplementedError
+
+    async def let_go(self) -> None:
+        """Gives back what the stream holds."""
+
+    def close(self) -> None:
+        """Ends the stream, with a word to its client; the server is about to stop."""
+        raise NotImplementedError
+
+    async def say(self, chunk: bytes) -> bool:
+        """Whether the client took it."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                await self.send_body(chunk, more_body=True)
+        except (OSError, TimeoutError) as error:
+            logger.debug("A stream's client is gone: %r", error)
+            self._leave()
+            return False
+        return True
+
+    async def finish(self, farewell: bytes = b"") -> None:
+        """Ends the response, and with it the stream."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                await self.send_body(farewell)
+        except (OSError, TimeoutError) as error:
+            logger.debug("A stream's client is gone: %r", error)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Stops waiting for the client: not every server tells of a disconnect once the response is complete."""
+        if not self._is_over and self._serving is not None:
+            self._is_over = True
+            self._serving.cancel()
+
+
+class MCPConsumer(StreamConsumer):
+    """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
+
+    def __init__(self, stream: StandingStream) -> None:
+        super().__init__()
+        session = stream.session
+        self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
+        self._opening = _opening(session.protocol_version, stream.position)
+        self._writing: asyncio.Task[None] | None = None
+        self._is_silent = True
+
+    @property
+    def is_busy(self) -> bool:
+        return self._writing is not None
+
+    async def begin(self) -> None:
+        await reader().add(self)
+
+    async def let_go(self) -> None:
+        reader().remove(self)
+        if self._writing is not None:
+            self._writing.cancel()
+        await asyncio.shield(hop(standing.release, self.held))
+
+    def close(self) -> None:
+        self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
+
+    def hear(self, news: News) -> None:
+        if news.is_over:
+            self._write(b"", is_last=True)
+        elif not self.is_busy:
+            # What opens the stream goes out with what is there already, so that a client which comes back has it at
+            # once.
+            said = self._opening + b"".join(
+                sse.encode(item.message, item.position.event_id) for item in news.stored if item.message
+            )
+            self._opening = b""
+            if said:
+                self._write(said, news)
+            else:
+                self._move(news)
+
+    def keep_alive(self) -> None:
+        if self._is_silent and not self.is_busy:
+            self._write(sse.KEEPALIVE)
+        self._is_silent = True
+
+    def _write(self, chunk: bytes, news: News | None = None, *, is_last: bool = False) -> None:
+        if is_last and self._writing is not None:
+            self._writing.cancel()
+        self._is_silent = False
+        self._writing = asyncio.create_task(self._deliver(chunk, news, is_last))
+
+    async def _deliver(self, chunk: bytes, news: News | None, is_last: bool) -> None:
+        try:
+            if is_last:
+                await self.finish(chunk)
+            elif await self.say(chunk) and news is not None:
+                self._move(news)
+        except Exception:
+            logger.exception("A stream failed")
+            self._leave()
+        finally:
+            if self._writing is asyncio.current_task():
+                self._writing = None
+                reader().wake()
+
+    def _move(self, news: News) -> None:
+        held = self.held
+        self.held = Held(held.session_pk, held.server, held.principal, held.holder, news.position)
+
+
+class LinesConsumer(StreamConsumer):
+    """A stream whose lines come from a generator, in a task of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._writer: asyncio.Task[None] | None = None
-        self._when_written: Callable[[], object] = lambda: None
-        self.closing = asyncio.Event()
+        self.news = asyncio.Event()
+        self.is_closing = False
 
     def lines(self) -> AsyncGenerator[bytes, None]:
         """What the stream says, until it ends. Closing it is the end of the client's interest."""
@@ -59,158 +214,98 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         """What a client hears when the server closes the stream."""
         return b""
 
-    async def dispatch(self, message: MutableMapping[str, Any]) -> None:
-        # Channels would close old database connections first, in a thread that everybody shares; here they are for
-        # `hop` to close.
-        await getattr(self, get_handler_name(message))(message)
+    def close(self) -> None:
+        self.is_closing = True
+        self.news.set()
 
-    async def http_request(self, message: MutableMapping[str, Any]) -> None:
-        if self._writer is None:
-            _open.add(self)
-            self._writer = asyncio.create_task(self._write())
-            self._writer.add_done_callback(self._written)
+    async def begin(self) -> None:
+        self._writer = asyncio.create_task(self._write())
 
-    def _written(self, writer: "asyncio.Task[None]") -> None:
-        _open.discard(self)
-        if not writer.cancelled() and (error := writer.exception()):
-            logger.error("A stream failed", exc_info=error)
-        self._when_written()
-
-    async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
+    async def let_go(self) -> None:
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait([self._writer])
-        raise StopConsumer
 
-    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serves the stream to its end, whoever ends it."""
-        serving = asyncio.create_task(self(scope, _from_the_start(receive), send))
-        self._when_written = serving.cancel
+    async def has_news(self) -> bool:
+        """Waits until there is news, the server closes, or it is time for a sign of life."""
         try:
-            await asyncio.wait([serving])
-        finally:
-            serving.cancel()
-            if self._writer is not None:
-                self._writer.cancel()
-                await asyncio.wait([self._writer])
+            async with asyncio.timeout(mcp_settings.KEEPALIVE_SECONDS):
+                await self.news.wait()
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
 
     async def _write(self) -> None:
-        headers = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
-        await self.send_headers(headers=headers)
         lines = self.lines()
         try:
             async for chunk in lines:
-                await asyncio.wait_for(self.send_body(chunk, more_body=True), SEND_TIMEOUT_SECONDS)
-            await asyncio.wait_for(
-                self.send_body(self.farewell() if self.closing.is_set() else b""), SEND_TIMEOUT_SECONDS
-            )
-        except (OSError, TimeoutError) as error:
-            logger.debug("A stream's client is gone: %r", error)
+                if not await self.say(chunk):
+                    return
+            await self.finish(self.farewell() if self.is_closing else b"")
+        except Exception:
+            logger.exception("A stream failed")
+            self._leave()
         finally:
             await lines.aclose()
 
-    async def pause(self, bell: bus.Bell, seconds: float) -> None:
-        """Waits until the bell rings, the server closes, or the time is up."""
-        waiting = [asyncio.ensure_future(bell.wait(seconds)), asyncio.ensure_future(self.closing.wait())]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
 
-
-class MCPConsumer(StreamConsumer):
-    """The GET of a handshake session: its standalone stream, or the rest of a POST's."""
+class ReplayConsumer(LinesConsumer):
+    """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
 
     def __init__(self, stream: StandingStream) -> None:
         super().__init__()
-        self._stream = stream
+        self._session = stream.session
         self._position = stream.position
 
     def farewell(self) -> bytes:
         return sse.retry(mcp_settings.RETRY_MILLISECONDS)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        session, holder = self._stream.session, self._stream.holder
+        listener = await bus.listen([bus.session_group(self._session.pk)], self.news.set)
         try:
-            async with bus.Bell([bus.session_group(session.pk), bus.server_group(session.server)]) as bell:
-                # What opens the stream goes out with what is there already, so that a client which comes back has it at
-                # once.
-                opening = self._opening()
-                said = renewed = asyncio.get_running_loop().time()
-                while not self.closing.is_set():
-                    stored, ended = await hop(self._read)
-                    said_now = opening + b"".join(
-                        sse.encode(item.message, item.position.event_id) for item in stored if item.message
+            yield _opening(self._session.protocol_version, self._position)
+            while not self.is_closing:
+                stored, has_ended = await hop(self._read)
+                if stored:
+                    yield (
+                        b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                        or sse.KEEPALIVE
                     )
-                    opening = b""
-                    if said_now:
-                        said = asyncio.get_running_loop().time()
-                        yield said_now
-                    if ended:
-                        return
-                    if len(stored) >= events.READ_LIMIT:
-                        continue
-                    now = asyncio.get_running_loop().time()
-                    if now - renewed >= mcp_settings.KEEPALIVE_SECONDS:
-                        renewed = now
-                        if not await hop(self._renew):
-                            return
-                    if now - said >= mcp_settings.KEEPALIVE_SECONDS:
-                        said = now
-                        yield sse.KEEPALIVE
-                    await self.pause(bell, bus.look_interval())
+                if has_ended:
+                    return
+                if not stored and not await self.has_news():
+                    yield sse.KEEPALIVE
         finally:
-            if holder:
-                await asyncio.shield(hop(events.release_standalone, session.pk, holder))
-
-    def _opening(self) -> bytes:
-        if is_at_least(self._stream.session.protocol_version, PRIMED_SINCE):
-            return sse.prime(self._position.event_id, mcp_settings.RETRY_MILLISECONDS)
-        return sse.KEEPALIVE
+            listener.stop()
 
     def _read(self) -> tuple[list[events.Stored], bool]:
         """What is new, and whether the stream is over."""
-        session, holder = self._stream.session, self._stream.holder
-        before = self._position
-        stored, self._position = events.read_after(before, session.pk, session.server, session.principal)
-        if holder:
-            if self._position != before:
-                return stored, not events.mark_delivered(session.pk, holder, self._position)
-            return stored, not events.holds_standalone(session.pk, holder)
+        session = self._session
+        stored = events.read_after(self._position, session.pk)
         if stored:
+            self._position = stored[-1].position
             return stored, any(item.is_last for item in stored)
+        if sessions.resume(session.session_id, server=session.server, principal=session.principal) is None:
+            return [], True
+        if sessions.barred(Session.objects.filter(pk=session.pk)):
+            sessions.terminate(session.session_id, server=session.server, principal=session.principal)
+            return [], True
         self._bury_if_dead()
-        return stored, events.has_ended(session.pk, self._position.key) and self._is_told_everything()
-
-    def _is_told_everything(self) -> bool:
-        """Whether nothing was stored between the read and the end of the stream."""
-        session = self._stream.session
-        return not events.read_after(self._position, session.pk, session.server, session.principal)[0]
+        # Nothing may have been stored between the read and the end of the stream.
+        ended = events.has_ended(session.pk, self._position.key)
+        return [], ended and not events.read_after(self._position, session.pk)
 
     def _bury_if_dead(self) -> None:
         """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""
-        session, key = self._stream.session, self._position.key
-        request_id = events.dead_request(session.pk, key)
+        key = self._position.key
+        request_id = events.dead_request(self._session.pk, key)
         if request_id is not None:
             error = ProtocolError(INTERNAL_ERROR, "The server process that ran this request has stopped")
-            events.bury(session.pk, key, replies.error(error, "handshake", request_id).body.decode())
-
-    def _renew(self) -> bool:
-        """Keeps the session and the lease. False when either is lost, or its user may no longer come in."""
-        session, holder = self._stream.session, self._stream.holder
-        if session.user_id is not None and not sessions.may_stay(session.pk):
-            # Ended for good, or the client would come back to a stream that is closed on it again and again.
-            sessions.terminate(session.session_id, server=session.server, principal=session.principal)
-            return False
-        if not holder:
-            return sessions.resume(session.session_id, server=session.server, principal=session.principal) is not None
-        sessions.touch(session)
-        return events.renew_standalone(session.pk, holder)
+            events.bury(self._session.pk, key, replies.error(error, "handshake", request_id).body.decode())
 
 
-class ListenConsumer(StreamConsumer):
+class ListenConsumer(LinesConsumer):
     """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays. Nothing is
     replayed.
     """
@@ -226,41 +321,30 @@ class ListenConsumer(StreamConsumer):
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         server, principal = self._listen.request.server.name, self._listen.request.caller.principal.key
-        async with bus.Bell([bus.server_group(server)]) as bell:
+        listener = await bus.listen([bus.server_group(server)], self.news.set)
+        try:
             position = await hop(events.last_change, server)
             yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
-            said = asyncio.get_running_loop().time()
-            while not self.closing.is_set():
+            while not self.is_closing:
                 changes, position = await hop(events.read_changes, server, position, principal)
                 wanted = [change for change in changes if self._listen.wants(change.method, change.uri)]
-                now = asyncio.get_running_loop().time()
                 if wanted:
                     yield b"".join(
                         self._say(change.method, {"uri": change.uri} if change.uri else {})
                         for change in _distinct(wanted)
                     )
-                    said = now
-                elif now - said >= mcp_settings.KEEPALIVE_SECONDS:
+                if not changes and not await self.has_news():
                     yield sse.KEEPALIVE
-                    said = now
-                await self.pause(bell, bus.look_interval())
+        finally:
+            listener.stop()
 
     def _say(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
 
 
-def _from_the_start(receive: Any) -> Any:
-    """A `receive` that begins with the request, which the lane has read: a consumer starts with it."""
-    started = False
-
-    async def receive_again() -> Any:
-        nonlocal started
-        if started:
-            return await receive()
-        started = True
-        return {"type": "http.request"}
-
-    return receive_again
+def consumer_of(stream: StandingStream) -> StreamConsumer:
+    """The consumer that writes a stream."""
+    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)
 
 
 def listeners() -> int:
@@ -271,7 +355,13 @@ def listeners() -> int:
 def close_all() -> None:
     """Asks every open stream to end, with a word to its client; called on the event loop when the server stops."""
     for consumer in list(_open):
-        consumer.closing.set()
+        consumer.close()
+
+
+def _opening(version: str, position: events.Position) -> bytes:
+    if is_at_least(version, PRIMED_SINCE):
+        return sse.prime(position.event_id, mcp_settings.RETRY_MILLISECONDS)
+    return sse.KEEPALIVE
 
 
 def _distinct(changes: list[Any]) -> list[Any]:

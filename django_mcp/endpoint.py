@@ -8,7 +8,7 @@ changes is written after. Knows neither WSGI nor ASGI.
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from django_mcp import bus, events, sessions
+from django_mcp import bus, events, sessions, standing
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.methods.requests import (
     Call,
@@ -137,7 +137,7 @@ class Exchange:
         last_event_id = headers.get(LAST_EVENT_ID)
         try:
             position = (
-                events.delivered(session.pk)
+                standing.delivered(session.pk)
                 if last_event_id is None
                 else events.locate(session.pk, self.server.name, last_event_id)
             )
@@ -146,7 +146,7 @@ class Exchange:
         holder = ""
         if position.key == events.STANDALONE:
             holder = events.new_key()
-            if not events.take_standalone(session.pk, holder, force=last_event_id is not None):
+            if not standing.take(session.pk, holder, force=last_event_id is not None):
                 return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
             bus.ring([bus.session_group(session.pk)])
         return StandingStream(session, position, holder)
@@ -230,11 +230,11 @@ class Exchange:
             case Unsubscribe(uri=uri):
                 events.unsubscribe(session.pk, uri)
             case CancelRequest(request_id=request_id):
-                if events.cancel(session.pk, request_id):
-                    bus.ring([bus.session_group(session.pk)])
+                events.cancel(session.pk, request_id)
+                bus.ring([bus.calls_group(session.pk)])
             case KeepAnswer(request_id=request_id, message=message):
                 if events.answer(session.pk, request_id, dict(message)):
-                    bus.ring([bus.session_group(session.pk)])
+                    bus.ring([bus.calls_group(session.pk)])
 
     def _open(self, step: Effected, effect: OpenSession) -> Reply:
         try:

@@ -30,7 +30,6 @@ from django_mcp.models import (
     Stream,
     Subscription,
     label,
-    to_json_text,
 )
 
 STANDALONE: Final = "s"
@@ -82,16 +81,21 @@ def new_key() -> str:
 
 
 def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
-    """Makes a POST's stream known, so that it can be cancelled and resumed from any process."""
-    Stream.objects.using(_alias()).create(
-        session_id=session_pk, key=key, request_id=_id_text(request_id), lease_until=_lease()
-    )
+    """Makes a POST's stream known, so that it can be cancelled and resumed from any process. It may have been cancelled
+    already.
+    """
+    text = _id_text(request_id)
+    rows = Stream.objects.using(_alias())
+    rows.create(session_id=session_pk, key=key, request_id=text, lease_until=lease())
+    # Read after the row is there, as cancel() writes after it has looked for the row: one of the two sees the other.
+    if rows.filter(session_id=session_pk, key=_early_key(text), lease_until__gt=timezone.now()).exists():
+        rows.filter(session_id=session_pk, key=key).update(cancelled_at=timezone.now())
 
 
 def renew_stream(session_pk: int, key: str) -> bool:
     """Says that the request still runs. Whether the client has cancelled it."""
     rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
-    rows.filter(ended_at__isnull=True).update(lease_until=_lease())
+    rows.filter(ended_at__isnull=True).update(lease_until=lease())
     return rows.filter(cancelled_at__isnull=False).exists()
 
 
@@ -109,12 +113,16 @@ def has_ended(session_pk: int, key: str) -> bool:
 
 def cancel(session_pk: int, request_id: str | int) -> bool:
     """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
-    begun.
+    begun, and then the cancellation waits for it a while.
     """
-    rows = Stream.objects.using(_alias()).filter(
-        session_id=session_pk, request_id=_id_text(request_id), ended_at__isnull=True
-    )
-    return rows.update(cancelled_at=timezone.now()) > 0
+    text, now = _id_text(request_id), timezone.now()
+    rows = Stream.objects.using(_alias()).filter(session_id=session_pk)
+    running = rows.filter(request_id=text, ended_at__isnull=True)
+    if running.update(cancelled_at=now) > 0:
+        return True
+    early = {"request_id": text, "cancelled_at": now, "ended_at": now, "lease_until": lease()}
+    rows.update_or_create(session_id=session_pk, key=_early_key(text), defaults=early)
+    return running.update(cancelled_at=now) > 0
 
 
 def end_stream(session_pk: int, key: str) -> None:
@@ -194,35 +202,24 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
     return position
 
 
-def read_after(position: Position, session_pk: int, server: str, principal: str) -> tuple[list[Stored], Position]:
-    """What a stream says after a position, oldest first and a bounded number at once, and the position behind it.
-
-    The last may be further on than the last event: changes that the session does not want to hear of are passed.
-    """
+def read_after(position: Position, session_pk: int) -> list[Stored]:
+    """What a POST's stream says after a position, oldest first and a bounded number at once."""
     rows = _events(session_pk, position.key).filter(sequence__gt=position.event).order_by("sequence")[:READ_LIMIT]
-    stored = []
-    for row in rows:
-        position = Position(position.key, row.sequence, position.change)
-        stored.append(Stored(position, row.message, row.is_last))
-    if position.key != STANDALONE:
-        return stored, position
-    changes, last = read_changes(server, position.change, principal)
-    wanted = _subscribed(session_pk, changes)
-    for change in changes:
-        position = Position(position.key, position.event, change.sequence)
-        if change.method != UPDATED or change.uri in wanted:
-            stored.append(Stored(position, to_json_text(to_notification(change))))
-    return stored, Position(position.key, position.event, last)
+    return [Stored(Position(position.key, row.sequence), row.message, row.is_last) for row in rows]
 
 
 def read_changes(server: str, after: int, principal: str) -> tuple[list[Change], int]:
     """The changes of a server after a number that this principal may know of, and the number of the last that was
     read.
     """
-    rows = list(
-        Change.objects.using(_alias()).filter(server=server, sequence__gt=after).order_by("sequence")[:READ_LIMIT]
-    )
+    rows = read_rows(server, after)
     return [row for row in rows if row.principal in (EVERYBODY, principal)], rows[-1].sequence if rows else after
+
+
+def read_rows(server: str, after: int) -> list[Change]:
+    """A bounded number of the changes of a server after a number, oldest first."""
+    rows = Change.objects.using(_alias()).filter(server=server, sequence__gt=after)
+    return list(rows.order_by("sequence")[:READ_LIMIT])
 
 
 def last_change(server: str) -> int:
@@ -267,43 +264,6 @@ def record_change(server: str, method: str, *, uri: str = "", principal: str = E
     _numbered(lambda: last_change(server), insert)
 
 
-def take_standalone(session_pk: int, holder: str, *, force: bool) -> bool:
-    """Takes the lease on a session's standalone stream; by force from whoever has it, else only when nobody does."""
-    rows = Session.objects.using(_alias()).active().filter(pk=session_pk)
-    if not force:
-        rows = rows.exclude(stream_lease_until__gt=timezone.now())
-    return rows.update(stream_holder=holder, stream_lease_until=_lease()) > 0
-
-
-def renew_standalone(session_pk: int, holder: str) -> bool:
-    """Keeps the lease. False when the session has ended or another connection has the stream."""
-    rows = Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder)
-    return rows.update(stream_lease_until=_lease()) > 0
-
-
-def holds_standalone(session_pk: int, holder: str) -> bool:
-    return Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder).exists()
-
-
-def mark_delivered(session_pk: int, holder: str, position: Position) -> bool:
-    """Notes what the standalone stream has written. False when the session has ended or another connection has it."""
-    rows = Session.objects.using(_alias()).active().filter(pk=session_pk, stream_holder=holder)
-    return rows.update(stream_position=_cursor(position)) > 0
-
-
-def release_standalone(session_pk: int, holder: str) -> None:
-    Session.objects.using(_alias()).filter(pk=session_pk, stream_holder=holder).update(
-        stream_holder="", stream_lease_until=None
-    )
-
-
-def delivered(session_pk: int) -> Position:
-    """Where a standalone stream that is opened anew begins: after what an earlier one has written."""
-    text = Session.objects.using(_alias()).filter(pk=session_pk).values_list("stream_position", flat=True).first()
-    event, _, change = (text or "0.0").partition(".")
-    return Position(STANDALONE, int(event), int(change or 0))
-
-
 # Requests to the client
 
 
@@ -345,12 +305,12 @@ def forget_request(session_pk: int, request_id: str) -> None:
 def subscribe(session_pk: int, uri: str) -> None:
     """Has the session hear of a resource. The key tells it from others; the text is for people, so it can be stored."""
     Subscription.objects.using(_alias()).get_or_create(
-        session_id=session_pk, uri_key=_uri_key(uri), defaults={"uri": label(uri, len(uri))}
+        session_id=session_pk, uri_key=uri_key(uri), defaults={"uri": label(uri, len(uri))}
     )
 
 
 def unsubscribe(session_pk: int, uri: str) -> None:
-    Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key=_uri_key(uri)).delete()
+    Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key=uri_key(uri)).delete()
 
 
 # Bounds
@@ -423,12 +383,13 @@ def _events(session_pk: int, key: str) -> Any:
     return Event.objects.using(_alias()).filter(session_id=session_pk, stream=key)
 
 
-def _lease() -> datetime:
+def lease() -> datetime:
     return timezone.now() + timedelta(seconds=mcp_settings.STREAM_LEASE_SECONDS)
 
 
-def _cursor(position: Position) -> str:
-    return f"{position.event}.{position.change}"
+def _early_key(request_id: str) -> str:
+    """The key of the row that stands for a cancellation before its request is known; no stream's is of this length."""
+    return hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
 def _id_text(request_id: str | int) -> str:
@@ -436,17 +397,8 @@ def _id_text(request_id: str | int) -> str:
     return json.dumps(request_id, ensure_ascii=False)
 
 
-def _uri_key(uri: str) -> str:
+def uri_key(uri: str) -> str:
     return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _subscribed(session_pk: int, changes: Sequence[Change]) -> set[str]:
-    uris = {change.uri for change in changes if change.method == UPDATED}
-    if not uris:
-        return set()
-    keys = {_uri_key(uri): uri for uri in uris}
-    rows = Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key__in=keys)
-    return {keys[key] for key in rows.values_list("uri_key", flat=True)}
 
 
 def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: bool) -> None:

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.consumers import ListenConsumer, MCPConsumer, listeners
+from django_mcp.consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
 from django_mcp.endpoint import Exchange, StandingStream
 from django_mcp.methods.requests import Call, Listen
 from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
@@ -55,17 +55,22 @@ class Visit:
     body: bytes = b""
     _request: HttpRequest | None = None
 
-    async def serve(self) -> None:
-        """Answers the request, whatever happens."""
+    async def serve(self) -> StreamConsumer | None:
+        """Answers the request, whatever happens; or the stream that is the answer, for the caller to serve: it outlives
+        what answering took.
+        """
         try:
             reply = await self._answer()
         except Disconnected:
-            return
+            return None
         except Exception:
             logger.exception("Answering failed")
             reply = replies.INTERNAL
+        if isinstance(reply, StreamConsumer):
+            return reply
         if reply is not None:
             await self._send(reply)
+        return None
 
     def request(self) -> HttpRequest:
         """Django's request, made when somebody wants it; the same one whoever asks."""
@@ -74,7 +79,7 @@ class Visit:
             self._request.user = AnonymousUser()
         return self._request
 
-    async def _answer(self) -> Reply | None:
+    async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
         if refusal := self.view.refuse_foreign(self.headers):
             return refusal
@@ -87,14 +92,11 @@ class Visit:
                 return await hop(self._admitted, Exchange.terminate)
         return replies.method_not_allowed(ALLOW)
 
-    async def _get(self) -> Reply | None:
+    async def _get(self) -> Reply | StreamConsumer:
         opened: Reply | StandingStream = await hop(self._admitted, Exchange.open_stream)
-        if isinstance(opened, StandingStream):
-            await MCPConsumer(opened).serve(self.scope, self.receive, self.send)
-            return None
-        return opened
+        return consumer_of(opened) if isinstance(opened, StandingStream) else opened
 
-    async def _post(self) -> Reply | None:
+    async def _post(self) -> Reply | StreamConsumer | None:
         limits = self.view.get_limits()
         body = await self._read_body(limits.body_bytes)
         self.body = body or b""
@@ -113,19 +115,19 @@ class Visit:
             if isinstance(reply, Reply):
                 return await outlet.finish(reply)
             outlet.abandon()
-            return None
-        return outlet.to_reply(reply) if outlet is not None and reply is not None else reply
+            return reply
+        return outlet.to_reply(reply) if outlet is not None and isinstance(reply, Reply) else reply
 
     async def _run(
         self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None, *, is_open: bool
-    ) -> Reply | None:
+    ) -> Reply | StreamConsumer:
         if not is_open or isinstance(message, Reply):
             exchange, step = await hop(self._admit_and_begin, message, outlet)
         else:
             exchange = self._exchange(anonymous_caller(self.request), outlet)
             step = await hop(exchange.begin, message) if exchange.needs_database(message) else exchange.prepare(message)
         if isinstance(step, Listen):
-            return await self._listen(step)
+            return self._listen(step)
         return await self._call(exchange, step, outlet) if isinstance(step, Call) else step
 
     async def _call(self, exchange: Exchange, call: Call, outlet: AsyncOutlet | InlineOutlet | None) -> Reply:
@@ -146,12 +148,11 @@ class Visit:
                 outlet.runs_in(None)
         return await hop(exchange.end, call, outcome) if exchange.must_save() else exchange.end(call, outcome)
 
-    async def _listen(self, listen: Listen) -> Reply | None:
+    def _listen(self, listen: Listen) -> Reply | StreamConsumer:
         if listeners() >= mcp_settings.MAX_LISTENERS:
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=503)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
-        await ListenConsumer(listen).serve(self.scope, self.receive, self.send)
-        return None
+        return ListenConsumer(listen)
 
     def _outlet(self, message: Inbound | Batch | Reply) -> AsyncOutlet | InlineOutlet | None:
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:

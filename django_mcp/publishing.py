@@ -39,7 +39,7 @@ def publish_message(*, session_pk: int, message: dict[str, Any], **kwargs: Any) 
 
 def ring_terminated(*, session_pk: int, **kwargs: Any) -> None:
     """The streams and calls of a session that has ended look, and end."""
-    bus.ring([bus.session_group(session_pk)])
+    bus.ring([bus.session_group(session_pk), bus.calls_group(session_pk)])
 
 
 def _on_commit(publish: Any) -> None:

@@ -60,7 +60,9 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
             return
         route, kwargs = found
         close_streams_at_shutdown()
-        await Visit(route.view(), kwargs, scope, receive, send, read_headers(scope)).serve()
+        stream = await Visit(route.view(), kwargs, scope, receive, send, read_headers(scope)).serve()
+        if stream is not None:
+            await stream.serve(scope, receive, send)
 
     application.serves_mcp = True  # type: ignore[attr-defined]  # for the system check that asks for the lane
     return application

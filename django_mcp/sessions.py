@@ -9,7 +9,7 @@ A principal is text of at most 255 characters without U+0000 or surrogates; "" i
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -169,11 +169,15 @@ def auth_hash(user: object) -> str:
     return str(user.get_session_auth_hash()) if isinstance(user, AbstractBaseUser) else ""
 
 
-def may_stay(session_pk: int) -> bool:
-    """Whether the user of a session, if it has one, may still come in: active, and with the password of its opening."""
-    row = Session.objects.using(router.db_for_write(Session)).filter(pk=session_pk).select_related("user").first()
-    if row is None:
-        return False
+def barred(sessions: SessionQuerySet) -> list[Session]:
+    """The sessions, of these, whose user may no longer come in: who is inactive, or has another password than when it
+    was opened.
+    """
+    rows = sessions.filter(user__isnull=False).select_related("user").only("auth_hash", "user")
+    return [row for row in rows if not _may_stay(row)]
+
+
+def _may_stay(row: Session) -> bool:
     user = row.user
     if not isinstance(user, AbstractBaseUser):
         return True
@@ -293,12 +297,23 @@ def touch(session: SessionState, now: datetime | None = None) -> None:
     Call it when `session.needs_touch`. One UPDATE, which leaves a session that has ended meanwhile ended.
     """
     now = now or timezone.now()
+    _touch(Session.objects.using(router.db_for_write(Session)).filter(pk=session.pk), now)
+    session.needs_touch = False
+
+
+def touch_all(pks: Collection[int], now: datetime | None = None) -> None:
+    """Note that these sessions are in use, those of which that has not been noted lately."""
+    now = now or timezone.now()
+    rows = Session.objects.using(router.db_for_write(Session)).filter(pk__in=pks)
+    _touch(rows.filter(last_seen_at__lt=now - _touch_interval()), now)
+
+
+def _touch(rows: SessionQuerySet, now: datetime) -> None:
     oldest = now + _ttl() - _max_age()
-    Session.objects.using(router.db_for_write(Session)).active(now).filter(pk=session.pk).update(
+    rows.active(now).update(
         last_seen_at=now,
         expires_at=Case(When(created_at__lt=oldest, then=F("created_at") + _max_age()), default=now + _ttl()),
     )
-    session.needs_touch = False
 
 
 def save_state(session: SessionState) -> None:

@@ -22,6 +22,8 @@ class Layer:
         self.left = []
         self.failure = None
         self.channels = 0
+        self.reads = 0
+        self.inbox = asyncio.Queue()
 
     def _fail(self):
         if self.failure is not None:
@@ -45,7 +47,12 @@ class Layer:
 
     async def receive(self, channel):
         self._fail()
-        await asyncio.Event().wait()
+        self.reads += 1
+        return await self.inbox.get()
+
+
+def ring_of(group, process=bus.PROCESS):
+    return {"type": "mcp.ring", "group": group, "process": process}
 
 
 def use(monkeypatch, layer):
@@ -78,19 +85,6 @@ def test_groups_are_told_apart():
     assert all(BaseChannelLayer().require_valid_group_name(name) for name in names)
 
 
-# How often to look
-
-
-@pytest.mark.parametrize(
-    ("kind", "spans", "seconds"), [(lambda: None, False, 3), (InMemoryChannelLayer, False, 3), (Layer, True, 9)]
-)
-def test_a_listener_looks_often_where_no_ring_comes_from_other_processes(monkeypatch, settings, kind, spans, seconds):
-    settings.MCP_POLL_SECONDS, settings.MCP_KEEPALIVE_SECONDS = 3, 9
-    use(monkeypatch, kind())
-
-    assert (bus.spans_processes(), bus.look_interval()) == (spans, seconds)
-
-
 # Ringing
 
 
@@ -100,19 +94,13 @@ def test_nobody_is_rung_without_a_layer(monkeypatch):
     bus.ring([GROUP])
 
 
-def test_nobody_is_rung_where_no_loop_could_listen(memory, monkeypatch):
-    async def fail(group, message):
-        raise AssertionError("rung")
-
-    monkeypatch.setattr(memory, "group_send", fail)
-
-    bus.ring([GROUP])
-
-
 def test_code_without_a_loop_rings_for_other_processes(layer):
     bus.ring([GROUP, "other"])
 
-    assert [(group, message) for group, message, _ in layer.sent] == [(GROUP, bus.RING), ("other", bus.RING)]
+    assert [(group, message) for group, message, _ in layer.sent] == [
+        (GROUP, ring_of(GROUP)),
+        ("other", ring_of("other")),
+    ]
 
 
 async def sent_something(layer):
@@ -125,7 +113,7 @@ async def test_code_on_a_loop_rings_there(layer):
     bus.ring([GROUP])
     await sent_something(layer)
 
-    assert layer.sent == [(GROUP, bus.RING, asyncio.get_running_loop())]
+    assert layer.sent == [(GROUP, ring_of(GROUP), asyncio.get_running_loop())]
 
 
 async def test_a_thread_rings_on_the_loop_that_serves(layer):
@@ -138,7 +126,7 @@ async def test_a_thread_rings_on_the_loop_that_serves(layer):
     threading.Thread(target=work).start()
     await sent_something(layer)
 
-    assert layer.sent == [(GROUP, bus.RING, loop)]
+    assert layer.sent == [(GROUP, ring_of(GROUP), loop)]
 
 
 def test_a_failing_layer_does_not_fail_what_rings(layer, caplog):
@@ -158,13 +146,35 @@ def test_code_that_an_async_caller_waits_for_rings_on_its_loop(layer):
 
     loop = async_to_sync(serve)()
 
-    assert layer.sent == [(GROUP, bus.RING, loop)]
+    assert layer.sent == [(GROUP, ring_of(GROUP), loop)]
 
 
 # Listening
 
 
-async def test_a_bell_hears_its_groups_and_no_others(memory):
+@pytest.fixture
+def looks(monkeypatch):
+    """What the looks into the database find, one after another; after the last, nothing."""
+    found = []
+
+    class Poller:
+        async def look(self, groups):
+            looked.append(sorted(groups))
+            return found.pop(0) if found else []
+
+    looked = []
+    monkeypatch.setattr(bus, "Poller", Poller)
+    return found, looked
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_bell_hears_its_groups_and_no_others(monkeypatch, looks):
+    use(monkeypatch, None)
     async with bus.Bell([GROUP, bus.server_group("a")]) as bell:
         bus.ring([bus.server_group("a")])
         assert await bell.wait(10)
@@ -173,70 +183,127 @@ async def test_a_bell_hears_its_groups_and_no_others(memory):
         assert not await bell.wait(0.01)
 
 
-async def test_a_bell_that_is_rung_before_it_waits_has_heard_it(memory):
+async def test_a_bell_that_is_rung_before_it_waits_has_heard_it(memory, looks):
     async with bus.Bell([GROUP]) as bell:
-        await memory.group_send(GROUP, bus.RING)
+        bus.ring([GROUP])
+        await asyncio.sleep(0)
 
         assert await bell.wait(10)
 
 
-async def test_a_bell_leaves_its_groups(memory):
+async def test_a_bell_is_rung_from_a_thread_that_knows_no_loop(memory, looks):
+    async with bus.Bell([GROUP]) as bell:
+        threading.Thread(target=bus.ring, args=([GROUP],)).start()
+
+        assert await bell.wait(10)
+
+
+async def test_what_other_processes_ring_for_is_heard_and_the_own_ring_not_twice(layer, looks):
+    async with bus.Bell([GROUP]) as bell:
+        layer.inbox.put_nowait(ring_of(GROUP))
+        layer.inbox.put_nowait(ring_of("other", "another process"))
+        assert not await bell.wait(0.01)
+
+        layer.inbox.put_nowait(ring_of(GROUP, "another process"))
+        assert await bell.wait(10)
+
+
+async def test_a_process_has_one_channel_and_is_once_in_each_group(layer, looks):
+    async with bus.Bell([GROUP]), bus.Bell([GROUP, "other"]):
+        assert layer.groups == [(GROUP, "channel-1"), ("other", "channel-1")]
+
+    await until(lambda: len(layer.left) == 2)
+    assert sorted(layer.left) == [(GROUP, "channel-1"), ("other", "channel-1")]
+
+
+async def test_a_process_stays_in_a_group_for_the_others_that_listen(layer, looks):
     async with bus.Bell([GROUP]):
-        assert list(memory.groups) == [GROUP]
+        async with bus.Bell([GROUP]):
+            pass
+        await asyncio.sleep(0.01)
+        assert layer.left == []
 
-    assert dict(memory.groups) == {}
 
-
-async def test_without_a_layer_a_bell_lets_its_listener_look(monkeypatch, settings):
-    settings.MCP_POLL_SECONDS = 0
+async def test_a_look_rings_for_what_it_finds(monkeypatch, settings, looks):
+    settings.MCP_POLL_SECONDS = 0.001
     use(monkeypatch, None)
+    found, looked = looks
+    found += [[], ["other"], [GROUP]]
+
+    async with bus.Bell([GROUP, "third"]) as bell:
+        assert await bell.wait(10)
+
+    assert looked[:3] == [sorted([GROUP, "third"])] * 3
+
+
+async def test_a_look_that_fails_is_not_the_last(monkeypatch, settings, looks, caplog):
+    settings.MCP_POLL_SECONDS = 0.001
+    use(monkeypatch, None)
+    found, _ = looks
+    found += [None, [GROUP]]
 
     async with bus.Bell([GROUP]) as bell:
-        assert await bell.wait(600)
+        assert await bell.wait(10)
+
+    assert "Looking for news failed" in caplog.text
 
 
 @pytest.mark.parametrize("failure", [TimeoutError(), type("TimeoutError", (Exception,), {})()])
-async def test_a_layer_whose_read_ends_is_not_broken(layer, caplog, failure):
+async def test_a_layer_whose_read_ends_is_not_broken(layer, looks, caplog, failure):
     """A client library's own limit on a read; its TimeoutError need not be Python's."""
+    failures = iter([failure])
+
+    async def receive(channel):
+        for one in failures:
+            raise one
+        return await layer.inbox.get()
+
+    layer.receive = receive
     async with bus.Bell([GROUP]) as bell:
-        layer.failure = failure
-        assert not await bell.wait(600)
-        layer.failure = None
-
-    assert (caplog.text, layer.left) == ("", [(GROUP, "channel-1")])
-
-
-async def test_a_layer_that_fails_lets_its_listener_look_and_is_joined_again(layer, settings, caplog):
-    settings.MCP_POLL_SECONDS = 0
-
-    async with bus.Bell([GROUP]) as bell:
-        layer.failure = OSError("gone")
-        assert await bell.wait(600)
-        assert await bell.wait(600)
-        assert layer.channels == 1
-
-        layer.failure = None
-        assert await bell.wait(600)
         assert not await bell.wait(0.01)
+        layer.inbox.put_nowait(ring_of(GROUP, "another process"))
+        assert await bell.wait(10)
+
+    assert caplog.text == ""
+
+
+async def test_a_layer_that_fails_rings_for_everybody_and_is_joined_again(layer, looks, settings, caplog):
+    """What was rung for while it was away is not known."""
+    settings.MCP_POLL_SECONDS = 0.01
+
+    async with bus.Bell([GROUP]) as bell:
+        await until(lambda: layer.reads)
+        layer.failure = OSError("gone")
+        layer.inbox.put_nowait(ring_of(GROUP))
+        assert await bell.wait(10)
+
+        layer.failure = None
+        await until(lambda: layer.channels == 2)
 
     assert layer.groups == [(GROUP, "channel-1"), (GROUP, "channel-2")]
-    assert layer.left == [(GROUP, "channel-2")]
     assert "The channel layer failed (OSError('gone'))" in caplog.text
 
 
-async def test_a_layer_that_is_down_at_first_is_joined_when_it_is_up(layer, settings):
-    settings.MCP_POLL_SECONDS = 0
+async def test_a_layer_that_is_down_at_first_is_joined_when_it_is_up(layer, looks, settings):
+    settings.MCP_POLL_SECONDS = 0.001
     layer.failure = OSError("down")
 
-    async with bus.Bell([GROUP]) as bell:
+    async with bus.Bell([GROUP]):
         layer.failure = None
-        assert await bell.wait(600)
-
-        assert layer.groups == [(GROUP, "channel-1")]
+        await until(lambda: layer.groups == [(GROUP, "channel-1")])
 
 
-async def test_a_layer_that_fails_at_the_end_fails_nobody(layer):
+async def test_groups_are_joined_again_before_a_layer_forgets_them(layer, looks, settings, monkeypatch):
+    settings.MCP_POLL_SECONDS = 0.001
+    monkeypatch.setattr(bus, "JOIN_AGAIN_SECONDS", 0)
+
+    async with bus.Bell([GROUP]):
+        await until(lambda: layer.groups[1:2] == [(GROUP, "channel-1")])
+
+
+async def test_a_layer_that_fails_at_the_end_fails_nobody(layer, looks):
     async with bus.Bell([GROUP]):
         layer.failure = OSError("gone")
+    await asyncio.sleep(0.01)
 
     assert layer.left == []

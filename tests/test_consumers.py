@@ -10,13 +10,14 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import bus, consumers, events, sessions
-from django_mcp.consumers import ListenConsumer, MCPConsumer
+from django_mcp import bus, consumers, events, sessions, standing
+from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint import StandingStream
 from django_mcp.methods.requests import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
 from django_mcp.runner import hop
+from django_mcp.standing import Held
 
 pytestmark = pytest.mark.django_db
 
@@ -46,9 +47,12 @@ class Connection:
         self.sent = []
         self.gone = asyncio.Event()
         self.failure = None
+        self.unread = [{"type": "http.request", "body": b"", "more_body": False}]
         self.serving = asyncio.create_task(consumer.serve({"type": "http", "method": "GET"}, self._receive, self._send))
 
     async def _receive(self):
+        if self.unread:
+            return self.unread.pop()
         await self.gone.wait()
         return {"type": "http.disconnect"}
 
@@ -93,8 +97,8 @@ def open_session(version="2025-11-25"):
 
 
 def standalone(session, holder="h"):
-    assert events.take_standalone(session.pk, holder, force=True)
-    return StandingStream(session, events.delivered(session.pk), holder)
+    assert standing.take(session.pk, holder, force=True)
+    return StandingStream(session, standing.delivered(session.pk), holder)
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
@@ -136,13 +140,13 @@ def test_what_is_published_is_told_with_its_place():
         await connection.hangs_up()
 
     on_a_loop(talk)
-    assert events.delivered(session.pk) == events.Position("s", 1, 1)
+    assert standing.delivered(session.pk) == events.Position("s", 1, 1)
 
 
 def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     session = open_session()
     events.publish(session.pk, NOTE)
-    events.mark_delivered(session.pk, "", events.Position("s", 1))
+    standing.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
     events.publish(session.pk, NOTE)
 
     async def talk():
@@ -206,7 +210,7 @@ def test_a_client_that_goes_leaves_the_stream_to_others(how):
             await connection.ends()
 
     on_a_loop(talk)
-    assert events.take_standalone(session.pk, "next", force=False)
+    assert standing.take(session.pk, "next", force=False)
 
 
 def test_a_server_that_stops_says_when_to_come_back():
@@ -219,7 +223,7 @@ def test_a_server_that_stops_says_when_to_come_back():
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7) + sse.retry(7)
-    assert events.take_standalone(session.pk, "next", force=False)
+    assert standing.take(session.pk, "next", force=False)
 
 
 # The rest of a POST's stream
@@ -236,7 +240,7 @@ def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
     reply = '{"jsonrpc":"2.0","id":1,"result":{}}'
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(post_stream, session)))
+        connection = Connection(consumer_of(await hop(post_stream, session)))
         await connection.has(sse.encode(NOTE, "key:1"))
         await hop(partial(events.append, session.pk, "key", 2, [reply], is_last=True))
         return await connection.ends()
@@ -249,7 +253,7 @@ def test_a_request_whose_process_died_is_answered(settings):
     session = open_session()
 
     async def talk():
-        return await Connection(MCPConsumer(await hop(post_stream, session))).ends()
+        return await Connection(consumer_of(await hop(post_stream, session))).ends()
 
     last = json.loads(on_a_loop(talk).decode().split("data: ")[-1])
     assert last == {

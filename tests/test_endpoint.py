@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from django_mcp import events, sessions
+from django_mcp import sessions, standing
 from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint import Exchange
 from django_mcp.methods.requests import Call, Outcome
@@ -95,7 +95,7 @@ def streaming():
 
 def test_a_session_has_one_stream_at_a_time(streaming):
     session = Session.objects.get()
-    assert events.take_standalone(session.pk, "somebody", force=False)
+    assert standing.take(session.pk, "somebody", force=False)
 
     response = streaming.send("GET")
 

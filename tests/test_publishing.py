@@ -274,7 +274,7 @@ def test_a_session_that_is_terminated_is_rung_for_once(rung):
     for _ in range(2):
         sessions.terminate(session.session_id, **OWNER)
 
-    assert rung == [bus.session_group(session.pk)]
+    assert rung == [bus.session_group(session.pk), bus.calls_group(session.pk)]
 
 
 @pytest.mark.django_db
@@ -282,7 +282,7 @@ def test_each_session_that_is_ended_together_is_rung_for(rung):
     opened = [open_session() for _ in range(3)]
     sessions.terminate_all(Session.objects.all())
 
-    assert sorted(rung) == sorted(bus.session_group(session.pk) for session in opened)
+    assert sorted(rung) == sorted(group(one.pk) for one in opened for group in (bus.session_group, bus.calls_group))
 
 
 # Groups

@@ -1,0 +1,131 @@
+"""Reads for the standalone streams of an event loop, all together: what was rung for is read in one go, and leases are
+renewed in portions.
+
+A stream that is still writing is not read for, so that a client which does not read costs no more than its last
+portion. Knows no HTTP.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
+from typing import Final, Protocol
+from weakref import WeakKeyDictionary
+
+from django_mcp import bus, standing
+from django_mcp.conf import mcp_settings
+from django_mcp.runner import hop
+from django_mcp.standing import Held, News
+
+logger = logging.getLogger("django_mcp")
+
+PORTION: Final = 200
+"""Streams read for in one query."""
+
+
+class Hearer(Protocol):
+    """A stream that is read for."""
+
+    held: Held
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it still writes what it heard last."""
+
+    def hear(self, news: News) -> None:
+        """Takes what is new; does not wait."""
+
+    def keep_alive(self) -> None:
+        """Says something, if it has been silent."""
+
+
+class Reader:
+    """The standalone streams of one event loop."""
+
+    def __init__(self) -> None:
+        self._streams: dict[Hearer, bus.Listener] = {}
+        self._rung: dict[Hearer, None] = {}
+        self._news = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def add(self, stream: Hearer) -> None:
+        """Reads for a stream from where it is."""
+        held = stream.held
+        groups = [bus.session_group(held.session_pk), bus.server_group(held.server)]
+        self._streams[stream] = await bus.listen(groups, partial(self.ring, stream))
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._keep())]
+        self.ring(stream)
+
+    def remove(self, stream: Hearer) -> None:
+        """Reads for it no more."""
+        self._rung.pop(stream, None)
+        if listener := self._streams.pop(stream, None):
+            listener.stop()
+        if not self._streams:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
+
+    def ring(self, stream: Hearer) -> None:
+        """Reads for a stream as soon as it is not busy."""
+        self._rung[stream] = None
+        self._news.set()
+
+    def wake(self) -> None:
+        """Looks again who is busy."""
+        if self._rung:
+            self._news.set()
+
+    async def _read(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while streams := list(islice((one for one in self._rung if not one.is_busy), PORTION)):
+                for stream in streams:
+                    del self._rung[stream]
+                await self._tell(standing.read, streams)
+
+    async def _keep(self) -> None:
+        """Twice in a keep-alive: renews what is held, and says something where nothing was said."""
+        while True:
+            await asyncio.sleep(mcp_settings.KEEPALIVE_SECONDS / 2)
+            for streams in _portions(list(self._streams)):
+                await self._tell(standing.renew, streams)
+                for stream in streams:
+                    stream.keep_alive()
+
+    async def _tell(self, read: Callable[[Sequence[Held]], list[News]], streams: Sequence[Hearer]) -> None:
+        """Reads for some streams, and tells them. One read at a time: two would find the same news."""
+        async with self._reading:
+            streams = [stream for stream in streams if stream in self._streams]
+            try:
+                found = await hop(read, [stream.held for stream in streams])
+            except Exception as failure:  # a database that is away may come back
+                logger.warning("Reading for %d streams failed: %r", len(streams), failure)
+                self._rung |= dict.fromkeys(streams)
+                asyncio.get_running_loop().call_later(mcp_settings.POLL_SECONDS, self._news.set)
+                return
+            for stream, news in zip(streams, found, strict=True):
+                if stream not in self._streams:
+                    continue
+                if news.has_more:
+                    self.ring(stream)
+                stream.hear(news)
+
+
+def reader() -> Reader:
+    """The reader of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _readers:
+        _readers[loop] = Reader()
+    return _readers[loop]
+
+
+def _portions(streams: Sequence[Hearer]) -> Iterable[Sequence[Hearer]]:
+    return (streams[start : start + PORTION] for start in range(0, len(streams), PORTION))
+
+
+_readers: WeakKeyDictionary[asyncio.AbstractEventLoop, Reader] = WeakKeyDictionary()

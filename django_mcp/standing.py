@@ -1,0 +1,192 @@
+"""Sessions' standalone streams: who holds them, how far they have come, and what is new in them, many at a time.
+
+A stream is held by a lease on its session's row. What it has delivered is written there when the lease is renewed and
+when it is released, so that a client that comes back without a `Last-Event-ID` is told what it has missed. Every
+function is synchronous; what is read of many streams costs the same few queries as of one.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any, Final
+
+from django.db import router
+from django.db.models import Case, Q, Value, When
+from django.utils import timezone
+
+from django_mcp import events, sessions
+from django_mcp.events import STANDALONE, UPDATED, Position, Stored
+from django_mcp.models import EVERYBODY, Change, Event, Session, Subscription, to_json_text
+
+EVENTS_LIMIT: Final = 500
+"""Events read at once for all streams together: those that are far behind catch up in steps of bounded memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A standalone stream as its connection has it: whose it is, under which lease, and what it has written."""
+
+    session_pk: int
+    server: str
+    principal: str
+    holder: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a stream is to say next, and the position behind it. It is over when its session is, or another connection
+    has it.
+    """
+
+    position: Position
+    stored: list[Stored] = field(default_factory=list)
+    is_over: bool = False
+    has_more: bool = False
+
+
+def take(session_pk: int, holder: str, *, force: bool) -> bool:
+    """Takes the lease on a session's stream; by force from whoever has it, else only when nobody does."""
+    rows = _sessions().active().filter(pk=session_pk)
+    if not force:
+        rows = rows.exclude(stream_lease_until__gt=timezone.now())
+    taken: int = rows.update(stream_holder=holder, stream_lease_until=events.lease())
+    return taken > 0
+
+
+def release(stream: Held) -> None:
+    """Gives the lease back, unless it is somebody else's already."""
+    _sessions().filter(pk=stream.session_pk, stream_holder=stream.holder).update(
+        stream_holder="", stream_lease_until=None, stream_position=_cursor(stream.position)
+    )
+
+
+def delivered(session_pk: int) -> Position:
+    """Where a stream that is opened anew begins: after what an earlier one has written."""
+    text = _sessions().filter(pk=session_pk).values_list("stream_position", flat=True).first()
+    event, _, change = (text or "0.0").partition(".")
+    return Position(STANDALONE, int(event), int(change or 0))
+
+
+def read(streams: Sequence[Held]) -> list[News]:
+    """What is new in each of these streams."""
+    if not streams:
+        return []
+    live = _live(streams)
+    stored, behind = _read_events(streams)
+    news = [
+        _said(stream, stored.get(stream.session_pk, []), has_more=stream.session_pk in behind)
+        if stream in live
+        else News(stream.position, is_over=True)
+        for stream in streams
+    ]
+    return _with_changes(streams, news)
+
+
+def renew(streams: Sequence[Held]) -> list[News]:
+    """Keeps the leases, notes what was delivered, and keeps the sessions alive: all but those of users who may no
+    longer come in, which end.
+    """
+    if not streams:
+        return []
+    pks = [stream.session_pk for stream in streams]
+    for session in sessions.barred(_sessions().filter(pk__in=pks)):
+        # Ended for good, or the client would come back to a stream that is closed on it again and again.
+        sessions.terminate_all(_sessions().filter(pk=session.pk))
+    holders = {stream.session_pk: stream for stream in streams}
+    held = _any(Q(pk=pk, stream_holder=stream.holder) for pk, stream in holders.items())
+    places = [When(pk=pk, then=Value(_cursor(stream.position))) for pk, stream in holders.items()]
+    _sessions().active().filter(held).update(
+        stream_lease_until=events.lease(), stream_position=Case(*places, default="stream_position")
+    )
+    sessions.touch_all(pks)
+    return read(streams)
+
+
+def _live(streams: Sequence[Held]) -> set[Held]:
+    rows = _sessions().active().filter(pk__in=[stream.session_pk for stream in streams])
+    holders = dict(rows.values_list("pk", "stream_holder"))
+    return {stream for stream in streams if holders.get(stream.session_pk) == stream.holder}
+
+
+def _read_events(streams: Sequence[Held]) -> tuple[dict[int, list[Stored]], Collection[int]]:
+    """The next events by session, and the sessions that may have more of them than these."""
+    places: dict[int, int] = {}
+    for stream in streams:
+        places[stream.session_pk] = min(stream.position.event, places.get(stream.session_pk, stream.position.event))
+    after = _any(Q(session_id=pk, stream=STANDALONE, sequence__gt=event) for pk, event in places.items())
+    rows = list(Event.objects.using(_alias()).filter(after).order_by("session_id", "sequence")[:EVENTS_LIMIT])
+    found: dict[int, list[Stored]] = {}
+    for row in rows:
+        stored = Stored(Position(STANDALONE, row.sequence), row.message, row.is_last)
+        found.setdefault(row.session_id, []).append(stored)
+    if len(rows) < EVENTS_LIMIT:
+        return found, ()
+    return found, {pk for pk in places if pk >= rows[-1].session_id}
+
+
+def _said(stream: Held, stored: Iterable[Stored], *, has_more: bool) -> News:
+    position = stream.position
+    said = []
+    for item in stored:
+        if item.position.event > position.event:
+            position = Position(STANDALONE, item.position.event, position.change)
+            said.append(Stored(position, item.message, item.is_last))
+    return News(position, said, has_more=has_more)
+
+
+def _with_changes(streams: Sequence[Held], news: list[News]) -> list[News]:
+    """The same, and what changed on the servers, to those whom it concerns."""
+    places: dict[str, int] = {}
+    for stream in streams:
+        places[stream.server] = min(stream.position.change, places.get(stream.server, stream.position.change))
+    changes = {server: events.read_rows(server, after) for server, after in places.items()}
+    wanted = _subscriptions(streams, [change for rows in changes.values() for change in rows])
+    return [
+        one
+        if one.is_over
+        else _heard(one, stream.principal, changes[stream.server], wanted.get(stream.session_pk, set()))
+        for stream, one in zip(streams, news, strict=True)
+    ]
+
+
+def _heard(news: News, principal: str, changes: Sequence[Change], wanted: Collection[str]) -> News:
+    position, stored = news.position, list(news.stored)
+    for change in changes:
+        if change.sequence <= position.change:
+            continue
+        position = Position(STANDALONE, position.event, change.sequence)
+        if change.principal in (EVERYBODY, principal) and (change.method != UPDATED or change.uri in wanted):
+            stored.append(Stored(position, to_json_text(events.to_notification(change))))
+    return News(position, stored, has_more=news.has_more or len(changes) >= events.READ_LIMIT)
+
+
+def _subscriptions(streams: Sequence[Held], changes: Iterable[Change]) -> dict[int, set[str]]:
+    """The resources, of those that changed, that each session has subscribed to."""
+    keys = {events.uri_key(change.uri): change.uri for change in changes if change.method == UPDATED}
+    if not keys:
+        return {}
+    rows = Subscription.objects.using(_alias()).filter(
+        session_id__in=[stream.session_pk for stream in streams], uri_key__in=keys
+    )
+    wanted: dict[int, set[str]] = {}
+    for session_pk, key in rows.values_list("session_id", "uri_key"):
+        wanted.setdefault(session_pk, set()).add(keys[key])
+    return wanted
+
+
+def _any(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions)
+
+
+def _cursor(position: Position) -> str:
+    return f"{position.event}.{position.change}"
+
+
+def _sessions() -> Any:
+    return Session.objects.using(_alias())
+
+
+def _alias() -> str:
+    return router.db_for_write(Session)
