@@ -64,6 +64,9 @@ class Settings:
     longer becomes one.
     """
 
+    SEND_TIMEOUT_SECONDS: float = 30
+    """A client that takes nothing of a stream for so long is closed. What it missed is stored, if it can come back."""
+
     RETRY_MILLISECONDS: int = 1000
     """How long a client waits before it resumes a stream that was closed on it."""
 
@@ -71,8 +74,8 @@ class Settings:
     """A stream whose process has not been heard of for this long is taken for dead. Three keep-alives."""
 
     POLL_SECONDS: float = 1
-    """How often streams look into the database where no channel layer spans the processes. With one, they look at each
-    keep-alive.
+    """How often a process looks into the database for news of its streams where no channel layer spans the processes;
+    with one, a fifth as often.
     """
 
     CLIENT_REQUEST_TIMEOUT_SECONDS: float = 600

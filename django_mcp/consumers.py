@@ -30,8 +30,6 @@ from django_mcp.standing import Held, News
 logger = logging.getLogger("django_mcp")
 
 PRIMED_SINCE: Final = "2025-11-25"
-SEND_TIMEOUT_SECONDS: Final = 30
-"""A client that takes nothing for so long is closed; what it missed is stored."""
 
 _HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
 _open: "WeakSet[StreamConsumer]" = WeakSet()
@@ -101,7 +99,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     async def say(self, chunk: bytes) -> bool:
         """Whether the client took it."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
                 await self.send_body(chunk, more_body=True)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
@@ -112,7 +110,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     async def finish(self, farewell: bytes = b"") -> None:
         """Ends the response, and with it the stream."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+            async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
                 await self.send_body(farewell)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from django.db import IntegrityError, router, transaction
 from django.db.models import Max, Min
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
@@ -328,10 +329,10 @@ def trim(session_pk: int) -> int:
         Event.objects.using(_alias())
         .filter(session_id=session_pk)
         .order_by("-pk")
-        .values_list("pk", "stream", "message")
+        .values_list("pk", "stream", Length("message"))
     )
-    for pk, stream, message in rows.iterator(chunk_size=500):
-        kept, size = kept + 1, size + len(message)
+    for pk, stream, length in rows.iterator(chunk_size=500):
+        kept, size = kept + 1, size + length
         beyond = kept > mcp_settings.EVENTS_PER_SESSION or size > mcp_settings.EVENT_BYTES_PER_SESSION
         if beyond and stream in newest:
             excess.append(pk)

@@ -7,12 +7,14 @@ might give up.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import queue
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,11 +43,13 @@ T = TypeVar("T")
 WATCH_AFTER_SECONDS: Final = 0.1
 """A request that takes longer can be cancelled: most do not, and are spared the row and the listening."""
 
-SEND_TIMEOUT_SECONDS: Final = 30
-"""A client that takes nothing for so long is treated as gone. What it missed is stored, if it can come back."""
-
 OUTBOX_LIMIT: Final = 1000
-"""Messages that wait for a slow client before the newest are dropped; a stored stream does not wait for its client."""
+"""Messages that wait to be written. A function in a thread that says more waits too. A coroutine cannot: what it says
+on a stream that is not stored is dropped.
+"""
+
+PORTION: Final = 100
+"""Messages that are stored and sent at once."""
 
 PRIMED_SINCE: Final = "2025-11-25"
 """Older clients take the empty data of a priming event for a message, and fail to parse it."""
@@ -65,12 +69,14 @@ class Transcript:
     key: str = ""
     is_known: bool = False
     _next: int = 0
+    _renewed: float = 0
 
     def make_known(self) -> None:
         """Writes the stream's row, once: from then on it can be cancelled and resumed."""
         if self.session is not None and not self.is_known:
             self.is_known = True
             self.key = events.new_key()
+            self._renewed = time.monotonic()
             events.open_stream(self.session.pk, self.key, self.request_id)
 
     def open(self) -> bytes:
@@ -96,6 +102,10 @@ class Transcript:
 
     def _append(self, messages: list[str], *, is_last: bool = False) -> list[events.Stored]:
         assert self.session is not None
+        if time.monotonic() - self._renewed > mcp_settings.STREAM_LEASE_SECONDS / 3:
+            # Who writes lives. Whoever else would say so may wait for the database for as long as this writes.
+            self._renewed = time.monotonic()
+            events.renew_stream(self.session.pk, self.key)
         stored = events.append(self.session.pk, self.key, self._next, messages, is_last=is_last)
         self._next += len(messages)
         return stored
@@ -161,7 +171,7 @@ class AsyncOutlet(Outlet):
         self._thread = threading.get_ident()
         self._receive = receive
         self._send_to_client = send
-        self._outbox: list[Mapping[str, Any]] = []
+        self._outbox: deque[Mapping[str, Any]] = deque()
         self._news = asyncio.Event()
         self._final: bytes | None = None
         self._closing = False
@@ -172,6 +182,7 @@ class AsyncOutlet(Outlet):
         self._running: asyncio.Task[Any] | None = None
         self._watching_in: contextvars.Context | None = None
         self._watches_session = False
+        self._room: threading.Event | None = None
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
@@ -252,12 +263,21 @@ class AsyncOutlet(Outlet):
     # The stream
 
     def _put(self, message: Mapping[str, Any] | None) -> None:
-        if message is not None and len(self._outbox) < OUTBOX_LIMIT:
+        in_loop = threading.get_ident() == self._thread
+        if not in_loop:
+            self._wait_for_room()
+        if message is not None and (self.session is not None or not in_loop or len(self._outbox) < OUTBOX_LIMIT):
             self._outbox.append(message)
-        if threading.get_ident() == self._thread:
+        if in_loop:
             self._wake()
         else:
             self._loop.call_soon_threadsafe(self._wake)
+
+    def _wait_for_room(self) -> None:
+        while len(self._outbox) >= OUTBOX_LIMIT and not self.cancelled:
+            self._room = threading.Event()
+            self._loop.call_soon_threadsafe(self._wake)
+            self._room.wait(1)
 
     def _wake(self) -> None:
         if self._pump is None:
@@ -271,7 +291,12 @@ class AsyncOutlet(Outlet):
             await self._send_lines(await hop(self.transcript.open))
         while True:
             self._news.clear()
-            final, messages, self._outbox = self._final, self._outbox, []
+            messages = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
+            final = None if self._outbox else self._final
+            if self._outbox:
+                self._news.set()
+            elif self._room is not None:
+                self._room.set()
             texts = [to_json_text(message) for message in messages]
             if final:
                 texts.append(final.decode())
@@ -305,7 +330,7 @@ class AsyncOutlet(Outlet):
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:
-            await asyncio.wait_for(self._send_to_client(message), SEND_TIMEOUT_SECONDS)
+            await asyncio.wait_for(self._send_to_client(message), mcp_settings.SEND_TIMEOUT_SECONDS)
         except Exception as error:  # whatever the server raises for a client that is gone or does not read
             logger.debug("A stream's client is gone: %r", error)
             self._gone = True
@@ -361,12 +386,12 @@ class ThreadOutlet(Outlet):
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
         super().__init__(request_id, era)
-        self._queue: queue.SimpleQueue[Mapping[str, Any] | Reply] = queue.SimpleQueue()
+        self._queue: queue.Queue[Mapping[str, Any] | Reply] = queue.Queue(OUTBOX_LIMIT)
+        self._is_left = False
         self._aside: ThreadPoolExecutor | None = None
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        if self._queue.qsize() < OUTBOX_LIMIT:
-            self._queue.put({"jsonrpc": "2.0", "method": method, "params": params})
+        self._say({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, question: Question) -> Any:
         session = self._ask_session()
@@ -375,7 +400,7 @@ class ThreadOutlet(Outlet):
         request_id = f"server-{secrets.token_urlsafe(12)}"
         self._beside(_ask, session.pk, request_id, question.method)
         try:
-            self._queue.put({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
+            self._say({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
             while (answer := self._beside(_take_answer, session.pk, request_id)) is None:
                 if self.cancelled:
                     raise Cancelled
@@ -415,12 +440,18 @@ class ThreadOutlet(Outlet):
                 seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
+    def _say(self, item: Mapping[str, Any] | Reply) -> None:
+        """Waits for room, for as long as somebody writes what is said."""
+        while not self._is_left:
+            with contextlib.suppress(queue.Full):
+                return self._queue.put(item, timeout=1)
+
     def _work(self, work: Callable[[], Reply]) -> None:
         try:
-            self._queue.put(work())
+            self._say(work())
         except Exception:
             logger.exception("Answering failed")
-            self._queue.put(replies.INTERNAL)
+            self._say(replies.INTERNAL)
         finally:
             connections.close_all()
             if self._aside is not None:
@@ -452,6 +483,7 @@ class ThreadOutlet(Outlet):
                     looked = time.monotonic()
                     self._look()
         except GeneratorExit:
+            self._is_left = True
             if self.era == "modern":
                 self.cancelled = True
             raise

@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from asgiref.sync import async_to_sync
 
 from django_mcp import events, outlets, sessions
 from django_mcp.models import ClientRequest, Event, Stream
-from django_mcp.outlets import AsyncOutlet, InlineOutlet, ThreadOutlet
+from django_mcp.outlets import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
 from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.protocol import sse
@@ -229,7 +230,7 @@ async def test_what_is_said_in_other_threads_is_sent():
     await outlet.finish(REPLY)
 
 
-async def test_what_waits_for_a_slow_client_is_bounded(monkeypatch):
+async def test_what_a_coroutine_says_to_a_slow_client_is_bounded(monkeypatch):
     monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
     client = Client()
     outlet = make(client)
@@ -238,6 +239,32 @@ async def test_what_waits_for_a_slow_client_is_bounded(monkeypatch):
     await outlet.finish(REPLY)
 
     assert client.body == b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+async def test_a_function_in_a_thread_waits_until_what_it_said_is_written(monkeypatch):
+    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    client = Client()
+    outlet = make(client)
+
+    await asyncio.to_thread(say, outlet, *range(20))
+    await outlet.finish(REPLY)
+
+    assert client.body == b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
+
+
+@pytest.mark.django_db
+def test_nothing_that_can_be_resumed_is_dropped(monkeypatch):
+    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    session, client = open_session(), Client()
+
+    async def talk():
+        outlet = AsyncOutlet(1, "handshake", client.receive, client.send)
+        outlet.bind(session)
+        say(outlet, *range(20))
+        await outlet.finish(REPLY)
+
+    on_a_loop(talk)
+    assert client.body.count(b"data: {") == 21
 
 
 @pytest.mark.django_db
@@ -284,8 +311,8 @@ async def test_a_modern_client_keeps_its_connection():
 
 @pytest.mark.parametrize("how", ["raises", "hangs"])
 @pytest.mark.django_db
-def test_what_a_client_misses_is_stored(monkeypatch, how):
-    monkeypatch.setattr(outlets, "SEND_TIMEOUT_SECONDS", 0.01)
+def test_what_a_client_misses_is_stored(settings, how):
+    settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
     session, client = open_session(), Client()
 
     async def talk():
@@ -299,9 +326,9 @@ def test_what_a_client_misses_is_stored(monkeypatch, how):
 
 
 @pytest.mark.parametrize("how", ["raises", "hangs", "disconnects"])
-async def test_a_modern_client_that_goes_has_cancelled(monkeypatch, how):
+async def test_a_modern_client_that_goes_has_cancelled(settings, monkeypatch, how):
     """It has no session to come back in."""
-    monkeypatch.setattr(outlets, "SEND_TIMEOUT_SECONDS", 0.01)
+    settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
     monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
     client = Client()
     outlet = make(client)
@@ -591,14 +618,13 @@ def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings
     assert b"".join(lines).endswith(sse.encode(REPLY.body.decode()))
 
 
-def test_what_waits_for_a_slow_client_in_the_view_is_bounded(monkeypatch):
+def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
     monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
     outlet = ThreadOutlet(1, "modern")
 
-    say(outlet, 1, 2, 3)
-    first = outlet.run(lambda: REPLY)
+    lines = outlet.run(lambda: (say(outlet, *range(20)), REPLY)[1])
 
-    assert b"".join(first) == sse.KEEPALIVE + b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+    assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
 
 
 def test_a_modern_client_of_the_view_that_goes_has_cancelled():
@@ -756,3 +782,16 @@ async def test_under_the_test_client_questions_are_answered_on_the_spot():
     outlet = InlineOutlet(1, "handshake", lambda question: question.method)
 
     assert (outlet.ask(ROOTS), await outlet.aask(ROOTS)) == ("roots/list", "roots/list")
+
+
+@pytest.mark.django_db
+def test_a_stream_that_is_written_is_not_taken_for_dead():
+    transcript = Transcript(1, open_session())
+    transcript.open()
+    assert transcript.session is not None
+    Stream.objects.update(lease_until=datetime(2020, 1, 1, tzinfo=UTC))
+    transcript._renewed = 0
+
+    transcript.add(["{}"])
+
+    assert events.dead_request(transcript.session.pk, transcript.key) is None

@@ -1,0 +1,163 @@
+"""Several server processes on one database, each on a port of its own, so that a test says which one is asked."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SECONDS = 30
+
+
+class Server:
+    """A process that can be stopped and started again. Its socket stays: who calls meanwhile waits."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/mcp"
+        self.start()
+
+    def start(self) -> None:
+        descriptor = self._socket.fileno()
+        command = [sys.executable, "-m", "uvicorn", "tests.live.asgi:application", "--fd", str(descriptor)]
+        with self._log.open("a") as output:
+            self.process = subprocess.Popen(
+                [*command, "--log-level", "warning"],
+                cwd=ROOT,
+                env=self._environment,
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        try:
+            self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._socket.close()
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def memory_kib(self) -> int:
+        """What of the process is in memory. Linux only."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+class Cluster:
+    """The servers, and how to make more of the same."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, count: int) -> None:
+        self.environment = environment
+        self.servers = [Server(environment, folder / f"server-{number}.log") for number in range(count)]
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        made = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
+        return made.stdout
+
+    def wait_until_served(self) -> None:
+        for server in self.servers:
+            httpx.request("OPTIONS", server.url, timeout=SECONDS)
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.close()
+
+
+@contextmanager
+def cluster(folder: Path, count: int, **environment: str) -> Iterator[Cluster]:
+    """Servers that run while the block does: on PostgreSQL when DATABASE_URL names it, with Redis when REDIS_URL does,
+    and otherwise on an SQLite file without a channel layer.
+    """
+    with database(folder) as url:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "DJANGO_SETTINGS_MODULE": "tests.live.settings",
+            **environment,
+        }
+        if not environment.get("REDIS_URL"):
+            environment["CHANNEL_LAYER"] = "none"
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        servers = Cluster(environment, folder, count)
+        try:
+            servers.wait_until_served()
+            yield servers
+        finally:
+            servers.close()
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[str]:
+    """An empty database: its URL."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        yield f"sqlite:///{folder / 'live.sqlite3'}"
+        return
+    import psycopg
+
+    server, _, name = url.rpartition("/")
+    name = f"{name}_live_{os.getpid()}_{time.time_ns()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"{server}/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Redis:
+    """A Redis server of one's own, that can go away and come back."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.start()
+
+    @staticmethod
+    def is_installed() -> bool:
+        return shutil.which("redis-server") is not None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                self._process.poll()
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
