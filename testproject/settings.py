@@ -1,8 +1,8 @@
 """Settings of the example project, read from the environment.
 
 DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
-(none, memory, redis or redis-pubsub; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS (this
-machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
+(none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
+(this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
 """
 
 import os
@@ -66,6 +66,7 @@ def env_channel_layers() -> dict[str, Any]:
         "memory": {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
         "redis": {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": redis}},
         "redis-pubsub": {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": redis}},
+        "postgres": {"default": {"BACKEND": "channels_postgres.core.PostgresChannelLayer", "CONFIG": env_database()}},
     }
     name = os.environ.get("CHANNEL_LAYER") or ("redis" if url else "memory")
     if name in layers:
@@ -124,6 +125,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env_database()}
 CHANNEL_LAYERS = env_channel_layers()
+if os.environ.get("CHANNEL_LAYER") == "postgres":
+    INSTALLED_APPS.append("channels_postgres")  # The layer has tables of its own.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

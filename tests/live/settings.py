@@ -1,12 +1,14 @@
 """The example project's settings for servers that are watched closely: everything that takes its time takes less."""
 
+import os
+
 from testproject.settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.live.urls"
 ASGI_APPLICATION = "tests.live.asgi.application"
 MCP_KEEPALIVE_SECONDS = 1
 MCP_STREAM_LEASE_SECONDS = 3
-MCP_POLL_SECONDS = 0.2
+MCP_POLL_SECONDS = float(os.environ.get("LIVE_POLL_SECONDS", "0.2"))
 MCP_SEND_TIMEOUT_SECONDS = 1
 MCP_RETRY_MILLISECONDS = 10
 MCP_EVENTS_PER_SESSION = 100_000

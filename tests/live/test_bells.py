@@ -1,6 +1,8 @@
-"""The channel layer goes away and comes back: what is said meanwhile comes late, and comes."""
+"""Channel layers between processes: with one, nobody has to look; and it may go away and come back."""
 
+import os
 from collections.abc import Iterator
+from contextlib import aclosing
 
 import httpx
 import pytest
@@ -46,3 +48,27 @@ async def test_what_is_said_while_redis_is_away_comes_late_and_comes(
     redis.start()
     await say("with the bell again")
     await standing.aclose()
+
+
+@pytest.fixture(params=["redis", "redis-pubsub", "postgres"])
+def without_looks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two servers that hear of each other by the bell alone."""
+    layer = request.param
+    redis = os.environ.get("REDIS_URL", "")
+    on_postgres = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    if not (on_postgres if layer == "postgres" else redis):
+        pytest.skip(f"no service for the {layer} layer is named")
+    folder = tmp_path_factory.mktemp("layers")
+    with cluster(folder, 2, REDIS_URL=redis or "-", CHANNEL_LAYER=layer, LIVE_POLL_SECONDS="600") as servers:
+        yield servers
+
+
+async def test_a_ring_reaches_another_process(without_looks: Cluster, http: httpx.AsyncClient):
+    here, there = without_looks.servers
+    listening, speaking = await Client(http).open(here), await Client(http).open(there)
+    async with aclosing(listening.listen(here)) as standing:
+        await anext(standing)
+        for text in "abc":
+            await speaking.call(there, "publish", session_ids=[listening.session_id], texts=[text])
+            [*_, heard] = await until(standing, MESSAGE)
+            assert heard.message["params"]["data"] == text
