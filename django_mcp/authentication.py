@@ -3,7 +3,9 @@ may not come in.
 """
 
 import logging
+from collections.abc import Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -33,18 +35,35 @@ know the id.
 
 def caller_of(request: Request) -> Caller:
     """The caller behind a request that DRF has authenticated."""
-    return Caller(Principal(principal_key(request.user), request.user), lambda: _with_user(request))
+    return Caller(principal_of(request.user, request.auth), lambda: _with_user(request))
 
 
-def principal_key(user: Any) -> str:
-    """The key under which a user's sessions are kept; the same on every worker, and never made from what the client
-    says.
+def principal_of(user: Any, credential: Any) -> Principal:
+    """On whose behalf a request is: the user, and what the credential that DRF found says beside.
+
+    An access token of django-oauth-toolkit says so in its attributes, a JWT in its claims; others have no scopes.
     """
-    return (
-        f"user:{user.pk}"
-        if getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
-        else ANONYMOUS
+    scope = _said(credential, "scope")
+    expires = _said(credential, "expires", "expiry", "exp")
+    token_id = _said(credential, "jti", "id")
+    client_id = str(_said(getattr(credential, "application", credential), "client_id") or "")
+    return Principal(
+        key=principal_key(user, client_id),
+        user=user,
+        client_id=client_id,
+        scopes=None if scope is None else frozenset(scope.split() if isinstance(scope, str) else scope),
+        token_id="" if token_id is None else str(token_id),
+        expires_at=datetime.fromtimestamp(expires, UTC) if isinstance(expires, int | float) else expires,
     )
+
+
+def principal_key(user: Any, client_id: str = "") -> str:
+    """The key under which a user's sessions are kept, those of each OAuth client by themselves; the same on every
+    worker, and never made from what the client says.
+    """
+    known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
+    parts = ([f"user:{user.pk}"] if known else []) + ([f"client:{client_id}"] if client_id else [])
+    return ":".join(parts) or ANONYMOUS
 
 
 def anonymous_caller(get_request: Any) -> Caller:
@@ -86,6 +105,16 @@ def _challenge(view: "APIView", request: HttpRequest) -> str:
         if header:
             return header
     return "Bearer"
+
+
+def _said(credential: Any, *names: str) -> Any:
+    """The first of these that a credential has, as a claim or as an attribute."""
+    claims = getattr(credential, "payload", credential)
+    for name in names:
+        value = claims.get(name) if isinstance(claims, Mapping) else getattr(credential, name, None)
+        if value is not None:
+            return value
+    return None
 
 
 def _with_user(request: Request) -> HttpRequest:

@@ -73,6 +73,11 @@ class Exchange:
 
     def needs_database(self, inbound: Inbound | Batch) -> bool:
         """Whether `begin` would go to the database, and so must not run on an event loop."""
+        return self._has_session(inbound) or (
+            isinstance(inbound, Inbound) and self.server.asks_for_permissions(inbound)
+        )
+
+    def _has_session(self, inbound: Inbound | Batch) -> bool:
         return self._policy != "off" and (isinstance(inbound, Batch) or inbound.era == "handshake")
 
     def answer(self, inbound: Inbound | Batch) -> Reply | Listen:
@@ -181,7 +186,7 @@ class Exchange:
         """Finds the session that a handshake message is of, or the refusal of a message that should have one and has
         not.
         """
-        if not self.needs_database(inbound):
+        if not self._has_session(inbound):
             return None
         opening = isinstance(inbound, Inbound) and inbound.method == "initialize"
         session_id = inbound.session_id

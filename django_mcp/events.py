@@ -30,6 +30,7 @@ from django_mcp.models import (
     Session,
     Stream,
     Subscription,
+    concerns,
     label,
 )
 
@@ -214,7 +215,7 @@ def read_changes(server: str, after: int, principal: str) -> tuple[list[Change],
     read.
     """
     rows = read_rows(server, after)
-    return [row for row in rows if row.principal in (EVERYBODY, principal)], rows[-1].sequence if rows else after
+    return [row for row in rows if concerns(row.principal, principal)], rows[-1].sequence if rows else after
 
 
 def read_rows(server: str, after: int) -> list[Change]:

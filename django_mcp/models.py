@@ -270,6 +270,11 @@ class Subscription(models.Model):
 EVERYBODY = "*"
 
 
+def concerns(whose: str, principal: str) -> bool:
+    """Whether a change of `whose` lists is one of this principal's: a user's is of all of the user's clients."""
+    return whose in (EVERYBODY, principal) or principal.startswith(f"{whose}:client:")
+
+
 class Change(models.Model):
     """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to
     know.

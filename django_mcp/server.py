@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
+from weakref import WeakSet
 
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
@@ -97,6 +98,7 @@ class MCPServer:
         self._page_size = page_size
         self.cache = cache or Cache()
         self.registry = Registry()
+        _servers.add(self)
 
     def __repr__(self) -> str:
         return f"<MCPServer {self.name!r}>"
@@ -261,9 +263,9 @@ class MCPServer:
         except ProtocolError as error:
             return replies.error(error, request.era, request.id)
 
-    def has_resource(self, uri: str) -> bool:
-        """Whether a URI is one of a resource, or of a template's."""
-        return self.registry.find_resource(uri) is not None
+    def asks_for_permissions(self, inbound: Inbound) -> bool:
+        """Whether answering a message may go to the database to see who may use what."""
+        return inbound.kind == "request" and self.registry.find_guarded(inbound.method, inbound.params)
 
     def _read_request(
         self,
@@ -343,9 +345,13 @@ class MCPServer:
                 else {"name": self.name, "version": self.version}
             )
             # What a client's own answers went into is nobody else's, and not for later.
-            cache = Cache() if request.inputs else self.cache
+            cache = Cache() if request.inputs else self._cache()
             return replies.result(request.id, modern.complete(request.method, result, info, cache))
         return replies.result(request.id, handshake.shape(request.method, result, request.version))
+
+    def _cache(self) -> Cache:
+        """What may be kept, and by whom: lists that are not the same for everybody are nobody else's."""
+        return replace(self.cache, scope="private") if self.registry.is_guarded else self.cache
 
     def _register(self, add: Callable[..., Any], function: Function | None, options: Mapping[str, Any]) -> Any:
         def register(function: Function) -> Function:
@@ -355,6 +361,14 @@ class MCPServer:
         if function is not None and not callable(function):
             raise TypeError("Use the decorator bare or with keywords: @tool or @tool(name='…')")
         return register if function is None else register(function)
+
+
+_servers: WeakSet[MCPServer] = WeakSet()
+
+
+def guarded_servers() -> list[MCPServer]:
+    """The servers of this process on which something asks for permissions or scopes."""
+    return sorted((server for server in _servers if server.registry.is_guarded), key=lambda server: server.name)
 
 
 class _Fields(dict[str, Any]):

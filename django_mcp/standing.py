@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from django_mcp import events, sessions
 from django_mcp.events import STANDALONE, UPDATED, Position, Stored
-from django_mcp.models import EVERYBODY, Change, Event, Session, Subscription, to_json_text
+from django_mcp.models import Change, Event, Session, Subscription, concerns, to_json_text
 
 EVENTS_LIMIT: Final = 500
 """Events read at once for all streams together: those that are far behind catch up in steps of bounded memory."""
@@ -157,7 +157,7 @@ def _heard(news: News, principal: str, changes: Sequence[Change], wanted: Collec
         if change.sequence <= position.change:
             continue
         position = Position(STANDALONE, position.event, change.sequence)
-        if change.principal in (EVERYBODY, principal) and (change.method != UPDATED or change.uri in wanted):
+        if concerns(change.principal, principal) and (change.method != UPDATED or change.uri in wanted):
             stored.append(Stored(position, to_json_text(events.to_notification(change))))
     return News(position, stored, has_more=news.has_more or len(changes) >= events.READ_LIMIT)
 

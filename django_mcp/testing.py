@@ -8,6 +8,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from asgiref.sync import async_to_sync
@@ -28,14 +29,19 @@ MAX_ROUNDS = 10
 
 
 class MCPError(Exception):
-    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under."""
+    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under, `headers` are those that came
+    with it, by their lower-case names.
+    """
 
-    def __init__(self, code: int, message: str, data: Any, status: int) -> None:
+    def __init__(
+        self, code: int, message: str, data: Any, status: int, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(f"{message} ({code}, HTTP {status})")
         self.code = code
         self.message = message
         self.data = data
         self.status = status
+        self.headers = headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +279,7 @@ class MCPClient:
             self.notifications += [message for message in response.messages() if "method" in message]
         if "error" in answer:
             error = answer["error"]
-            raise MCPError(error["code"], error["message"], error.get("data"), response.status_code)
+            raise MCPError(error["code"], error["message"], error.get("data"), response.status_code, response.headers)
         result: dict[str, Any] = answer["result"]
         return result
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
@@ -13,6 +14,18 @@ from tests.servers import SECRET
 class BrokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Any) -> None:
         raise RuntimeError(SECRET)
+
+
+class ScopedToken(BaseAuthentication):
+    """A token that says what it may: `Bearer <client>:<scopes, with commas between them>`, always of one user."""
+
+    def authenticate(self, request: Any) -> tuple[Any, dict[str, str]]:
+        client_id, _, scopes = request.headers["Authorization"].removeprefix("Bearer ").partition(":")
+        user = User.objects.get(username="ada")
+        return user, {"client_id": client_id, "scope": scopes.replace(",", " ")}
+
+    def authenticate_header(self, request: Any) -> str:
+        return "Bearer"
 
 
 class BrokenPermission(BasePermission):

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.contrib.auth.models import Group
+from rest_framework.permissions import IsAdminUser
 
-from django_mcp import Context, MCPServer, ToolError, UserMessage
+from django_mcp import Cache, Context, MCPServer, ToolError, UserMessage
 
 SECRET = "the password is hunter2"
 
@@ -183,6 +184,57 @@ def compose(topic: str, tone: str = "dry") -> UserMessage:
 async def broken_prompt() -> str:
     """Raises."""
     raise RuntimeError(SECRET)
+
+
+guarded = MCPServer("guarded", version="1.0", page_size=2, cache=Cache(5000, "public"))
+
+
+@guarded.tool
+def open_door() -> str:
+    """Open to everybody."""
+    return "open"
+
+
+@guarded.tool(permission="auth.view_group")
+def count_groups() -> int:
+    """Count the groups."""
+    return Group.objects.count()
+
+
+@guarded.tool(permission=["auth.view_group", lambda principal: principal.user.is_staff], name="sync_staff")
+async def staff_only() -> str:
+    """For staff who may see groups."""
+    return "staff"
+
+
+@guarded.tool(permission=IsAdminUser)
+def admins_only() -> str:
+    """For whom a class of DRF's lets in."""
+    return "admin"
+
+
+@guarded.tool(scopes=["groups:read", "groups:write"])
+def rename_group(name: str) -> str:
+    """Needs scopes."""
+    return name
+
+
+@guarded.resource("secret://motto", permission="auth.view_group")
+def secret_motto() -> str:
+    """Hidden."""
+    return "Festina lente"
+
+
+@guarded.resource("secret://{name}", permission="auth.view_group", complete={"name": group_names})
+def secret_group(name: str) -> str:
+    """Hidden."""
+    return name
+
+
+@guarded.prompt(permission="auth.view_group", complete={"tone": tones})
+def secret_prompt(tone: str) -> str:
+    """Hidden."""
+    return tone
 
 
 @other.tool(read_only=True)

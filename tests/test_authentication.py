@@ -6,6 +6,8 @@ how to sign in.
 
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -17,7 +19,7 @@ from rest_framework import exceptions
 from rest_framework.authtoken.models import Token
 
 from django_mcp import authentication
-from django_mcp.models import Session
+from django_mcp.models import Session, concerns
 from django_mcp.testing import MCPClient
 from django_mcp.views import MCPView
 from tests import wire
@@ -265,3 +267,46 @@ def test_a_principal_is_the_users_primary_key_and_nothing_that_a_client_says(ada
     assert authentication.principal_key(AnonymousUser()) == ""
     assert authentication.principal_key(None) == ""
     assert authentication.principal_key(User(username="unsaved")) == ""
+
+
+# What a credential says
+
+
+@pytest.mark.parametrize(
+    ("credential", "expected"),
+    [
+        (None, ("user:7", "", None, "", None)),
+        (SimpleNamespace(key="secret", pk="secret"), ("user:7", "", None, "", None)),
+        (
+            SimpleNamespace(
+                id=5,
+                scope="read write",
+                application=SimpleNamespace(client_id="c1"),
+                expires=datetime(2026, 1, 1, tzinfo=UTC),
+            ),
+            ("user:7:client:c1", "c1", {"read", "write"}, "5", datetime(2026, 1, 1, tzinfo=UTC)),
+        ),
+        (
+            SimpleNamespace(payload={"jti": "j", "exp": 0, "scope": ["read"], "client_id": "c2"}),
+            ("user:7:client:c2", "c2", {"read"}, "j", datetime(1970, 1, 1, tzinfo=UTC)),
+        ),
+        ({"scope": ""}, ("user:7", "", set(), "", None)),
+    ],
+    ids=["nothing", "a DRF token", "an OAuth access token", "a JWT", "claims"],
+)
+def test_a_credential_says_of_the_principal_what_it_knows_and_never_itself(credential, expected):
+    principal = authentication.principal_of(User(pk=7), credential)
+
+    found = (principal.key, principal.client_id, principal.scopes, principal.token_id, principal.expires_at)
+    assert found == expected
+
+
+def test_a_client_without_a_user_has_sessions_of_its_own():
+    assert authentication.principal_of(AnonymousUser(), {"client_id": "c1"}).key == "client:c1"
+
+
+def test_what_changes_for_a_user_concerns_all_of_the_users_clients():
+    assert [
+        concerns(whose, "user:7:client:c1")
+        for whose in ("*", "user:7", "user:7:client:c1", "user:70", "user:7:client:c")
+    ] == [True, True, True, False, False]

@@ -12,7 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
-from tests.servers import other, plain
+from tests.servers import guarded, other, plain
 
 
 def stamped(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -42,6 +42,8 @@ urlpatterns = [
     path("handshake", endpoint(plain, public=True, eras=("handshake",))),
     path("modern", endpoint(plain, public=True, eras=("modern",))),
     # Policies
+    path("guarded", endpoint(guarded, public=True, authentication_classes=[TokenAuthentication])),
+    path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),
     path("closed", endpoint(plain)),
     path("token", endpoint(plain, authentication_classes=[TokenAuthentication])),
     path("basic", endpoint(plain, authentication_classes=[BasicAuthentication, TokenAuthentication])),

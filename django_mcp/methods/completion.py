@@ -6,8 +6,10 @@ from itertools import islice
 from typing import Any, Final
 
 from django_mcp.primitives.completion import Completers
+from django_mcp.primitives.resources import ResourceTemplate
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolError
 
+from .access import admit
 from .requests import Call, Request, Result
 
 logger = logging.getLogger("django_mcp")
@@ -38,18 +40,15 @@ def complete(request: Request) -> Call | Result:
 def _completers(request: Request) -> Completers:
     registry, reference = request.server.registry, request.params["ref"]
     if reference["type"] == "ref/prompt":
-        prompt = registry.prompts.get(reference["name"])
+        prompt = admit(request, registry.prompts.get(reference["name"]))
         if prompt is None:
             raise ProtocolError(INVALID_PARAMS, f"Unknown prompt: {reference['name']}")
         return prompt.completers
     uri = reference["uri"]
-    if template := registry.templates.get(uri):
-        return template.completers
-    if uri in registry.resources:
-        return {}
-    for template in registry.templates.values():
-        if template.template.match(uri) is not None:
-            return template.completers
+    template = registry.templates.get(uri)
+    found = template or (registry.find_resource(uri) or (None,))[0]
+    if found is not None and admit(request, found) is not None:
+        return found.completers if isinstance(found, ResourceTemplate) else {}
     raise ProtocolError(INVALID_PARAMS, f"Unknown resource: {uri}")
 
 

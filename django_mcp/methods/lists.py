@@ -5,17 +5,20 @@ from typing import Any, Protocol
 
 from django_mcp.protocol import cursors
 
+from .access import Guarded, visible
 from .requests import Request, Result
 
 
-class Listed(Protocol):
+class Listed(Guarded, Protocol):
     @property
     def definition(self) -> dict[str, Any]: ...
 
 
 def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Result:
-    """A page of definitions under `key`, in the order of declaration, which is the same on every worker."""
-    items = [(name, entry.definition) for name, entry in entries.items()]
+    """A page of the definitions that the caller may see, under `key`, in the order of declaration, which is the same on
+    every worker.
+    """
+    items = [(name, entry.definition) for name, entry in visible(request, entries)]
     page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
     result: dict[str, Any] = {key: page}
     if next_cursor is not None:

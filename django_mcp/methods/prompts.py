@@ -9,6 +9,7 @@ from django_mcp.primitives.prompts import Prompt
 from django_mcp.primitives.tools import ToolError
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolError
 
+from .access import admit
 from .lists import list_page
 from .requests import Call, Request, Result, take_string
 
@@ -21,7 +22,7 @@ def list_prompts(request: Request) -> Result:
 
 def get_prompt(request: Request) -> Call:
     name = take_string(request.params, "name")
-    prompt = request.server.registry.prompts.get(name)
+    prompt = admit(request, request.server.registry.prompts.get(name))
     if prompt is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown prompt: {name}")
     arguments = request.params.get("arguments") or {}

@@ -10,6 +10,7 @@ from django_mcp.primitives import content
 from django_mcp.primitives.resources import Resource, ResourceNotFound, ResourceTemplate
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
 
+from .access import admit
 from .lists import list_page
 from .requests import Call, Request, Result, take_string
 
@@ -53,7 +54,7 @@ def not_found(request: Request, uri: str) -> ProtocolError:
 def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
     """The resource that a URI names, and the variables in it. Raises `ProtocolError` when there is none."""
     found = request.server.registry.find_resource(uri)
-    if found is None:
+    if found is None or admit(request, found[0]) is None:
         raise not_found(request, uri)
     return found
 

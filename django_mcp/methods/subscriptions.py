@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django_mcp.protocol.errors import ProtocolError
+
 from .requests import LIST_CHANGES, Answer, Listen, Request, Subscribe, Unsubscribe, take_string
 from .resources import find_resource
 
@@ -29,7 +31,15 @@ def listen(request: Request) -> Listen:
         if wishes.get(wish) and offered.get(method.split("/")[1], {}).get("listChanged")
     }
     if uris := wishes.get("resourceSubscriptions"):
-        known = [uri for uri in uris if request.server.has_resource(uri)]
+        known = [uri for uri in uris if _is_there(request, uri)]
         if known:
             honoured["resourceSubscriptions"] = known
     return Listen(request, honoured)
+
+
+def _is_there(request: Request, uri: str) -> bool:
+    try:
+        find_resource(request, uri)
+    except ProtocolError:
+        return False
+    return True

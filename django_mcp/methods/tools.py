@@ -6,6 +6,7 @@ from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
+from .access import admit
 from .lists import list_page
 from .requests import Call, Request, Result, take_string
 
@@ -21,7 +22,7 @@ def call_tool(request: Request) -> Call | Result:
     2025-11-25 server/tools).
     """
     name = take_string(request.params, "name")
-    tool = request.server.registry.tools.get(name)
+    tool = admit(request, request.server.registry.tools.get(name))
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
     arguments = request.params.get("arguments") or {}

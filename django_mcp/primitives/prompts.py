@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from . import signatures
+from .access import Access, Permission, make_access
 from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
@@ -20,6 +21,7 @@ class Prompt:
     signature: Signature
     definition: dict[str, Any]
     completers: Completers
+    access: Access | None = None
 
 
 def make_prompt(
@@ -31,6 +33,8 @@ def make_prompt(
     icons: Iterable[Icon] = (),
     meta: Mapping[str, Any] | None = None,
     complete: Mapping[str, Callable[..., Any]] | None = None,
+    permission: Permission | Iterable[Permission] | None = None,
+    scopes: Iterable[str] = (),
 ) -> Prompt:
     """A prompt from a function. Raises `ImproperlyConfigured`, saying what to change."""
     signature = signatures.read(function)
@@ -52,6 +56,7 @@ def make_prompt(
         signature=signature,
         definition={key: value for key, value in members.items() if value is not None},
         completers=read_completers(complete, tuple(argument["name"] for argument in arguments), label),
+        access=make_access(permission, scopes, label),
     )
 
 

@@ -1,6 +1,6 @@
 """What a server offers, by name, in the order of declaration: the order in which clients list it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,20 +26,21 @@ class Registry:
         self.resources: dict[str, Resource] = {}
         self.templates: dict[str, ResourceTemplate] = {}
         self.prompts: dict[str, Prompt] = {}
+        self.is_guarded = False
 
     def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
         tool = make_tool(function, **options)
-        return _add(self.tools, tool.name, tool, "tool")
+        return self._add(self.tools, tool.name, tool, "tool")
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Any) -> Resource | ResourceTemplate:
         resource = make_resource(function, uri, **options)
         if isinstance(resource, Resource):
-            return _add(self.resources, uri, resource, "resource")
-        return _add(self.templates, uri, resource, "resource template")
+            return self._add(self.resources, uri, resource, "resource")
+        return self._add(self.templates, uri, resource, "resource template")
 
     def add_prompt(self, function: Callable[..., Any], **options: Any) -> Prompt:
         prompt = make_prompt(function, **options)
-        return _add(self.prompts, prompt.name, prompt, "prompt")
+        return self._add(self.prompts, prompt.name, prompt, "prompt")
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
         """The resource with this very URI, else the first template, in order of declaration, that matches, and its
@@ -53,21 +54,30 @@ class Registry:
                 return candidate, variables
         return None
 
+    def find_guarded(self, method: str, params: Mapping[str, Any]) -> bool:
+        """Whether answering a request asks who may use what: a call of a tool that says so, and anything else of a
+        registry in which something does.
+        """
+        if method == "tools/call":
+            tool = self.tools.get(str(params.get("name")))
+            return tool is not None and tool.access is not None
+        return self.is_guarded
+
     def has_completions(self) -> bool:
         return any(entry.completers for entry in self.templates.values()) or any(
             entry.completers for entry in self.prompts.values()
         )
 
-
-def _add(entries: dict[str, Primitive], key: str, primitive: Primitive, kind: str) -> Primitive:
-    earlier = entries.get(key)
-    if earlier is not None and _origin(earlier.signature) != _origin(primitive.signature):
-        raise AlreadyRegistered(
-            f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by "
-            f"{_origin(earlier.signature)}; give one of them another name."
-        )
-    entries[key] = primitive
-    return primitive
+    def _add(self, entries: dict[str, Primitive], key: str, primitive: Primitive, kind: str) -> Primitive:
+        earlier = entries.get(key)
+        if earlier is not None and _origin(earlier.signature) != _origin(primitive.signature):
+            raise AlreadyRegistered(
+                f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by "
+                f"{_origin(earlier.signature)}; give one of them another name."
+            )
+        entries[key] = primitive
+        self.is_guarded = self.is_guarded or primitive.access is not None
+        return primitive
 
 
 def _origin(signature: Signature) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.core.exceptions import ImproperlyConfigured
 
 from . import signatures
+from .access import Access, Permission, make_access
 from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
@@ -28,6 +29,7 @@ class Resource:
     signature: Signature
     definition: dict[str, Any]
     mime_type: str | None
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class ResourceTemplate:
     definition: dict[str, Any]
     mime_type: str | None
     completers: Completers
+    access: Access | None = None
 
 
 def make_resource(
@@ -54,6 +57,8 @@ def make_resource(
     icons: Iterable[Icon] = (),
     meta: Mapping[str, Any] | None = None,
     complete: Mapping[str, Callable[..., Any]] | None = None,
+    permission: Permission | Iterable[Permission] | None = None,
+    scopes: Iterable[str] = (),
 ) -> Resource | ResourceTemplate:
     """A resource from a function; a template when the URI has variables. Raises `ImproperlyConfigured`, saying what to
     change.
@@ -74,6 +79,7 @@ def make_resource(
         "_meta": dict(meta) if meta else None,
     }
     definition = {key: value for key, value in members.items() if value is not None}
+    access = make_access(permission, scopes, label)
     arguments = set(signature.schema.get("properties", {}))
     if is_template(uri):
         template = compile_template(uri)
@@ -84,12 +90,15 @@ def make_resource(
             definition={"uriTemplate": uri, **definition},
             mime_type=mime_type,
             completers=read_completers(complete, template.variables, label),
+            access=access,
         )
     if arguments or complete:
         raise ImproperlyConfigured(f"{label}: its URI has no variables, so the function takes none but the context.")
     if size is not None:
         definition["size"] = size
-    return Resource(uri=uri, signature=signature, definition={"uri": uri, **definition}, mime_type=mime_type)
+    return Resource(
+        uri=uri, signature=signature, definition={"uri": uri, **definition}, mime_type=mime_type, access=access
+    )
 
 
 def _check_variables(label: str, template: URITemplate, arguments: set[str], required: set[str]) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic_core import ValidationError
 
 from . import schemas, signatures
+from .access import Access, Permission, make_access
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Context
 from .errors import ToolError as ToolError
@@ -66,6 +67,7 @@ class Tool:
     check: Check | None
     param_headers: Mapping[str, tuple[str, ...]]
     atomic: bool
+    access: Access | None = None
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises `InvalidArguments`."""
@@ -132,6 +134,8 @@ def make_tool(
     output_schema: Schema | None = None,
     structured: bool | None = None,
     atomic: bool = True,
+    permission: Permission | Iterable[Permission] | None = None,
+    scopes: Iterable[str] = (),
 ) -> Tool:
     """A tool from a function. Raises `ImproperlyConfigured`, saying what to change, for one that clients could not
     use.
@@ -170,6 +174,7 @@ def make_tool(
         check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,
         param_headers=read_param_headers(schema, label),
         atomic=atomic,
+        access=make_access(permission, scopes, label),
     )
 
 

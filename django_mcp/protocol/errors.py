@@ -1,5 +1,6 @@
 """The JSON-RPC error plane: `ProtocolError`, and the one table from an error's code to its HTTP status."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mcp_types.jsonrpc import (
@@ -28,6 +29,7 @@ __all__ = [
     "RESOURCE_NOT_FOUND",
     "UNSUPPORTED_PROTOCOL_VERSION",
     "URL_ELICITATION_REQUIRED",
+    "InsufficientScope",
     "ProtocolError",
     "http_status",
     "unsupported_version",
@@ -65,6 +67,14 @@ class ProtocolError(Exception):
         self.message = message
         self.data = data
         self.status = status
+
+
+class InsufficientScope(ProtocolError):
+    """The credential lacks scopes that its user could grant: `scopes` are all that the operation needs (RFC 6750)."""
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self.scopes = tuple(scopes)
+        super().__init__(INVALID_REQUEST, f"Insufficient scope: {' '.join(self.scopes)} is required", status=403)
 
 
 def http_status(error: ProtocolError, era: Era) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from . import jsonrpc
-from .errors import INTERNAL_ERROR, INVALID_REQUEST, ProtocolError, http_status
+from .errors import INTERNAL_ERROR, INVALID_REQUEST, InsufficientScope, ProtocolError, http_status
 from .jsonrpc import JSON, RequestId
 from .versions import Era
 
@@ -49,7 +49,11 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
     if request_id is not None or era == "handshake":
         body["id"] = request_id
     body["error"] = details
-    return Reply(http_status(failure, era), jsonrpc.encode(body))
+    reply = Reply(http_status(failure, era), jsonrpc.encode(body))
+    if isinstance(failure, InsufficientScope):
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(failure.scopes)}"'
+        return reply.with_header("WWW-Authenticate", challenge)
+    return reply
 
 
 def refusal(status: int, message: str) -> Reply:
