@@ -29,8 +29,8 @@ MAX_ROUNDS = 10
 
 
 class MCPError(Exception):
-    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under, `headers` are those that came
-    with it, by their lower-case names.
+    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under, `headers` are those that
+    came with it, by their lower-case names.
     """
 
     def __init__(

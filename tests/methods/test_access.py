@@ -1,4 +1,4 @@
-"""What of a server's primitives a caller may see and use, apart from HTTP; the rest is in journeys/test_permissions.py."""
+"""What of a server's primitives a caller may see and use, apart from HTTP; journeys/test_permissions.py has the rest."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser

@@ -64,7 +64,7 @@ async def later(principal):
 
 @pytest.mark.parametrize("permission", ["view_order", "a.b.c", 5, object, dict, later, ["a.b", 5]])
 def test_what_is_no_permission_says_what_to_write(permission):
-    with pytest.raises(ImproperlyConfigured, match="^it: .*permission"):
+    with pytest.raises(ImproperlyConfigured, match=r"^it: .*permission"):
         make_access(permission, (), "it")
 
 
