@@ -1,7 +1,8 @@
 """MCP servers for Django: what an app's `mcp.py` imports.
 
-`tool`, `resource` and `prompt` register on `default_server`, the one behind `path("mcp", include("django_mcp.urls"))`.
-Importing this touches no model and reads no setting, so it is safe while INSTALLED_APPS loads.
+`tool`, `toolset`, `resource` and `prompt` register on `default_server`, the one behind
+`path("mcp", include("django_mcp.urls"))`. Importing this touches no model and reads no setting, so it is safe while
+INSTALLED_APPS loads.
 """
 
 from django_mcp.primitives.content import (
@@ -17,9 +18,11 @@ from django_mcp.primitives.content import (
 )
 from django_mcp.primitives.context import Cancelled, Context
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, InputRequired
+from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
 from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
+from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
 from django_mcp.protocol.modern import Cache
 from django_mcp.server import MCPServer
@@ -37,6 +40,7 @@ __all__ = [
     "Icon",
     "Image",
     "InputRequired",
+    "Invocation",
     "MCPServer",
     "ParamHeader",
     "ProtocolError",
@@ -45,16 +49,20 @@ __all__ = [
     "Text",
     "ToolError",
     "ToolResult",
+    "Toolset",
     "UserMessage",
     "default_server",
     "prompt",
     "resource",
     "tool",
+    "tool_options",
+    "toolset",
 ]
 
 default_server = MCPServer()
 """The project's own server. Its name and the rest of its identity are the `MCP_SERVER_…` settings."""
 
 tool = default_server.tool
+toolset = default_server.toolset
 resource = default_server.resource
 prompt = default_server.prompt

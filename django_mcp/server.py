@@ -23,9 +23,11 @@ from django_mcp.methods import METHODS, Method
 from django_mcp.methods.notifications import effect_of
 from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
 from django_mcp.primitives.content import Icon
-from django_mcp.primitives.context import Caller, Cancelled, Outlet, Session
+from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
+from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
+from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (
     INTERNAL_ERROR,
@@ -37,7 +39,7 @@ from django_mcp.protocol.errors import (
 from django_mcp.protocol.headers import PROTOCOL_VERSION
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.jsonrpc import RequestId
-from django_mcp.protocol.modern import Cache
+from django_mcp.protocol.modern import NAME_SOURCES, Cache
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
 from django_mcp.signals import server_changed
@@ -45,6 +47,8 @@ from django_mcp.signals import server_changed
 logger = logging.getLogger("django_mcp")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+MiddlewareFunction = TypeVar("MiddlewareFunction", bound=Middleware)
+ToolsetClass = TypeVar("ToolsetClass", bound=type[Toolset])
 
 _ENVELOPE: Final = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -72,7 +76,8 @@ class MCPServer:
     """A server that clients see: a name, what it says of itself, and the tools, resources and prompts registered on it.
 
     `page_size` counts the entries of one page of a list; `cache` is what modern clients are told about keeping lists
-    and resources. Without a `name`, the identity is that of the `MCP_SERVER_…` settings.
+    and resources; `middleware` is around each call, the first outermost. Without a `name`, the identity is that of the
+    `MCP_SERVER_…` settings.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class MCPServer:
         icons: Iterable[Icon] = (),
         page_size: int | None = None,
         cache: Cache | None = None,
+        middleware: Iterable[Middleware] = (),
     ) -> None:
         self._name = name
         self._version = version
@@ -98,6 +104,7 @@ class MCPServer:
         self._page_size = page_size
         self.cache = cache or Cache()
         self.registry = Registry()
+        self._middleware = list(middleware)
         _servers.add(self)
 
     def __repr__(self) -> str:
@@ -132,6 +139,12 @@ class MCPServer:
         """Registers a function as a tool, and leaves it a function. The options are those of `django_mcp.tool`."""
         return self._register(self.registry.add_tool, function, options)
 
+    def toolset(self, toolset: ToolsetClass, /) -> ToolsetClass:
+        """Registers the public methods of a `Toolset` as tools, and leaves it a class."""
+        for function, options in toolset.tools():
+            self.registry.add_tool(function, **options)
+        return toolset
+
     def resource(self, uri: str, /, **options: Any) -> Callable[[Function], Function]:
         """Registers a function as the resource at a URI, or as a template when the URI has variables."""
 
@@ -150,6 +163,11 @@ class MCPServer:
     def prompt(self, function: Function | None = None, /, **options: Any) -> Any:
         """Registers a function as a prompt."""
         return self._register(self.registry.add_prompt, function, options)
+
+    def middleware(self, middleware: MiddlewareFunction, /) -> MiddlewareFunction:
+        """Adds middleware around each call, inside of what is there already."""
+        self._middleware.append(middleware)
+        return middleware
 
     def notify_tools_changed(self, *, principal: str | None = None) -> None:
         """Tells clients that the list of tools has changed: everybody's, or those of one principal. On commit, from any
@@ -233,7 +251,9 @@ class MCPServer:
             outcome = METHODS[request.method].handler(request)
         except ProtocolError as error:
             return replies.error(error, inbound.era, inbound.id)
-        if isinstance(outcome, Call | Listen):
+        if isinstance(outcome, Call):
+            return self._wrapped(outcome)
+        if isinstance(outcome, Listen):
             return outcome
         if isinstance(outcome, Answer):
             return Effected(self._reply(request, outcome.result), outcome.effect, request.id)
@@ -245,7 +265,11 @@ class MCPServer:
             again = METHODS[call.request.method].handler(replace(call.request, inputs=inputs))
         except ProtocolError as error:
             return replies.error(error, call.request.era, call.request.id)
-        return again if isinstance(again, Call) else self._reply(call.request, again if isinstance(again, dict) else {})
+        return (
+            self._wrapped(again)
+            if isinstance(again, Call)
+            else self._reply(call.request, again if isinstance(again, dict) else {})
+        )
 
     def finish(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that has run."""
@@ -266,6 +290,21 @@ class MCPServer:
     def asks_for_permissions(self, inbound: Inbound) -> bool:
         """Whether answering a message may go to the database to see who may use what."""
         return inbound.kind == "request" and self.registry.find_guarded(inbound.method, inbound.params)
+
+    def _wrapped(self, call: Call) -> Call:
+        request = call.request
+        key = NAME_SOURCES.get(request.method)
+        if key is None or not self._middleware:
+            return call
+        held = [value for value in call.kwargs.values() if isinstance(value, Context)]
+        invocation = Invocation(
+            ctx=held[0] if held else request.context(),
+            method=request.method,
+            name=request.params[key],
+            arguments={name: value for name, value in call.kwargs.items() if not isinstance(value, Context)},
+        )
+        function = wrap(call.function, is_async=call.is_async, middleware=self._middleware, invocation=invocation)
+        return replace(call, function=function, is_wrapped=True)
 
     def _read_request(
         self,

@@ -1,11 +1,12 @@
 """Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import Group
 from rest_framework.permissions import IsAdminUser
 
-from django_mcp import Cache, Context, MCPServer, ToolError, UserMessage
+from django_mcp import Cache, Context, Invocation, MCPServer, ToolError, UserMessage
 
 SECRET = "the password is hunter2"
 
@@ -235,6 +236,41 @@ def secret_group(name: str) -> str:
 def secret_prompt(tone: str) -> str:
     """Hidden."""
     return tone
+
+
+seen: list[Any] = []
+
+
+def watch(invocation: Invocation) -> Iterator[None]:
+    """Notes every call, and what became of it."""
+    what = (invocation.method, invocation.name, dict(invocation.arguments), invocation.ctx.user.get_username())
+    try:
+        yield
+    except Exception as error:
+        seen.append((*what, repr(error)))
+        raise
+    seen.append((*what, invocation.value))
+
+
+watched = MCPServer("watched", version="1.0", middleware=[watch])
+
+
+@watched.middleware
+def stand_in(invocation: Invocation) -> Iterator[None]:
+    """Answers some calls by itself, and changes the answers of others."""
+    invocation.ctx.info("on the way")
+    if invocation.arguments.get("name") == "cached":
+        invocation.answer("from the cache")
+    yield
+    if invocation.arguments.get("name") == "shout":
+        invocation.answer(invocation.value.upper())
+
+
+for function in (greet, greet_async, save_group_and_fail, save_group_and_fail_async):
+    watched.tool(function)
+watched.resource("note://motto")(motto)
+watched.resource("group://{name}")(group)
+watched.prompt(compose)
 
 
 @other.tool(read_only=True)

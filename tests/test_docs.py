@@ -86,7 +86,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> MCPServer:
     """A default server on which nothing is registered."""
     fresh = MCPServer("docs", version="1.0")
     monkeypatch.setattr(django_mcp, "default_server", fresh)
-    for decorator in ("tool", "resource", "prompt"):
+    for decorator in ("tool", "toolset", "resource", "prompt"):
         monkeypatch.setattr(django_mcp, decorator, getattr(fresh, decorator))
     return fresh
 

@@ -12,7 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
-from tests.servers import guarded, other, plain
+from tests.servers import guarded, other, plain, watched
 
 
 def stamped(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -43,6 +43,7 @@ urlpatterns = [
     path("modern", endpoint(plain, public=True, eras=("modern",))),
     # Policies
     path("guarded", endpoint(guarded, public=True, authentication_classes=[TokenAuthentication])),
+    path("watched", endpoint(watched, public=True)),
     path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),
     path("closed", endpoint(plain)),
     path("token", endpoint(plain, authentication_classes=[TokenAuthentication])),

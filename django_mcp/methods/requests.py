@@ -147,11 +147,14 @@ class Call:
     atomic: bool = True
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    is_wrapped: bool = False
 
     @property
     def can_speak(self) -> bool:
-        """Whether the function holds a context, and so could say something before it is done."""
-        return any(isinstance(value, Context) for value in self.kwargs.values())
+        """Whether the function, or middleware around it, holds a context, and so could say something before it is
+        done.
+        """
+        return self.is_wrapped or any(isinstance(value, Context) for value in self.kwargs.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
     `open_ended` permits `**arguments`: a schema is given elsewhere.
     """
     label = describe_function(function)
-    hints = _hints(function, label)
+    hints = read_hints(function, label)
     description, documented = _read_docstring(_docstring(function))
     members: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
@@ -138,7 +138,8 @@ def _parameters(function: Callable[..., Any], label: str) -> list[inspect.Parame
     return [parameter for parameter in parameters if parameter.name not in _settled(function)]
 
 
-def _hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
+def read_hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
+    """The annotations of a function, evaluated. Raises `ImproperlyConfigured` for one that names what is not there."""
     target = inspect.unwrap(_unpartial(function))
     if not inspect.isroutine(target):
         target = type(target).__call__

@@ -1,4 +1,4 @@
-"""What of a server's primitives a caller may see and use, apart from HTTP; journeys/test_permissions.py has the rest."""
+"""What of a server's primitives a caller may see and use, apart from HTTP; journeys/test_permissions.py has more."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
