@@ -29,12 +29,14 @@ class Toolset:
     """Subclass it: each public method, inherited ones too, is a tool named after it.
 
     `permission` and `scopes` hold for every method that says nothing of its own; `prefix` begins each name. A method
-    that is a helper begins with an underscore; one that a subclass does not want, it sets to `None`.
+    that is a helper begins with an underscore, or its name is among the `hooks` of its class or a base class; one that
+    a subclass does not want, it sets to `None`.
     """
 
     prefix: ClassVar[str] = ""
     permission: ClassVar[Permission | Iterable[Permission] | None] = None
     scopes: ClassVar[Iterable[str]] = ()
+    hooks: ClassVar[Iterable[str]] = ()
 
     ctx: Context
 
@@ -57,7 +59,7 @@ class Toolset:
         for name in _method_names(cls):
             method = getattr(cls, name)
             shared = {"name": f"{cls.prefix}{name}", "permission": cls.permission, "scopes": cls.scopes}
-            yield _as_function(cls, method), {**shared, **_options(method)}
+            yield as_function(cls, method), {**shared, **_options(method)}
 
 
 def tool_options(**options: Any) -> Callable[[Function], Function]:
@@ -78,7 +80,7 @@ def _options(method: Callable[..., Any]) -> Mapping[str, Any]:
 
 def _method_names(cls: type[Toolset]) -> list[str]:
     """The public methods in the order of their declaration, from the base classes down."""
-    own = set(dir(Toolset))
+    own = set(dir(Toolset)).union(*(vars(base).get("hooks", ()) for base in cls.__mro__))
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
     found = [name for name in names if not name.startswith("_") and name not in own]
     return [name for name in found if _is_method(cls, name)]
@@ -94,7 +96,7 @@ def _is_method(cls: type[Toolset], name: str) -> bool:
     return inspect.isfunction(member)
 
 
-def _as_function(cls: type[Toolset], method: Callable[..., Any]) -> Callable[..., Any]:
+def as_function(cls: type[Toolset], method: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes the object and calls the method: what a registry takes for a tool."""
     label = describe_function(method)
     _self, *parameters = inspect.signature(method).parameters.values()

@@ -131,6 +131,29 @@ def test_what_a_subclass_does_not_want_it_sets_to_none():
     assert list(serve(Farewells).registry.tools) == ["part_politely", "part_quickly", "wave"]
 
 
+def test_hooks_are_no_tools_wherever_they_are_declared():
+    class Base(Toolset):
+        hooks = ("get_rows",)
+
+        def get_rows(self) -> list[str]:
+            return []
+
+        def count(self) -> int:
+            return len(self.get_rows())
+
+    class Derived(Base):
+        hooks = ("more",)
+
+        def get_rows(self) -> list[str]:
+            return ["a"]
+
+        def more(self) -> None: ...
+
+    server = serve(Derived)
+    assert list(server.registry.tools) == ["count"]
+    assert call(server, "count")["structuredContent"] == 1
+
+
 def test_what_a_class_asks_for_holds_for_methods_that_say_nothing():
     class Guarded(Toolset):
         permission = "a.b"

@@ -1,0 +1,396 @@
+"""The rows of a model as tools: what is declared works, and nothing else can be read, filtered, sorted or written."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ImproperlyConfigured
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_mcp import MCPServer, tool_options
+from django_mcp.contrib.model_toolset import ModelToolset
+from django_mcp.testing import MCPClient, MCPError
+from django_mcp.urls import endpoint
+from testproject.airports.models import Airport, Leg, TripPlan
+from tests.answering import MODERN, ask
+
+pytestmark = pytest.mark.django_db
+
+CREATED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Airports(ModelToolset):
+    model = Airport
+    fields = ("icao", "iata", "name", "country", "elevation_ft")
+    operations = ("list", "get", "search", "count", "aggregate")
+    filters = ("country", "elevation_ft__gte", "iata__in", "name__icontains")
+    ordering = ("name", "elevation_ft")
+    search_fields = ("name", "city")
+    page_size = 2
+    max_page_size = 5
+    model_permissions = False
+
+
+class Trips(ModelToolset):
+    model = TripPlan
+    fields = ("id", "name", "created_at", "owner__username")
+    operations = ("list", "get", "create", "update", "delete")
+
+    def get_queryset(self):
+        return super().get_queryset().filter(owner_id=self.user.pk)
+
+    def prepare(self, row):
+        row.owner_id = self.user.pk
+
+    @tool_options(read_only=True)
+    def longest_name(self) -> str:
+        """The longest name."""
+        return max((trip.name for trip in self.get_queryset()), key=len, default="")
+
+
+class Legs(ModelToolset):
+    model = Leg
+    fields = ("id", "plan", "order", "origin", "origin__name", "destination__city")
+    operations = ("list", "create")
+    model_permissions = False
+
+
+server = MCPServer("models", version="1")
+for toolset in (Airports, Trips, Legs):
+    server.toolset(toolset)
+
+
+class urls:
+    urlpatterns = [__import__("django.urls", fromlist=["path"]).path("mcp", endpoint(server, public=True))]
+
+
+@pytest.fixture
+def airports():
+    rows = [
+        ("EGLL", "LHR", "London Heathrow", "London", "GB", 83),
+        ("EHAM", "AMS", "Schiphol", "Amsterdam", "NL", -11),
+        ("KJFK", "JFK", "John F Kennedy", "New York", "US", 13),
+        ("EGKK", "LGW", "London Gatwick", "London", "GB", 203),
+    ]
+    for icao, iata, name, city, country, elevation in rows:
+        Airport.objects.create(
+            icao=icao, iata=iata, name=name, city=city, country=country, elevation_ft=elevation, latitude=0, longitude=0
+        )
+
+
+@pytest.fixture
+def ada():
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def client(settings, ada):
+    settings.ROOT_URLCONF = urls
+    for codename in ("view_tripplan", "add_tripplan", "change_tripplan", "delete_tripplan"):
+        ada.user_permissions.add(Permission.objects.get(codename=codename))
+    return MCPClient("/mcp", user=User.objects.get(username="ada"))
+
+
+def icaos(result):
+    return [row["icao"] for row in result.structured["items"]]
+
+
+# Declaring
+
+
+def test_the_tools_are_those_of_the_operations():
+    tools = {name: tool.definition.get("annotations") for name, tool in server.registry.tools.items()}
+
+    reads = {"readOnlyHint": True}
+    assert tools == {
+        "list_airports": reads,
+        "get_airport": reads,
+        "search_airports": reads,
+        "count_airports": reads,
+        "aggregate_airports": reads,
+        "list_trip_plans": reads,
+        "get_trip_plan": reads,
+        "create_trip_plan": {"readOnlyHint": False},
+        "update_trip_plan": {"readOnlyHint": False, "destructiveHint": True},
+        "delete_trip_plan": {"readOnlyHint": False, "destructiveHint": True},
+        "longest_name": reads,
+        "list_legs": reads,
+        "create_leg": {"readOnlyHint": False},
+    }
+
+
+def test_schemas_say_what_the_model_says():
+    tools = server.registry.tools
+
+    assert tools["list_airports"].definition["inputSchema"]["properties"]["country"] == {
+        "type": "string",
+        "maxLength": 2,
+        "description": "ISO 3166-1 alpha-2 code.",
+    }
+    assert tools["list_airports"].definition["inputSchema"]["properties"]["limit"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 5,
+        "default": 2,
+    }
+    assert tools["create_trip_plan"].definition["inputSchema"] == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"name": {"type": "string", "maxLength": 100}},
+        "required": ["name"],
+    }
+    order = tools["create_leg"].definition["inputSchema"]["properties"]["order"]
+    assert order["minimum"] == 0
+    assert order["maximum"] >= 32767
+
+
+class Nothing(ModelToolset):
+    model = Airport
+    fields = ("icao",)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"operations": ["lst"]}, "no such operations: lst"),
+        ({"fields": ["icao", "nothing"]}, "Airport has no field 'nothing'"),
+        ({"fields": ["name__length"]}, "name leads nowhere"),
+        ({"filters": ["nothing"]}, "Airport has no field 'nothing'"),
+        ({"filters": ["name__regex"]}, "name leads nowhere"),
+        ({"filters": ["page"]}, "use page__exact"),
+        ({"operations": ["search"]}, "search needs search_fields"),
+        ({"model": TripPlan, "fields": ["legs"]}, "no field 'legs'"),
+        ({"model": User, "fields": ["groups"]}, "no field 'groups'"),
+    ],
+)
+def test_what_cannot_work_says_what_to_change(attributes, message):
+    with pytest.raises(ImproperlyConfigured, match=message):
+        MCPServer("x").toolset(type("Broken", (Nothing,), attributes))
+
+
+# Reading
+
+
+def test_a_list_is_filtered_sorted_and_paged(client, airports):
+    first = client.call_tool("list_airports", {"order_by": "-elevation_ft"})
+    assert (icaos(first), first.structured["next_page"]) == (["EGKK", "EGLL"], 2)
+
+    second = client.call_tool("list_airports", {"order_by": "-elevation_ft", "page": 2})
+    assert (icaos(second), second.structured["next_page"]) == (["KJFK", "EHAM"], None)
+    assert second.structured["items"][0] == {
+        "icao": "KJFK",
+        "iata": "JFK",
+        "name": "John F Kennedy",
+        "country": "US",
+        "elevation_ft": 13,
+    }
+
+    assert icaos(client.call_tool("list_airports", {"country": "GB", "elevation_ft__gte": 100})) == ["EGKK"]
+    assert icaos(client.call_tool("list_airports", {"iata__in": ["AMS", "JFK"]})) == ["EHAM", "KJFK"]
+    assert icaos(client.call_tool("list_airports", {"name__icontains": "schip"})) == ["EHAM"]
+
+
+def test_one_is_got_by_its_key_and_a_missing_one_is_said(client, airports):
+    assert client.call_tool("get_airport", {"pk": "EHAM"}).structured["name"] == "Schiphol"
+
+    missing = client.call_tool("get_airport", {"pk": "XXXX"})
+    assert (missing.is_error, missing.text) == (True, "There is no airport XXXX.")
+
+
+def test_a_search_wants_all_words_somewhere(client, airports):
+    assert icaos(client.call_tool("search_airports", {"query": "london gat"})) == ["EGKK"]
+    assert icaos(client.call_tool("search_airports", {"query": "  "})) == []
+
+
+def test_rows_are_counted_and_summed_up(client, airports):
+    def aggregate(**arguments):
+        return client.call_tool("aggregate_airports", arguments).structured
+
+    assert client.call_tool("count_airports", {"country": "GB"}).text == "2"
+    assert aggregate(function="max", field="elevation_ft") == [{"group": None, "value": 203}]
+    assert aggregate(function="count", group_by="country", elevation_ft__gte=0) == [
+        {"group": "GB", "value": 2},
+        {"group": "US", "value": 1},
+    ]
+    refused = client.call_tool("aggregate_airports", {"function": "sum", "field": "name"})
+    assert (refused.is_error, refused.text) == (True, "field: sum is of numbers: elevation_ft.")
+
+
+def test_related_rows_are_read_in_the_same_query(client, airports, ada, django_assert_num_queries):
+    plan = TripPlan.objects.create(owner=ada, name="x")
+    for order in range(1, 4):
+        Leg.objects.create(plan=plan, order=order, origin_id="EGLL", destination_id="KJFK")
+    client.list_tools()
+
+    # One, between the beginning and the end of the call's transaction.
+    with django_assert_num_queries(3):
+        legs = client.call_tool("list_legs").structured["items"]
+
+    keys = {"id": legs[0]["id"], "plan": plan.pk, "order": 1}
+    assert legs[0] == {**keys, "origin": "EGLL", "origin__name": "London Heathrow", "destination__city": "New York"}
+    assert len(legs) == 3
+
+
+# Writing
+
+
+def test_a_row_is_created_changed_and_deleted(client, ada):
+    created = client.call_tool("create_trip_plan", {"name": "North"}).structured
+    trip = TripPlan.objects.get()
+    assert created == {"id": trip.pk, "name": "North", "created_at": created["created_at"], "owner__username": "ada"}
+
+    changed = client.call_tool("update_trip_plan", {"pk": trip.pk, "changes": {"name": "South"}}).structured
+    assert changed == {**created, "name": "South"}
+    assert client.call_tool("longest_name").text == "South"
+
+    assert client.call_tool("delete_trip_plan", {"pk": trip.pk}).text == f"Deleted trip plan {trip.pk}."
+    assert not TripPlan.objects.exists()
+
+
+def test_another_users_row_is_not_there(client):
+    theirs = TripPlan.objects.create(owner=User.objects.create_user("bob"), name="Bob's")
+
+    assert client.call_tool("list_trip_plans").structured == {"items": [], "next_page": None}
+    for name, more in [("get", {}), ("update", {"changes": {"name": "x"}}), ("delete", {})]:
+        answer = client.call_tool(f"{name}_trip_plan", {"pk": theirs.pk, **more})
+        assert (answer.is_error, answer.text) == (True, f"There is no trip plan {theirs.pk}.")
+    assert TripPlan.objects.get().name == "Bob's"
+
+
+def test_what_the_model_refuses_is_said_field_by_field(client, airports, ada):
+    blank = client.call_tool("create_trip_plan", {"name": ""})
+    assert (blank.is_error, blank.text) == (True, "Not saved:\n- name: This field cannot be blank.")
+    wrong = client.call_tool("create_leg", {"plan": 0, "order": 1, "origin": "XXXX"})
+    assert wrong.is_error
+    assert "- plan: trip plan instance with id 0 " in wrong.text
+    assert "- origin: airport instance with icao 'XXXX' " in wrong.text
+    assert not Leg.objects.exists()
+
+
+def test_a_row_in_use_is_kept(airports, ada):
+    class Deleting(ModelToolset):
+        model = Airport
+        fields = ("icao",)
+        operations = ("delete",)
+        model_permissions = False
+
+    plan = TripPlan.objects.create(owner=ada, name="x")
+    Leg.objects.create(plan=plan, order=1, origin_id="EGLL", destination_id="KJFK")
+    mine = MCPServer("mine", version="1")
+    mine.toolset(Deleting)
+
+    result = ask(mine, "tools/call", {"name": "delete_airport", "arguments": {"pk": "EGLL"}}, MODERN).result
+    assert result["content"][0]["text"] == "The airport is still in use, so it is kept."
+    assert Airport.objects.filter(pk="EGLL").exists()
+
+
+# Permissions
+
+
+def test_each_operation_asks_for_its_own_permission(client, settings):
+    bob = User.objects.create_user("bob")
+    bob.user_permissions.add(Permission.objects.get(codename="view_tripplan"))
+    hers = [tool["name"] for tool in client.list_tools()]
+    his = [tool["name"] for tool in MCPClient("/mcp", user=User.objects.get(username="bob")).list_tools()]
+
+    assert set(hers) - set(his) == {"create_trip_plan", "update_trip_plan", "delete_trip_plan"}
+    with pytest.raises(MCPError, match="Unknown tool: create_trip_plan"):
+        MCPClient("/mcp", user=User.objects.get(username="bob")).call_tool("create_trip_plan", {"name": "x"})
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "named"),
+    [
+        ("list_airports", {"city": "London"}, "city"),
+        ("list_airports", {"country__contains": "G"}, "country__contains"),
+        ("list_airports", {"legs__plan__owner__password__startswith": "p"}, "legs__plan"),
+        ("list_airports", {"order_by": "city"}, "order_by"),
+        ("list_airports", {"order_by": "?"}, "order_by"),
+        ("list_airports", {"limit": 6}, "limit"),
+        ("list_airports", {"page": 0}, "page"),
+        ("list_airports", {"page": 10**9}, "page"),
+        ("list_airports", {"country": "GBR"}, "country"),
+        ("list_airports", {"country": "\x00"}, "country"),
+        ("list_airports", {"elevation_ft__gte": 10**30}, "elevation_ft__gte"),
+        ("list_airports", {"iata__in": ["AMS"] * 101}, "iata__in"),
+        ("search_airports", {"query": "a\x00"}, "query"),
+        ("aggregate_airports", {"function": "max", "field": "latitude"}, "field"),
+        ("aggregate_airports", {"function": "count", "group_by": "search_text"}, "group_by"),
+        ("get_airport", {"pk": "x" * 5}, "pk"),
+        ("get_trip_plan", {"pk": 10**30}, "pk"),
+        ("create_trip_plan", {"name": "x", "owner": 1}, "owner"),
+        ("create_trip_plan", {"name": "x" * 101}, "name"),
+        ("create_trip_plan", {"name": "\x00"}, "name"),
+        ("update_trip_plan", {"pk": 1, "changes": {"owner_id": 2}}, "changes.owner_id"),
+        ("update_trip_plan", {"pk": 1, "changes": {"created_at": "2020-01-01T00:00:00Z"}}, "changes.created_at"),
+        ("create_leg", {"plan": 1, "order": -1, "origin": "EGLL"}, "order"),
+        ("create_leg", {"plan": 1, "order": 10**30, "origin": "EGLL"}, "order"),
+    ],
+)
+def test_what_was_not_declared_or_does_not_fit_is_named(client, airports, tool, arguments, named):
+    answer = client.call_tool(tool, arguments)
+
+    assert answer.is_error
+    assert named in answer.text
+
+
+HIDDEN = "the-hidden-value"
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(data=st.data())
+def test_no_undeclared_field_leaks_through_any_tool(data):
+    """Neither in an answer nor by what is found, in whatever order."""
+    group = Group.objects.get_or_create(name="g")[0]
+    user = User.objects.filter(username="eve").first() or User.objects.create_user("eve", f"{HIDDEN}@x.y", HIDDEN)
+    user.groups.add(group)
+
+    class Users(ModelToolset):
+        model = User
+        fields = ("id", "username")
+        operations = ("list", "get", "search", "count", "aggregate", "update")
+        filters = ("username", "id__gte")
+        ordering = ("username",)
+        search_fields = ("username",)
+        model_permissions = False
+
+    mine = MCPServer("mine", version="1")
+    mine.toolset(Users)
+    hidden = ["password", "email", "email__startswith", "password__contains", "groups__name", "is_staff"]
+    known = [
+        "username",
+        "id__gte",
+        "order_by",
+        "page",
+        "limit",
+        "query",
+        "function",
+        "field",
+        "group_by",
+        "pk",
+        "changes",
+    ]
+    values = st.one_of(
+        st.sampled_from([HIDDEN, "-email", "email", "password", user.pk, 1, "count", "max", "eve", {"email": "x@y.z"}]),
+        st.text(max_size=5),
+        st.integers(),
+        st.booleans(),
+        st.none(),
+    )
+    name = data.draw(st.sampled_from(list(mine.registry.tools)))
+    arguments = data.draw(st.dictionaries(st.sampled_from(hidden + known), values, max_size=4))
+
+    result = ask(mine, "tools/call", {"name": name, "arguments": arguments}, MODERN).result
+
+    said = str(result["content"])
+    if not result["isError"]:
+        assert not set(arguments) & set(hidden)
+        assert HIDDEN not in said.replace(str(arguments), "")
+        assert User.objects.get(pk=user.pk).email == f"{HIDDEN}@x.y"
+    assert user.password not in said
