@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from django_mcp import metadata
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
@@ -77,9 +78,8 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
     has none, and then no client would find out how to sign in.
     """
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return replies.refusal(401, "Authentication required").with_header(
-            "WWW-Authenticate", _challenge(view, request)
-        )
+        told = _challenge(view, request, is_wrong=isinstance(error, exceptions.AuthenticationFailed))
+        return replies.refusal(401, "Authentication required").with_header("WWW-Authenticate", told)
     if isinstance(error, exceptions.Throttled):
         reply = replies.refusal(429, "Too many requests")
         wait: float | None = getattr(error, "wait", None)
@@ -97,7 +97,10 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
     return None
 
 
-def _challenge(view: "APIView", request: HttpRequest) -> str:
+def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
+    """How to sign in. `is_wrong`: there were credentials, which a protected resource says of a token (RFC 6750)."""
+    if getattr(view, "authorization_servers", ()):
+        return metadata.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
     for authenticator in view.get_authenticators():
         # A failure in DRF's own wrapping leaves the view with Django's request.
         seen: object = view.request

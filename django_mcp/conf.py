@@ -48,6 +48,11 @@ class Settings:
     MAX_JSON_DEPTH: int = 64
     """A body nested deeper than this is refused."""
 
+    PUBLIC_URL: str = ""
+    """The scheme and host under which clients reach the project, such as "https://api.example.com", where the request
+    does not say it rightly. For protected resource metadata.
+    """
+
     ALLOWED_ORIGINS: Sequence[str] = ()
     """Browser origins, such as "https://app.example.com", that may call from pages of another host."""
 

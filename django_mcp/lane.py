@@ -69,7 +69,7 @@ class Visit:
         if isinstance(reply, StreamConsumer):
             return reply
         if reply is not None:
-            await self._send(reply)
+            await self._send(self.view.point_to_metadata(reply, self.request()) if reply.scopes else reply)
         return None
 
     def request(self) -> HttpRequest:

@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from django_mcp import authentication, permissions
+from django_mcp import authentication, metadata, permissions
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import Exchange, SessionPolicy
 from django_mcp.methods.requests import Call
@@ -76,6 +76,14 @@ class MCPView(APIView):
 
     allowed_origins: Sequence[str] | None = None
     """Browser origins beside the project's own hosts; `None` takes `MCP_ALLOWED_ORIGINS`."""
+
+    authorization_servers: Sequence[str] = ()
+    """The issuers of tokens for this endpoint. With any, it is an OAuth protected resource (RFC 9728): a 401 says where
+    its metadata is, which `django_mcp.well_known` serves.
+    """
+
+    scopes_supported: Sequence[str] = ()
+    """The scopes for basic use, which a client asks for at first."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] | None = None  # type: ignore[assignment]
     """`None` takes DRF's `DEFAULT_AUTHENTICATION_CLASSES`; on a public endpoint none at all."""
@@ -145,6 +153,13 @@ class MCPView(APIView):
         origins = mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
         return permissions.refuse_foreign(headers, origins)
 
+    def point_to_metadata(self, reply: Reply, request: HttpRequest) -> Reply:
+        """The same reply; where it asks for scopes, with where the endpoint's metadata is."""
+        if not (reply.scopes and self.authorization_servers):
+            return reply
+        told = metadata.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
+        return reply.with_header("WWW-Authenticate", told)
+
     def is_open(self) -> bool:
         """Whether every caller is admitted unasked, which spares the ASGI lane the asking."""
         return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
@@ -187,7 +202,8 @@ class MCPView(APIView):
         if isinstance(step, Call):
             answer = _run(exchange, step, outlet)
             return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request._request)
-        return to_response(step if isinstance(step, Reply) else replies.INTERNAL)
+        reply = step if isinstance(step, Reply) else replies.INTERNAL
+        return to_response(self.point_to_metadata(reply, request._request))
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         return to_response(self._exchange(request).refuse_stream(read_headers(request._request), allow="POST, DELETE"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.throttling import BaseThrottle
 
@@ -19,8 +19,12 @@ class BrokenAuthentication(BaseAuthentication):
 class ScopedToken(BaseAuthentication):
     """A token that says what it may: `Bearer <client>:<scopes, with commas between them>`, always of one user."""
 
-    def authenticate(self, request: Any) -> tuple[Any, dict[str, str]]:
+    def authenticate(self, request: Any) -> tuple[Any, dict[str, str]] | None:
+        if "Authorization" not in request.headers:
+            return None
         client_id, _, scopes = request.headers["Authorization"].removeprefix("Bearer ").partition(":")
+        if client_id == "wrong":
+            raise AuthenticationFailed
         user = User.objects.get(username="ada")
         return user, {"client_id": client_id, "scope": scopes.replace(",", " ")}
 

@@ -43,6 +43,16 @@ urlpatterns = [
     path("modern", endpoint(plain, public=True, eras=("modern",))),
     # Policies
     path("guarded", endpoint(guarded, public=True, authentication_classes=[TokenAuthentication])),
+    path("", include("django_mcp.well_known")),
+    path(
+        "secure/mcp",
+        endpoint(
+            guarded,
+            authentication_classes=[policies.ScopedToken],
+            authorization_servers=["https://auth.example.com"],
+            scopes_supported=["groups:read"],
+        ),
+    ),
     path("watched", endpoint(watched, public=True)),
     path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),
     path("closed", endpoint(plain)),

@@ -15,14 +15,17 @@ JSON_TYPE: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer. An empty body has no content type."""
+    """An HTTP answer. An empty body has no content type. `scopes` are those that the caller's credential lacks."""
 
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    scopes: tuple[str, ...] = ()
 
     def with_header(self, name: str, value: str) -> "Reply":
-        return replace(self, headers=(*self.headers, (name, value)))
+        """The same answer with a header, in the place of what it has under that name."""
+        kept = [header for header in self.headers if header[0] != name]
+        return replace(self, headers=(*kept, (name, value)))
 
 
 ACCEPTED: Final = Reply(202)
@@ -52,7 +55,7 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
     reply = Reply(http_status(failure, era), jsonrpc.encode(body))
     if isinstance(failure, InsufficientScope):
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(failure.scopes)}"'
-        return reply.with_header("WWW-Authenticate", challenge)
+        return replace(reply, scopes=failure.scopes).with_header("WWW-Authenticate", challenge)
     return reply
 
 

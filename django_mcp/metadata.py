@@ -1,0 +1,103 @@
+"""Protected resource metadata (RFC 9728): who issues tokens for an endpoint, where a client finds that out, and the
+challenge that sends it there.
+
+What an endpoint says of itself is on its view (`authorization_servers`, `scopes_supported`); where it is, the URLconf
+says. Knows no tokens.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from django.urls.exceptions import Resolver404
+from django.views import View
+
+from django_mcp.conf import mcp_settings
+
+WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
+MAX_AGE_SECONDS: Final = 3600
+
+
+class ProtectedResourceView(View):
+    """The metadata of the endpoint whose path follows the well-known one; at the root, of the only one that has any.
+
+    Public, for any origin, and cacheable.
+    """
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, path: str = "") -> JsonResponse:
+        if not path:
+            path = _only_path() or ""
+        view = find_view(f"/{path}")
+        if view is None or not view.authorization_servers:
+            raise Http404
+        response = JsonResponse(describe(view, request, f"/{path}"))
+        response["Access-Control-Allow-Origin"] = "*"
+        response["Cache-Control"] = f"public, max-age={MAX_AGE_SECONDS}"
+        return response
+
+
+# Django's middleware that asks everybody to sign in leaves it alone: who has no token reads this to get one.
+ProtectedResourceView.login_required = False  # type: ignore[attr-defined]
+
+
+def describe(view: Any, request: HttpRequest, path: str) -> dict[str, Any]:
+    """The document. `resource` is the URL under which clients know the endpoint, and compare it with their own."""
+    document = {
+        "resource": f"{public_url(request)}{path.rstrip('/')}",
+        "authorization_servers": list(view.authorization_servers),
+        "scopes_supported": list(view.scopes_supported) or None,
+        "bearer_methods_supported": ["header"],
+        "resource_name": view.get_server().title or view.get_server().name,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def challenge(view: Any, request: HttpRequest, **parameters: str) -> str:
+    """The `Bearer` challenge that tells a client where the metadata is. `parameters` are `error`, `scope` and so on."""
+    prefix = (settings.FORCE_SCRIPT_NAME or request.META.get("SCRIPT_NAME", "")).rstrip("/")
+    path = request.path.removeprefix(prefix).rstrip("/")
+    told = {**parameters, "resource_metadata": f"{public_url(request)}{WELL_KNOWN}{path}"}
+    if "scope" not in told and view.scopes_supported:
+        told["scope"] = " ".join(view.scopes_supported)
+    return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
+
+
+def public_url(request: HttpRequest) -> str:
+    """The scheme and host under which clients reach the project, and nothing behind them."""
+    return str(mcp_settings.PUBLIC_URL).rstrip("/") or f"{request.scheme}://{request.get_host()}"
+
+
+def find_view(path: str) -> Any:
+    """The view of the endpoint at a path, or `None`."""
+    try:
+        callback: Any = resolve(path).func
+    except Resolver404:
+        return None
+    is_endpoint = getattr(callback, "mcp_view", None) is callback
+    return callback.view_class(**callback.view_initkwargs) if is_endpoint else None
+
+
+def _only_path() -> str | None:
+    """The path of the endpoint that has metadata, when there is one such and its path has no variables."""
+    paths = _paths(get_resolver().url_patterns, "")
+    found = [path for path in paths if getattr(find_view(f"/{path}"), "authorization_servers", ())]
+    return found[0] if len(found) == 1 else None
+
+
+def _paths(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[str]:
+    for entry in patterns:
+        # An endpoint's own pattern is an expression, for its optional slash; what leads there is written out.
+        route = getattr(entry.pattern, "_route", "")
+        path = f"{above}{route}"
+        if isinstance(entry, URLResolver):
+            yield from _paths(entry.url_patterns, path)
+        elif getattr(entry.callback, "mcp_view", None) is entry.callback and "<" not in path:
+            yield path
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
