@@ -90,6 +90,8 @@ class Visit:
                 return await self._get()
             case "DELETE":
                 return await hop(self._admitted, Exchange.terminate)
+            case "OPTIONS" if answer := self.view.preflight(self.headers):
+                return answer
         return replies.method_not_allowed(ALLOW)
 
     async def _get(self) -> Reply | StreamConsumer:

@@ -3,7 +3,7 @@
 No middleware of the project runs here. The endpoints are those of the URLconf, so a URL is written once.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from django_mcp import cors
 from django_mcp.lane import Receive, Scope, Send, Visit, read_headers
 from django_mcp.shutdown import close_streams_at_shutdown
 from django_mcp.views import MCPView
@@ -60,12 +61,27 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
             return
         route, kwargs = found
         close_streams_at_shutdown()
-        stream = await Visit(route.view(), kwargs, scope, receive, send, read_headers(scope)).serve()
+        view, headers = route.view(), read_headers(scope)
+        if told := cors.headers_for(headers, view.get_allowed_origins()):
+            send = _telling(send, told)
+        stream = await Visit(view, kwargs, scope, receive, send, headers).serve()
         if stream is not None:
             await stream.serve(scope, receive, send)
 
     application.serves_mcp = True  # type: ignore[attr-defined]  # for the system check that asks for the lane
     return application
+
+
+def _telling(send: Send, headers: Iterable[tuple[str, str]]) -> Send:
+    """A `send` that adds headers to the answer, whether it is a stream or not."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *raw]}
+        await send(message)
+
+    return send_with_headers
 
 
 def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:

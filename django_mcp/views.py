@@ -7,6 +7,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -17,7 +18,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from django_mcp import authentication, metadata, permissions
+from django_mcp import authentication, cors, metadata, permissions
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import Exchange, SessionPolicy
 from django_mcp.methods.requests import Call
@@ -149,9 +150,15 @@ class MCPView(APIView):
     def get_limits(self) -> Limits:
         return Limits(mcp_settings.MAX_BODY_BYTES, mcp_settings.MAX_JSON_DEPTH)
 
+    def get_allowed_origins(self) -> Sequence[str]:
+        return mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
+
     def refuse_foreign(self, headers: Headers) -> Reply | None:
-        origins = mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
-        return permissions.refuse_foreign(headers, origins)
+        return permissions.refuse_foreign(headers, self.get_allowed_origins())
+
+    def preflight(self, headers: Headers) -> Reply | None:
+        """The answer to a browser that asks, unauthenticated, what a page of an allowed origin may send."""
+        return cors.preflight(headers, self.get_allowed_origins())
 
     def point_to_metadata(self, reply: Reply, request: HttpRequest) -> Reply:
         """The same reply; where it asks for scopes, with where the endpoint's metadata is."""
@@ -181,8 +188,11 @@ class MCPView(APIView):
         return authentication.caller_of(self.request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if refusal := self.refuse_foreign(read_headers(request._request)):
+        headers = read_headers(request._request)
+        if refusal := self.refuse_foreign(headers):
             raise Refused(refusal)
+        if request.method == "OPTIONS" and (answer := self.preflight(headers)):
+            raise Refused(answer)
         if str(request.method).lower() not in self.http_method_names:
             raise Refused(replies.method_not_allowed(ALLOW))
         super().initial(request, *args, **kwargs)
@@ -219,6 +229,15 @@ class MCPView(APIView):
             logger.error("Answering failed", exc_info=exc)
             reply = replies.INTERNAL
         return to_response(reply)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in cors.headers_for(read_headers(self.request._request), self.get_allowed_origins()):
+            if name == "Vary":
+                patch_vary_headers(response, [value])
+            else:
+                response[name] = value
+        return response
 
     @property
     def default_response_headers(self) -> dict[str, str]:
