@@ -207,6 +207,8 @@ class Switchboard:
             except Exception as failure:
                 logger.debug("Leaving %s failed: %r", group, failure)
             if group in self._listeners:
+                # Somebody came meanwhile, and may have joined before this left.
+                self._joined.discard(group)
                 await self._join()
 
     def _lose(self, failure: Exception) -> None:

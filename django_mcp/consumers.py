@@ -133,6 +133,7 @@ class MCPConsumer(StreamConsumer):
         self._opening = _opening(session.protocol_version, stream.position)
         self._writing: asyncio.Task[None] | None = None
         self._is_silent = True
+        self._is_ending = False
 
     @property
     def is_busy(self) -> bool:
@@ -171,6 +172,10 @@ class MCPConsumer(StreamConsumer):
         self._is_silent = True
 
     def _write(self, chunk: bytes, news: News | None = None, *, is_last: bool = False) -> None:
+        if self._is_ending:
+            # A client that does not read would keep the stream open if each end began anew.
+            return
+        self._is_ending = is_last
         if is_last and self._writing is not None:
             self._writing.cancel()
         self._is_silent = False

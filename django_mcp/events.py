@@ -43,6 +43,13 @@ TRIM_EVERY: Final = 64
 """A stream's store is measured once in so many events."""
 
 
+EARLY: Final = "~"
+"""Begins the key of a cancellation that waits for its request, and that of no stream."""
+
+EARLY_LIMIT: Final = 100
+"""Such cancellations that a session may have: who sends more has not made the requests."""
+
+
 class UnknownEvent(Exception):
     """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
 
@@ -122,6 +129,10 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
     running = rows.filter(request_id=text, ended_at__isnull=True)
     if running.update(cancelled_at=now) > 0:
         return True
+    if rows.filter(key__startswith=EARLY)[:EARLY_LIMIT].count() >= EARLY_LIMIT:
+        rows.filter(key__startswith=EARLY, lease_until__lt=now).delete()
+        if rows.filter(key__startswith=EARLY)[:EARLY_LIMIT].count() >= EARLY_LIMIT:
+            return False
     early = {"request_id": text, "cancelled_at": now, "ended_at": now, "lease_until": lease()}
     rows.update_or_create(session_id=session_pk, key=_early_key(text), defaults=early)
     return running.update(cancelled_at=now) > 0
@@ -390,8 +401,8 @@ def lease() -> datetime:
 
 
 def _early_key(request_id: str) -> str:
-    """The key of the row that stands for a cancellation before its request is known; no stream's is of this length."""
-    return hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
+    """The key of the row that stands for a cancellation before its request is known."""
+    return EARLY + hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
 def _id_text(request_id: str | int) -> str:

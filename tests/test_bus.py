@@ -307,3 +307,21 @@ async def test_a_layer_that_fails_at_the_end_fails_nobody(layer, looks):
     await asyncio.sleep(0.01)
 
     assert layer.left == []
+
+
+async def test_who_comes_while_the_process_leaves_a_group_is_in_it(layer, looks):
+    left = asyncio.Event()
+
+    async def group_discard(group, channel):
+        layer.left.append((group, channel))
+        await left.wait()
+
+    layer.group_discard = group_discard
+    async with bus.Bell([GROUP]):
+        pass
+    await until(lambda: layer.left)
+    async with bus.Bell([GROUP]):
+        left.set()
+        await until(lambda: len(layer.groups) == 3)
+
+    assert layer.groups[-1] == (GROUP, "channel-1")

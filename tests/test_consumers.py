@@ -17,7 +17,7 @@ from django_mcp.methods.requests import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
 from django_mcp.runner import hop
-from django_mcp.standing import Held
+from django_mcp.standing import Held, News
 
 pytestmark = pytest.mark.django_db
 
@@ -366,3 +366,21 @@ def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
 
     assert on_a_loop(talk) == b""
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_an_end_that_is_said_again_does_not_begin_anew():
+    """Else a client that does not read would keep the stream for as long as it is told that it is over."""
+    session = open_session()
+
+    async def talk():
+        consumer = MCPConsumer(await hop(standalone, session))
+        connection = Connection(consumer)
+        await connection.has(b"retry")
+        consumer.hear(News(consumer.held.position, is_over=True))
+        first = consumer._writing
+        consumer.hear(News(consumer.held.position, is_over=True))
+        consumer.close()
+        assert consumer._writing is first
+        await connection.ends()
+
+    on_a_loop(talk)

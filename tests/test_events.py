@@ -728,3 +728,17 @@ def test_what_has_not_aged_is_not_purged(session):
 
     assert events.purge_aged(NOW) == 0
     assert kept(session) == [1, 2]
+
+
+def test_a_session_has_a_limit_of_cancellations_that_wait(session, clock, monkeypatch):
+    monkeypatch.setattr(events, "EARLY_LIMIT", 2)
+    for request_id in range(4):
+        assert not events.cancel(session, request_id)
+    assert Stream.objects.count() == 2
+
+    clock.move_to(after(minutes=1))
+    events.cancel(session, 5)
+    events.open_stream(session, "k", 5)
+
+    assert events.is_cancelled(session, "k")
+    assert Stream.objects.count() == 2
