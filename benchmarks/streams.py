@@ -42,6 +42,9 @@ bench.notify_tools_changed()
 print(began)
 """
 
+FORGET = "from django_mcp.models import Session; Session.objects.all().delete()"
+"""Between two cases: a project has a limit of live sessions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -233,6 +236,9 @@ def main() -> None:
             if not options.case or case.name in options.case:
                 with case.contestant.server.serving(server_core) as serving:
                     result = asyncio.run(measure(case, serving, options.streams, options.idle_seconds))
+                if case.tells is not None:
+                    command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", FORGET]
+                    subprocess.run(command, env={**os.environ, **case.tells}, cwd=ROOT, check=True)
                 results.append((case, result))
     report(results, options.streams)
 

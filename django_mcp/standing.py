@@ -94,12 +94,15 @@ def renew(streams: Sequence[Held]) -> list[News]:
     for session in sessions.barred(_sessions().filter(pk__in=pks)):
         # Ended for good, or the client would come back to a stream that is closed on it again and again.
         sessions.terminate_all(_sessions().filter(pk=session.pk))
-    holders = {stream.session_pk: stream for stream in streams}
-    held = _any(Q(pk=pk, stream_holder=stream.holder) for pk, stream in holders.items())
-    places = [When(pk=pk, then=Value(_cursor(stream.position))) for pk, stream in holders.items()]
-    _sessions().active().filter(held).update(
-        stream_lease_until=events.lease(), stream_position=Case(*places, default="stream_position")
-    )
+    # Of two connections of one session, the later has taken the stream over.
+    newest = {stream.session_pk: stream for stream in streams}
+    places: dict[str, list[int]] = {}
+    for stream in newest.values():
+        places.setdefault(_cursor(stream.position), []).append(stream.session_pk)
+    delivered = [When(pk__in=there, then=Value(cursor)) for cursor, there in places.items()]
+    # A holder's name is its own, so whoever is named here holds the session that it says.
+    held = _sessions().active().filter(pk__in=pks, stream_holder__in=[stream.holder for stream in newest.values()])
+    held.update(stream_lease_until=events.lease(), stream_position=Case(*delivered, default="stream_position"))
     sessions.touch_all(pks)
     return read(streams)
 
@@ -112,18 +115,20 @@ def _live(streams: Sequence[Held]) -> set[Held]:
 
 def _read_events(streams: Sequence[Held]) -> tuple[dict[int, list[Stored]], Collection[int]]:
     """The next events by session, and the sessions that may have more of them than these."""
-    places: dict[int, int] = {}
+    # Most streams are at the same place: those are one condition.
+    places: dict[int, list[int]] = {}
     for stream in streams:
-        places[stream.session_pk] = min(stream.position.event, places.get(stream.session_pk, stream.position.event))
-    after = _any(Q(session_id=pk, stream=STANDALONE, sequence__gt=event) for pk, event in places.items())
-    rows = list(Event.objects.using(_alias()).filter(after).order_by("session_id", "sequence")[:EVENTS_LIMIT])
+        places.setdefault(stream.position.event, []).append(stream.session_pk)
+    after = [Q(session_id__in=pks, sequence__gt=event) for event, pks in places.items()]
+    found_after = Event.objects.using(_alias()).filter(reduce(or_, after), stream=STANDALONE)
+    rows = list(found_after.order_by("session_id", "sequence")[:EVENTS_LIMIT])
     found: dict[int, list[Stored]] = {}
     for row in rows:
         stored = Stored(Position(STANDALONE, row.sequence), row.message, row.is_last)
         found.setdefault(row.session_id, []).append(stored)
     if len(rows) < EVENTS_LIMIT:
         return found, ()
-    return found, {pk for pk in places if pk >= rows[-1].session_id}
+    return found, {stream.session_pk for stream in streams if stream.session_pk >= rows[-1].session_id}
 
 
 def _said(stream: Held, stored: Iterable[Stored], *, has_more: bool) -> News:
@@ -174,10 +179,6 @@ def _subscriptions(streams: Sequence[Held], changes: Iterable[Change]) -> dict[i
     for session_pk, key in rows.values_list("session_id", "uri_key"):
         wanted.setdefault(session_pk, set()).add(keys[key])
     return wanted
-
-
-def _any(conditions: Iterable[Q]) -> Q:
-    return reduce(or_, conditions)
 
 
 def _cursor(position: Position) -> str:

@@ -156,6 +156,14 @@ def test_streams_are_renewed_each_with_its_own_place():
     assert [standing.delivered(session.pk) for session in opened] == [start(), start(), start(2)]
 
 
+def test_of_two_connections_of_a_session_the_later_says_what_was_delivered(session):
+    first, second = taken(session, start(7)), taken(session, start(2), holder="second")
+
+    standing.renew([first, second])
+
+    assert standing.delivered(session.pk) == start(2)
+
+
 def test_an_open_stream_keeps_its_session_alive_and_writes_so_now_and_then(session, clock):
     stream = taken(session)
     clock.move_to(after(seconds=50))
