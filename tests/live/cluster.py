@@ -58,12 +58,6 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    @property
-    def memory_kib(self) -> int:
-        """What of the process is in memory. Linux only."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
 
 class Cluster:
     """The servers, and how to make more of the same."""
