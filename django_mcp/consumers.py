@@ -33,6 +33,7 @@ PRIMED_SINCE: Final = "2025-11-25"
 
 _HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
 _open: "WeakSet[StreamConsumer]" = WeakSet()
+_stopping: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
 
 
 class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
@@ -81,6 +82,8 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     async def http_request(self, message: MutableMapping[str, Any]) -> None:
         await self.send_headers(headers=_HEADERS)
         await self.begin()
+        if asyncio.get_running_loop() in _stopping:
+            self.close()
 
     async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
         raise StopConsumer
@@ -356,7 +359,11 @@ def listeners() -> int:
 
 
 def close_all() -> None:
-    """Asks every open stream to end, with a word to its client; called on the event loop when the server stops."""
+    """Asks every open stream to end, with a word to its client; called on the event loop when the server stops.
+
+    So do those that open from then on: a server accepts connections for a while yet, and then waits for them to end.
+    """
+    _stopping.add(asyncio.get_running_loop())
     for consumer in list(_open):
         consumer.close()
 

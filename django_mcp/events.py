@@ -10,6 +10,7 @@ and one counter. Every function is synchronous.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from django_mcp.models import (
 )
 
 STANDALONE: Final = "s"
+
+EVENT_ID: Final = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,32}):(?P<event>[0-9]{1,18})(?:\.(?P<change>[0-9]{1,18}))?")
+"""What can be a place in a stream. Anything else is never asked for: a database may refuse even to compare it."""
 
 READ_LIMIT: Final = 200
 """Events read at once: a stream that is far behind catches up in steps of bounded memory."""
@@ -199,12 +203,11 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
     """The place that a client's `Last-Event-ID` names. Raises `UnknownEvent` when it cannot be gone on from without a
     gap.
     """
-    key, _, numbers = last_event_id.rpartition(":")
-    event_text, dot, change_text = numbers.partition(".")
-    well_formed = all(text.isascii() and text.isdigit() and len(text) < 19 for text in (event_text, change_text or "0"))
-    if not key or not well_formed or bool(dot) != (key == STANDALONE) or len(key) > 32:
+    match = EVENT_ID.fullmatch(last_event_id)
+    if match is None or (match["change"] is None) == (match["key"] == STANDALONE):
         raise UnknownEvent
-    position = Position(key, int(event_text), int(change_text or 0))
+    key = match["key"]
+    position = Position(key, int(match["event"]), int(match["change"] or 0))
     bounds = _events(session_pk, key).aggregate(first=Min("sequence"), last=Max("sequence"))
     _check_bounds(position.event, bounds, may_be_empty=key == STANDALONE)
     if key == STANDALONE:

@@ -226,6 +226,18 @@ def test_a_server_that_stops_says_when_to_come_back():
     assert standing.take(session.pk, "next", force=False)
 
 
+def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
+    """Its client was quick to come back: the server still accepts connections, and would wait for this one."""
+    session = open_session()
+
+    async def talk():
+        consumers.close_all()
+        return await Connection(MCPConsumer(await hop(standalone, session))).ends()
+
+    assert on_a_loop(talk) == sse.retry(7)
+    assert standing.take(session.pk, "next", force=False)
+
+
 # The rest of a POST's stream
 
 
@@ -325,6 +337,15 @@ def test_a_server_that_stops_ends_a_subscription_with_its_result():
         await connection.has(b"acknowledged")
         consumers.close_all()
         return await connection.ends()
+
+    result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
+    assert on_a_loop(talk) == acknowledged('{"toolsListChanged":true}') + sse.encode(result)
+
+
+def test_a_subscription_that_is_made_while_its_server_stops_ends_with_its_result():
+    async def talk():
+        consumers.close_all()
+        return await Connection(listen(toolsListChanged=True)).ends()
 
     result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
     assert on_a_loop(talk) == acknowledged('{"toolsListChanged":true}') + sse.encode(result)

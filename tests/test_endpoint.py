@@ -108,7 +108,9 @@ def test_a_stream_that_was_left_can_be_opened_again(streaming):
     assert [streaming.send("GET").status_code for _ in range(2)] == [200, 200]
 
 
-@pytest.mark.parametrize("last_event_id", ["nothing", "0", "s:", "s:x.y", "\x00", "é", "x" * 1000, "s:0.0,s:0.0"])
+@pytest.mark.parametrize(
+    "last_event_id", ["nothing", "0", "s:", "s:x.y", "\x00", "\x00:1", "é:1", "x" * 1000, "s:0.0,s:0.0"]
+)
 def test_an_event_that_the_session_does_not_have_is_400(streaming, last_event_id):
     response = streaming.send("GET", headers={"last-event-id": last_event_id})
 
