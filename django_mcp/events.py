@@ -10,6 +10,7 @@ and one counter. Every function is synchronous.
 
 import hashlib
 import json
+import random
 import re
 import secrets
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ READ_LIMIT: Final = 200
 """Events read at once: a stream that is far behind catches up in steps of bounded memory."""
 
 TRIM_EVERY: Final = 64
-"""A stream's store is measured once in so many events."""
+"""A session's store is measured about once in so many events."""
 
 
 EARLY: Final = "~"
@@ -171,7 +172,8 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
         return stored
     if is_last:
         end_stream(session_pk, key)
-    if first // TRIM_EVERY != (first + len(messages)) // TRIM_EVERY:
+    # By chance: most streams are short, so none can tell by its own numbers how much its session has said.
+    if random.random() * TRIM_EVERY < len(messages):
         trim(session_pk)
     return stored
 
@@ -335,8 +337,11 @@ def unsubscribe(session_pk: int, uri: str) -> None:
 def trim(session_pk: int) -> int:
     """Deletes a session's oldest events beyond the bounds on their number and size, and returns how many.
 
-    The newest event of the standalone stream stays: the next is numbered after it.
+    The newest event of the standalone stream, and of each POST that still runs, stays: what ends it may be numbered
+    after it.
     """
+    running = Stream.objects.using(_alias()).filter(session_id=session_pk, ended_at__isnull=True)
+    numbered = {STANDALONE, *running.values_list("key", flat=True)}
     kept = size = 0
     excess: list[int] = []
     newest: set[str] = set()
@@ -349,7 +354,7 @@ def trim(session_pk: int) -> int:
     for pk, stream, length in rows.iterator(chunk_size=500):
         kept, size = kept + 1, size + length
         beyond = kept > mcp_settings.EVENTS_PER_SESSION or size > mcp_settings.EVENT_BYTES_PER_SESSION
-        if beyond and stream in newest:
+        if beyond and (stream in newest or stream not in numbered):
             excess.append(pk)
         newest.add(stream)
     for start in range(0, len(excess), 500):

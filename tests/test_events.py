@@ -682,14 +682,28 @@ def test_trimming_keeps_the_newest_standalone_event_beneath_many_of_a_post(sessi
     assert (kept(session), kept(session, "k")) == ([1], [2, 3])
 
 
+def test_many_short_streams_are_trimmed_as_one_long_one(session, settings, monkeypatch):
+    settings.MCP_EVENTS_PER_SESSION = 3
+    monkeypatch.setattr(events.random, "random", lambda: 0)
+    events.open_stream(session, "running", 0)
+    events.append(session, "running", 1, ["a", "b"])
+    for number in range(5):
+        events.open_stream(session, f"k{number}", number)
+        events.append(session, f"k{number}", 1, ["x"], is_last=True)
+
+    rows = list(Event.objects.order_by("pk").values_list("stream", "sequence"))
+    assert rows == [("running", 2), ("k2", 1), ("k3", 1), ("k4", 1)]
+
+
 def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
     monkeypatch.setattr(events, "TRIM_EVERY", 4)
+    monkeypatch.setattr(events.random, "random", lambda: 0.5)
     for number in range(1, 7):
         events.append(session, "k", number, ["x"])
     assert kept(session, "k") == [1, 2, 3, 4, 5, 6]
-    events.append(session, "k", 7, ["x"])
-    assert kept(session, "k") == [5, 6, 7]
+    events.append(session, "k", 7, ["x"] * 3)
+    assert kept(session, "k") == [7, 8, 9]
 
     for _ in range(7):
         events.publish(session, "x")
