@@ -101,19 +101,23 @@ class Reader:
         """Reads for some streams, and tells them. One read at a time: two would find the same news."""
         async with self._reading:
             streams = [stream for stream in streams if stream in self._streams]
+            held = [stream.held for stream in streams]
             try:
-                found = await hop(read, [stream.held for stream in streams])
+                found = await hop(read, held)
             except Exception as failure:  # a database that is away may come back
                 logger.warning("Reading for %d streams failed: %r", len(streams), failure)
                 self._rung |= dict.fromkeys(streams)
                 asyncio.get_running_loop().call_later(mcp_settings.POLL_SECONDS, self._news.set)
                 return
-            for stream, news in zip(streams, found, strict=True):
+            for stream, before, news in zip(streams, held, found, strict=True):
                 if stream not in self._streams:
                     continue
-                if news.has_more:
+                # One that was busy may have written meanwhile what was read here again.
+                is_stale = stream.is_busy or stream.held is not before
+                if news.has_more or is_stale:
                     self.ring(stream)
-                stream.hear(news)
+                if news.is_over or not is_stale:
+                    stream.hear(news)
 
 
 def reader() -> Reader:

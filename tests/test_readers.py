@@ -118,6 +118,30 @@ async def test_streams_are_renewed_and_give_a_sign_of_life(store, settings):
     reader.remove(stream)
 
 
+async def test_what_was_written_during_a_renewal_is_not_heard_again(store, settings, monkeypatch):
+    """The stream was busy when the renewal read from where it was, and is not when the news are there."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.002
+    messages, _ = store
+    reader, stream = Reader(), Stream(1)
+    renew, once = readers.standing.renew, iter([True])
+
+    def renew_late(streams):
+        news = renew(streams)
+        for _ in once:
+            stream.hear(news[0])
+            stream.is_busy = False
+        return news
+
+    monkeypatch.setattr(readers.standing, "renew", renew_late)
+    stream.is_busy = True
+    await reader.add(stream)
+    messages[1] = ["a"]
+    await until(lambda: stream.signs > 3)
+
+    assert stream.heard == ["a"]
+    reader.remove(stream)
+
+
 async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, caplog):
     settings.MCP_POLL_SECONDS = 0.001
     messages, _ = store
