@@ -21,6 +21,7 @@ from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTime
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
 from django_mcp.primitives.resources import ResourceNotFound
+from django_mcp.primitives.terms import Budget, BudgetExceeded
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
@@ -30,6 +31,8 @@ from django_mcp.server import MCPServer
 __all__ = [
     "AssistantMessage",
     "Audio",
+    "Budget",
+    "BudgetExceeded",
     "Cache",
     "Cancelled",
     "ClientCannot",

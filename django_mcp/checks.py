@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import router as database_router
 from django.utils.module_loading import import_string
 
 from django_mcp import bus
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
+from django_mcp.replicas import ReplicaRouter
 
 
 @register("mcp")
@@ -44,6 +46,26 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
                 "further, set application.serves_mcp = True."
             ),
             id="django_mcp.W003",
+        )
+    ]
+
+
+@register("mcp")
+def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A replica that is named and that nothing reads from, or that there is none of."""
+    alias = mcp_settings.READ_ONLY_DATABASE
+    if not alias:
+        return []
+    if alias not in settings.DATABASES:
+        hint = f"Name one of {', '.join(settings.DATABASES)}."
+        return [Error(f"MCP_READ_ONLY_DATABASE is {alias!r}, which is no database.", hint=hint, id="django_mcp.E001")]
+    if any(isinstance(router, ReplicaRouter) for router in database_router.routers):
+        return []
+    return [
+        Warning(
+            "MCP_READ_ONLY_DATABASE is set, and no router reads from it.",
+            hint='Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.',
+            id="django_mcp.W005",
         )
     ]
 

@@ -59,6 +59,11 @@ class Settings:
     PAGE_SIZE: int = 1000
     """Entries in one page of a list. Many clients read only the first page, so it is large."""
 
+    READ_ONLY_DATABASE: str = ""
+    """The alias of a replica from which tools that say `read_only=True` read. It needs
+    `django_mcp.replicas.ReplicaRouter` in DATABASE_ROUTERS.
+    """
+
     THREADS: int | None = None
     """Worker threads of the ASGI lane in each process, for sync tools and the database. None: the processors plus 4, at
     most 32.

@@ -9,7 +9,7 @@ import contextvars
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
@@ -22,9 +22,12 @@ from django_mcp.conf import mcp_settings
 from django_mcp.methods.requests import Call, Outcome
 from django_mcp.primitives.context import Cancelled, Outlet
 from django_mcp.primitives.inputs import ClientCannot, InputRequired, Inputs, Question, check_capability
+from django_mcp.primitives.terms import exceeded
 from django_mcp.protocol.replies import Reply
 
+from .budgets import Meter
 from .loops import serving_loop
+from .replicas import reading
 from .transactions import LazyAtomic
 
 MAX_WAITING_THREADS: Final = 256
@@ -110,23 +113,35 @@ def waiting_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def _run_once(call: Call) -> Outcome:
-    function = async_to_sync(call.function) if call.is_async else call.function
     try:
-        with _atomic(call):
-            return Outcome(call.to_result(_checked(call, function(*call.args, **call.kwargs))))
+        with reading(call.terms.read_only), _on_terms(call):
+            value = async_to_sync(_in_time)(call) if call.is_async else call.function(*call.args, **call.kwargs)
+            outcome = Outcome(call.to_result(_checked(call, value)))
+            if call.terms.dry_run:
+                raise _Undone(outcome)
+            return outcome
+    except _Undone as undone:
+        return undone.outcome
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
+class _Undone(Exception):
+    """Ends the transaction of a dry run, and carries what came of it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
 async def _arun_once(call: Call) -> Outcome:
     try:
         if _sync_caller_waits():
             return await _arun_in_callers_thread(call)
-        async with _OwnThread(_atomic(call)) as thread:
+        async with _OwnThread(_on_terms(call)) as thread:
             outcome = await _arun_async(call)
-            await thread.finish(outcome.error or outcome.required)
+            await thread.finish(_reason_to_undo(call, outcome))
             return outcome
     except Exception as error:
         # What the function wrote could not be committed.
@@ -161,25 +176,43 @@ def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) 
 
 async def _arun_async(call: Call) -> Outcome:
     try:
-        value = _checked(call, await call.function(*call.args, **call.kwargs))
-        try:
-            return Outcome(call.to_result(value))
-        except SynchronousOnlyOperation:
-            # The function returned something lazy, such as a queryset: it is evaluated where its other queries ran.
-            return Outcome(await sync_to_async(call.to_result)(value))
+        with reading(call.terms.read_only):
+            value = _checked(call, await _in_time(call))
+            try:
+                return Outcome(call.to_result(value))
+            except SynchronousOnlyOperation:
+                # The function returned something lazy, such as a queryset: it is evaluated where its other queries ran.
+                return Outcome(await sync_to_async(call.to_result)(value))
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
+async def _in_time(call: Call) -> Any:
+    seconds = call.terms.budget.seconds if call.terms.budget else None
+    if seconds is None:
+        return await call.function(*call.args, **call.kwargs)
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await call.function(*call.args, **call.kwargs)
+    except TimeoutError:
+        if limit.expired():
+            raise exceeded("seconds", seconds) from None
+        raise
+
+
+def _reason_to_undo(call: Call, outcome: Outcome) -> BaseException | None:
+    return outcome.error or outcome.required or (_Undone(outcome) if call.terms.dry_run else None)
+
+
 async def _arun_in_callers_thread(call: Call) -> Outcome:
-    atomic = _atomic(call)
+    atomic = _on_terms(call)
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
         outcome = await _arun_async(call)
-        error = outcome.error or outcome.required
+        error = _reason_to_undo(call, outcome)
         return outcome
     except BaseException as interruption:
         error = interruption
@@ -231,8 +264,27 @@ class _OwnThread(Executor):
             connections.close_all()
 
 
-def _atomic(call: Call) -> AbstractContextManager[object]:
-    return LazyAtomic() if call.atomic else nullcontext()
+def _on_terms(call: Call) -> AbstractContextManager[object]:
+    """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
+    terms = call.terms
+    transaction = LazyAtomic(read_only=terms.read_only) if terms.atomic else nullcontext()
+    return transaction if terms.budget is None else _Metered(transaction, Meter(terms.budget))
+
+
+class _Metered:
+    """A meter around a transaction, so that what comes too late is undone."""
+
+    def __init__(self, transaction: AbstractContextManager[object], meter: Meter) -> None:
+        self._transaction = transaction
+        self._meter = meter
+        self._held = ExitStack()
+
+    def __enter__(self) -> None:
+        self._held.enter_context(self._transaction)
+        self._held.enter_context(self._meter)
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._held.__exit__(*error)
 
 
 def _sync_caller_waits() -> bool:

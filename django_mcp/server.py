@@ -27,6 +27,7 @@ from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Se
 from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
+from django_mcp.primitives.terms import Budget
 from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (
@@ -76,8 +77,8 @@ class MCPServer:
     """A server that clients see: a name, what it says of itself, and the tools, resources and prompts registered on it.
 
     `page_size` counts the entries of one page of a list; `cache` is what modern clients are told about keeping lists
-    and resources; `middleware` is around each call, the first outermost. Without a `name`, the identity is that of the
-    `MCP_SERVER_…` settings.
+    and resources; `middleware` is around each call, the first outermost; `budget` holds for the tools that have none of
+    their own. Without a `name`, the identity is that of the `MCP_SERVER_…` settings.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class MCPServer:
         page_size: int | None = None,
         cache: Cache | None = None,
         middleware: Iterable[Middleware] = (),
+        budget: Budget | None = None,
     ) -> None:
         self._name = name
         self._version = version
@@ -103,6 +105,7 @@ class MCPServer:
         self._icons = [icon.to_wire() for icon in icons]
         self._page_size = page_size
         self.cache = cache or Cache()
+        self.budget = budget
         self.registry = Registry()
         self._middleware = list(middleware)
         _servers.add(self)

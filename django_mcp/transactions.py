@@ -1,11 +1,17 @@
 """A transaction that begins when it is first needed, so that a tool which touches no database pays for none."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE")
+
+
+class WroteInReadOnly(RuntimeError):
+    """A tool that says `read_only=True` wants to write."""
 
 
 class LazyAtomic:
@@ -17,10 +23,13 @@ class LazyAtomic:
 
     What tells the first use is `ensure_connection`, which Django calls before anything goes to a database. Wrapping
     `execute` instead would come too late for an `atomic()` that the block opens first: it would commit by itself.
+
+    With `read_only` the transaction cannot write: an attempt raises, here (`WroteInReadOnly`) or in the database.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
         self._watched: list[_Watched] = []
+        self._read_only = read_only
 
     def __enter__(self) -> "LazyAtomic":
         for connection in connections.all():
@@ -28,7 +37,7 @@ class LazyAtomic:
                 # A block within a block: the outer one begins now, so that this one can be undone by itself.
                 connection.ensure_connection()
             if _can_begin(connection):
-                self._watched.append(_Watched(connection))
+                self._watched.append(_Watched(connection, read_only=self._read_only))
         return self
 
     def __exit__(
@@ -56,12 +65,14 @@ class _Watched:
         "_hooks",
         "_nested",
         "_outer",
+        "_read_only",
         "_savepoints",
         "has_begun",
     )
 
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
         self._connection: Any = connection
+        self._read_only = read_only
         self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
         self._nested = connection.in_atomic_block
         self._doomed = connection.needs_rollback
@@ -83,6 +94,8 @@ class _Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.has_begun:
+            if self._read_only:
+                _permit_writes(self._connection)
             self._atomic.__exit__(kind, error, traceback)
             return
         connection = self._connection
@@ -120,7 +133,7 @@ class _Watched:
             connection.ensure_connection()
             connection.atomic_blocks = blocks[: self._blocks]
             connection.savepoint_ids = savepoints[: self._savepoints]
-            self._atomic.__enter__()
+            self._enter()
         except BaseException:
             connection.atomic_blocks, connection.savepoint_ids, connection.run_on_commit = blocks, savepoints, hooks
             self._watch()
@@ -134,6 +147,54 @@ class _Watched:
             *((savepoint_ids | mine, *rest) for savepoint_ids, *rest in hooks[self._hooks :]),
         ]
         connection.needs_rollback = doomed
+
+    def _enter(self) -> None:
+        if not self._read_only:
+            self._atomic.__enter__()
+            return
+        connection = self._connection
+        if connection.vendor == "mysql" and not self._nested:
+            # Said of the transaction that comes next. Within one that has begun, only _refuse_writes stands guard.
+            _say(connection, "SET TRANSACTION READ ONLY")
+        if connection.vendor == "sqlite":
+            self._enter_deferred()
+        else:
+            self._atomic.__enter__()
+        if connection.vendor == "postgresql":
+            _say(connection, "SET TRANSACTION READ ONLY")
+        elif connection.vendor == "sqlite":
+            _say(connection, "PRAGMA query_only = ON")
+        connection.execute_wrappers.append(_refuse_writes)
+
+    def _enter_deferred(self) -> None:
+        # A project may have its transactions begin as writers (transaction_mode IMMEDIATE): one that reads need not
+        # wait for those.
+        mode, self._connection.transaction_mode = self._connection.transaction_mode, "DEFERRED"
+        try:
+            self._atomic.__enter__()
+        finally:
+            self._connection.transaction_mode = mode
+
+
+def _permit_writes(connection: Any) -> None:
+    connection.execute_wrappers.remove(_refuse_writes)
+    if connection.vendor == "sqlite" and connection.connection is not None:
+        _say(connection, "PRAGMA query_only = OFF")
+
+
+def _say(connection: Any, statement: str) -> None:
+    # Past the wrappers, and past Django's refusal to go on where a savepoint has failed: the statement is ours.
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement)
+
+
+def _refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    if str(sql).lstrip(" (").upper().startswith(_WRITES):
+        raise WroteInReadOnly(
+            f"A tool that says read_only=True wants to write: {str(sql)[:80]!r}. Declare it without read_only, or with "
+            "atomic=False when what it writes is nobody's business (a cache, a counter)."
+        )
+    return execute(sql, params, many, context)
 
 
 def _can_begin(connection: BaseDatabaseWrapper) -> bool:

@@ -1,12 +1,15 @@
 """Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
+from django.db import connection, transaction
 from rest_framework.permissions import IsAdminUser
 
-from django_mcp import Cache, Context, Invocation, MCPServer, ToolError, UserMessage
+from django_mcp import Budget, Cache, Context, Invocation, MCPServer, ToolError, UserMessage
 
 SECRET = "the password is hunter2"
 
@@ -277,3 +280,82 @@ watched.prompt(compose)
 def whisper() -> str:
     """Known to the other server alone."""
     return "psst"
+
+
+# Tools on terms
+
+careful = MCPServer("careful", version="1.0")
+
+
+def _write(name: str, how: str) -> int:
+    if how == "orm":
+        Group.objects.create(name=name)
+    elif how == "bulk":
+        Group.objects.bulk_create([Group(name=name)])
+    elif how == "atomic":
+        with transaction.atomic():
+            Group.objects.create(name=name)
+    elif how == "raw":
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO auth_group (name) VALUES (%s)", [name])
+    return Group.objects.count()
+
+
+@careful.tool(read_only=True)
+def peek(name: str, how: str) -> int:
+    """Count the groups, or try to make one."""
+    return _write(name, how)
+
+
+@careful.tool(read_only=True)
+async def peek_async(name: str, how: str) -> int:
+    """Count the groups, or try to make one, in a coroutine."""
+    return await sync_to_async(_write)(name, how)
+
+
+def _make(name: str) -> str:
+    Group.objects.create(name=name)
+    return f"{Group.objects.count()} groups"
+
+
+@careful.tool(dry_run=True)
+def make(name: str) -> str:
+    """Make a group."""
+    return _make(name)
+
+
+@careful.tool(dry_run=True)
+async def make_async(name: str) -> str:
+    """Make a group, in a coroutine."""
+    return await sync_to_async(_make)(name)
+
+
+LITTLE = Budget(queries=3, rows=10, result_bytes=2000)
+
+
+def _spend(queries: int, rows: int, size: int) -> str:
+    Group.objects.create(name="spent")
+    for _ in range(queries - 1):
+        Group.objects.count()
+    if rows:
+        list(Group.objects.all()[:rows])
+    return "." * size
+
+
+@careful.tool(budget=LITTLE)
+def spend(queries: int = 1, rows: int = 0, size: int = 1) -> str:
+    """Use much."""
+    return _spend(queries, rows, size)
+
+
+@careful.tool(budget=LITTLE)
+async def spend_async(queries: int = 1, rows: int = 0, size: int = 1) -> str:
+    """Use much, in a coroutine."""
+    return await sync_to_async(_spend)(queries, rows, size)
+
+
+@careful.tool(budget=Budget(seconds=0.05))
+async def wait_for_ever() -> str:
+    """Wait."""
+    await asyncio.Event().wait()
+    return "never"

@@ -49,6 +49,22 @@ def test_an_asgi_project_is_told_to_mount_the_lane(settings, path, expected):
     assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("alias", "routers", "expected"),
+    [
+        ("default", ["django_mcp.replicas.ReplicaRouter"], []),
+        ("default", [], ["django_mcp.W005"]),
+        ("elsewhere", ["django_mcp.replicas.ReplicaRouter"], ["django_mcp.E001"]),
+        ("", [], []),
+    ],
+)
+def test_a_replica_must_be_there_and_be_routed_to(settings, alias, routers, expected):
+    settings.MCP_READ_ONLY_DATABASE = alias
+    settings.DATABASE_ROUTERS = routers
+
+    assert ids() == expected
+
+
 @pytest.mark.parametrize("layers", [{}, {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}])
 def test_a_deployment_without_a_layer_between_its_processes_is_told_what_that_costs(settings, layers):
     settings.CHANNEL_LAYERS = layers

@@ -161,6 +161,20 @@ async def lock_async(name: str):
     return (await Group.objects.select_for_update().aget(name=name)).name
 
 
+@server.tool(dry_run=True)
+def try_out(how: str | None = None):
+    Group.objects.create(name="tried")
+    note("tried")
+    return finish(how)
+
+
+@server.tool(name="try_out_async", dry_run=True)
+async def atry_out(how: str | None = None):
+    await Group.objects.acreate(name="tried")
+    await sync_to_async(note)("tried")
+    return finish(how)
+
+
 @pytest.fixture(autouse=True)
 def nothing_noted():
     after_commit.clear()
@@ -561,3 +575,28 @@ def test_hops_run_beside_one_another():
         return await asyncio.gather(hop(barrier.wait), hop(barrier.wait))
 
     assert sorted(asyncio.run(two())) == [0, 1]
+
+
+@colours
+@carriers
+@transactional
+def test_a_dry_run_leaves_nothing_and_nothing_waits_for_its_commit(colour, carry):
+    outcome = carry(call_of(f"try_out{colour}", dry_run=True))
+
+    assert (outcome.error, outcome.result["content"][0]["text"]) == (None, "done")
+    assert (Group.objects.count(), after_commit) == (0, [])
+
+    carry(call_of(f"try_out{colour}"))
+    assert (Group.objects.count(), after_commit) == (1, [("tried", False)])
+
+
+@colours
+@carriers
+@transactional
+@pytest.mark.parametrize("how", FAILURES)
+def test_a_dry_run_fails_as_the_call_would(colour, carry, how):
+    outcome = carry(call_of(f"try_out{colour}", how=how, dry_run=True))
+
+    assert outcome.result is None
+    assert (outcome.error or outcome.required) == FAILURES[how]
+    assert Group.objects.count() == 0

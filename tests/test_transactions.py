@@ -8,7 +8,7 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp.transactions import LazyAtomic
+from django_mcp.transactions import LazyAtomic, WroteInReadOnly
 
 transactional = pytest.mark.django_db(transaction=True)
 in_a_test_case = pytest.mark.django_db
@@ -720,3 +720,50 @@ def test_a_database_whose_transactions_the_project_sees_to_itself_is_left_to_it(
         recorder.query()
 
     assert recorder.asked == ["query"]
+
+
+# Read-only blocks
+
+
+@transactional
+def test_a_read_only_block_cannot_write_past_the_guard_either(opened_or_not):
+    if connection.vendor == "mysql":
+        statement = "WITH x AS (SELECT 1) DELETE FROM auth_group"
+    elif connection.vendor == "sqlite":
+        statement = "WITH x AS (SELECT 1) INSERT INTO auth_group (name) SELECT 'x'"
+    else:
+        statement = "WITH x AS (INSERT INTO auth_group (name) VALUES ('x') RETURNING 1) SELECT * FROM x"
+    with pytest.raises(DatabaseError), LazyAtomic(read_only=True), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    Group.objects.create(name="written since")
+    assert Group.objects.count() == 1
+
+
+@in_a_test_case
+def test_a_read_only_block_in_a_transaction_leaves_it_writable():
+    Group.objects.create(name="before")
+    with LazyAtomic(read_only=True):
+        assert Group.objects.count() == 1
+    with pytest.raises(WroteInReadOnly), LazyAtomic(read_only=True):
+        Group.objects.create(name="within")
+
+    Group.objects.create(name="after")
+    assert Group.objects.count() == 2
+    assert connection.execute_wrappers == []
+
+
+@transactional
+def test_a_read_only_block_does_not_wait_for_a_writer():
+    if connection.vendor != "sqlite":
+        return
+    modes = []
+    connection.transaction_mode, before = "IMMEDIATE", connection.transaction_mode
+    try:
+        with CaptureQueriesContext(connection) as queries, LazyAtomic(read_only=True):
+            Group.objects.count()
+        modes.append([query["sql"] for query in queries if query["sql"].startswith("BEGIN")])
+        assert connection.transaction_mode == "IMMEDIATE"
+    finally:
+        connection.transaction_mode = before
+    assert modes == [["BEGIN DEFERRED"]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs
+from django_mcp.primitives.terms import PLAIN, Terms
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
@@ -135,8 +136,7 @@ class Call:
     """One function of the developer's, with its arguments bound, and how its outcome becomes a result.
 
     `to_result` may evaluate what the function returned (a queryset), so it runs where the function ran. `to_failure`
-    returns a result for an exception, or raises `ProtocolError`. `atomic`: what the function wrote is undone when it
-    fails.
+    returns a result for an exception, or raises `ProtocolError`.
     """
 
     request: Request
@@ -144,7 +144,7 @@ class Call:
     is_async: bool
     to_result: Callable[[Any], Result]
     to_failure: Callable[[Exception], Result]
-    atomic: bool = True
+    terms: Terms = PLAIN
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     is_wrapped: bool = False

@@ -2,6 +2,9 @@
 
 import logging
 
+from pydantic_core import to_json
+
+from django_mcp.primitives.terms import Budget, exceeded
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
@@ -29,6 +32,7 @@ def call_tool(request: Request) -> Call | Result:
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     try:
+        terms, arguments = tool.settle(arguments, request.server.budget)
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
     except Exception as error:
         # A validator of the developer's own can raise anything.
@@ -38,10 +42,16 @@ def call_tool(request: Request) -> Call | Result:
         function=tool.signature.function,
         is_async=tool.signature.is_async,
         kwargs=kwargs,
-        to_result=lambda value: tool.to_result(value, objects_only=request.era == "handshake"),
+        to_result=lambda value: _held_to(terms.budget, tool.to_result(value, objects_only=request.era == "handshake")),
         to_failure=lambda error: _to_failure(tool, error),
-        atomic=tool.atomic,
+        terms=terms,
     )
+
+
+def _held_to(budget: Budget | None, result: Result) -> Result:
+    if budget is not None and budget.result_bytes is not None and len(to_json(result)) > budget.result_bytes:
+        raise exceeded("bytes of result", budget.result_bytes)
+    return result
 
 
 def error_result(text: str) -> Result:

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from types import UnionType
 from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
 
@@ -19,11 +19,18 @@ from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
+from .terms import Budget, Terms
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_DRY_RUN: Final = "dry_run"
 _UNIONS: Final = (Union, UnionType)
 _BARE: Final = (list, tuple, Sequence, Collection, Iterable, Iterator, Generator)
 """The types of anything in a row, content blocks too."""
+_DRY_RUN_SCHEMA: Final = {
+    "type": "boolean",
+    "default": False,
+    "description": "Try it: the result tells what would happen, and nothing is kept",
+}
 
 
 class InvalidArguments(ToolError):
@@ -66,8 +73,21 @@ class Tool:
     structured: bool
     check: Check | None
     param_headers: Mapping[str, tuple[str, ...]]
-    atomic: bool
+    terms: Terms
+    dry_run: bool = False
     access: Access | None = None
+
+    def settle(self, arguments: Mapping[str, Any], budget: Budget | None = None) -> tuple[Terms, Mapping[str, Any]]:
+        """The terms of a call, and the arguments that are the function's. `budget` holds where the tool has none."""
+        terms = self.terms if self.terms.budget or budget is None else replace(self.terms, budget=budget)
+        if not self.dry_run or _DRY_RUN not in arguments:
+            return terms, arguments
+        dry_run = arguments[_DRY_RUN]
+        if not isinstance(dry_run, bool):
+            raise InvalidArguments(f"Invalid arguments for {self.name}:\n- {_DRY_RUN}: Input should be a boolean")
+        if _DRY_RUN not in self.signature.schema.get("properties", {}):
+            arguments = {name: value for name, value in arguments.items() if name != _DRY_RUN}
+        return replace(terms, dry_run=dry_run), arguments
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises `InvalidArguments`."""
@@ -134,6 +154,8 @@ def make_tool(
     output_schema: Schema | None = None,
     structured: bool | None = None,
     atomic: bool = True,
+    dry_run: bool = False,
+    budget: Budget | None = None,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
 ) -> Tool:
@@ -147,7 +169,11 @@ def make_tool(
         raise ImproperlyConfigured(f"{label}: a tool's name is 1 to 128 letters, digits, '_', '-' and '.'; pass name=…")
     if input_schema is not None and input_schema.get("type") != "object":
         raise ImproperlyConfigured(f'{label}: input_schema must say "type": "object" at its root.')
+    if dry_run and not atomic:
+        raise ImproperlyConfigured(f"{label}: what is not atomic cannot be undone, so there is no dry_run.")
     schema = input_schema if input_schema is not None else signature.schema
+    if dry_run:
+        schema = {**schema, "properties": {**schema.get("properties", {}), _DRY_RUN: _DRY_RUN_SCHEMA}}
     output = _read_output(signature.returns, output_schema, structured, label)
     hints = {
         "readOnlyHint": read_only,
@@ -173,7 +199,8 @@ def make_tool(
         structured=structured is not False,
         check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,
         param_headers=read_param_headers(schema, label),
-        atomic=atomic,
+        terms=Terms(atomic=atomic, read_only=bool(read_only) and atomic, budget=budget),
+        dry_run=dry_run,
         access=make_access(permission, scopes, label),
     )
 

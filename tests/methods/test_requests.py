@@ -119,7 +119,7 @@ def test_what_is_handed_on_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         request().method = "ping"
     with pytest.raises(dataclasses.FrozenInstanceError):
-        call().atomic = False
+        call().terms = None
 
 
 @pytest.mark.parametrize("value", ["x", "", "é🛫\0"])

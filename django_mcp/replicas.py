@@ -1,0 +1,38 @@
+"""Reads of read-only calls on a replica: a database router, and what tells it that such a call runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
+
+from django.db.models import Model
+
+from django_mcp.conf import mcp_settings
+
+_reading: Final[ContextVar[bool]] = ContextVar("django_mcp_reading", default=False)
+
+
+class ReplicaRouter:
+    """For DATABASE_ROUTERS: what a `read_only=True` tool reads comes from MCP_READ_ONLY_DATABASE.
+
+    Everything else is left to the routers that follow, and so are the package's own tables: a session that was opened a
+    moment ago may not have reached the replica.
+    """
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+        if not _reading.get() or model._meta.app_label == "django_mcp":
+            return None
+        return mcp_settings.READ_ONLY_DATABASE or None
+
+
+@contextmanager
+def reading(is_read_only: bool) -> Iterator[None]:
+    """Around a call: whether it is one that only reads."""
+    if not (is_read_only and mcp_settings.READ_ONLY_DATABASE):
+        yield
+        return
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
