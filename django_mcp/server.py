@@ -140,12 +140,12 @@ class MCPServer:
     def tool(self, /, **options: Any) -> Callable[[Function], Function]: ...
     def tool(self, function: Function | None = None, /, **options: Any) -> Any:
         """Registers a function as a tool, and leaves it a function. The options are those of `django_mcp.tool`."""
-        return self._register(self.registry.add_tool, function, options)
+        return self._register(self._add_tool, function, options)
 
     def toolset(self, toolset: ToolsetClass, /) -> ToolsetClass:
         """Registers the public methods of a `Toolset` as tools, and leaves it a class."""
         for function, options in toolset.tools():
-            self.registry.add_tool(function, **options)
+            self._add_tool(function, **options)
         return toolset
 
     def resource(self, uri: str, /, **options: Any) -> Callable[[Function], Function]:
@@ -293,6 +293,12 @@ class MCPServer:
     def asks_for_permissions(self, inbound: Inbound) -> bool:
         """Whether answering a message may go to the database to see who may use what."""
         return inbound.kind == "request" and self.registry.find_guarded(inbound.method, inbound.params)
+
+    def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
+        # DRF reads the settings when it is imported, and a settings module may import django_mcp.
+        from django_mcp.arguments import adapt
+
+        self.registry.add_tool(adapt(function), **options)
 
     def _wrapped(self, call: Call) -> Call:
         request = call.request

@@ -11,13 +11,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models import Avg, Count, Max, Min, ProtectedError, Q, RestrictedError, Sum
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
-from . import model_fields
+from . import filtersets, model_fields
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -36,7 +36,8 @@ class ModelToolset(Toolset):
     they are named.
 
     `fields` are what a client sees of a row, and may write where it can be written; with `__`, a related row's, only
-    read. `filters` are names of fields with or without a lookup ("country", "elevation_ft__gte"). Each operation asks
+    read. `filters` are names of fields with or without a lookup ("country", "elevation_ft__gte"); `filterset` is a
+    django-filter FilterSet, whose filters are taken beside them. Each operation asks
     for the model's own permission (view, add, change, delete) beside `permission`, unless `model_permissions` is off.
     """
 
@@ -47,6 +48,7 @@ class ModelToolset(Toolset):
     operations: ClassVar[Sequence[str]] = ("list", "get")
     writable: ClassVar[Sequence[str] | None] = None
     filters: ClassVar[Sequence[str]] = ()
+    filterset: ClassVar[Any] = None
     ordering: ClassVar[Sequence[str]] = ()
     search_fields: ClassVar[Sequence[str]] = ()
     page_size: ClassVar[int] = 20
@@ -109,7 +111,12 @@ class ModelToolset(Toolset):
         return rows.select_related(*relations) if relations else rows
 
     def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
-        return self._rows().filter(**{name: value for name, value in given.items() if value is not None})
+        own = {name: value for name, value in given.items() if value is not None}
+        rows = self._rows()
+        if self.filterset is not None:
+            names = self.filterset.base_filters
+            rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
+        return rows.filter(**own)
 
     def _show(self, row: models.Model) -> dict[str, Any]:
         return {path: model_fields.value_at(row, path) for path in self.fields}
@@ -295,7 +302,7 @@ def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]]
 
 
 def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    parameters = {}
+    parameters: dict[str, tuple[Any, Any]] = {}
     for name in cls.filters:
         if name in RESERVED:
             raise ImproperlyConfigured(f"{cls.__qualname__}: a filter cannot be called {name!r}; use {name}__exact.")
@@ -303,6 +310,10 @@ def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
         if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
             path, lookup = name, "exact"
         parameters[name] = (model_fields.parameter_type(model_fields.resolve(cls.model, path), lookup), None)
+    for name, (schema, required) in filtersets.schemas_of(cls.filterset).items():
+        if name in RESERVED or name in parameters:
+            raise ImproperlyConfigured(f"{cls.__qualname__}: the filterset's {name!r} is taken; declare it otherwise.")
+        parameters[name] = (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
     return parameters
 
 

@@ -3,33 +3,13 @@ SerializerForm(AddressSerializer))`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from rest_framework import serializers
 
 from django_mcp.primitives.forms import InvalidAnswer
 from django_mcp.primitives.schemas import Schema
-
-_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], Schema], ...]] = (
-    (serializers.BooleanField, {"type": "boolean"}),
-    (serializers.IntegerField, {"type": "integer"}),
-    (serializers.FloatField, {"type": "number"}),
-    (serializers.DecimalField, {"type": "number"}),
-    (serializers.EmailField, {"type": "string", "format": "email"}),
-    (serializers.URLField, {"type": "string", "format": "uri"}),
-    (serializers.DateTimeField, {"type": "string", "format": "date-time"}),
-    (serializers.DateField, {"type": "string", "format": "date"}),
-    (serializers.CharField, {"type": "string"}),
-    (serializers.UUIDField, {"type": "string"}),
-)
-"""The fields that a form can hold, each before those it is a kind of."""
-
-_LIMITS: Final = {
-    "min_value": "minimum",
-    "max_value": "maximum",
-    "min_length": "minLength",
-    "max_length": "maxLength",
-}
+from django_mcp.serializers import LIMITS, TYPES
 
 
 class SerializerForm:
@@ -68,7 +48,7 @@ def _property(name: str, field: Any) -> Schema:
     entry: Schema = {**_type(name, field), "title": str(field.label or name)}
     if field.help_text:
         entry["description"] = str(field.help_text)
-    for attribute, keyword in _LIMITS.items():
+    for attribute, keyword in LIMITS.items():
         limit = getattr(field, attribute, None)
         if limit is not None:
             entry[keyword] = float(limit) if isinstance(field, serializers.DecimalField) else limit
@@ -82,7 +62,7 @@ def _type(name: str, field: Any) -> Schema:
         return {"type": "array", "items": {"anyOf": _choices(field)}}
     if isinstance(field, serializers.ChoiceField):
         return {"type": "string", "oneOf": _choices(field)}
-    for kind, schema in _TYPES:
+    for kind, schema in TYPES:
         if isinstance(field, kind):
             return dict(schema)
     raise TypeError(

@@ -40,7 +40,7 @@ def form_of(source: Any) -> Form:
     Raises `TypeError` for one that no client could show.
     """
     if isinstance(source, type) and issubclass(source, forms.BaseForm):
-        return DjangoForm(source, _object(_django_properties(source)))
+        return DjangoForm(source, django_schema(source))
     if isinstance(source, Mapping):
         return SchemaForm(dict(source))
     if hasattr(source, "schema") and hasattr(source, "read"):
@@ -173,13 +173,19 @@ def _range_problems(entry: Schema, value: Any) -> list[str]:
     return []
 
 
-def _django_properties(form_class: type[forms.BaseForm]) -> dict[str, Schema]:
-    return {name: _django_property(name, field) for name, field in getattr(form_class, "base_fields", {}).items()}
+def django_schema(form_class: type[forms.BaseForm], *, lists_rows: bool = True) -> Schema:
+    """The schema of a Django form's fields. `lists_rows`: a choice among rows names each, as the table has them now."""
+    fields = getattr(form_class, "base_fields", {})
+    return _object({name: _django_property(name, field, lists_rows) for name, field in fields.items()})
 
 
-def _django_property(name: str, field: forms.Field) -> Schema:
+def _django_property(name: str, field: forms.Field, lists_rows: bool) -> Schema:
     entry: Schema = {"type": "string", "title": str(field.label or name.replace("_", " ").capitalize())}
     match field:
+        case forms.ModelMultipleChoiceField() if not lists_rows:
+            entry |= {"type": "array", "items": {"type": "string"}}
+        case forms.ModelChoiceField() if not lists_rows:
+            pass
         case forms.MultipleChoiceField():
             entry |= {"type": "array", "items": {"anyOf": _django_choices(field.choices)}}
         case forms.ChoiceField():

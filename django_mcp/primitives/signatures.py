@@ -67,7 +67,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
     takes_anything = False
     for index, parameter in enumerate(_parameters(function, label)):
         hint = hints.get(parameter.name, Any)
-        if _is_context(hint):
+        if is_context(hint):
             context_names.append(parameter.name)
         elif index == 0 and parameter.name in ("self", "cls") and parameter.name not in hints:
             raise ImproperlyConfigured(f"{label}: a method needs its object; register the bound method of one instead.")
@@ -151,9 +151,10 @@ def read_hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
         ) from error
 
 
-def _is_context(hint: Any) -> bool:
+def is_context(hint: Any) -> bool:
+    """Whether a hint asks for the context, alone or in a union."""
     if get_origin(hint) in (Union, types.UnionType):
-        return any(_is_context(branch) for branch in get_args(hint))
+        return any(is_context(branch) for branch in get_args(hint))
     return isinstance(hint, type) and issubclass(hint, Context)
 
 

@@ -1,0 +1,182 @@
+"""Serializers and Django forms in a tool's signature: an argument arrives validated, a result is what the serializer
+writes.
+
+They may ask the database, so they are validated and written where the function runs, and not where its message is
+read.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from asgiref.sync import sync_to_async
+from django import forms
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import WithJsonSchema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from django_mcp.primitives.context import Context
+from django_mcp.primitives.errors import ToolError
+from django_mcp.primitives.forms import django_schema
+from django_mcp.primitives.schemas import Schema
+from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
+
+from .serializers import Unreadable, explain, schema_of
+
+_CONTEXT: Final = "mcp_context"
+
+
+@dataclass(frozen=True, slots=True)
+class _SerializerType:
+    """A serializer class, or a list of what it serializes."""
+
+    serializer_class: type[serializers.BaseSerializer[Any]]
+    many: bool
+
+    def input_schema(self) -> Schema:
+        return schema_of(self.serializer_class(many=self.many), "input")
+
+    def output_schema(self) -> Schema:
+        return schema_of(self.serializer_class(many=self.many), "output")
+
+    def read(self, value: Any, ctx: Context) -> Any:
+        serializer = self.serializer_class(data=value, many=self.many, context=_context(ctx))
+        if not serializer.is_valid():
+            raise _Invalid(explain(serializer.errors))
+        return serializer
+
+    def write(self, value: Any, ctx: Context) -> Any:
+        if not isinstance(value, serializers.BaseSerializer):
+            value = self.serializer_class(value, many=self.many, context=_context(ctx))
+        return value.data
+
+
+@dataclass(frozen=True, slots=True)
+class _FormType:
+    """A Django form class; an argument is a bound form that is valid."""
+
+    form_class: type[forms.BaseForm]
+
+    def input_schema(self) -> Schema:
+        # Read once, at start-up: rows that are there then are not those of a call.
+        schema = django_schema(self.form_class, lists_rows=False)
+        properties = {
+            name: {key: value for key, value in entry.items() if key != "title"}
+            for name, entry in schema["properties"].items()
+        }
+        return {**schema, "properties": properties, "additionalProperties": False}
+
+    def read(self, value: Any, ctx: Context) -> Any:
+        if not isinstance(value, Mapping):
+            raise _Invalid(["- Input should be an object"])
+        unknown = [name for name in value if name not in getattr(self.form_class, "base_fields", {})]
+        if unknown:
+            raise _Invalid([f"- {name}: Unknown argument" for name in unknown])
+        form = self.form_class(data=dict(value))
+        if not form.is_valid():
+            raise _Invalid([f"- {name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()])
+        return form
+
+
+class _Invalid(Exception):
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+
+def adapt(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself, or, where serializers and forms are in its signature, one that takes and returns plain
+    values.
+    """
+    label = describe_function(function)
+    hints = read_hints(function, label)
+    readers = {name: kind for name, hint in hints.items() if name != "return" and (kind := _kind(hint))}
+    writer = _kind(hints.get("return"))
+    if not readers and not isinstance(writer, _SerializerType):
+        return function
+    parameters = list(inspect.signature(function).parameters.values())
+    held = next((parameter.name for parameter in parameters if is_context(hints.get(parameter.name))), None)
+
+    def prepare(arguments: dict[str, Any]) -> tuple[dict[str, Any], Context]:
+        ctx = arguments[held] if held else arguments.pop(_CONTEXT)
+        for name, kind in readers.items():
+            if arguments.get(name) is not None:
+                arguments[name] = _read(kind, name, arguments[name], ctx)
+        return arguments, ctx
+
+    def write(value: Any, ctx: Context) -> Any:
+        return writer.write(value, ctx) if isinstance(writer, _SerializerType) and value is not None else value
+
+    if is_async(function):
+
+        @wraps(function)
+        async def call(**given: Any) -> Any:
+            arguments, ctx = await sync_to_async(prepare)(given)
+            return await sync_to_async(write)(await function(**arguments), ctx)
+
+    else:
+
+        @wraps(function)
+        def call(**given: Any) -> Any:
+            arguments, ctx = prepare(given)
+            return write(function(**arguments), ctx)
+
+    adapted: Any = call
+    # The signature below, and not that of what it is wrapped around.
+    del adapted.__wrapped__
+    plain = {**hints, **{name: _argument(kind, hints[name], label, name) for name, kind in readers.items()}}
+    if isinstance(writer, _SerializerType):
+        shape: Any = list[dict[str, Any]] if writer.many else dict[str, Any]
+        written = Annotated[shape, WithJsonSchema(writer.output_schema())]
+        plain["return"] = written | None if type(None) in get_args(hints["return"]) else written
+    if held is None:
+        parameters.append(inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=Context))
+        plain[_CONTEXT] = Context
+    adapted.__signature__ = inspect.Signature(parameters)
+    adapted.__annotations__ = plain
+    return adapted  # type: ignore[no-any-return]
+
+
+def _read(kind: "_SerializerType | _FormType", name: str, value: Any, ctx: Context) -> Any:
+    try:
+        return kind.read(value, ctx)
+    except _Invalid as invalid:
+        lines = [f"- {name}.{line[2:]}" if ":" in line else f"- {name}: {line[2:]}" for line in invalid.lines]
+        raise ToolError("\n".join(("Invalid arguments:", *lines))) from None
+
+
+def _argument(kind: "_SerializerType | _FormType", hint: Any, label: str, name: str) -> Any:
+    try:
+        schema = kind.input_schema()
+    except Unreadable as error:
+        raise ImproperlyConfigured(f"{label}: {name} cannot be an argument: {error}.") from error
+    optional = type(None) in get_args(hint)
+    plain = Annotated[Any, WithJsonSchema(schema)]
+    return plain | None if optional else plain
+
+
+def _kind(hint: Any) -> "_SerializerType | _FormType | None":
+    """What a hint says of serializers and forms: the class, a list of one, or either or `None`."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin is not None and type(None) in arguments:
+        branches = [branch for branch in arguments if branch is not type(None)]
+        return _kind(branches[0]) if len(branches) == 1 else None
+    if isinstance(origin, type) and issubclass(origin, Iterable) and len(arguments) == 1:
+        inner = _kind(arguments[0])
+        return _SerializerType(inner.serializer_class, many=True) if isinstance(inner, _SerializerType) else None
+    if isinstance(hint, type) and issubclass(hint, serializers.BaseSerializer):
+        return _SerializerType(hint, many=False)
+    if isinstance(hint, type) and issubclass(hint, forms.BaseForm):
+        return _FormType(hint)
+    return None
+
+
+def _context(ctx: Context) -> dict[str, Any]:
+    """What a serializer is told of the call, as a view tells it."""
+    request = ctx.request
+    request._force_auth_user = ctx.user  # type: ignore[attr-defined]
+    return {"request": Request(request), "ctx": ctx}

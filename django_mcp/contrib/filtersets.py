@@ -1,0 +1,45 @@
+"""django-filter's filter sets as arguments of tools, where that package is installed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.http import QueryDict
+
+from django_mcp.primitives.schemas import Schema
+from django_mcp.primitives.tools import ToolError
+
+_KINDS: Final = {"NumberFilter": "number", "BooleanFilter": "boolean"}
+
+
+def schemas_of(filterset: Any) -> dict[str, tuple[Schema, bool]]:
+    """The filters of a filter set, each with its schema and whether it must be given."""
+    filters = filterset.base_filters if filterset is not None else {}
+    return {name: (_schema(one), bool(one.extra.get("required"))) for name, one in filters.items()}
+
+
+def apply(filterset: Any, given: Mapping[str, Any], rows: Any) -> Any:
+    """The rows that a filter set leaves. Raises `ToolError`, naming the filter, for a value that it refuses."""
+    bound = filterset(data=query_of(given), queryset=rows)
+    if not bound.is_valid():
+        raise ToolError("\n".join(f"- {name}: {' '.join(map(str, errors))}" for name, errors in bound.errors.items()))
+    return bound.qs
+
+
+def query_of(given: Mapping[str, Any]) -> QueryDict:
+    """Arguments as a query string would bring them."""
+    query = QueryDict(mutable=True)
+    for name, value in given.items():
+        if value is not None:
+            several = value if isinstance(value, list) else [value]
+            query.setlist(name, [str(one).lower() if isinstance(one, bool) else str(one) for one in several])
+    return query
+
+
+def _schema(one: Any) -> Schema:
+    names = [base.__name__ for base in type(one).__mro__]
+    schema: Schema = {"type": next((_KINDS[name] for name in names if name in _KINDS), "string")}
+    choices = one.extra.get("choices")
+    if choices and not callable(choices):
+        schema = {"enum": [value for value, _ in choices]}
+    text = one.extra.get("help_text") or one.label
+    return {**schema, "description": str(text)} if text else schema

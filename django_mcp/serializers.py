@@ -1,0 +1,161 @@
+"""DRF serializers as JSON Schemas: what one reads (read-only fields left out) and what one writes (write-only fields
+left out), with whatever it nests.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias, get_type_hints
+
+from django.db import models
+from pydantic import PydanticUserError, TypeAdapter
+from rest_framework import relations, serializers
+from rest_framework.settings import api_settings
+
+from django_mcp.primitives.schemas import Schema, describe
+
+Mode: TypeAlias = Literal["input", "output"]
+
+TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], Schema], ...]] = (
+    (serializers.BooleanField, {"type": "boolean"}),
+    (serializers.IntegerField, {"type": "integer"}),
+    (serializers.FloatField, {"type": "number"}),
+    (serializers.DecimalField, {"type": "number"}),
+    (serializers.EmailField, {"type": "string", "format": "email"}),
+    (serializers.URLField, {"type": "string", "format": "uri"}),
+    (serializers.DateTimeField, {"type": "string", "format": "date-time"}),
+    (serializers.DateField, {"type": "string", "format": "date"}),
+    (serializers.TimeField, {"type": "string", "format": "time"}),
+    (serializers.DurationField, {"type": "string"}),
+    (serializers.UUIDField, {"type": "string", "format": "uuid"}),
+    (serializers.CharField, {"type": "string"}),
+    (serializers.IPAddressField, {"type": "string"}),
+    (relations.HyperlinkedRelatedField, {"type": "string", "format": "uri"}),
+    (relations.HyperlinkedIdentityField, {"type": "string", "format": "uri"}),
+    (relations.SlugRelatedField, {"type": "string"}),
+    (relations.StringRelatedField, {"type": "string"}),
+)
+"""The fields of one plain value, each before those that it is a kind of."""
+
+LIMITS: Final = {"min_value": "minimum", "max_value": "maximum", "min_length": "minLength", "max_length": "maxLength"}
+
+_KEYS: "Final[tuple[tuple[type[models.Field[Any, Any]], Schema], ...]]" = (
+    (models.IntegerField, {"type": "integer"}),
+    (models.UUIDField, {"type": "string", "format": "uuid"}),
+    (models.CharField, {"type": "string"}),
+)
+
+
+class Unreadable(TypeError):
+    """A field that no JSON can fill, such as an uploaded file."""
+
+
+def schema_of(serializer: Any, mode: Mode) -> Schema:
+    """The schema of a serializer's data, or of a list of them (`many=True`). Raises `Unreadable`."""
+    if isinstance(serializer, serializers.ListSerializer):
+        return {"type": "array", "items": schema_of(serializer.child, mode)}
+    fields = fields_of(serializer, mode)
+    required = [name for name, field in fields.items() if field.required] if mode == "input" else []
+    properties = {name: property_of(field, mode) for name, field in fields.items()}
+    schema: Schema = {"type": "object", "properties": properties}
+    return {**schema, "required": required} if required else schema
+
+
+def fields_of(serializer: Any, mode: Mode) -> dict[str, Any]:
+    """The fields that a serializer reads, or those that it writes, by name."""
+    return {
+        name: field
+        for name, field in serializer.fields.items()
+        if not isinstance(field, serializers.HiddenField)
+        and not (field.read_only if mode == "input" else field.write_only)
+    }
+
+
+def property_of(field: Any, mode: Mode) -> Schema:
+    """The schema of one field, with its limits, help text and default."""
+    schema = _type(field, mode)
+    if schema.get("type") != "string" or not isinstance(field, serializers.DecimalField):
+        schema |= _limits(field)
+    if field.allow_null:
+        schema = _or_null(schema)
+    if field.help_text:
+        schema["description"] = str(field.help_text)
+    if mode == "input" and isinstance(field.default, str | int | float | bool):
+        schema["default"] = field.default
+    return schema
+
+
+def explain(errors: Any, path: str = "") -> list[str]:
+    """A serializer's errors, a line each, with the path to what is wrong."""
+    if isinstance(errors, Mapping):
+        return [
+            line
+            for name, inner in errors.items()
+            for line in explain(inner, path if name == "non_field_errors" else f"{path}.{name}".lstrip("."))
+        ]
+    if isinstance(errors, list | tuple) and any(isinstance(inner, Mapping | list) for inner in errors):
+        return [line for index, inner in enumerate(errors) for line in explain(inner, f"{path}.{index}".lstrip("."))]
+    text = " ".join(map(str, errors)) if isinstance(errors, list | tuple) else str(errors)
+    return [f"- {path}: {text}" if path else f"- {text}"] if text else []
+
+
+def _type(field: Any, mode: Mode) -> Schema:
+    match field:
+        case serializers.BaseSerializer() if hasattr(field, "fields") or hasattr(field, "child"):
+            return schema_of(field, mode)
+        case relations.ManyRelatedField():
+            return {"type": "array", "items": property_of(field.child_relation, mode)}
+        case relations.PrimaryKeyRelatedField():
+            return _key(field)
+        case serializers.MultipleChoiceField():
+            return {"type": "array", "items": {"enum": list(field.choices)}}
+        case serializers.ChoiceField():
+            return {"enum": list(field.choices)}
+        case serializers.ListField():
+            return {"type": "array", "items": property_of(field.child, mode)}
+        case serializers.DictField():
+            return {"type": "object", "additionalProperties": property_of(field.child, mode)}
+        case serializers.SerializerMethodField():
+            return _returned(field)
+        case serializers.FileField():
+            if mode == "input":
+                raise Unreadable(f"{field.field_name} takes a file, which no JSON holds")
+            return {"type": "string", "format": "uri"}
+        case serializers.DecimalField() if mode == "output" and _is_written_as_text(field):
+            return {"type": "string"}
+    return next((dict(schema) for kind, schema in TYPES if isinstance(field, kind)), {})
+
+
+def _key(field: Any) -> Schema:
+    if field.pk_field is not None:
+        return property_of(field.pk_field, "input")
+    model = getattr(field.get_queryset(), "model", None)
+    key = model._meta.pk if model is not None else None
+    return next((dict(schema) for kind, schema in _KEYS if isinstance(key, kind)), {})
+
+
+def _returned(field: Any) -> Schema:
+    """What the method behind a field is annotated to return; anything, when it does not say."""
+    try:
+        hints = get_type_hints(getattr(field.parent, field.method_name))
+        return describe(TypeAdapter(hints["return"]), "serialization")
+    except (KeyError, NameError, AttributeError, PydanticUserError):
+        return {}
+
+
+def _is_written_as_text(field: Any) -> bool:
+    return bool(getattr(field, "coerce_to_string", api_settings.COERCE_DECIMAL_TO_STRING))
+
+
+def _limits(field: Any) -> Schema:
+    limits: Schema = {}
+    for attribute, keyword in LIMITS.items():
+        limit = getattr(field, attribute, None)
+        if limit is not None and not isinstance(field, serializers.DurationField):
+            keyword = keyword.replace("Length", "Items") if isinstance(field, serializers.ListField) else keyword
+            limits[keyword] = float(limit) if isinstance(field, serializers.DecimalField) else limit
+    return limits
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    return {"anyOf": [schema, {"type": "null"}]} if schema else schema

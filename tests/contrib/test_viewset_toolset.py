@@ -1,0 +1,407 @@
+"""Viewsets and views as tools: all that DRF does for a request happens, and the endpoint itself stays as it was."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from django.urls import clear_url_caches, include, path
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import permissions, serializers, versioning, viewsets
+from rest_framework.decorators import action
+from rest_framework.filters import OrderingFilter, SearchFilter
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from django_mcp import MCPServer, tool_options
+from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
+from django_mcp.testing import MCPClient, MCPError
+from django_mcp.urls import endpoint
+
+pytestmark = pytest.mark.django_db
+
+
+class UserSerializer(serializers.ModelSerializer):
+    password = serializers.CharField(write_only=True, min_length=3)
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "password")
+
+
+class GroupSerializer(serializers.ModelSerializer):
+    members = UserSerializer(source="user_set", many=True, read_only=True)
+    motto = serializers.CharField(write_only=True, required=False, allow_null=True, help_text="In Latin.")
+
+    class Meta:
+        model = Group
+        fields = ("id", "name", "members", "motto")
+
+    def create(self, validated_data):
+        validated_data.pop("motto", None)
+        return super().create(validated_data)
+
+
+class Pages(PageNumberPagination):
+    page_size = 2
+
+
+class NotLocked(permissions.BasePermission):
+    message = "The group is locked."
+
+    def has_object_permission(self, request, view, obj):
+        return obj.name != "locked"
+
+
+class Closed(BaseThrottle):
+    closed = False
+
+    def allow_request(self, request, view):
+        return not self.closed
+
+    def wait(self):
+        return 60
+
+
+class GroupViewSet(viewsets.ModelViewSet):
+    """The groups."""
+
+    queryset = Group.objects.order_by("id")
+    serializer_class = GroupSerializer
+    permission_classes = [permissions.IsAuthenticated, NotLocked]
+    throttle_classes = [Closed]
+    filter_backends = [SearchFilter, OrderingFilter, DjangoFilterBackend]
+    search_fields = ["name"]
+    ordering_fields = ["name"]
+    filterset_fields = ["name", "user"]
+    pagination_class = Pages
+    versioning_class = versioning.AcceptHeaderVersioning
+
+    @action(detail=True, methods=["post"], serializer_class=UserSerializer)
+    def join(self, request, pk=None):
+        """Add a user to a group."""
+        group = self.get_object()
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        group.user_set.add(serializer.save())
+        return Response({"joined": group.name}, status=201)
+
+    @action(detail=False)
+    def whoami(self, request):
+        return Response(
+            {
+                "user": request.user.get_username(),
+                "action": self.action,
+                "method": request.method,
+                "version": request.version,
+                "basename": self.basename,
+            }
+        )
+
+    @action(detail=False, permission_classes=[permissions.IsAdminUser])
+    def secrets(self, request):
+        return Response(["hunter2"])
+
+
+class EchoView(APIView):
+    """Say it again."""
+
+    permission_classes = [permissions.AllowAny]
+
+    def post(self, request, room):
+        return Response({"room": room, "said": request.data})
+
+    def delete(self, request, room):
+        return Response(status=204)
+
+
+class Unversioned(GroupViewSet):
+    versioning_class = None
+
+
+BEFORE = dict(vars(GroupViewSet))
+
+
+class Groups(ViewSetToolset):
+    viewset = GroupViewSet
+    actions = ("list", "retrieve", "create", "update", "partial_update", "destroy", "join", "whoami", "secrets")
+    version = "2.0"
+
+    @tool_options(read_only=True)
+    def count_groups(self) -> int:
+        """How many there are."""
+        return Group.objects.count()
+
+
+class Echo(ViewToolset):
+    view = EchoView
+    methods = ("post", "delete")
+    names = {"post": "echo"}
+    url_arguments = ("room",)
+    arguments = {"text": {"type": "string"}}
+
+
+server = MCPServer("viewsets", version="1")
+for toolset in (Groups, Echo):
+    server.toolset(toolset)
+
+router = DefaultRouter()
+router.register("groups", GroupViewSet)
+
+
+class urls:
+    urlpatterns = [path("mcp", endpoint(server, public=True)), path("api/", include(router.urls))]
+
+
+@pytest.fixture(autouse=True)
+def routes(settings, monkeypatch):
+    settings.ROOT_URLCONF = urls
+    monkeypatch.setattr(Closed, "closed", False)
+
+
+@pytest.fixture
+def ada():
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def client(ada, connect):
+    return connect("/mcp", user=ada)
+
+
+@pytest.fixture
+def groups():
+    return [Group.objects.create(name=name) for name in ("red", "green", "blue", "locked")]
+
+
+# Declaring
+
+
+def test_the_tools_are_the_actions_that_are_named():
+    assert {name: tool.definition["annotations"] for name, tool in server.registry.tools.items()} == {
+        "list_groups": {"readOnlyHint": True},
+        "get_group": {"readOnlyHint": True},
+        "create_group": {"readOnlyHint": False},
+        "replace_group": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True},
+        "change_group": {"readOnlyHint": False, "destructiveHint": True},
+        "delete_group": {"readOnlyHint": False, "destructiveHint": True},
+        "group_join": {"readOnlyHint": False},
+        "group_whoami": {"readOnlyHint": True},
+        "group_secrets": {"readOnlyHint": True},
+        "count_groups": {"readOnlyHint": True},
+        "echo": {"readOnlyHint": False},
+        "delete_echo": {"readOnlyHint": False, "destructiveHint": True},
+    }
+
+
+def test_arguments_are_what_the_action_reads():
+    schemas = {name: tool.definition["inputSchema"] for name, tool in server.registry.tools.items()}
+    name = {"type": "string", "maxLength": 150}
+    motto = {"type": "string", "description": "In Latin."}
+
+    assert schemas["create_group"] == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"name": name, "motto": motto},
+        "required": ["name"],
+    }
+    assert schemas["change_group"]["required"] == ["pk"]
+    assert schemas["replace_group"]["required"] == ["pk", "name"]
+    assert schemas["get_group"]["properties"] == {"pk": {"type": "integer"}}
+    assert set(schemas["list_groups"]["properties"]) == {"search", "ordering", "name", "user", "page"}
+    assert schemas["group_join"]["properties"].keys() == {"pk", "username", "password"}
+    assert schemas["echo"] == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"room": {"type": "string"}, "text": {"type": "string"}},
+        "required": ["room"],
+    }
+
+
+def test_docstrings_are_descriptions():
+    descriptions = {name: tool.definition["description"] for name, tool in server.registry.tools.items()}
+
+    assert descriptions["group_join"] == "Add a user to a group."
+    assert descriptions["list_groups"] == "The groups."
+    assert descriptions["echo"] == "Say it again."
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"actions": ("burn",)}, "GroupViewSet has no action 'burn'"),
+        ({"actions": ("get_queryset",)}, "has no action 'get_queryset'"),
+        (
+            {"viewset": Unversioned, "version": "1"},
+            "no versioning",
+        ),
+    ],
+)
+def test_what_the_viewset_has_not_is_refused(attributes, problem):
+    with pytest.raises(ImproperlyConfigured, match=problem):
+        list(type("Bad", (ViewSetToolset,), {"viewset": GroupViewSet, **attributes}).tools())
+
+
+def test_a_method_that_the_view_has_not_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="has no method 'put'"):
+        list(type("Bad", (ViewToolset,), {"view": EchoView, "methods": ("put",)}).tools())
+
+
+def test_a_serializer_that_needs_the_request_is_refused_with_a_way_out():
+    class Picky(GroupViewSet):
+        def get_serializer_class(self):
+            return self.request.user.serializer
+
+    with pytest.raises(ImproperlyConfigured, match=r"decide by self\.action"):
+        list(type("Bad", (ViewSetToolset,), {"viewset": Picky, "actions": ("create",)}).tools())
+
+
+def test_a_file_cannot_be_an_argument():
+    class Upload(serializers.Serializer):
+        picture = serializers.FileField()
+
+    class Uploads(viewsets.ModelViewSet):
+        queryset = Group.objects.all()
+        serializer_class = Upload
+
+    with pytest.raises(ImproperlyConfigured, match="picture takes a file"):
+        list(type("Bad", (ViewSetToolset,), {"viewset": Uploads, "actions": ("create",)}).tools())
+
+
+# Calling
+
+
+def test_a_list_is_filtered_ordered_searched_and_paged(client, groups):
+    def names(**arguments):
+        return [group["name"] for group in client.call_tool("list_groups", arguments).structured["results"]]
+
+    assert names() == ["red", "green"]
+    assert names(page=2) == ["blue", "locked"]
+    assert names(search="re") == ["red", "green"]
+    assert names(ordering="-name") == ["red", "locked"]
+    assert names(name="blue") == ["blue"]
+    assert client.call_tool("list_groups", {"page": 9}).text == "Invalid page."
+
+
+def test_a_row_is_read_as_the_serializer_writes_it(client, groups, ada):
+    groups[0].user_set.add(ada)
+
+    assert client.call_tool("get_group", {"pk": groups[0].pk}).structured == {
+        "id": groups[0].pk,
+        "name": "red",
+        "members": [{"id": ada.pk, "username": "ada"}],
+    }
+
+
+@pytest.mark.parametrize("pk", [10**9, "x", "\x00", [1], 10**30, None, {"a": 1}])
+def test_a_row_that_is_not_there_is_said_to_the_model(client, groups, pk):
+    result = client.call_tool("get_group", {"pk": pk})
+
+    assert (result.is_error, "Traceback" in result.text) == (True, False)
+
+
+def test_rows_are_written(client):
+    created = client.call_tool("create_group", {"name": "new", "motto": None}).structured
+    assert client.call_tool("change_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
+    assert client.call_tool("replace_group", {"pk": created["id"], "name": "newest"}).structured["name"] == "newest"
+    assert client.call_tool("delete_group", {"pk": created["id"]}).text == "Done."
+    assert not Group.objects.exists()
+
+
+def test_what_the_serializer_refuses_is_told_by_field(client, groups):
+    assert client.call_tool("create_group", {"name": "red"}).text == "- name: group with this name already exists."
+    assert client.call_tool("create_group", {"name": ["x"]}).text == "- name: Not a valid string."
+    assert "name" in client.call_tool("create_group", {}).text
+    assert client.call_tool("create_group", {"name": "x", "id": 7}).is_error
+    assert Group.objects.count() == 4
+
+
+def test_object_permissions_hold(client, groups):
+    assert client.call_tool("get_group", {"pk": groups[3].pk}).text == "The group is locked."
+    assert client.call_tool("delete_group", {"pk": groups[3].pk}).text == "The group is locked."
+    assert Group.objects.filter(name="locked").exists()
+
+
+def test_who_may_not_use_the_view_does_not_see_its_tools(connect, client, ada):
+    anonymous = connect("/mcp")
+    assert [tool["name"] for tool in anonymous.list_tools()] == ["count_groups", "echo", "delete_echo"]
+    with pytest.raises(MCPError, match="Unknown tool: list_groups"):
+        anonymous.call_tool("list_groups")
+
+    assert "group_secrets" not in [tool["name"] for tool in client.list_tools()]
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    staff = connect("/mcp", user=User.objects.get(pk=ada.pk))
+    assert staff.call_tool("group_secrets").text == '["hunter2"]'
+
+
+def test_throttles_hold(client, monkeypatch):
+    monkeypatch.setattr(Closed, "closed", True)
+
+    result = client.call_tool("group_whoami")
+
+    assert (result.is_error, result.text) == (True, "Request was throttled. Expected available in 60 seconds.")
+
+
+def test_the_view_sees_the_caller_the_action_and_the_version(client):
+    assert client.call_tool("group_whoami").structured == {
+        "user": "ada",
+        "action": "whoami",
+        "method": "GET",
+        "version": "2.0",
+        "basename": "group",
+    }
+
+
+def test_an_extra_action_takes_its_own_serializer(client, groups):
+    joined = client.call_tool("group_join", {"pk": groups[1].pk, "username": "bob", "password": "secret"})
+
+    assert joined.structured == {"joined": "green"}
+    assert groups[1].user_set.get().username == "bob"
+    assert client.call_tool("group_join", {"pk": groups[1].pk, "username": "cy", "password": "x"}).text == (
+        "- password: Ensure this field has at least 3 characters."
+    )
+
+
+def test_a_plain_view_is_called_with_its_url_arguments(client):
+    assert client.call_tool("echo", {"room": "hall", "text": "ah\x00"}).structured == {
+        "room": "hall",
+        "said": {"text": "ah\x00"},
+    }
+    assert client.call_tool("delete_echo", {"room": "hall"}).text == "Done."
+
+
+# The endpoint itself
+
+
+def test_the_endpoint_answers_the_same_bytes_as_before(ada, groups):
+    http = Client()
+    http.force_login(ada)
+
+    class Untouched(GroupViewSet):
+        """The groups."""
+
+    fresh = DefaultRouter()
+    fresh.register("groups", Untouched)
+    urls.urlpatterns.append(path("fresh/", include((fresh.urls, "fresh"), namespace="fresh")))
+    try:
+        clear_url_caches()
+        for address in ("groups/?page=2", "groups/?search=re&ordering=-name", f"groups/{groups[0].pk}/", "groups/0/"):
+            published, untouched = http.get(f"/api/{address}"), http.get(f"/fresh/{address}")
+            assert published.content == untouched.content.replace(b"/fresh/", b"/api/")
+            assert published.status_code == untouched.status_code
+            assert dict(published.headers) == dict(untouched.headers) | {
+                "Content-Length": published.headers["Content-Length"]
+            }
+    finally:
+        urls.urlpatterns.pop()
+        clear_url_caches()
+    # DRF's own as_view() notes a few things on the class, for a router as for us.
+    assert {name: vars(GroupViewSet)[name] for name in BEFORE} == BEFORE
+
+
+def test_the_endpoint_asks_for_its_own_credentials(groups, ada):
+    MCPClient("/mcp", user=ada).call_tool("list_groups")
+
+    assert Client().get("/api/groups/").status_code == 403
