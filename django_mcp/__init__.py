@@ -16,7 +16,7 @@ from django_mcp.primitives.content import (
     ToolResult,
     UserMessage,
 )
-from django_mcp.primitives.context import Cancelled, Context
+from django_mcp.primitives.context import Cancelled, Context, Principal
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, InputRequired
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
@@ -46,6 +46,7 @@ __all__ = [
     "Invocation",
     "MCPServer",
     "ParamHeader",
+    "Principal",
     "ProtocolError",
     "ResourceLink",
     "ResourceNotFound",

@@ -16,7 +16,6 @@ from django import forms
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import WithJsonSchema
 from rest_framework import serializers
-from rest_framework.request import Request
 
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.errors import ToolError
@@ -24,7 +23,7 @@ from django_mcp.primitives.forms import django_schema
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
 
-from .serializers import Unreadable, explain, schema_of
+from .serializers import Unreadable, explain, request_context, schema_of
 
 _CONTEXT: Final = "mcp_context"
 
@@ -43,14 +42,14 @@ class _SerializerType:
         return schema_of(self.serializer_class(many=self.many), "output")
 
     def read(self, value: Any, ctx: Context) -> Any:
-        serializer = self.serializer_class(data=value, many=self.many, context=_context(ctx))
+        serializer = self.serializer_class(data=value, many=self.many, context=request_context(ctx))
         if not serializer.is_valid():
             raise _Invalid(explain(serializer.errors))
         return serializer
 
     def write(self, value: Any, ctx: Context) -> Any:
         if not isinstance(value, serializers.BaseSerializer):
-            value = self.serializer_class(value, many=self.many, context=_context(ctx))
+            value = self.serializer_class(value, many=self.many, context=request_context(ctx))
         return value.data
 
 
@@ -173,10 +172,3 @@ def _kind(hint: Any) -> "_SerializerType | _FormType | None":
     if isinstance(hint, type) and issubclass(hint, forms.BaseForm):
         return _FormType(hint)
     return None
-
-
-def _context(ctx: Context) -> dict[str, Any]:
-    """What a serializer is told of the call, as a view tells it."""
-    request = ctx.request
-    request._force_auth_user = ctx.user  # type: ignore[attr-defined]
-    return {"request": Request(request), "ctx": ctx}

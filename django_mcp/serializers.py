@@ -8,8 +8,10 @@ from typing import Any, Final, Literal, TypeAlias, get_type_hints
 from django.db import models
 from pydantic import PydanticUserError, TypeAdapter
 from rest_framework import relations, serializers
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema, describe
 
 Mode: TypeAlias = Literal["input", "output"]
@@ -81,6 +83,13 @@ def property_of(field: Any, mode: Mode) -> Schema:
     if mode == "input" and isinstance(field.default, str | int | float | bool):
         schema["default"] = field.default
     return schema
+
+
+def request_context(ctx: Context) -> dict[str, Any]:
+    """What a serializer is told of a call, as a view tells it: DRF's `request`, with the user, and `ctx`."""
+    request = ctx.request
+    request._force_auth_user = ctx.user  # type: ignore[attr-defined]
+    return {"request": Request(request), "ctx": ctx}
 
 
 def explain(errors: Any, path: str = "") -> list[str]:

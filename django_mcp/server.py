@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
+from django.utils.translation import get_language_from_request
 from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
@@ -27,6 +28,7 @@ from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Se
 from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
+from django_mcp.primitives.resources import Resources
 from django_mcp.primitives.terms import Budget
 from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol import handshake, modern, replies
@@ -78,7 +80,8 @@ class MCPServer:
 
     `page_size` counts the entries of one page of a list; `cache` is what modern clients are told about keeping lists
     and resources; `middleware` is around each call, the first outermost; `budget` holds for the tools that have none of
-    their own. Without a `name`, the identity is that of the `MCP_SERVER_…` settings.
+    their own; `language` says for a `Context` in which language its user reads prompts and resources. Without a `name`,
+    the identity is that of the `MCP_SERVER_…` settings.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class MCPServer:
         cache: Cache | None = None,
         middleware: Iterable[Middleware] = (),
         budget: Budget | None = None,
+        language: Callable[[Context], str | None] | None = None,
     ) -> None:
         self._name = name
         self._version = version
@@ -106,6 +110,7 @@ class MCPServer:
         self._page_size = page_size
         self.cache = cache or Cache()
         self.budget = budget
+        self._language = language
         self.registry = Registry()
         self._middleware = list(middleware)
         _servers.add(self)
@@ -148,13 +153,23 @@ class MCPServer:
             self._add_tool(function, **options)
         return toolset
 
-    def resource(self, uri: str, /, **options: Any) -> Callable[[Function], Function]:
-        """Registers a function as the resource at a URI, or as a template when the URI has variables."""
+    @overload
+    def resource(self, uri: str, /, **options: Any) -> Callable[[Function], Function]: ...
+    @overload
+    def resource(self, source: Resources, /) -> Resources: ...
+    def resource(self, uri: Any, /, **options: Any) -> Any:
+        """Registers a function as the resource at a URI, or as a template when the URI has variables. A source of
+        resources, such as a `ModelResource`, brings its own.
+        """
 
         def register(function: Function) -> Function:
             self.registry.add_resource(function, uri, **options)
             return function
 
+        if isinstance(uri, Resources):
+            for function, own_uri, own_options in uri.resources():
+                self.registry.add_resource(function, own_uri, **own_options)
+            return uri
         if not isinstance(uri, str):
             raise TypeError("@resource needs the URI: @resource('airport://{iata}')")
         return register
@@ -203,6 +218,11 @@ class MCPServer:
 
     def _changed(self, method: str, *, uri: str = "", principal: str | None = None) -> None:
         server_changed.send(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
+
+    def language_of(self, ctx: Context) -> str:
+        """The language in which the user reads: what `language` says, else what the HTTP request accepts."""
+        said = self._language(ctx) if self._language is not None else None
+        return said or get_language_from_request(ctx.request)
 
     def implementation(self) -> dict[str, Any]:
         """Who the server is, complete, to be cut to the client's revision."""

@@ -11,7 +11,7 @@ from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.permissions import BasePermission, DjangoModelPermissions, IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import ForcedAuthentication, Request
 from rest_framework.settings import api_settings
@@ -133,7 +133,11 @@ class MCPView(APIView):
 
     def get_permissions(self) -> list[Any]:
         signed_in = () if self.public else (IsAuthenticated,)
-        return [permission() for permission in self._policy("permission", signed_in)]
+        classes = self._policy("permission", signed_in)
+        if self.permission_classes is None:
+            # A project's default for its model views: an endpoint has no one model to ask about, its primitives do.
+            classes = [one for one in classes if not _asks_for_a_model(one)]
+        return [permission() for permission in classes]
 
     def get_throttles(self) -> list[BaseThrottle]:
         classes = self.throttle_classes
@@ -277,6 +281,10 @@ def to_stream(lines: Iterator[bytes], request: HttpRequest) -> StreamingHttpResp
 async def _each(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
     while (chunk := await hop(next, lines, None)) is not None:
         yield chunk
+
+
+def _asks_for_a_model(permission: Any) -> bool:
+    return isinstance(permission, type) and issubclass(permission, DjangoModelPermissions)
 
 
 def _outlet_for(message: Inbound | Batch) -> ThreadOutlet | InlineOutlet | None:

@@ -142,6 +142,9 @@ AUTH_PASSWORD_VALIDATORS = [
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
+MEDIA_ROOT = BASE_DIR / "media"
+
+REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"]}
 
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"

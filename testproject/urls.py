@@ -1,20 +1,26 @@
-"""Three MCP servers on three URLs, the admin, and a page that says so.
+"""Three MCP servers on three URLs, the airports' own API, the admin, and a page that says so.
 
 All three endpoints are public. The airports server takes a caller's token where there is one, for what a user owns.
 """
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from rest_framework.authentication import TokenAuthentication
+from rest_framework.routers import SimpleRouter
 
 from django_mcp.urls import endpoint
+from testproject.airports.api import AirportViewSet
 from testproject.bench.mcp import bench
 from testproject.conformance.mcp import conformance_server
 from testproject.views import HomeView
 
+api = SimpleRouter()
+api.register("airports", AirportViewSet)
+
 urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     path("admin/", admin.site.urls),
+    path("api/", include(api.urls)),
     path("mcp", endpoint(public=True, authentication_classes=[TokenAuthentication])),
     path("conformance/mcp", endpoint(conformance_server, public=True)),
     path("bench/mcp", endpoint(bench, public=True)),

@@ -7,6 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.utils.translation import get_language, gettext
 from rest_framework.permissions import IsAdminUser
 
 from django_mcp import Budget, Cache, Context, Invocation, MCPServer, ToolError, UserMessage
@@ -185,6 +186,18 @@ def compose(topic: str, tone: str = "dry") -> UserMessage:
 
 
 @plain.prompt
+def answer() -> str:
+    """Say yes, in the user's language."""
+    return f"{get_language()}: {gettext('Yes')}"
+
+
+@plain.prompt
+async def answer_async() -> str:
+    """Say yes, in the user's language, in a coroutine."""
+    return f"{get_language()}: {gettext('Yes')}"
+
+
+@plain.prompt
 async def broken_prompt() -> str:
     """Raises."""
     raise RuntimeError(SECRET)
@@ -359,3 +372,7 @@ async def wait_for_ever() -> str:
     """Wait."""
     await asyncio.Event().wait()
     return "never"
+
+
+french = MCPServer("french", version="1.0", language=lambda ctx: "fr")
+french.prompt(answer)

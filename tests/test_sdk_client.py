@@ -72,7 +72,7 @@ async def read_resources(client: Client) -> dict[str, Any]:
 
 
 async def use_prompts(client: Client) -> dict[str, Any]:
-    [prompt] = (await client.list_prompts()).prompts
+    prompt, *_ = (await client.list_prompts()).prompts
     [message] = (await client.get_prompt(prompt.name, {"origin": "LHR", "destination": "JFK"})).messages
     assert isinstance(message.content, mcp_types.TextContent)
     reference = mcp_types.PromptReference(name=prompt.name)

@@ -177,6 +177,18 @@ def test_an_endpoint_without_policies_of_its_own_has_the_projects(lane, settings
     assert status("/plain", user=None) == 200
 
 
+@pytest.mark.parametrize("name", ["DjangoModelPermissions", "DjangoModelPermissionsOrAnonReadOnly"])
+def test_a_default_for_model_views_has_no_model_to_ask_about_here(lane, settings, django_user_model, name):
+    """DRF's tutorial sets it for the whole project, and it fails without a queryset."""
+    settings.REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": [f"rest_framework.permissions.{name}"]}
+    ada = django_user_model.objects.create_user("ada")
+
+    def status(user):
+        return MCPClient("/closed", user=user, **lane).post(wire.modern_request("tools/list")).status_code
+
+    assert (status(ada), status(None)) == (200, 401)
+
+
 def test_the_versions_of_the_projects_own_api_have_nothing_to_do_with_an_endpoint():
     """DRF's NamespaceVersioning would make 404 of an endpoint whose namespace is no version."""
     assert MCPView.versioning_class is None

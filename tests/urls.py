@@ -12,7 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
-from tests.servers import careful, guarded, other, plain, watched
+from tests.servers import careful, french, guarded, other, plain, watched
 
 
 def stamped(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -53,6 +53,7 @@ urlpatterns = [
             scopes_supported=["groups:read"],
         ),
     ),
+    path("french", endpoint(french, public=True)),
     path("careful", endpoint(careful, public=True)),
     path("watched", endpoint(watched, public=True)),
     path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),

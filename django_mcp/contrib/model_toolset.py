@@ -2,7 +2,6 @@
 declared.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
@@ -18,6 +17,7 @@ from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
 from . import filtersets, model_fields
+from .described import described
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -189,7 +189,7 @@ def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
         rows = self._rows()
         return self._page(rows.filter(reduce(and_, words)) if words else rows.none(), page, limit)
 
-    query = Annotated[str, Field(max_length=200), model_fields.STORABLE]
+    query = Annotated[str, Field(max_length=200, description="words that it must have"), model_fields.STORABLE]
     return _described(
         method, f"Search {_plural(cls)} for words.", {"query": (query, ...), **_paging(cls)}, _page_type(cls)
     )
@@ -255,9 +255,15 @@ def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
             setattr(row, name, value)
         return self._save(row)
 
-    changes = model_fields.changes_type(cls.model, cls._writable())
+    kind = model_fields.changes_type(cls.model, cls._writable())
+    changes: Any = Annotated[kind, Field(description="the fields to change")]
     row = model_fields.row_type(cls.model, cls.fields)
-    return _described(method, f"Change one {_singular(cls)}.", {**_key(cls), "changes": (changes, ...)}, row)
+    return _described(
+        method,
+        f"Change one {_singular(cls)}.",
+        {**_key(cls), "changes": (changes, ...)},
+        row,
+    )
 
 
 def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
@@ -286,19 +292,8 @@ _PLURAL: Final = ("list", "search", "count", "aggregate")
 
 
 def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:
-    """The method as a signature sees it: with these parameters, each a type and a default (`...` for none)."""
-    empty, keyword = inspect.Parameter.empty, inspect.Parameter.KEYWORD_ONLY
-    listed = [
-        inspect.Parameter(name, keyword, default=empty if default is ... else default, annotation=hint)
-        for name, (hint, default) in parameters.items()
-    ]
-    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    method.__signature__ = inspect.Signature([this, *listed])
-    optional = {name: hint | None if default is None else hint for name, (hint, default) in parameters.items()}
-    method.__annotations__ = {**optional, "return": returns}
     method.__doc__ = text
-    made: Callable[..., Any] = method
-    return made
+    return described(method, parameters, returns)
 
 
 def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
@@ -319,7 +314,8 @@ def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
 
 def _paging(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
     page = Annotated[int, Field(ge=1, description="next_page of the page before")]
-    return {"page": (page, 1), "limit": (Annotated[int, Field(ge=1, le=cls.max_page_size)], cls.page_size)}
+    limit = Annotated[int, Field(ge=1, le=cls.max_page_size, description="rows of a page")]
+    return {"page": (page, 1), "limit": (limit, cls.page_size)}
 
 
 def _page_type(cls: type[ModelToolset]) -> type[BaseModel]:
@@ -328,7 +324,8 @@ def _page_type(cls: type[ModelToolset]) -> type[BaseModel]:
 
 
 def _key(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    return {"pk": (model_fields.parameter_type(model_fields.resolve(cls.model, "pk")), ...)}
+    key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
+    return {"pk": (Annotated[key, Field(description="its key")], ...)}
 
 
 def _by_column(cls: type[ModelToolset], given: Mapping[str, Any]) -> dict[str, Any]:

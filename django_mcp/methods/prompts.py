@@ -6,12 +6,13 @@ from pydantic import ValidationError
 
 from django_mcp.primitives import content, signatures
 from django_mcp.primitives.prompts import Prompt
+from django_mcp.primitives.templates import in_language
 from django_mcp.primitives.tools import ToolError
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolError
 
 from .access import admit
 from .lists import list_page
-from .requests import Call, Request, Result, take_string
+from .requests import Call, Request, Result, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 
@@ -32,7 +33,7 @@ def get_prompt(request: Request) -> Call:
         raise ProtocolError(INVALID_PARAMS, f"Invalid arguments for {name}:\n{signatures.explain(error)}") from None
     return Call(
         request=request,
-        function=prompt.signature.function,
+        function=in_language(prompt.signature.function, language_of(request)),
         is_async=prompt.signature.is_async,
         kwargs=kwargs,
         to_result=lambda value: _to_result(prompt, value),

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from django.conf import settings
+
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs
 from django_mcp.primitives.terms import PLAIN, Terms
@@ -190,6 +192,13 @@ class Outcome:
     result: Result | None = None
     error: Exception | Cancelled | None = None
     required: InputRequired | None = None
+
+
+def language_of(request: Request) -> str | None:
+    """The language of the text that a request asks for: what the server says, else what the client's HTTP request
+    accepts. `None` where the project is in one language.
+    """
+    return request.server.language_of(request.context()) if settings.USE_I18N else None
 
 
 def take_string(params: Mapping[str, Any], name: str) -> str:

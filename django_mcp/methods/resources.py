@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from django_mcp.primitives import content
 from django_mcp.primitives.resources import Resource, ResourceNotFound, ResourceTemplate
+from django_mcp.primitives.templates import in_language
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
 
 from .access import admit
 from .lists import list_page
-from .requests import Call, Request, Result, take_string
+from .requests import Call, Request, Result, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 
@@ -37,7 +38,7 @@ def read_resource(request: Request) -> Call:
         raise not_found(request, uri) from None
     return Call(
         request=request,
-        function=resource.signature.function,
+        function=in_language(resource.signature.function, language_of(request)),
         is_async=resource.signature.is_async,
         kwargs=kwargs,
         to_result=lambda value: {"contents": content.to_contents(uri, value, resource.mime_type)},

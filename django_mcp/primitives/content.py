@@ -75,7 +75,9 @@ class Audio(_Binary):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedResource(Block):
-    """A resource sent whole, as `text` or as `blob` (bytes)."""
+    """A resource sent whole, as `text` or as `blob` (bytes). What a resource's function returns may leave its own `uri`
+    empty.
+    """
 
     uri: str
     text: str | None = None
@@ -217,7 +219,8 @@ def to_contents(uri: str, value: Any, mime_type: str | None) -> list[dict[str, A
     resources.
     """
     if isinstance(value, EmbeddedResource):
-        return [value.to_wire()["resource"]]
+        contents = value.to_wire()["resource"]
+        return [{**contents, "uri": contents["uri"] or uri}]
     if isinstance(value, mcp_types.ResourceContents):
         return [_dump(value)]
     if isinstance(value, list | tuple) and value and all(isinstance(item, _CONTENTS) for item in value):

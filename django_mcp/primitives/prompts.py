@@ -1,7 +1,7 @@
 """Prompts: a name, arguments that the user fills in, and the function that makes messages of them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +11,7 @@ from .access import Access, Permission, make_access
 from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
+from .templates import rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,14 @@ def make_prompt(
     complete: Mapping[str, Callable[..., Any]] | None = None,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
+    template: str | None = None,
 ) -> Prompt:
-    """A prompt from a function. Raises `ImproperlyConfigured`, saying what to change."""
+    """A prompt from a function; with a `template`, from the template that the function gives the context of. Raises
+    `ImproperlyConfigured`, saying what to change.
+    """
     signature = signatures.read(function)
+    if template is not None:
+        signature = replace(signature, function=rendered(function, template))
     prompt_name = name or signatures.name_of(function)
     label = f"Prompt {prompt_name!r} ({signatures.describe_function(function)})"
     if not prompt_name.strip():

@@ -1,9 +1,9 @@
 """Resources and resource templates: a URI, and the function that reads what is there."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,6 +12,7 @@ from .access import Access, Permission, make_access
 from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
+from .templates import rendered
 from .uri_templates import URITemplate, compile_template, is_template
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
@@ -19,6 +20,14 @@ _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 class ResourceNotFound(Exception):
     """There is no such resource, or none that this user may know of: a client cannot tell the two apart."""
+
+
+@runtime_checkable
+class Resources(Protocol):
+    """What brings resources of its own: the rows of a model, the files of a storage."""
+
+    def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
+        """For each, a function, its URI and its options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +68,14 @@ def make_resource(
     complete: Mapping[str, Callable[..., Any]] | None = None,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
+    template: str | None = None,
 ) -> Resource | ResourceTemplate:
-    """A resource from a function; a template when the URI has variables. Raises `ImproperlyConfigured`, saying what to
-    change.
+    """A resource from a function; a resource template when the URI has variables. With a `template` of Django's, its
+    text, of the context that the function gives. Raises `ImproperlyConfigured`, saying what to change.
     """
     signature = signatures.read(function)
+    if template is not None:
+        signature = replace(signature, function=rendered(function, template))
     label = f"Resource {uri!r} ({signatures.describe_function(function)})"
     if not _URI.fullmatch(uri):
         raise ImproperlyConfigured(
@@ -82,14 +94,14 @@ def make_resource(
     access = make_access(permission, scopes, label)
     arguments = set(signature.schema.get("properties", {}))
     if is_template(uri):
-        template = compile_template(uri)
-        _check_variables(label, template, arguments, set(signature.schema.get("required", ())))
+        uri_template = compile_template(uri)
+        _check_variables(label, uri_template, arguments, set(signature.schema.get("required", ())))
         return ResourceTemplate(
-            template=template,
+            template=uri_template,
             signature=signature,
             definition={"uriTemplate": uri, **definition},
             mime_type=mime_type,
-            completers=read_completers(complete, template.variables, label),
+            completers=read_completers(complete, uri_template.variables, label),
             access=access,
         )
     if arguments or complete:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from pydantic import Field
 
-from django_mcp import Context, ResourceNotFound, ToolError, prompt, resource, tool
+from django_mcp import Context, Principal, ResourceNotFound, ToolError, prompt, resource, tool, toolset
+from django_mcp.contrib.file_resources import FileFieldResource
+from django_mcp.contrib.model_resource import ModelResource
+from django_mcp.contrib.model_toolset import ModelToolset
+from django_mcp.contrib.viewset_toolset import ViewSetToolset
 
+from .api import AirportViewSet
 from .geometry import Point
 from .models import Airport, TripPlan
 from .results import AirportFacts, Country, CountryAirports, Distance, NearbyAirport, Route, Trip
@@ -80,6 +86,13 @@ def route(codes: Annotated[list[Code], Field(min_length=2, max_length=50)]) -> R
     return Route.along(airports_with(*codes))
 
 
+@toolset
+class AirportAPI(ViewSetToolset):
+    viewset = AirportViewSet
+    actions = ("list",)
+    names = {"list": "browse_airports"}
+
+
 # Tools for the signed-in user
 
 
@@ -116,6 +129,26 @@ async def my_trips(ctx: Context, limit: Limit = 10) -> list[Trip]:
     """
     trips = TripPlan.objects.owned_by(signed_in_user(ctx)).with_legs()[:limit]
     return [Trip.of(trip) async for trip in trips]
+
+
+def trips_of(ctx: Context) -> QuerySet[TripPlan]:
+    return TripPlan.objects.owned_by(ctx.user)
+
+
+@toolset
+class TripPlans(ModelToolset):
+    model = TripPlan
+    fields = ("id", "name", "created_at")
+    operations = ("search", "update", "delete")
+    search_fields = ("name",)
+    model_permissions = False
+
+    @staticmethod
+    def permission(principal: Principal) -> bool:
+        return principal.user.is_authenticated
+
+    def get_queryset(self) -> QuerySet[TripPlan]:
+        return trips_of(self.ctx)
 
 
 # Completion
@@ -158,7 +191,15 @@ def airports_of_country(country: str) -> CountryAirports:
     return CountryAirports(country=country.upper(), airports=total, first=first)
 
 
-# Prompt
+resource(
+    ModelResource("trip://{pk}", TripPlan, fields=("name", "created_at"), queryset=trips_of, model_permissions=False)
+)
+resource(
+    FileFieldResource("ticket://{pk}{?offset,length}", TripPlan, "ticket", queryset=trips_of, model_permissions=False)
+)
+
+
+# Prompts
 
 
 @prompt(complete={"origin": airport_codes, "destination": other_airport_codes})
@@ -176,6 +217,17 @@ def plan_a_trip(origin: Code, destination: Code, days: Annotated[int, Field(ge=1
         "Propose how to fly, by way of which airports if not directly, and check each leg with the route tool. "
         "Then make a plan for each day. When I agree, save the flights with create_trip and add_leg."
     )
+
+
+@prompt(template="mcp/prompts/packing_list.md", complete={"destination": airport_codes})
+def packing_list(destination: Code, month: Annotated[str, Field(max_length=20)] = "summer") -> dict[str, Airport]:
+    """Pack for a journey to an airport.
+
+    Args:
+        month: when it is
+    """
+    [airport] = airports_with(destination)
+    return {"airport": airport}
 
 
 # What several of them need

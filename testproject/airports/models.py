@@ -155,6 +155,7 @@ class TripPlan(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="trip_plans")
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
+    ticket = models.FileField(upload_to="tickets", blank=True)
 
     objects = TripPlanQuerySet.as_manager()
 

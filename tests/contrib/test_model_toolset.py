@@ -133,6 +133,7 @@ def test_schemas_say_what_the_model_says():
         "minimum": 1,
         "maximum": 5,
         "default": 2,
+        "description": "rows of a page",
     }
     assert tools["create_trip_plan"].definition["inputSchema"] == {
         "type": "object",

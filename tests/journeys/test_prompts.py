@@ -18,6 +18,8 @@ def test_prompts_are_listed_with_their_arguments(connect):
                 {"name": "tone", "description": "how", "required": False},
             ],
         },
+        {"name": "answer", "description": "Say yes, in the user's language."},
+        {"name": "answer_async", "description": "Say yes, in the user's language, in a coroutine."},
         {"name": "broken_prompt", "description": "Raises."},
     ]
 
@@ -64,3 +66,18 @@ def test_an_argument_is_completed_in_the_light_of_the_others(connect):
     values = client.complete({"type": "ref/prompt", "name": "compose"}, "tone", "dr", {"topic": "tides"})
     assert values == ["dry about tides", "droll about tides"]
     assert client.complete({"type": "ref/prompt", "name": "compose"}, "tone", "dro") == ["droll about ?"]
+
+
+@pytest.mark.parametrize("prompt", ["answer", "answer_async"])
+def test_a_prompt_is_in_the_language_that_the_client_accepts(connect, prompt):
+    def said(**headers):
+        client = connect("/plain", headers=headers)
+        return client.get_prompt(prompt)["messages"][0]["content"]["text"]
+
+    assert said(**{"Accept-Language": "de-AT, en;q=0.5"}) == "de: Ja"
+    assert said(**{"Accept-Language": "xx"}) == "en: Yes"
+    assert said() == "en: Yes"
+
+
+def test_a_server_may_say_in_which_language_its_users_read(connect):
+    assert connect("/french").get_prompt("answer")["messages"][0]["content"]["text"] == "fr: Oui"

@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("ticket", models.FileField(blank=True, upload_to="tickets")),
                 (
                     "owner",
                     models.ForeignKey(

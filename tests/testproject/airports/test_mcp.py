@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -48,6 +49,7 @@ def test_every_tool_says_what_it_does_and_whether_it_writes(client: MCPClient) -
         "airport_facts": True,
         "distance": True,
         "route": True,
+        "browse_airports": True,
         "create_trip": False,
         "add_leg": False,
         "my_trips": True,
@@ -259,7 +261,43 @@ def test_a_trip_that_is_not_there_is_refused_in_words(connect: Connect, amelia: 
     assert refused.text == f"You have no trip {trip_id}. Call my_trips for those you have."
 
 
+def test_airports_are_browsed_as_the_api_has_them(client: MCPClient) -> None:
+    page = client.call_tool("browse_airports", {"search": "NZ", "ordering": "-elevation_ft", "limit": 1}).structured
+
+    assert (page["count"], [airport["icao"] for airport in page["results"]]) == (1, ["NZAA"])
+
+
+def test_trip_plans_are_for_their_owners(connect: Connect, amelia: User, bessie: User) -> None:
+    plan = TripPlan.objects.create(owner=amelia, name="East")
+    assert not {"search_trip_plans", "delete_trip_plan"} & {tool["name"] for tool in connect().list_tools()}
+
+    mine, hers = connect(user=amelia), connect(user=bessie)
+    assert [trip["name"] for trip in mine.call_tool("search_trip_plans", {"query": "eas"}).structured["items"]] == [
+        "East"
+    ]
+    assert hers.call_tool("search_trip_plans", {"query": "eas"}).structured["items"] == []
+    assert hers.call_tool("delete_trip_plan", {"pk": plan.pk}).text == f"There is no trip plan {plan.pk}."
+    renamed = mine.call_tool("update_trip_plan", {"pk": plan.pk, "changes": {"name": "West"}}).structured
+    assert renamed["name"] == "West"
+    assert mine.call_tool("delete_trip_plan", {"pk": plan.pk}).text == f"Deleted trip plan {plan.pk}."
+    assert not TripPlan.objects.exists()
+
+
 # Resources
+
+
+def test_a_trip_and_its_ticket_are_read_by_their_owner(
+    connect: Connect, amelia: User, bessie: User, settings: Any, tmp_path: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    plan = TripPlan(owner=amelia, name="East")
+    plan.ticket.save("ticket.txt", ContentFile(b"Seat 1A"), save=True)
+
+    assert json.loads(connect(user=amelia).read_resource(f"trip://{plan.pk}")[0]["text"])["name"] == "East"
+    assert connect(user=amelia).read_resource(f"ticket://{plan.pk}?offset=5")[0]["text"] == "1A"
+    for uri in (f"trip://{plan.pk}", f"ticket://{plan.pk}"):
+        with pytest.raises(MCPError, match="Resource not found"):
+            connect(user=bessie).read_resource(uri)
 
 
 def test_resources_and_templates_are_listed(client: MCPClient) -> None:
@@ -267,6 +305,8 @@ def test_resources_and_templates_are_listed(client: MCPClient) -> None:
     assert [template["uriTemplate"] for template in client.list_resource_templates()] == [
         "airport://{iata}",
         "airport://country/{country}",
+        "trip://{pk}",
+        "ticket://{pk}{?offset,length}",
     ]
 
 
@@ -336,11 +376,20 @@ def test_a_trip_does_not_end_where_it_begins(client: MCPClient) -> None:
     assert (origins, destinations) == (["CDG", "ORY"], ["ORY"])
 
 
-# Prompt
+# Prompts
+
+
+def test_a_packing_list_is_asked_for_by_a_template(client: MCPClient) -> None:
+    [message] = client.get_prompt("packing_list", {"destination": "SYD", "month": "May"})["messages"]
+
+    text = message["content"]["text"]
+    assert text.startswith("I am flying to Sydney (SYD Sydney Kingsford Smith International Airport) in May.")
+    assert "south of the equator" in text
+    assert "thin air" not in text
 
 
 def test_the_prompt_says_what_it_takes(client: MCPClient) -> None:
-    [prompt] = client.list_prompts()
+    prompt, _ = client.list_prompts()
 
     assert prompt["name"] == "plan_a_trip"
     assert prompt["description"] == "Plan a trip between two airports, day by day."

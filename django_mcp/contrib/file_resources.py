@@ -1,0 +1,163 @@
+"""Files as resources: those of a model's FileField, and those of a storage.
+
+A resource goes out in one message, so a file is bounded; a larger one is read in parts, where the URI has `{?offset,
+length}`.
+"""
+
+import mimetypes
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import Storage, default_storage
+from django.db import models
+
+from django_mcp.primitives.access import Permission
+from django_mcp.primitives.content import EmbeddedResource
+from django_mcp.primitives.context import Context
+from django_mcp.primitives.resources import ResourceNotFound
+from django_mcp.primitives.uri_templates import compile_template
+from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
+
+from . import model_fields
+from .described import described
+
+MAX_BYTES: Final = 1024 * 1024
+"""What goes out at once: a client hands it to a model whole."""
+
+_RANGE: Final = ("offset", "length")
+_TEXT: Final = ("application/json", "application/xml", "application/javascript", "application/x-yaml", "image/svg+xml")
+
+
+class _FileResource:
+    """What the two have in common: reading, in whole or in part, and saying what it is."""
+
+    def __init__(self, uri: str, max_bytes: int, options: dict[str, Any]) -> None:
+        self._uri = uri
+        self._max_bytes = max_bytes
+        self._options = options
+        self._variables = tuple(name for name in compile_template(uri).variables if name not in _RANGE)
+        self._has_range = set(_RANGE) <= set(compile_template(uri).variables)
+
+    def _function(self, find: Callable[..., Any], parameters: dict[str, tuple[Any, Any]]) -> Callable[..., Any]:
+        def read(*, ctx: Context, offset: int = 0, length: int | None = None, **variables: Any) -> EmbeddedResource:
+            try:
+                with find(ctx, **variables).open("rb") as file:
+                    return self._part(file, offset, length)
+            except (SuspiciousFileOperation, OSError):
+                # Outside of the storage, not there, a directory, or a name that no file can have.
+                raise ResourceNotFound from None
+
+        ranges: dict[str, tuple[Any, Any]] = {"offset": (int, 0), "length": (int, None)} if self._has_range else {}
+        read.__module__, read.__qualname__ = type(self).__module__, f"{type(self).__name__}({self._uri})"
+        return described(read, {**parameters, **ranges, "ctx": (Context, ...)}, object)
+
+    def _part(self, file: Any, offset: int, length: int | None) -> EmbeddedResource:
+        size: int = file.size
+        wanted = max(size - offset, 0) if length is None else length
+        if offset < 0 or wanted < 0:
+            raise ProtocolError(INVALID_PARAMS, "Invalid params: offset and length are no less than 0")
+        if wanted > self._max_bytes:
+            ways = "ask for a length" if self._has_range else "it cannot be read in parts"
+            raise ProtocolError(
+                INVALID_PARAMS, f"The file has {size} bytes, and at most {self._max_bytes} are sent at once: {ways}"
+            )
+        file.seek(offset)
+        data: bytes = file.read(wanted)
+        mime_type = mimetypes.guess_type(file.name or "")[0] or "application/octet-stream"
+        if mime_type.startswith("text/") or mime_type in _TEXT:
+            try:
+                return EmbeddedResource("", text=data.decode(), mime_type=mime_type)
+            except UnicodeDecodeError:
+                # Another encoding, or a part that ends within a character.
+                pass
+        return EmbeddedResource("", blob=data, mime_type=mime_type)
+
+
+class FileFieldResource(_FileResource):
+    """`resource(FileFieldResource("document://{pk}", Document, "file"))`: the file of the row whose fields have the
+    values in the URI.
+
+    `queryset` gives the rows that the caller may see; the model's view permission is asked for, unless
+    `model_permissions` is off. A file of more than `max_bytes` is refused, or with `{?offset,length}` at the end of the
+    URI is read in parts.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        model: type[models.Model],
+        field: str,
+        *,
+        queryset: Callable[[Context], "models.QuerySet[Any]"] | None = None,
+        max_bytes: int = MAX_BYTES,
+        permission: Permission | None = None,
+        model_permissions: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(uri, max_bytes, options)
+        if not isinstance(model_fields.resolve(model, field), models.FileField):
+            raise ImproperlyConfigured(f"FileFieldResource {uri!r}: {field} of {model.__name__} is no FileField.")
+        self._model = model
+        self._field = field
+        self._queryset = queryset
+        view = f"{model._meta.app_label}.view_{model._meta.model_name}"
+        self._permissions = [one for one in (permission, view if model_permissions else None) if one is not None]
+
+    def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
+        """The function, the URI and the options, for a registry."""
+
+        def find(ctx: Context, **variables: Any) -> Any:
+            rows = self._model._default_manager.all() if self._queryset is None else self._queryset(ctx)
+            found = [getattr(row, self._field) for row in rows.filter(**variables)[:2]]
+            # A URI names one thing.
+            if len(found) != 1 or not found[0]:
+                raise ResourceNotFound
+            return found[0]
+
+        fields = {name: model_fields.resolve(self._model, name) for name in self._variables}
+        parameters = {name: (model_fields.parameter_type(field), ...) for name, field in fields.items()}
+        noun = self._model._meta.verbose_name
+        defaults = {
+            "name": f"{noun}_{self._field}".lower().replace(" ", "_"),
+            "description": f"The {self._field} of one {noun}.",
+            "permission": self._permissions,
+        }
+        yield self._function(find, parameters), self._uri, {**defaults, **self._options}
+
+
+class StorageResource(_FileResource):
+    """`resource(StorageResource("media://{+path}", prefix="public"))`: the files of a storage that lie under a prefix.
+
+    Nothing outside of the prefix is reached. `permission` is asked for as of any resource; without one, whoever may
+    call may read.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        storage: Storage | None = None,
+        prefix: str = "",
+        max_bytes: int = MAX_BYTES,
+        **options: Any,
+    ) -> None:
+        super().__init__(uri, max_bytes, options)
+        if len(self._variables) != 1:
+            raise ImproperlyConfigured(f"StorageResource {uri!r}: one variable is the path, as in 'media://{{+path}}'.")
+        self._storage = storage
+        self._prefix = prefix.strip("/")
+
+    def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
+        """The function, the URI and the options, for a registry."""
+        [variable] = self._variables
+
+        def find(ctx: Context, **variables: str) -> Any:
+            path = PurePosixPath(variables[variable])
+            if path.is_absolute() or ".." in path.parts or "\\" in str(path) or "\x00" in str(path):
+                raise ResourceNotFound
+            return (self._storage or default_storage).open(str(PurePosixPath(self._prefix, path)), "rb")
+
+        defaults = {"name": variable, "description": "A file."}
+        yield self._function(find, {variable: (str, ...)}), self._uri, {**defaults, **self._options}

@@ -1,0 +1,114 @@
+"""Rows of models as resources: one row under a URI, or the rows that a URI's variables choose."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from rest_framework.serializers import BaseSerializer
+
+from django_mcp.primitives.access import Permission
+from django_mcp.primitives.context import Context
+from django_mcp.primitives.resources import ResourceNotFound
+from django_mcp.primitives.uri_templates import compile_template
+from django_mcp.serializers import request_context
+
+from . import model_fields
+from .described import described
+
+COMPLETIONS: Final = 101
+"""Values that a completer reads: one more than a client is sent."""
+
+GetQuerySet = Callable[[Context], "models.QuerySet[Any]"]
+
+
+class ModelResource:
+    """`resource(ModelResource("airport://{iata}", Airport, fields=("name", "city")))`: the row whose fields have the
+    values in the URI; with `many`, the first `limit` rows that have.
+
+    The variables are names of fields, validated as such. A row is its `fields`, or what a `serializer` writes.
+    `queryset` gives the rows that the caller may see. `complete` names variables whose values may be suggested. The
+    model's view permission is asked for, beside `permission`, unless `model_permissions` is off. Whatever does not lead
+    to a row is answered as not found.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        model: type[models.Model],
+        *,
+        fields: Sequence[str] | None = None,
+        serializer: type[BaseSerializer[Any]] | None = None,
+        queryset: GetQuerySet | None = None,
+        many: bool = False,
+        limit: int = 100,
+        complete: Sequence[str] = (),
+        permission: Permission | Sequence[Permission] | None = None,
+        model_permissions: bool = True,
+        **options: Any,
+    ) -> None:
+        if (fields is None) == (serializer is None):
+            raise ImproperlyConfigured(f"ModelResource {uri!r}: give either fields or a serializer.")
+        self._uri = uri
+        self._model = model
+        self._fields = tuple(fields or ())
+        self._serializer = serializer
+        self._queryset = queryset
+        self._many = many
+        self._limit = limit
+        self._complete = tuple(complete)
+        self._options = options
+        several = permission if isinstance(permission, list | tuple) else [] if permission is None else [permission]
+        view = f"{model._meta.app_label}.view_{model._meta.model_name}"
+        self._permissions = [*several, *([view] if model_permissions else [])]
+        self._variables = {name: model_fields.resolve(model, name) for name in compile_template(uri).variables}
+        for name in self._fields:
+            model_fields.resolve(model, name)
+
+    def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
+        """The function, the URI and the options, for a registry."""
+        noun = self._model._meta.verbose_name_plural if self._many else self._model._meta.verbose_name
+        defaults = {
+            "name": str(noun).lower().replace(" ", "_"),
+            "description": f"{'The' if self._many else 'One'} {noun}.",
+            "mime_type": "application/json",
+            "permission": self._permissions,
+            "complete": {name: self._completer(name) for name in self._complete},
+        }
+        yield self._function(), self._uri, {**defaults, **self._options}
+
+    def _function(self) -> Callable[..., Any]:
+        def read(*, ctx: Context, **variables: Any) -> Any:
+            rows = self._rows(ctx).filter(**variables)
+            if self._many:
+                return self._show(list(rows[: self._limit]), ctx)
+            found = list(rows[:2])
+            # More than one is no resource: a URI names one thing.
+            if len(found) != 1:
+                raise ResourceNotFound
+            return self._show(found, ctx)[0]
+
+        parameters = {name: (model_fields.parameter_type(field), ...) for name, field in self._variables.items()}
+        read.__module__, read.__qualname__ = self._model.__module__, f"{self._model.__name__}Resource({self._uri})"
+        return described(read, {**parameters, "ctx": (Context, ...)}, object)
+
+    def _rows(self, ctx: Context) -> "models.QuerySet[Any]":
+        rows = self._model._default_manager.all() if self._queryset is None else self._queryset(ctx)
+        relations = [path.rpartition("__")[0] for path in self._fields if "__" in path]
+        rows = rows.select_related(*relations) if relations else rows
+        return rows if rows.ordered else rows.order_by("pk")
+
+    def _show(self, rows: Sequence[Any], ctx: Context) -> list[Mapping[str, Any]]:
+        if self._serializer is not None:
+            return list(self._serializer(rows, many=True, context=request_context(ctx)).data)
+        return [{path: model_fields.value_at(row, path) for path in self._fields} for row in rows]
+
+    def _completer(self, name: str) -> Callable[..., list[str]]:
+        if name not in self._variables:
+            raise ImproperlyConfigured(f"ModelResource {self._uri!r}: complete names {name!r}, which is no variable.")
+
+        def suggest(value: str, ctx: Context) -> list[str]:
+            rows = self._rows(ctx).filter(**{f"{name}__istartswith": value}).exclude(**{name: ""})
+            return [str(found) for found in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]]
+
+        return suggest
