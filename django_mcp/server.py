@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
 from weakref import WeakSet
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import get_language_from_request
@@ -23,6 +24,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.methods import METHODS, Method
 from django_mcp.methods.notifications import effect_of
 from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
+from django_mcp.primitives import tool_search
 from django_mcp.primitives.content import Icon
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
@@ -30,6 +32,7 @@ from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
 from django_mcp.primitives.resources import Resources
 from django_mcp.primitives.terms import Budget
+from django_mcp.primitives.tools import Tool
 from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (
@@ -80,8 +83,9 @@ class MCPServer:
 
     `page_size` counts the entries of one page of a list; `cache` is what modern clients are told about keeping lists
     and resources; `middleware` is around each call, the first outermost; `budget` holds for the tools that have none of
-    their own; `language` says for a `Context` in which language its user reads prompts and resources. Without a `name`,
-    the identity is that of the `MCP_SERVER_…` settings.
+    their own; with more tools than `search_tools_above`, clients are shown a search for them; `language` says for a
+    `Context` in which language its user reads prompts and resources. Without a `name`, the identity is that of the
+    `MCP_SERVER_…` settings.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class MCPServer:
         cache: Cache | None = None,
         middleware: Iterable[Middleware] = (),
         budget: Budget | None = None,
+        search_tools_above: int | None = None,
         language: Callable[[Context], str | None] | None = None,
     ) -> None:
         self._name = name
@@ -110,6 +115,7 @@ class MCPServer:
         self._page_size = page_size
         self.cache = cache or Cache()
         self.budget = budget
+        self.search_tools_above = search_tools_above
         self._language = language
         self.registry = Registry()
         self._middleware = list(middleware)
@@ -219,6 +225,15 @@ class MCPServer:
     def _changed(self, method: str, *, uri: str = "", principal: str | None = None) -> None:
         server_changed.send(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
 
+    def get_tools(self, request: Request) -> Mapping[str, Tool]:
+        """The tools that there are for a request, by name. Override it to add some, or to choose by the tenant, the
+        headers or the hour; each one's own `permission` and `scopes` are asked beside it.
+
+        It is called in a thread for every `tools/list` and `tools/call`, and may go to the database. `request.caller`
+        is who asks.
+        """
+        return self.registry.tools
+
     def language_of(self, ctx: Context) -> str:
         """The language in which the user reads: what `language` says, else what the HTTP request accepts."""
         said = self._language(ctx) if self._language is not None else None
@@ -243,7 +258,7 @@ class MCPServer:
         registry = self.registry
         offered: dict[str, Any] = {}
         changes = {"listChanged": True} if streams else {}
-        if registry.tools:
+        if registry.tools or self._chooses_tools():
             offered["tools"] = {**changes}
         if registry.resources or registry.templates:
             offered["resources"] = {**changes, "subscribe": True} if streams else {}
@@ -312,13 +327,25 @@ class MCPServer:
 
     def asks_for_permissions(self, inbound: Inbound) -> bool:
         """Whether answering a message may go to the database to see who may use what."""
-        return inbound.kind == "request" and self.registry.find_guarded(inbound.method, inbound.params)
+        if inbound.kind != "request":
+            return False
+        if inbound.method == "tools/call" and self.search_tools_above is not None:
+            # What is searched, and what is called through the search, is not in the name.
+            return self.registry.is_guarded or self._chooses_tools()
+        if inbound.method.startswith("tools/") and self._chooses_tools():
+            return True
+        return self.registry.find_guarded(inbound.method, inbound.params)
+
+    def _chooses_tools(self) -> bool:
+        return type(self).get_tools is not MCPServer.get_tools
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
         # DRF reads the settings when it is imported, and a settings module may import django_mcp.
         from django_mcp.arguments import adapt
 
-        self.registry.add_tool(adapt(function), **options)
+        tool = self.registry.add_tool(adapt(function), **options)
+        if self.search_tools_above is not None and tool.name in tool_search.TOOLS:
+            raise ImproperlyConfigured(f"{tool.name!r} is a tool of the search; give yours another name.")
 
     def _wrapped(self, call: Call) -> Call:
         request = call.request
@@ -419,7 +446,8 @@ class MCPServer:
 
     def _cache(self) -> Cache:
         """What may be kept, and by whom: lists that are not the same for everybody are nobody else's."""
-        return replace(self.cache, scope="private") if self.registry.is_guarded else self.cache
+        is_for_one = self.registry.is_guarded or self._chooses_tools()
+        return replace(self.cache, scope="private") if is_for_one else self.cache
 
     def _register(self, add: Callable[..., Any], function: Function | None, options: Mapping[str, Any]) -> Any:
         def register(function: Function) -> Function:
@@ -434,9 +462,14 @@ class MCPServer:
 _servers: WeakSet[MCPServer] = WeakSet()
 
 
+def all_servers() -> list[MCPServer]:
+    """The servers of this process, by name."""
+    return sorted(_servers, key=lambda server: server.name)
+
+
 def guarded_servers() -> list[MCPServer]:
     """The servers of this process on which something asks for permissions or scopes."""
-    return sorted((server for server in _servers if server.registry.is_guarded), key=lambda server: server.name)
+    return [server for server in all_servers() if server.registry.is_guarded]
 
 
 class _Fields(dict[str, Any]):

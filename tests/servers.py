@@ -1,7 +1,7 @@
 """Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -11,6 +11,8 @@ from django.utils.translation import get_language, gettext
 from rest_framework.permissions import IsAdminUser
 
 from django_mcp import Budget, Cache, Context, Invocation, MCPServer, ToolError, UserMessage
+from django_mcp.methods.requests import Request
+from django_mcp.primitives.tools import Tool
 
 SECRET = "the password is hunter2"
 
@@ -376,3 +378,60 @@ async def wait_for_ever() -> str:
 
 french = MCPServer("french", version="1.0", language=lambda ctx: "fr")
 french.prompt(answer)
+
+
+# Many tools, and tools that are chosen
+
+many = MCPServer("many", version="1.0", search_tools_above=10)
+
+
+def _multiplier(factor: int) -> Callable[[int], int]:
+    def multiply(number: int) -> int:
+        """Multiply a number."""
+        return factor * number
+
+    multiply.__qualname__ = f"multiply_by_{factor}"
+    return multiply
+
+
+for _factor in range(30):
+    many.tool(name=f"multiply_by_{_factor}")(_multiplier(_factor))
+
+
+@many.tool(always_listed=True)
+def pinned() -> str:
+    """Be seen."""
+    return "seen"
+
+
+@many.tool(permission=IsAdminUser, name="staff_only")
+def for_staff() -> str:
+    """For staff."""
+    return "hello"
+
+
+many.tool(name="save")(save_group)
+
+
+class TenantServer(MCPServer):
+    """Tools by the tenant that a header names, as a table would name it."""
+
+    def get_tools(self, request: Request) -> Mapping[str, Tool]:
+        tenant = request.headers.get("x-tenant", "")
+        Group.objects.filter(name=tenant).exists()
+        return {name: tool for name, tool in super().get_tools(request).items() if tenant and name.endswith(tenant)}
+
+
+tenants = TenantServer("tenants", version="1.0")
+
+
+@tenants.tool
+def paint_red() -> str:
+    """Paint."""
+    return "red"
+
+
+@tenants.tool
+def paint_blue() -> str:
+    """Paint."""
+    return "blue"

@@ -12,7 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
-from tests.servers import careful, french, guarded, other, plain, watched
+from tests.servers import careful, french, guarded, many, other, plain, tenants, watched
 
 
 def stamped(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -54,6 +54,8 @@ urlpatterns = [
         ),
     ),
     path("french", endpoint(french, public=True)),
+    path("many", endpoint(many, public=True)),
+    path("tenants", endpoint(tenants, public=True)),
     path("careful", endpoint(careful, public=True)),
     path("watched", endpoint(watched, public=True)),
     path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),

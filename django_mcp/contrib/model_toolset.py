@@ -41,7 +41,7 @@ class ModelToolset(Toolset):
     for the model's own permission (view, add, change, delete) beside `permission`, unless `model_permissions` is off.
     """
 
-    hooks = ("get_queryset", "prepare")
+    hooks: ClassVar[Sequence[str]] = ("get_queryset", "prepare")
 
     model: ClassVar[type[models.Model]]
     fields: ClassVar[Sequence[str]]
@@ -118,6 +118,21 @@ class ModelToolset(Toolset):
             rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
         return rows.filter(**own)
 
+    def _matching(self, query: str) -> "models.QuerySet[Any]":
+        """The rows that have each word of a query in one of the search fields."""
+        words = [
+            reduce(or_, (Q(**{f"{path}__icontains": word}) for path in self.search_fields)) for word in query.split()
+        ]
+        rows = self._rows()
+        return rows.filter(reduce(and_, words)) if words else rows.none()
+
+    @classmethod
+    def _check_search(cls) -> None:
+        if not cls.search_fields:
+            raise ImproperlyConfigured(f"{cls.__qualname__}: search needs search_fields.")
+        for path in cls.search_fields:
+            model_fields.resolve(cls.model, path)
+
     def _show(self, row: models.Model) -> dict[str, Any]:
         return {path: model_fields.value_at(row, path) for path in self.fields}
 
@@ -138,6 +153,21 @@ class ModelToolset(Toolset):
             "items": [self._show(row) for row in found[:limit]],
             "next_page": page + 1 if len(found) > limit else None,
         }
+
+    def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in values.items() if value is not None}
+        return self._save(self.model(**_by_column(type(self), given)))
+
+    def _change(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+        for name, value in _by_column(type(self), values).items():
+            setattr(row, name, value)
+        return self._save(row)
+
+    def _delete(self, row: Any) -> None:
+        try:
+            row.delete()
+        except (ProtectedError, RestrictedError):
+            raise ToolError(f"The {_singular(type(self))} is still in use, so it is kept.") from None
 
     def _save(self, row: Any) -> dict[str, Any]:
         self.prepare(row)
@@ -177,17 +207,10 @@ def _list(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 
 def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
-    if not cls.search_fields:
-        raise ImproperlyConfigured(f"{cls.__qualname__}: search needs search_fields.")
-    for path in cls.search_fields:
-        model_fields.resolve(cls.model, path)
+    cls._check_search()
 
     def method(self: ModelToolset, *, query: str, page: int = 1, limit: int = cls.page_size) -> Any:
-        words = [
-            reduce(or_, (Q(**{f"{path}__icontains": word}) for path in cls.search_fields)) for word in query.split()
-        ]
-        rows = self._rows()
-        return self._page(rows.filter(reduce(and_, words)) if words else rows.none(), page, limit)
+        return self._page(self._matching(query), page, limit)
 
     query = Annotated[str, Field(max_length=200, description="words that it must have"), model_fields.STORABLE]
     return _described(
@@ -236,8 +259,7 @@ def _aggregate(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 def _create(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, **given: Any) -> Any:
-        values = {name: value for name, value in given.items() if value is not None}
-        return self._save(self.model(**_by_column(cls, values)))
+        return self._create(given)
 
     parameters = {}
     for name in cls._writable():
@@ -249,11 +271,7 @@ def _create(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, *, pk: Any, changes: BaseModel) -> Any:
-        row = self._get(pk)
-        given = {name: getattr(changes, name) for name in changes.model_fields_set}
-        for name, value in _by_column(cls, given).items():
-            setattr(row, name, value)
-        return self._save(row)
+        return self._change(self._get(pk), {name: getattr(changes, name) for name in changes.model_fields_set})
 
     kind = model_fields.changes_type(cls.model, cls._writable())
     changes: Any = Annotated[kind, Field(description="the fields to change")]
@@ -268,11 +286,7 @@ def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, *, pk: Any) -> Any:
-        row = self._get(pk)
-        try:
-            row.delete()
-        except (ProtectedError, RestrictedError):
-            raise ToolError(f"The {_singular(cls)} is still in use, so it is kept.") from None
+        self._delete(self._get(pk))
         return f"Deleted {_singular(cls)} {pk}."
 
     return _described(method, f"Delete one {_singular(cls)}.", _key(cls), str)

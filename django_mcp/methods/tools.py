@@ -1,15 +1,18 @@
 """tools/list and tools/call."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic_core import to_json
 
+from django_mcp.primitives import tool_search
 from django_mcp.primitives.terms import Budget, exceeded
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
-from .access import admit
+from .access import admit, visible
 from .lists import list_page
 from .requests import Call, Request, Result, take_string
 
@@ -17,7 +20,13 @@ logger = logging.getLogger("django_mcp")
 
 
 def list_tools(request: Request) -> Result:
-    return list_page(request, "tools", request.server.registry.tools)
+    """The tools that the caller may use; of too many, those that are always listed, and a search for the others."""
+    tools = dict(request.server.get_tools(request))
+    threshold = request.server.search_tools_above
+    if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
+        tools = {name: tool for name, tool in seen.items() if tool.always_listed}
+        tools |= tool_search.TOOLS
+    return list_page(request, "tools", tools)
 
 
 def call_tool(request: Request) -> Call | Result:
@@ -25,7 +34,10 @@ def call_tool(request: Request) -> Call | Result:
     2025-11-25 server/tools).
     """
     name = take_string(request.params, "name")
-    tool = admit(request, request.server.registry.tools.get(name))
+    tools = request.server.get_tools(request)
+    if request.server.search_tools_above is not None and name in tool_search.TOOLS:
+        return _search(request, tools) if name == tool_search.SEARCH else _call_found(request)
+    tool = admit(request, tools.get(name))
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
     arguments = request.params.get("arguments") or {}
@@ -46,6 +58,28 @@ def call_tool(request: Request) -> Call | Result:
         to_failure=lambda error: _to_failure(tool, error),
         terms=terms,
     )
+
+
+def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
+    search = tool_search.TOOLS[tool_search.SEARCH]
+    try:
+        arguments = {"limit": 5, **search.bind(request.params.get("arguments") or {}, None)}
+    except ToolError as error:
+        return error_result(str(error))
+    found = tool_search.find((tool for _, tool in visible(request, tools)), **arguments)
+    return search.to_result(found, objects_only=request.era == "handshake")
+
+
+def _call_found(request: Request) -> Call | Result:
+    """The call of the tool that is named in the arguments, as if the client had named it itself."""
+    try:
+        inner = tool_search.TOOLS[tool_search.CALL].bind(request.params.get("arguments") or {}, None)
+        if inner["name"] in tool_search.TOOLS:
+            raise ToolError(f"{inner['name']} is called by itself.")
+        params = {**request.params, "name": inner["name"], "arguments": inner.get("arguments") or {}}
+        return call_tool(replace(request, params=params))
+    except ToolError as error:
+        return error_result(str(error))
 
 
 def _held_to(budget: Budget | None, result: Result) -> Result:

@@ -75,6 +75,7 @@ class Tool:
     param_headers: Mapping[str, tuple[str, ...]]
     terms: Terms
     dry_run: bool = False
+    always_listed: bool = False
     access: Access | None = None
 
     def settle(self, arguments: Mapping[str, Any], budget: Budget | None = None) -> tuple[Terms, Mapping[str, Any]]:
@@ -156,6 +157,7 @@ def make_tool(
     atomic: bool = True,
     dry_run: bool = False,
     budget: Budget | None = None,
+    always_listed: bool = False,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
 ) -> Tool:
@@ -201,6 +203,7 @@ def make_tool(
         param_headers=read_param_headers(schema, label),
         terms=Terms(atomic=atomic, read_only=bool(read_only) and atomic, budget=budget),
         dry_run=dry_run,
+        always_listed=always_listed,
         access=make_access(permission, scopes, label),
     )
 

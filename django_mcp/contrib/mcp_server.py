@@ -1,0 +1,78 @@
+"""For those who come from django-mcp-server: its two base classes under their own names.
+
+`from mcp_server import MCPToolset, ModelQueryToolset` becomes `from django_mcp.contrib.mcp_server import …`. Subclasses
+register themselves, on the default server. New code is better off with `Toolset` and `ModelToolset`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+from django_mcp import default_server
+from django_mcp.primitives.toolsets import Toolset
+
+from . import model_fields
+from .model_toolset import ModelToolset
+
+
+class MCPToolset(Toolset):
+    """A class whose public methods are tools, from the moment that it is defined. `self.request` is Django's."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        default_server.toolset(cls)
+
+
+class ModelQueryToolset(ModelToolset):
+    """Tools that query a `model`: list, get, count, aggregate, and search where it has text. Where django-mcp-server
+    has one tool that takes a pipeline, these have arguments.
+
+    `fields`, or all but `exclude_fields`, are seen; `search_fields` are searched. As there, no permission is asked for:
+    `get_queryset()` says what may be seen. A field called `password` is never shown unless it is named.
+    """
+
+    hooks: ClassVar[Sequence[str]] = ("mcp_server", "exclude_fields", "extra_instructions", "output_format")
+
+    exclude_fields: ClassVar[Sequence[str]] = ("password",)
+    extra_instructions: ClassVar[str | None] = None
+    model_permissions: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if hasattr(cls, "model"):
+            default_server.toolset(cls)
+
+    @classmethod
+    def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
+        """The function of each operation and its options."""
+        named = getattr(cls, "fields", None)
+        columns = [field for field in cls.model._meta.concrete_fields if _is_shown(field)]
+        shown = [field for field in columns if (field.name in named if named else field.name not in cls.exclude_fields)]
+        text = [field.name for field in shown if isinstance(field, models.CharField | models.TextField)]
+        cls.fields = tuple(field.name for field in shown)
+        cls.search_fields = tuple(cls.search_fields) or tuple(text)
+        cls.ordering = cls.ordering or cls.fields
+        cls.filters = cls.filters or tuple(name for field in shown for name in _filters_of(field))
+        cls.operations = ("list", "get", "count", "aggregate", *(["search"] if cls.search_fields else []))
+        for function, options in super().tools():
+            if cls.extra_instructions:
+                options = {**options, "description": f"{function.__doc__ or ''}\n{cls.extra_instructions}".strip()}
+            yield function, options
+
+
+def _is_shown(field: Any) -> bool:
+    try:
+        model_fields.type_of(field)
+    except ImproperlyConfigured:
+        return False
+    return True
+
+
+def _filters_of(field: Any) -> list[str]:
+    if isinstance(field, models.CharField | models.TextField):
+        return [field.name, f"{field.name}__icontains"]
+    if isinstance(field, models.IntegerField | models.FloatField | models.DecimalField | models.DateField):
+        return [field.name, f"{field.name}__gte", f"{field.name}__lte"]
+    return [field.name]

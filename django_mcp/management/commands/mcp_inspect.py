@@ -1,0 +1,92 @@
+"""manage.py mcp_inspect: what a given user's model would see, and what that costs of its context."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.management.base import BaseCommand, CommandError
+from django.test import RequestFactory
+
+from django_mcp.primitives.context import Caller, Principal
+from django_mcp.protocol.inbound import Inbound
+from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import LATEST_MODERN
+from django_mcp.server import MCPServer, all_servers
+
+LISTS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+CHARACTERS_PER_TOKEN = 4
+"""A rule of thumb for JSON in English; each model has its own."""
+
+
+class Command(BaseCommand):
+    help = "List the tools, resources and prompts that a user's model would see, with their sizes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", help="the username; without it, what anybody sees")
+        parser.add_argument("--server", help="the name of a server; without it, all that have something")
+        parser.add_argument("--json", action="store_true", help="print the definitions themselves, as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = self._user(options["user"])
+        servers = self._servers(options["server"])
+        if options["json"]:
+            shown = {server.name: dict(seen(server, user)) for server in servers}
+            self.stdout.write(json.dumps(shown, indent=2))
+            return
+        for server in servers:
+            self._print(server, user)
+
+    def _user(self, name: str | None) -> Any:
+        if name is None:
+            return AnonymousUser()
+        model = get_user_model()
+        try:
+            return model._default_manager.get_by_natural_key(name)
+        except model.DoesNotExist:
+            raise CommandError(f"There is no user {name!r}.") from None
+
+    def _servers(self, name: str | None) -> list[MCPServer]:
+        known = all_servers()
+        chosen = [server for server in known if server.name == name or (name is None and server.capabilities("modern"))]
+        if not chosen:
+            raise CommandError(f"There is no server {name!r}; there are {', '.join(one.name for one in known)}.")
+        return chosen
+
+    def _print(self, server: MCPServer, user: Any) -> None:
+        self.stdout.write(self.style.MIGRATE_HEADING(f"{server.name}, as {user} sees it"))
+        total = len(server.instructions or "")
+        if total:
+            self.stdout.write(f"  {'instructions':<52}{total:>8} characters")
+        for kind, entries in seen(server, user):
+            for entry in entries:
+                size = len(json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
+                total += size
+                label = str(entry.get("uri") or entry.get("uriTemplate") or entry["name"])
+                self.stdout.write(f"  {kind:<18}{label[:33]:<34}{size:>8}")
+        self.stdout.write(f"  {'in all':<52}{total:>8} characters, about {-(-total // CHARACTERS_PER_TOKEN)} tokens\n")
+
+
+def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The entries of each list, as they go out to a client of the newest revision."""
+    request = RequestFactory().get("/")
+    request.user = user
+    caller = Caller(Principal("inspect", user), lambda: request)
+    for method, key in LISTS.items():
+        entries: list[dict[str, Any]] = []
+        params: dict[str, Any] | None = {}
+        while params is not None:
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            reply = server.prepare(Inbound("request", "modern", message, {}, LATEST_MODERN), None, caller)
+            result = json.loads(reply.body).get("result", {}) if isinstance(reply, Reply) else {}
+            entries += result.get(key, [])
+            params = {"cursor": result["nextCursor"]} if "nextCursor" in result else None
+        if entries:
+            yield key, entries

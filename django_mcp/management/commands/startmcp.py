@@ -1,0 +1,108 @@
+"""manage.py startmcp: a first mcp.py for an app, with its models in it."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models
+
+SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
+"""Names of fields that a first draft leaves out."""
+
+HEAD = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."""
+
+from django_mcp import {names}
+{imports}
+
+@tool(read_only=True)
+def count_{app}_rows() -> dict[str, int]:
+    """Count what {label} holds, by kind."""
+    return {counts}
+'''
+
+TOOLSET = """
+
+@toolset
+class {model}Tools(ModelToolset):
+    model = {model}
+    fields = {fields}
+    operations = ("list", "get", "count"{more})
+    filters = {filters}
+    ordering = {ordering}
+{search}
+    # For those who have the model's view permission. To show each user their own rows:
+    # def get_queryset(self):
+    #     return super().get_queryset().filter(owner=self.user)
+"""
+
+
+class Command(BaseCommand):
+    help = "Write a first mcp.py for an app: a tool, and the tools of its models, for you to go on from."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("app", help="the label of an installed app")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            app = apps.get_app_config(options["app"])
+        except LookupError as error:
+            raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
+        path = Path(app.path) / "mcp.py"
+        if path.exists():
+            raise CommandError(f"{path} is there already, and is kept.")
+        path.write_text(source(app))
+        self.stdout.write(f"Wrote {path}. See what a user's model would see: manage.py mcp_inspect --user <name>")
+
+
+def source(app: AppConfig) -> str:
+    """The text of an app's first mcp.py."""
+    own = [model for model in app.get_models() if fields_of(model)]
+    listed = ", ".join(model.__name__ for model in own)
+    counts = ", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in own)
+    toolsets = f"from django_mcp.contrib.model_toolset import ModelToolset\n\nfrom .models import {listed}\n"
+    head = HEAD.format(
+        label=app.verbose_name,
+        app=app.label,
+        names="tool, toolset" if own else "tool",
+        imports=toolsets if own else "",
+        counts="{" + counts + "}",
+    )
+    return head + "".join(toolset_of(model) for model in own)
+
+
+def toolset_of(model: type[models.Model]) -> str:
+    """The text of one model's toolset, which only reads."""
+    fields = fields_of(model)
+    text = [field.name for field in fields if isinstance(field, models.CharField | models.TextField)]
+    ordered = [field.name for field in fields if isinstance(field, models.DateField | models.IntegerField)]
+    choices = [field.name for field in fields if field.choices or isinstance(field, models.BooleanField)]
+    filters = [*choices, *(f"{name}__icontains" for name in text[:1] if name not in choices)]
+    return TOOLSET.format(
+        model=model.__name__,
+        fields=written([field.name for field in fields]),
+        filters=written(filters),
+        ordering=written(ordered[:3] or [fields[0].name]),
+        more=', "search"' if text else "",
+        search=f"    search_fields = {written(text[:3])}\n" if text else "",
+    )
+
+
+def fields_of(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
+    """The columns of a model that a first draft shows: no relations, no files, nothing that sounds like a secret."""
+    shown = (models.CharField, models.TextField, models.IntegerField, models.AutoField, models.FloatField)
+    more = (models.DecimalField, models.BooleanField, models.DateField, models.UUIDField)
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if isinstance(field, (*shown, *more))
+        and (field.editable or field.primary_key or isinstance(field, models.DateField))
+        and not any(word in field.name.lower() for word in SECRETIVE)
+    ]
+
+
+def written(names: list[str]) -> str:
+    """A tuple of names, as Python."""
+    inner = ", ".join(f'"{name}"' for name in names)
+    return f"({inner},)" if len(names) == 1 else f"({inner})"

@@ -1,0 +1,80 @@
+"""manage.py startmcp writes a first mcp.py that works."""
+
+import sys
+from importlib import util
+from io import StringIO
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+
+import django_mcp
+from django_mcp import MCPServer
+from django_mcp.management.commands.startmcp import source
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server(monkeypatch):
+    fresh = MCPServer("started", version="1.0")
+    for decorator in ("tool", "toolset"):
+        monkeypatch.setattr(django_mcp, decorator, getattr(fresh, decorator))
+    return fresh
+
+
+@pytest.fixture
+def load(monkeypatch, tmp_path):
+    """Imports a text as the mcp.py of an app."""
+
+    def load(text, package):
+        path = tmp_path / "mcp.py"
+        path.write_text(text)
+        spec = util.spec_from_file_location(f"{package}.started_mcp", path)
+        module = util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("label", "tools"),
+    [
+        ("auth", ["count_auth_rows", "list_permissions", "list_groups", "list_users", "search_users"]),
+        ("airports", ["count_airports_rows", "list_airports", "count_trip_plans", "list_legs"]),
+        ("staticfiles", ["count_staticfiles_rows"]),
+    ],
+)
+def test_what_is_written_makes_tools(server, load, label, tools):
+    app = apps.get_app_config(label)
+
+    module = load(source(app), app.name)
+
+    assert set(tools) <= set(server.registry.tools)
+    assert all(tool.definition["annotations"]["readOnlyHint"] for tool in server.registry.tools.values())
+    assert all(isinstance(count, int) for count in getattr(module, f"count_{label}_rows")().values())
+
+
+def test_what_sounds_like_a_secret_is_left_out(server, load):
+    app = apps.get_app_config("auth")
+    load(source(app), app.name)
+
+    assert "password" not in str(server.registry.tools["list_users"].definition)
+    assert "key" not in str(source(apps.get_app_config("authtoken")))
+
+
+def test_the_file_is_written_beside_the_models_and_never_over_another(tmp_path, monkeypatch):
+    app = apps.get_app_config("auth")
+    monkeypatch.setattr(app, "path", str(tmp_path))
+    out = StringIO()
+
+    call_command("startmcp", "auth", stdout=out)
+
+    assert (tmp_path / "mcp.py").read_text() == source(app)
+    assert f"Wrote {tmp_path / 'mcp.py'}" in out.getvalue()
+    with pytest.raises(CommandError, match="is there already"):
+        call_command("startmcp", "auth")
+    with pytest.raises(CommandError, match="No installed app with label 'nothing'"):
+        call_command("startmcp", "nothing")
