@@ -99,7 +99,7 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
 
 def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
     """How to sign in. `is_wrong`: there were credentials, which a protected resource says of a token (RFC 6750)."""
-    if getattr(view, "authorization_servers", ()):
+    if hasattr(view, "get_authorization_servers") and view.get_authorization_servers(request):
         return metadata.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
     for authenticator in view.get_authenticators():
         # A failure in DRF's own wrapping leaves the view with Django's request.

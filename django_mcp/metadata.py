@@ -30,9 +30,9 @@ class ProtectedResourceView(View):
 
     def get(self, request: HttpRequest, path: str = "") -> JsonResponse:
         if not path:
-            path = _only_path() or ""
+            path = _only_path(request) or ""
         view = find_view(f"/{path}")
-        if view is None or not view.authorization_servers:
+        if view is None or not view.get_authorization_servers(request):
             raise Http404
         response = JsonResponse(describe(view, request, f"/{path}"))
         response["Access-Control-Allow-Origin"] = "*"
@@ -48,7 +48,7 @@ def describe(view: Any, request: HttpRequest, path: str) -> dict[str, Any]:
     """The document. `resource` is the URL under which clients know the endpoint, and compare it with their own."""
     document = {
         "resource": f"{public_url(request)}{path.rstrip('/')}",
-        "authorization_servers": list(view.authorization_servers),
+        "authorization_servers": list(view.get_authorization_servers(request)),
         "scopes_supported": list(view.scopes_supported) or None,
         "bearer_methods_supported": ["header"],
         "resource_name": view.get_server().title or view.get_server().name,
@@ -58,12 +58,20 @@ def describe(view: Any, request: HttpRequest, path: str) -> dict[str, Any]:
 
 def challenge(view: Any, request: HttpRequest, **parameters: str) -> str:
     """The `Bearer` challenge that tells a client where the metadata is. `parameters` are `error`, `scope` and so on."""
-    prefix = (settings.FORCE_SCRIPT_NAME or request.META.get("SCRIPT_NAME", "")).rstrip("/")
-    path = request.path.removeprefix(prefix).rstrip("/")
-    told = {**parameters, "resource_metadata": f"{public_url(request)}{WELL_KNOWN}{path}"}
+    told = {**parameters, "resource_metadata": f"{public_url(request)}{WELL_KNOWN}{_path_of(request)}"}
     if "scope" not in told and view.scopes_supported:
         told["scope"] = " ".join(view.scopes_supported)
     return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
+
+
+def resource_of(request: HttpRequest) -> str:
+    """The resource that a request to an endpoint is for, by the URL under which clients know it."""
+    return f"{public_url(request).lower()}{_path_of(request)}"
+
+
+def _path_of(request: HttpRequest) -> str:
+    prefix = (settings.FORCE_SCRIPT_NAME or request.META.get("SCRIPT_NAME", "")).rstrip("/")
+    return request.path.removeprefix(prefix).rstrip("/")
 
 
 def public_url(request: HttpRequest) -> str:
@@ -81,10 +89,15 @@ def find_view(path: str) -> Any:
     return callback.view_class(**callback.view_initkwargs) if is_endpoint else None
 
 
-def _only_path() -> str | None:
+def endpoint_paths() -> list[str]:
+    """The paths of the endpoints in the URLconf whose path has no variables, without the slash before them."""
+    return list(_paths(get_resolver().url_patterns, ""))
+
+
+def _only_path(request: HttpRequest) -> str | None:
     """The path of the endpoint that has metadata, when there is one such and its path has no variables."""
-    paths = _paths(get_resolver().url_patterns, "")
-    found = [path for path in paths if getattr(find_view(f"/{path}"), "authorization_servers", ())]
+    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
+    found = [path for path, view in views.items() if view is not None and view.get_authorization_servers(request)]
     return found[0] if len(found) == 1 else None
 
 

@@ -297,15 +297,16 @@ class MCPClient:
     def _send_asgi(self, http_method: str, body: bytes, headers: Mapping[str, str]) -> Response:
         application = self._application or import_string(settings.ASGI_APPLICATION)
         sent = {"host": "testserver", "content-length": str(len(body)), **headers}
+        path, _, query = self.path.partition("?")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": http_method,
             "scheme": "http",
-            "path": self.path,
-            "raw_path": self.path.encode(),
-            "query_string": b"",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
             "root_path": "",
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
             "client": ("127.0.0.1", 50000),

@@ -131,6 +131,13 @@ class MCPView(APIView):
             return [ForcedAuthentication(forced, None)]  # type: ignore[list-item]
         return [authenticator() for authenticator in self._policy("authentication", ())]
 
+    def get_authorization_servers(self, request: HttpRequest) -> Sequence[str]:
+        """Who issues the tokens of this endpoint: those given, else those that its authenticators know of."""
+        if self.authorization_servers:
+            return self.authorization_servers
+        asked = [getattr(one, "authorization_servers", None) for one in self.get_authenticators()]
+        return [server for ask in asked if ask is not None for server in ask(request)]
+
     def get_permissions(self) -> list[Any]:
         signed_in = () if self.public else (IsAuthenticated,)
         classes = self._policy("permission", signed_in)
@@ -166,7 +173,7 @@ class MCPView(APIView):
 
     def point_to_metadata(self, reply: Reply, request: HttpRequest) -> Reply:
         """The same reply; where it asks for scopes, with where the endpoint's metadata is."""
-        if not (reply.scopes and self.authorization_servers):
+        if not (reply.scopes and self.get_authorization_servers(request)):
             return reply
         told = metadata.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
         return reply.with_header("WWW-Authenticate", told)

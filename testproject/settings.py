@@ -2,7 +2,8 @@
 
 DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
 (none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
-(this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE.
+(this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE, PUBLIC_URL (where clients
+reach the project, when requests do not say it rightly).
 """
 
 import os
@@ -13,6 +14,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from django_mcp.contrib.oauth import provider_settings
 from testproject.local import kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -93,6 +95,8 @@ INSTALLED_APPS = [
     "testproject.airports",
     "testproject.conformance",
     "testproject.bench",
+    "oauth2_provider",
+    "django_mcp.contrib.oauth",
 ]
 
 MIDDLEWARE = [
@@ -144,8 +148,17 @@ USE_TZ = True
 STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
+LOGIN_URL = "/accounts/login/"
+OAUTH2_PROVIDER = provider_settings(
+    scopes={"airports:read": "Look up airports", "trips": "See and change your trips"},
+    default_scopes=["airports:read"],
+    dynamic_registration=True,
+    client_metadata_documents=True,
+)
+
 REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"]}
 
+MCP_PUBLIC_URL = os.environ.get("PUBLIC_URL", "")
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"
 MCP_SERVER_VERSION = "1.0"

@@ -4,10 +4,13 @@ All three endpoints are public. The airports server takes a caller's token where
 """
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView
 from django.urls import include, path
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.routers import SimpleRouter
 
+from django_mcp import default_server
+from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.urls import endpoint
 from testproject.airports.api import AirportViewSet
 from testproject.bench.mcp import bench
@@ -22,6 +25,16 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include(api.urls)),
     path("mcp", endpoint(public=True, authentication_classes=[TokenAuthentication])),
+    path("", include("django_mcp.contrib.oauth.urls")),
+    path("accounts/login/", LoginView.as_view(template_name="testproject/login.html"), name="login"),
+    path(
+        "secure/mcp",
+        endpoint(
+            default_server,
+            authentication_classes=[OAuthAuthentication],
+            scopes_supported=["airports:read"],
+        ),
+    ),
     path("conformance/mcp", endpoint(conformance_server, public=True)),
     path("bench/mcp", endpoint(bench, public=True)),
 ]

@@ -16,8 +16,9 @@ def ids(**kwargs):
 
 
 @pytest.fixture(autouse=True)
-def layer_that_spans_processes(settings):
+def deployed(settings):
     settings.CHANNEL_LAYERS = SPANNING
+    settings.MCP_PUBLIC_URL = "https://api.example.com"
 
 
 def test_the_example_project_has_nothing_to_mend():

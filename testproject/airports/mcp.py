@@ -96,7 +96,7 @@ class AirportAPI(ViewSetToolset):
 # Tools for the signed-in user
 
 
-@tool(destructive=False)
+@tool(destructive=False, scopes=["trips"])
 def create_trip(name: Name, ctx: Context) -> Trip:
     """Start an empty trip plan, which add_leg fills.
 
@@ -106,7 +106,7 @@ def create_trip(name: Name, ctx: Context) -> Trip:
     return Trip.of(TripPlan.objects.create(owner=signed_in_user(ctx), name=name))
 
 
-@tool(destructive=False)
+@tool(destructive=False, scopes=["trips"])
 def add_leg(trip_id: int, origin: Code, destination: Code, ctx: Context) -> Trip:
     """Add a flight to the end of one of the user's trips, and return the whole trip.
 
@@ -120,7 +120,7 @@ def add_leg(trip_id: int, origin: Code, destination: Code, ctx: Context) -> Trip
     return Trip.of(TripPlan.objects.with_legs().get(pk=trip_id))
 
 
-@tool(read_only=True)
+@tool(read_only=True, scopes=["trips"])
 async def my_trips(ctx: Context, limit: Limit = 10) -> list[Trip]:
     """List the user's trip plans with their legs.
 
@@ -142,6 +142,7 @@ class TripPlans(ModelToolset):
     operations = ("search", "update", "delete")
     search_fields = ("name",)
     model_permissions = False
+    scopes = ("trips",)
 
     @staticmethod
     def permission(principal: Principal) -> bool:

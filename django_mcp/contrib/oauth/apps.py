@@ -1,0 +1,14 @@
+"""The optional Django app."""
+
+from django.apps import AppConfig
+
+
+class OAuthConfig(AppConfig):
+    """django_mcp.contrib.oauth in INSTALLED_APPS, beside oauth2_provider."""
+
+    name = "django_mcp.contrib.oauth"
+    label = "django_mcp_oauth"
+    verbose_name = "MCP OAuth"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401  # they register themselves

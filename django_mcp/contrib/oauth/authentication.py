@@ -1,0 +1,46 @@
+"""Who bears an access token of this project's authorization server: for an endpoint's `authentication_classes`."""
+
+import hashlib
+from typing import Any
+
+from django.http import HttpRequest
+from oauth2_provider.models import get_access_token_model
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from django_mcp.metadata import resource_of
+
+from .resources import canonical, issuer
+
+
+class OAuthAuthentication(BaseAuthentication):
+    """Takes tokens from the `Authorization` header alone, that are alive, of an active user, and issued for this very
+    endpoint: one for another endpoint, for a part of its URL or for none in particular is refused (RFC 8707; spec
+    basic/authorization).
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        scheme, _, token = get_authorization_header(request).partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        found = _find(token.strip())
+        if found is None or found.is_expired() or found.user is None or not found.user.is_active:
+            raise AuthenticationFailed("The access token is not valid.")
+        if resource_of(request._request) not in map(canonical, found.resource or ()):
+            raise AuthenticationFailed("The access token is for another resource.")
+        return found.user, found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+    def authorization_servers(self, request: HttpRequest) -> list[str]:
+        """Who issues the tokens, for the endpoint's metadata."""
+        return [issuer(request)]
+
+
+def _find(token: bytes) -> Any:
+    # It is kept under its hash, whether or not it is stored in clear as well.
+    checksum = hashlib.sha256(token).hexdigest()
+    model = get_access_token_model()
+    return model.objects.select_related("user", "application").filter(token_checksum=checksum).first()

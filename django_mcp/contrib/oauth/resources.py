@@ -1,0 +1,43 @@
+"""The resources that tokens may be for (RFC 8707): the project's own endpoints, by the URLs that clients know."""
+
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest
+from oauth2_provider.settings import oauth2_settings
+
+from django_mcp.metadata import endpoint_paths, find_view, public_url
+
+
+def issuer(request: HttpRequest) -> str:
+    """The authorization server's own name: the same in its metadata, in each endpoint's, and in its responses."""
+    return str(oauth2_settings.OIDC_ISS_ENDPOINT) or public_url(request)
+
+
+def canonical(resource: str) -> str:
+    """A resource as it is compared: scheme and host in lower case, no slash at the end, no fragment."""
+    parts = urlsplit(resource)
+    path = parts.path.rstrip("/")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path}{query}"
+
+
+def is_known(request: HttpRequest, resource: str) -> bool:
+    """Whether a resource is an endpoint of this project whose tokens are issued here."""
+    try:
+        parts = urlsplit(canonical(resource))
+    except ValueError:
+        return False
+    if f"{parts.scheme}://{parts.netloc}" != public_url(request).lower() or parts.query:
+        return False
+    return issuer(request) in _issuers(request, parts.path)
+
+
+def only_one(request: HttpRequest) -> str | None:
+    """The resource that a request means which names none, as clients of 2025-03-26 do: the only one that there is."""
+    found = [path for path in endpoint_paths() if issuer(request) in _issuers(request, f"/{path}")]
+    return f"{public_url(request)}/{found[0].rstrip('/')}" if len(found) == 1 else None
+
+
+def _issuers(request: HttpRequest, path: str) -> list[str]:
+    view = find_view(path) or find_view(f"{path}/")
+    return list(view.get_authorization_servers(request)) if view is not None else []

@@ -1,0 +1,409 @@
+"""The authorization server's endpoints: consent, tokens, registration, metadata."""
+
+import base64
+import hashlib
+import json
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from oauth2_provider.models import AccessToken, Application, Grant, RefreshToken
+from oauth2_provider.settings import oauth2_settings
+
+pytestmark = pytest.mark.django_db
+
+HERE = "http://testserver/secure/mcp"
+CALLBACK = "https://client.example.com/callback"
+VERIFIER = "v" * 50
+CODE_CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+
+class FetchedClient:
+    """Stands in for the web: what a client's metadata document says."""
+
+    def fetch(self, client_id):
+        document = {"client_id": client_id, "client_name": "A web client", "redirect_uris": [CALLBACK]}
+        return {**document, "token_endpoint_auth_method": "none"}, 300
+
+
+@pytest.fixture
+def application():
+    return Application.objects.create(
+        name="A client",
+        client_id="the-client",
+        client_type=Application.CLIENT_PUBLIC,
+        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+        redirect_uris=f"{CALLBACK} http://127.0.0.1/callback cursor://app/callback",
+    )
+
+
+@pytest.fixture
+def browser(application):
+    browser = Client()
+    browser.force_login(User.objects.create_user("ada"))
+    return browser
+
+
+def request(**parameters):
+    defaults = {
+        "response_type": "code",
+        "client_id": "the-client",
+        "redirect_uri": CALLBACK,
+        "state": "s t",
+        "scope": "airports:read",
+        "code_challenge": CODE_CHALLENGE,
+        "code_challenge_method": "S256",
+        "resource": HERE,
+    }
+    return {name: value for name, value in {**defaults, **parameters}.items() if value is not None}
+
+
+def ask(browser, **parameters):
+    return browser.get(f"/oauth/authorize/?{urlencode(request(**parameters), doseq=True)}")
+
+
+def answer(browser, *, allow=True, **parameters):
+    return browser.post(
+        f"/oauth/authorize/?{urlencode(request(**parameters))}",
+        {**request(**parameters), **({"allow": "true"} if allow else {})},
+    )
+
+
+def told(response):
+    assert response.status_code == 302, response.content
+    location = urlsplit(response["Location"])
+    return {name: values[0] for name, values in parse_qs(location.query).items()}
+
+
+def redeem(code, **parameters):
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+        "client_id": "the-client",
+        "code_verifier": VERIFIER,
+        "resource": HERE,
+        **parameters,
+    }
+    return Client().post("/oauth/token/", {name: value for name, value in fields.items() if value is not None})
+
+
+# Consent
+
+
+def test_the_page_shows_what_is_asked_for_and_by_whom(browser):
+    page = ask(browser)
+
+    text = page.content.decode()
+    for shown in ("A client", "client.example.com", HERE, "Look up airports", "ada", "has chosen its name itself"):
+        assert shown in text
+    assert page["X-Frame-Options"] == "DENY"
+    assert page["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert "no-store" in page["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "warning"),
+    [
+        ("http://127.0.0.1:5173/callback", "runs on your own computer"),
+        ("cursor://app/callback", "You will be sent to an app"),
+    ],
+)
+def test_the_page_warns_of_clients_that_anybody_could_be(browser, redirect_uri, warning):
+    assert warning in ask(browser, redirect_uri=redirect_uri).content.decode()
+
+
+def test_who_has_not_signed_in_is_sent_to_do_so(application):
+    response = ask(Client())
+
+    assert response["Location"].startswith("/accounts/login/?next=/oauth/authorize/")
+
+
+def test_the_client_cannot_have_the_page_passed_over(browser, application):
+    code = told(answer(browser))["code"]
+    assert redeem(code).status_code == 200
+
+    assert ask(browser, approval_prompt="auto").status_code == 200
+
+
+def test_a_name_is_text_and_no_markup(browser, application):
+    Application.objects.update(name="<script>alert(1)</script>")
+
+    assert b"<script>alert" not in ask(browser).content
+
+
+def test_allowed_the_client_gets_a_code_and_the_issuer(browser):
+    answered = told(answer(browser))
+
+    assert (answered["iss"], answered["state"]) == ("http://testserver", "s t")
+    assert Grant.objects.get(code=answered["code"]).resource == [HERE]
+
+
+def test_denied_the_client_gets_an_error_and_the_issuer(browser):
+    answered = told(answer(browser, allow=False))
+
+    assert (answered["error"], answered["iss"], answered["state"]) == ("access_denied", "http://testserver", "s t")
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error"),
+    [
+        ({"resource": "https://elsewhere.example.com/mcp"}, "invalid_target"),
+        ({"resource": "http://testserver/"}, "invalid_target"),
+        ({"resource": "http://testserver/mcp"}, "invalid_target"),
+        ({"resource": "http://testserver/secure/mcp/deeper"}, "invalid_target"),
+        ({"resource": "http://[testserver/secure/mcp"}, "invalid_target"),
+        ({"resource": "mcp"}, "invalid_target"),
+        ({"scope": "everything"}, "invalid_scope"),
+        ({"response_type": "token"}, "unauthorized_client"),
+        ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
+    ],
+)
+def test_what_cannot_be_granted_is_told_to_the_client_with_the_issuer(browser, parameters, error):
+    answered = told(ask(browser, **parameters))
+
+    assert (answered["error"], answered["iss"], answered["state"]) == (error, "http://testserver", "s t")
+    assert answer(browser, **parameters).status_code in (302, 400)
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"client_id": "nobody"}, {"redirect_uri": "https://evil.example.com/"}, {"client_id": None}]
+)
+def test_a_client_or_an_address_that_is_not_known_is_never_redirected_to(browser, parameters):
+    for response in (ask(browser, **parameters), ask(browser, resource="mcp", **parameters)):
+        assert response.status_code in (400, 401)
+        assert "Location" not in response
+
+
+def test_a_request_that_names_no_resource_means_the_only_one(browser):
+    page = ask(browser, resource=None)
+
+    assert HERE in page.content.decode()
+
+
+def test_a_resource_taken_out_of_the_form_is_missed(browser):
+    assert told(answer(browser, resource=None))["error"] == "invalid_target"
+
+
+def test_a_plain_challenge_gets_no_code(browser):
+    answered = answer(browser, code_challenge_method="plain")
+
+    assert answered.status_code == 400 or "error" in told(answered)
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["client_id", "redirect_uri"])
+def test_a_form_that_was_tampered_with_is_shown_to_the_user_alone(browser, missing):
+    for value in ("", "https://evil.example.com/"):
+        response = browser.post("/oauth/authorize/", {**request(), missing: value, "allow": "true"})
+        assert response.status_code == 400
+        assert b"cannot be answered" in response.content
+    assert not Grant.objects.exists()
+
+
+# Tokens
+
+
+def test_a_code_becomes_tokens_for_the_resource_once(browser):
+    code = told(answer(browser))["code"]
+
+    issued = redeem(code)
+    assert issued.status_code == 200
+    assert issued["Access-Control-Allow-Origin"] == "*"
+    body = issued.json()
+    assert (body["scope"], body["token_type"], body["expires_in"]) == ("airports:read", "Bearer", 3600)
+    saved = AccessToken.objects.get()
+    assert saved.resource == [HERE]
+    assert body["access_token"] not in (saved.token or "")
+    assert redeem(code).status_code == 400
+
+
+def test_without_scopes_the_least_is_asked_for(browser):
+    page = ask(browser, scope=None).content.decode()
+
+    assert "Look up airports" in page
+    assert "See and change your trips" not in page
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"code_verifier": "w" * 50},
+        {"code_verifier": None},
+        {"client_id": "nobody"},
+        {"redirect_uri": "https://evil.example.com/"},
+        {"resource": "http://testserver/mcp"},
+    ],
+)
+def test_a_code_is_good_for_its_own_client_and_request_alone(browser, parameters):
+    response = redeem(told(answer(browser))["code"], **parameters)
+
+    assert response.status_code in (400, 401)
+    assert "error" in response.json()
+    assert not AccessToken.objects.exists()
+
+
+def refresh(token, **parameters):
+    fields = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "the-client", **parameters}
+    return Client().post("/oauth/token/", fields)
+
+
+def test_refresh_tokens_rotate_and_one_that_comes_back_ends_all(browser):
+    first = redeem(told(answer(browser))["code"]).json()
+    second = refresh(first["refresh_token"], resource=HERE).json()
+
+    assert second["refresh_token"] != first["refresh_token"]
+    assert AccessToken.objects.get().resource == [HERE]
+    assert refresh(first["refresh_token"]).status_code == 400
+    # Stolen or not, nobody goes on with that family.
+    assert refresh(second["refresh_token"]).status_code == 400
+    assert not RefreshToken.objects.filter(revoked__isnull=True).exists()
+
+
+def test_other_grants_are_not_given(browser, application):
+    for fields in (
+        {"grant_type": "password", "username": "ada", "password": "x"},
+        {"grant_type": "client_credentials"},
+        {"grant_type": "nonsense"},
+        {},
+    ):
+        response = Client().post("/oauth/token/", {"client_id": "the-client", **fields})
+        assert response.status_code in (400, 401)
+        assert "error" in response.json()
+
+
+def test_a_token_is_revoked(browser):
+    issued = redeem(told(answer(browser))["code"]).json()
+
+    response = Client().post("/oauth/revoke/", {"token": issued["access_token"], "client_id": "the-client"})
+
+    assert response.status_code == 200
+    assert not AccessToken.objects.exists()
+
+
+# Registration
+
+
+@pytest.fixture
+def register():
+    cache.clear()
+
+    def register(body=None, **metadata):
+        document = {
+            "client_name": "Another",
+            "redirect_uris": [CALLBACK],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "none",
+            **metadata,
+        }
+        return Client().post(
+            "/oauth/register/", json.dumps(document) if body is None else body, content_type="application/json"
+        )
+
+    yield register
+    cache.clear()
+
+
+def test_a_client_registers_itself(register):
+    response = register()
+
+    assert response.status_code == 201
+    assert Application.objects.get().client_id == response.json()["client_id"]
+    assert response["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]/cb", "vscode://x/cb"])
+def test_a_redirect_to_the_same_machine_or_an_app_is_taken(register, uri):
+    assert register(redirect_uris=[uri]).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [["http://evil.example.com/cb"], [CALLBACK, "http://evil.example.com/"], ["javascript:alert(1)"], ["ftp://x/"]],
+)
+def test_a_redirect_that_others_can_read_is_refused(register, uris):
+    response = register(redirect_uris=uris)
+
+    assert response.status_code == 400
+    assert not Application.objects.exists()
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "5", '{"redirect_uris": 5}', '{"redirect_uris": [5]}', "\x00"])
+def test_what_is_no_registration_is_refused_in_json(register, body):
+    response = register(body)
+
+    assert response.status_code == 400
+    assert "error" in response.json()
+
+
+def test_an_address_registers_so_many_an_hour(register, monkeypatch):
+    for _ in range(30):
+        assert register().status_code == 201
+    response = register()
+
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) > 0
+    assert response.json()["error"] == "temporarily_unavailable"
+
+
+def test_registration_can_be_off(register, monkeypatch):
+    monkeypatch.setattr(oauth2_settings, "DCR_ENABLED", False)
+
+    assert register().status_code == 404
+    assert "registration_endpoint" not in Client().get("/.well-known/oauth-authorization-server").json()
+
+
+def test_the_url_of_a_clients_own_document_is_its_id(browser, monkeypatch):
+    monkeypatch.setattr(oauth2_settings, "CIMD_METADATA_FETCHER", FetchedClient)
+
+    page = ask(browser, client_id="https://app.example.org/client.json").content.decode()
+
+    assert "A web client" in page
+    assert "app.example.org" in page
+    assert "has chosen its name itself" not in page
+
+
+# Metadata
+
+
+def test_the_metadata_is_at_the_root_and_says_what_there_is():
+    response = Client().get("/.well-known/oauth-authorization-server")
+
+    assert response["Access-Control-Allow-Origin"] == "*"
+    document = response.json()
+    assert document["issuer"] == "http://testserver"
+    assert document["code_challenge_methods_supported"] == ["S256"]
+    assert document["response_types_supported"] == ["code"]
+    assert document["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert "none" in document["token_endpoint_auth_methods_supported"]
+    assert document["scopes_supported"] == ["airports:read", "trips"]
+    assert document["authorization_response_iss_parameter_supported"] is True
+    assert document["client_id_metadata_document_supported"] is True
+    assert document["registration_endpoint"] == "http://testserver/oauth/register/"
+    assert Client().get("/.well-known/oauth-authorization-server/tenant").status_code == 404
+
+
+def test_the_issuer_is_one_string_wherever_it_is_named(browser, settings):
+    settings.MCP_PUBLIC_URL = "https://api.example.com"
+    public = {"resource": "https://api.example.com/secure/mcp"}
+
+    named = {
+        Client().get("/.well-known/oauth-authorization-server").json()["issuer"],
+        *Client().get("/.well-known/oauth-protected-resource/secure/mcp").json()["authorization_servers"],
+        *Client().get("/.well-known/oauth-protected-resource").json()["authorization_servers"],
+        told(answer(browser, **public))["iss"],
+        told(answer(browser, allow=False, **public))["iss"],
+    }
+    assert named == {"https://api.example.com"}
+
+
+def test_browsers_may_ask_from_anywhere():
+    response = Client().options("/oauth/token/", headers={"origin": "https://app.example.com"})
+
+    assert response.status_code == 204
+    assert response["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in response
