@@ -6,7 +6,7 @@ changes is written after. Knows neither WSGI nor ASGI.
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from django_mcp import bus, events, sessions, standing
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
@@ -129,14 +129,14 @@ class Exchange:
         """The reply to DELETE: the session ends, once."""
         if refusal := self.check_session(headers, allow="POST"):
             return refusal
-        ended = sessions.terminate(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
+        ended = sessions.terminate(headers[SESSION_ID], **self._own())
         return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
 
     def open_stream(self, headers: Headers) -> "Reply | StandingStream":
         """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
         if refusal := self.check_session(headers, allow="POST", stream=True):
             return refusal
-        session = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
+        session = sessions.resume(headers[SESSION_ID], **self._own())
         if session is None:
             return replies.SESSION_NOT_FOUND
         last_event_id = headers.get(LAST_EVENT_ID)
@@ -162,7 +162,7 @@ class Exchange:
         """
         if refusal := self.check_session(headers, allow=allow):
             return refusal
-        live = sessions.resume(headers[SESSION_ID], server=self.server.name, principal=self.caller.principal.key)
+        live = sessions.resume(headers[SESSION_ID], **self._own())
         return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
 
     def check_session(self, headers: Headers, *, allow: str, stream: bool = False) -> Reply | None:
@@ -174,6 +174,10 @@ class Exchange:
         if stream and (refusal := inbound_rules.check_stream_request(headers)):
             return refusal
         return None if SESSION_ID in headers else replies.MISSING_SESSION_ID
+
+    def _own(self) -> dict[str, Any]:
+        """What a session must be of, to be the caller's."""
+        return {"server": self.server.name, "principal": self.caller.principal.key, "user": self.caller.user}
 
     def _is_reached_later(self, inbound: Inbound) -> bool:
         """Whether a client can hear what happens after its request: it listens, or has a session to open a stream
@@ -192,7 +196,7 @@ class Exchange:
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, server=self.server.name, principal=self.caller.principal.key)
+        session = sessions.resume(session_id, **self._own())
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):

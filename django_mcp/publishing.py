@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import router, transaction
 
-from django_mcp import bus, events
+from django_mcp import bus, events, sessions
 from django_mcp.models import EVERYBODY, Session, to_json_text
-from django_mcp.signals import server_changed, session_message, session_terminated
+from django_mcp.signals import credential_ended, server_changed, session_message, session_terminated
 
 
 def connect() -> None:
@@ -17,6 +17,7 @@ def connect() -> None:
     server_changed.connect(publish_change, dispatch_uid="django_mcp")
     session_message.connect(publish_message, dispatch_uid="django_mcp")
     session_terminated.connect(ring_terminated, dispatch_uid="django_mcp")
+    credential_ended.connect(end_sessions, dispatch_uid="django_mcp")
 
 
 def publish_change(*, server: str, method: str, uri: str, principal: str | None, **kwargs: Any) -> None:
@@ -40,6 +41,12 @@ def publish_message(*, session_pk: int, message: dict[str, Any], **kwargs: Any) 
 def ring_terminated(*, session_pk: int, **kwargs: Any) -> None:
     """The streams and calls of a session that has ended look, and end."""
     bus.ring([bus.session_group(session_pk), bus.calls_group(session_pk)])
+
+
+def end_sessions(*, principal: str, **kwargs: Any) -> None:
+    """The sessions of a principal whose credential was revoked are over; those of nobody in particular are not."""
+    if principal:
+        _on_commit(lambda: sessions.terminate_all(Session.objects.for_principal(principal)))
 
 
 def _on_commit(publish: Any) -> None:

@@ -181,10 +181,14 @@ def _may_stay(row: Session) -> bool:
     user = row.user
     if not isinstance(user, AbstractBaseUser):
         return True
-    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-    return user.is_active and (
-        not row.auth_hash or any(constant_time_compare(row.auth_hash, known) for known in hashes)
-    )
+    return user.is_active and (not row.auth_hash or _has_hash(user, row.auth_hash))
+
+
+def _has_hash(user: AbstractBaseUser, kept: str) -> bool:
+    """Whether a user's password is the one that a hash was made of; under an earlier SECRET_KEY, it may be."""
+    if constant_time_compare(kept, user.get_session_auth_hash()):
+        return True
+    return any(constant_time_compare(kept, known) for known in user.get_session_auth_fallback_hash())
 
 
 def last_change(server: str, alias: str) -> int:
@@ -241,7 +245,8 @@ def _resume_sql(alias: str, vendor: str) -> str:
     model instance. What has to do with the clock is decided in the database, which saves reading datetimes.
     """
     quote = connections[alias].ops.quote_name
-    columns = ("id", "user_id", "protocol_version", "log_level", "client_info", "client_capabilities", "state")
+    said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
+    columns = ("id", "user_id", *said, "auth_hash")
     return (
         f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END"
         f" FROM {quote(Session._meta.db_table)}"
@@ -250,9 +255,12 @@ def _resume_sql(alias: str, vendor: str) -> str:
     )
 
 
-def resume(session_id: str, *, server: str, principal: str, now: datetime | None = None) -> SessionState | None:
+def resume(
+    session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
+) -> SessionState | None:
     """The live session with this id, of this server and this principal; None for every other: unknown, expired,
-    terminated, purged, somebody else's, or no id at all.
+    terminated, purged, somebody else's, or no id at all. A session whose `user` has another password than when it was
+    opened ends here.
 
     One query, none for what cannot be an id. Read where it is written, since a replica may not know a session yet.
     """
@@ -270,8 +278,8 @@ def resume(session_id: str, *, server: str, principal: str, now: datetime | None
         row = cursor.fetchone()
     if row is None:
         return None
-    pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, needs_touch = row
-    return SessionState(
+    pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash, needs_touch = row
+    found = SessionState(
         pk=pk,
         session_id=session_id,
         server=server,
@@ -284,6 +292,10 @@ def resume(session_id: str, *, server: str, principal: str, now: datetime | None
         state_text=state,
         needs_touch=bool(needs_touch),
     )
+    if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
+        _terminate(found, alias, now)
+        return None
+    return found
 
 
 def _touch_interval() -> timedelta:
@@ -352,9 +364,11 @@ def set_log_level(session_id: str, level: str) -> None:
     Session.objects.using(router.db_for_write(Session)).active().filter(session_id=session_id).update(log_level=level)
 
 
-def terminate(session_id: str, *, server: str, principal: str, now: datetime | None = None) -> bool:
+def terminate(
+    session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
+) -> bool:
     """End a live session of this server and principal. False when there is none to end, for whatever reason."""
-    session = resume(session_id, server=server, principal=principal, now=now)
+    session = resume(session_id, server=server, principal=principal, user=user, now=now)
     return session is not None and _terminate(session, router.db_for_write(Session), now or timezone.now())
 
 

@@ -38,3 +38,10 @@ session_message = Signal()
 
 Arguments: `session_pk`, `message` (the JSON-RPC notification).
 """
+
+credential_ended = Signal()
+"""A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it.
+
+Argument: `principal`, the key under which its sessions are kept (`authentication.principal_key`). The package's own
+receiver terminates them when the transaction commits.
+"""

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "testproject.bench",
     "oauth2_provider",
     "django_mcp.contrib.oauth",
+    "django_mcp.contrib.tokens",
 ]
 
 MIDDLEWARE = [

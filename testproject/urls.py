@@ -11,6 +11,7 @@ from rest_framework.routers import SimpleRouter
 
 from django_mcp import default_server
 from django_mcp.contrib.oauth.authentication import OAuthAuthentication
+from django_mcp.contrib.tokens.authentication import APITokenAuthentication
 from django_mcp.urls import endpoint
 from testproject.airports.api import AirportViewSet
 from testproject.bench.mcp import bench
@@ -24,14 +25,14 @@ urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     path("admin/", admin.site.urls),
     path("api/", include(api.urls)),
-    path("mcp", endpoint(public=True, authentication_classes=[TokenAuthentication])),
+    path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
     path("", include("django_mcp.contrib.oauth.urls")),
     path("accounts/login/", LoginView.as_view(template_name="testproject/login.html"), name="login"),
     path(
         "secure/mcp",
         endpoint(
             default_server,
-            authentication_classes=[OAuthAuthentication],
+            authentication_classes=[OAuthAuthentication, APITokenAuthentication],
             scopes_supported=["airports:read"],
         ),
     ),

@@ -9,6 +9,7 @@ from django.db.models.signals import post_delete, post_save
 
 from django_mcp import MCPServer, bus, events, sessions
 from django_mcp.models import EVERYBODY, Change, Event, Session
+from django_mcp.signals import credential_ended
 
 OWNER = {"server": "test", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"
@@ -297,3 +298,21 @@ def test_every_server_has_a_group_whose_name_a_channel_layer_takes(name):
     assert group.replace(".", "").isalnum()
     assert group.isascii()
     assert group != bus.server_group(name + "x")
+
+
+@pytest.mark.django_db
+def test_revoking_what_everybody_shares_ends_no_session(django_capture_on_commit_callbacks):
+    for principal in ("", "user:1"):
+        sessions.open(
+            server="s",
+            principal=principal,
+            user=None,
+            protocol_version="2025-11-25",
+            client_info={},
+            client_capabilities={},
+        )
+    for principal in ("", "user:1"):
+        with django_capture_on_commit_callbacks(execute=True):
+            credential_ended.send(Session, principal=principal)
+
+    assert list(Session.objects.active().values_list("principal", flat=True)) == [""]

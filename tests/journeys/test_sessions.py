@@ -469,18 +469,28 @@ def test_a_session_belongs_to_the_user_who_opened_it(open_client, ada):
     assert client.call_tool("describe_caller").structured["user"] == "ada"
 
 
-def test_a_new_password_ends_no_session_since_every_request_shows_its_own_credentials(lane, ada, settings):
-    """Spec 2025-11-25 basic/security_best_practices: a session is no authentication."""
+def test_a_session_ends_with_the_password_that_it_was_opened_under(lane, ada, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     ada.set_password("old")
     ada.save()
     client = MCPClient("/basic", era="handshake", headers={"authorization": basic("ada", "old")}, **lane)
     client.initialize()
+    assert client.request("ping") == {}
     ada.set_password("new")
     ada.save()
 
     assert client.post(wire.request("ping")).status_code == 401
     client._headers["authorization"] = basic("ada", "new")
+    assert client.post(wire.request("ping")).content == wire.SESSION_NOT_FOUND
+    assert client.send("DELETE").status_code == 404
+    assert not Session.objects.active().exists()
+
+
+def test_a_new_secret_key_ends_no_session_while_the_old_one_is_a_fallback(lane, ada, settings):
+    client = MCPClient("/closed", era="handshake", user=ada, **lane)
+    client.initialize()
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
+
     assert client.request("ping") == {}
 
 

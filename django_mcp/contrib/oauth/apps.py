@@ -11,4 +11,6 @@ class OAuthConfig(AppConfig):
     verbose_name = "MCP OAuth"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  # they register themselves
+        from . import checks, revocation  # noqa: F401  # the checks register themselves
+
+        revocation.connect()

@@ -1,0 +1,27 @@
+"""Who bears an API token: for an endpoint's `authentication_classes`."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from .models import PREFIX, APIToken
+
+
+class APITokenAuthentication(BaseAuthentication):
+    """Takes `Authorization: Bearer mcp_…`. What begins otherwise is left to the authenticators that follow."""
+
+    def authenticate(self, request: Request) -> tuple[Any, APIToken] | None:
+        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        text = token.strip()
+        if scheme.lower() != "bearer" or not text.startswith(PREFIX):
+            return None
+        found = APIToken.objects.bearing(text)
+        if found is None:
+            raise AuthenticationFailed("The token is not valid.")
+        found.note_use()
+        return found.user, found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

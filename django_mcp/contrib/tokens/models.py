@@ -1,0 +1,104 @@
+"""The tokens: what is kept of each, and its verbs."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from django_mcp.authentication import principal_key
+from django_mcp.signals import credential_ended
+
+PREFIX: Final = "mcp_"
+"""So that a token that was published by mistake is recognised, by people and by scanners."""
+
+SHOWN: Final = len(PREFIX) + 6
+USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
+
+
+class TokenQuerySet(models.QuerySet["APIToken"]):
+    def alive(self, now: datetime | None = None) -> "TokenQuerySet":
+        """Those that open something: not revoked, not expired, of an active user."""
+        now = now or timezone.now()
+        unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
+        return self.filter(unexpired, revoked_at__isnull=True, user__is_active=True)
+
+    def bearing(self, text: str) -> "APIToken | None":
+        """The live token that a text is, with its user."""
+        return self.alive().select_related("user").filter(digest=digest_of(text)).first()
+
+
+class APIToken(models.Model):
+    """One token of a user's. The token itself is nowhere: `issue` returns it once.
+
+    Its 256 bits are random, so that a plain SHA-256 is enough to keep them by: there is nothing to guess.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100, help_text="What it is for: the client, the machine.")
+    start = models.CharField(max_length=SHOWN, editable=False, help_text="How the token begins, to know it by.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.CharField(max_length=1000, blank=True, help_text="Separated by spaces. Empty: all that there are.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[Any] = TokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API token"
+        ordering = ("-created_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start}…)"
+
+    @classmethod
+    def issue(
+        cls, user: Any, name: str, *, scopes: Iterable[str] = (), expires_at: datetime | None = None
+    ) -> "tuple[APIToken, str]":
+        """A new token: its row, and the token, which cannot be had again."""
+        row = cls(user=user, name=name, scopes=" ".join(scopes), expires_at=expires_at)
+        text = row.renew()
+        row.save(force_insert=True)
+        return row, text
+
+    def renew(self) -> str:
+        """Gives the row a token, and returns it. Save the row."""
+        text = f"{PREFIX}{secrets.token_urlsafe(32)}"
+        self.start, self.digest = text[:SHOWN], digest_of(text)
+        return text
+
+    def revoke(self) -> None:
+        """Ends the token and, within seconds, the sessions and streams that were opened with it."""
+        type(self).objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+        self.refresh_from_db(fields=["revoked_at"])
+        credential_ended.send(type(self), principal=principal_key(self.user, self.client_id))
+
+    def note_use(self, now: datetime | None = None) -> None:
+        """Remembers that the token was used, at most once in five minutes."""
+        now = now or timezone.now()
+        if self.last_used_at is None or now - self.last_used_at >= USE_IS_NOTED_EVERY:
+            type(self).objects.filter(pk=self.pk).update(last_used_at=now)
+
+    @property
+    def client_id(self) -> str:
+        """Whose the sessions are that are opened with it: this token's, and no other's of its user."""
+        return f"token-{self.pk}"
+
+    @property
+    def scope(self) -> str | None:
+        """The scopes, as a credential says them; `None` when it is not limited to any."""
+        return self.scopes or None
+
+    @property
+    def expires(self) -> datetime | None:
+        return self.expires_at
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,86 @@
+"""A client whose last token is gone loses its sessions; one that refreshes its token does not."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from oauth2_provider.models import AccessToken, Application, RefreshToken
+
+from django_mcp.models import Session
+from django_mcp.sessions import open as open_session
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada():
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def application():
+    return Application.objects.create(name="x", client_id="the-client", client_type="public")
+
+
+@pytest.fixture
+def session(ada):
+    def begin(client="the-client"):
+        principal = f"user:{ada.pk}:client:{client}"
+        named = {"server": "s", "principal": principal, "user": ada, "protocol_version": "2025-11-25"}
+        return open_session(**named, client_info={}, client_capabilities={})
+
+    return begin
+
+
+def issue(user, application, text="token"):
+    return AccessToken.objects.create(
+        user=user,
+        application=application,
+        token=text,
+        token_checksum=hashlib.sha256(text.encode()).hexdigest(),
+        expires=timezone.now() + timedelta(hours=1),
+    )
+
+
+def live():
+    return set(Session.objects.active().values_list("pk", flat=True))
+
+
+def test_the_last_token_takes_the_clients_sessions_with_it(
+    ada, application, session, django_capture_on_commit_callbacks
+):
+    token = issue(ada, application)
+    session()
+    other = session("another-client")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        token.revoke()
+
+    assert live() == {other.pk}
+
+
+def test_a_token_that_is_replaced_takes_nothing_with_it(ada, application, session, django_capture_on_commit_callbacks):
+    token, mine = issue(ada, application), session()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        token.revoke()
+        issue(ada, application, "new")
+
+    assert live() == {mine.pk}
+
+
+def test_a_refresh_token_keeps_the_sessions_until_it_is_revoked(
+    ada, application, session, django_capture_on_commit_callbacks
+):
+    token, mine = issue(ada, application), session()
+    refreshing = RefreshToken.objects.create(user=ada, application=application, token="r", access_token=token)
+    with django_capture_on_commit_callbacks(execute=True):
+        AccessToken.objects.filter(pk=token.pk).delete()
+    assert live() == {mine.pk}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        refreshing.refresh_from_db()
+        refreshing.revoke()
+    assert live() == set()
