@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
 
 PREFIX = "MCP_"
 
 
 class Settings:
-    """The defaults. Reading `mcp_settings.NAME` gives settings.MCP_NAME as it is now, or the default below."""
+    """The defaults. Reading `mcp_settings.NAME` gives settings.MCP_NAME, or the default below."""
 
     SERVER_NAME: str = "django"
     """Name of the default server, told to clients. Its sessions carry it: renaming the server ends them."""
@@ -115,11 +116,26 @@ class Settings:
     """How often one call may ask a modern client for more before it fails."""
 
     def __getattribute__(self, name: str) -> Any:
+        read: dict[str, Any] = super().__getattribute__("__dict__")
+        if name in read:
+            return read[name]
         default = super().__getattribute__(name)  # A name that is not declared above is an AttributeError here.
-        return getattr(settings, PREFIX + name, default) if name.isupper() else default
+        if not name.isupper():
+            return default
+        read[name] = getattr(settings, PREFIX + name, default)
+        return read[name]
 
 
 mcp_settings = Settings()
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    """A test has other settings for a while (`override_settings`, pytest-django's `settings`)."""
+    vars(mcp_settings).pop(setting.removeprefix(PREFIX), None)
+
+
+# Each request reads several, and Django's own way to one takes as long as reading the message.
+setting_changed.connect(_forget, dispatch_uid="django_mcp")
 
 
 def setting_names() -> list[str]:

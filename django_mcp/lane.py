@@ -27,7 +27,7 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
-from django_mcp.runner import arun, hop
+from django_mcp.runner import arun, hop, hop_from
 from django_mcp.views import ALLOW, MCPView
 
 logger = logging.getLogger("django_mcp")
@@ -52,6 +52,8 @@ class Visit:
     receive: Receive
     send: Send
     headers: Headers
+    task: "asyncio.Task[Any]"
+    loop: asyncio.AbstractEventLoop
     body: bytes = b""
     _request: HttpRequest | None = None
 
@@ -124,26 +126,25 @@ class Visit:
         self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None, *, is_open: bool
     ) -> Reply | StreamConsumer:
         if not is_open or isinstance(message, Reply):
-            exchange, step = await hop(self._admit_and_begin, message, outlet)
+            exchange, step = await hop_from(self.loop, self._admit_and_begin, message, outlet)
         else:
             exchange = self._exchange(anonymous_caller(self.request), outlet)
-            step = await hop(exchange.begin, message) if exchange.needs_database(message) else exchange.prepare(message)
+            needs_thread = exchange.needs_database(message)
+            step = await hop_from(self.loop, exchange.begin, message) if needs_thread else exchange.prepare(message)
         if isinstance(step, Listen):
             return self._listen(step)
         return await self._call(exchange, step, outlet) if isinstance(step, Call) else step
 
     async def _call(self, exchange: Exchange, call: Call, outlet: AsyncOutlet | InlineOutlet | None) -> Reply:
         if call.is_async and isinstance(outlet, AsyncOutlet):
-            outlet.runs_in(asyncio.current_task())
+            outlet.runs_in(self.task)
         try:
-            outcome = await arun(call, exchange.server.repeat)
+            outcome = await arun(call, exchange.server.repeat, self.loop)
         except asyncio.CancelledError:
             if outlet is None or not outlet.cancelled:
                 raise
             # It was the client that cancelled the call, and nobody who cancels this request.
-            task = asyncio.current_task()
-            assert task is not None
-            task.uncancel()
+            self.task.uncancel()
             return outlet.cancelled_reply()
         finally:
             if isinstance(outlet, AsyncOutlet):
@@ -161,7 +162,7 @@ class Visit:
             return None
         if (answers := inline_answers.get()) is not None:
             return InlineOutlet(message.id, message.era, answers)
-        return AsyncOutlet(message.id, message.era, self.receive, self.send)
+        return AsyncOutlet(message.id, message.era, self.receive, self.send, self.loop)
 
     def _exchange(self, caller: Caller, outlet: AsyncOutlet | InlineOutlet | None = None) -> Exchange:
         return Exchange(self.view.get_server(), self.view.get_sessions(), caller, outlet=outlet, streams=True)

@@ -165,9 +165,10 @@ class AsyncOutlet(Outlet):
         era: Era,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(request_id, era)
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop or asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._receive = receive
         self._send_to_client = send

@@ -1,7 +1,7 @@
 """Reads of read-only calls on a replica: a database router, and what tells it that such a call runs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -25,12 +25,16 @@ class ReplicaRouter:
         return mcp_settings.READ_ONLY_DATABASE or None
 
 
-@contextmanager
-def reading(is_read_only: bool) -> Iterator[None]:
+def reading(is_read_only: bool) -> AbstractContextManager[None]:
     """Around a call: whether it is one that only reads."""
-    if not (is_read_only and mcp_settings.READ_ONLY_DATABASE):
-        yield
-        return
+    return _reads() if is_read_only and mcp_settings.READ_ONLY_DATABASE else _NO_REPLICA
+
+
+_NO_REPLICA: Final = nullcontext()
+
+
+@contextmanager
+def _reads() -> Iterator[None]:
     token = _reading.set(True)
     try:
         yield

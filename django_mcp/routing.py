@@ -3,6 +3,7 @@
 No middleware of the project runs here. The endpoints are those of the URLconf, so a URL is written once.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,11 +61,15 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
             await django_application(scope, receive, send)
             return
         route, kwargs = found
+        # Asked once: it is a system call before Python 3.12.
+        task = asyncio.current_task()
+        assert task is not None
+        loop = task.get_loop()
         close_streams_at_shutdown()
         view, headers = route.view(), read_headers(scope)
         if told := cors.headers_for(headers, view.get_allowed_origins()):
             send = _telling(send, told)
-        stream = await Visit(view, kwargs, scope, receive, send, headers).serve()
+        stream = await Visit(view, kwargs, scope, receive, send, headers, task, loop).serve()
         if stream is not None:
             await stream.serve(scope, receive, send)
 
@@ -89,12 +94,28 @@ def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
     prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
     path = scope["path"].removeprefix(prefix.rstrip("/"))
     # The slash is the whole of the URLconf's own pattern, which all endpoints share.
-    if path.startswith("/"):
-        for route in _routes(settings.ROOT_URLCONF):
-            kwargs = route.match(path[1:])
-            if kwargs is not None:
-                return route, kwargs
+    if not path.startswith("/"):
+        return None
+    urlconf = settings.ROOT_URLCONF
+    return _match_once(urlconf, path[1:]) if _is_fixed(urlconf) else _match(urlconf, path[1:])
+
+
+def _match(urlconf: str, path: str) -> tuple[Route, dict[str, Any]] | None:
+    for route in _routes(urlconf):
+        kwargs = route.match(path)
+        if kwargs is not None:
+            return route, kwargs
     return None
+
+
+_match_once = lru_cache(maxsize=1024)(_match)
+
+
+@lru_cache(maxsize=8)
+def _is_fixed(urlconf: str) -> bool:
+    """Whether a path leads to the same endpoint in every language."""
+    patterns = [pattern for route in _routes(urlconf) for pattern, _ in route.patterns]
+    return all(isinstance(getattr(one, "_route", getattr(one, "_regex", None)), str) for one in patterns)
 
 
 @lru_cache(maxsize=8)

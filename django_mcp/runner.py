@@ -7,6 +7,8 @@ to a database is undone when it fails, in every combination of the two.
 import asyncio
 import contextvars
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -14,9 +16,10 @@ from functools import cache, partial
 from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import AsyncToSync, ThreadSensitiveContext, async_to_sync, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp.conf import mcp_settings
 from django_mcp.methods.requests import Call, Outcome
@@ -63,10 +66,10 @@ def run(call: Call, repeat: Repeat | None = None) -> Outcome:
     return outcome
 
 
-async def arun(call: Call, repeat: Repeat | None = None) -> Outcome:
-    """See run(). A sync function runs in a worker thread, an async one here."""
+async def arun(call: Call, repeat: Repeat | None = None, loop: asyncio.AbstractEventLoop | None = None) -> Outcome:
+    """See run(). A sync function runs in a worker thread, an async one here, which is on `loop`."""
     if not call.is_async:
-        return await hop(run, call, repeat)
+        return await hop_from(loop or asyncio.get_running_loop(), run, call, repeat)
     outcome = await _arun_once(call)
     while outcome.required is not None and repeat is not None and call.request.era == "handshake":
         try:
@@ -90,9 +93,15 @@ async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     Where a sync caller waits for this event loop (a test, WSGI), its thread is used, so that it sees its own
     transaction.
     """
+    return await hop_from(asyncio.get_running_loop(), function, *args, **kwargs)
+
+
+async def hop_from(
+    loop: asyncio.AbstractEventLoop, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """hop(), for who knows the loop already: to ask which one is running is a system call before Python 3.12."""
     if _sync_caller_waits():
         return await sync_to_async(function)(*args, **kwargs)
-    loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
     work = partial(context.run, _with_connections, loop, partial(function, *args, **kwargs))
     async with _slots(loop):
@@ -139,8 +148,12 @@ async def _arun_once(call: Call) -> Outcome:
     try:
         if _sync_caller_waits():
             return await _arun_in_callers_thread(call)
-        async with _OwnThread(_on_terms(call)) as thread:
-            outcome = await _arun_async(call)
+        with _OwnThread(_on_terms(call)) as thread:
+            try:
+                outcome = await _arun_async(call)
+            except BaseException as interruption:
+                await thread.finish(interruption)
+                raise
             await thread.finish(_reason_to_undo(call, outcome))
             return outcome
     except Exception as error:
@@ -233,20 +246,23 @@ class _OwnThread(Executor):
         self._executor: ThreadPoolExecutor | None = None
         self._atomic = atomic
         self._context = ThreadSensitiveContext(executor=self)
+        self._token: contextvars.Token[Any] | None = None
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
         if self._executor is None:
             self._executor = ThreadPoolExecutor(max_workers=1, initializer=self._atomic.__enter__)
         return self._executor.submit(function, *args, **kwargs)
 
-    async def __aenter__(self) -> "_OwnThread":
-        await self._context.__aenter__()  # type: ignore[no-untyped-call]
+    def __enter__(self) -> "_OwnThread":
+        # What `async with` the context does, without its awaits: this is around every asynchronous call.
+        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+        SyncToAsync.context_to_thread_executor[self._context] = self
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if error is not None:
-            await self.finish(error)
-        await self._context.__aexit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+    def __exit__(self, *error: object) -> None:
+        SyncToAsync.context_to_thread_executor.pop(self._context, None)
+        if self._token is not None:
+            SyncToAsync.thread_sensitive_context.reset(self._token)
 
     async def finish(self, error: BaseException | None) -> None:
         """Commits what the call wrote, or undoes it, and gives the thread back."""
@@ -293,11 +309,35 @@ def _sync_caller_waits() -> bool:
 
 def _with_connections(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
     serving_loop.set(loop)
-    close_old_connections()
+    _look_after_connections()
     try:
         return function()
     finally:
+        _close_spent_connections()
+
+
+def _look_after_connections() -> None:
+    """Before a thread works: `close_old_connections`, and so Django's health check, at most once a second. A connection
+    that has just answered does not need to be asked whether it does.
+    """
+    now = time.monotonic()
+    if now - getattr(_looked_at, "when", float("-inf")) >= 1:
+        _looked_at.when = now
         close_old_connections()
+
+
+def _close_spent_connections() -> None:
+    """After it: those that have failed, are too old, or were left in another mode."""
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred or not connection.get_autocommit() or _is_old(connection):
+            connection.close_if_unusable_or_obsolete()
+
+
+def _is_old(connection: BaseDatabaseWrapper) -> bool:
+    return connection.close_at is not None and time.monotonic() >= connection.close_at
+
+
+_looked_at: Final = threading.local()
 
 
 def _threads() -> int:

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
+from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
@@ -198,14 +200,45 @@ class MCPView(APIView):
             return refusal
         return authentication.caller_of(self.request)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        headers = read_headers(request._request)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """DRF's; but where no policy asks anything, and no subclass has a say, what it does comes to nothing, and costs
+        as much as all the rest.
+        """
+        if not (self._is_plain() and self.is_open()):
+            return super().dispatch(request, *args, **kwargs)
+        headers = read_headers(request)
+        try:
+            response = self._answer(request, headers)
+        except Exception as error:
+            response = self._to_failure(error, request)
+        return self._with_cors(response, headers)
+
+    @classmethod
+    def _is_plain(cls) -> bool:
+        return all(getattr(cls, name) is getattr(MCPView, name) for name in _STEPS)
+
+    def _answer(self, request: HttpRequest, headers: Headers) -> HttpResponseBase:
+        if refusal := self._refuse(str(request.method), headers):
+            return to_response(refusal)
+        caller = authentication.anonymous_caller(lambda: _as_anonymous(request))
+        match request.method:
+            case "POST":
+                return self._post(request, headers, caller)
+            case "GET":
+                return self._get(headers, caller)
+        return self._delete(headers, caller)
+
+    def _refuse(self, method: str, headers: Headers) -> Reply | None:
+        """What is answered before anybody is asked who they are."""
         if refusal := self.refuse_foreign(headers):
+            return refusal
+        if method == "OPTIONS" and (answer := self.preflight(headers)):
+            return answer
+        return None if method.lower() in self.http_method_names else replies.method_not_allowed(ALLOW)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if refusal := self._refuse(str(request.method), read_headers(request._request)):
             raise Refused(refusal)
-        if request.method == "OPTIONS" and (answer := self.preflight(headers)):
-            raise Refused(answer)
-        if str(request.method).lower() not in self.http_method_names:
-            raise Refused(replies.method_not_allowed(ALLOW))
         super().initial(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -213,37 +246,50 @@ class MCPView(APIView):
         return JSONRenderer(), JSON_TYPE
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        headers, limits = read_headers(request._request), self.get_limits()
-        message = inbound.read(headers, _read_body(request._request, headers, limits.body_bytes), limits, self.eras)
+        return self._post(request._request, read_headers(request._request), authentication.caller_of(request))
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._get(read_headers(request._request), authentication.caller_of(request))
+
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._delete(read_headers(request._request), authentication.caller_of(request))
+
+    def _post(self, request: HttpRequest, headers: Headers, caller: Caller) -> HttpResponseBase:
+        limits = self.get_limits()
+        message = inbound.read(headers, _read_body(request, headers, limits.body_bytes), limits, self.eras)
         if isinstance(message, Reply):
             return to_response(message)
         outlet = _outlet_for(message)
-        exchange = self._exchange(request, outlet)
+        exchange = self._exchange(caller, outlet)
         step = exchange.find(message)
         if isinstance(step, Call):
             answer = _run(exchange, step, outlet)
-            return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request._request)
+            return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request)
         reply = step if isinstance(step, Reply) else replies.INTERNAL
-        return to_response(self.point_to_metadata(reply, request._request))
+        return to_response(self.point_to_metadata(reply, request))
 
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        return to_response(self._exchange(request).refuse_stream(read_headers(request._request), allow="POST, DELETE"))
+    def _get(self, headers: Headers, caller: Caller) -> HttpResponse:
+        return to_response(self._exchange(caller).refuse_stream(headers, allow="POST, DELETE"))
 
-    def delete(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        return to_response(self._exchange(request).terminate(read_headers(request._request)))
+    def _delete(self, headers: Headers, caller: Caller) -> HttpResponse:
+        return to_response(self._exchange(caller).terminate(headers))
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
-        if isinstance(exc, Refused):
-            return to_response(exc.reply)
-        reply = authentication.refuse(exc, self, self.request._request)
+        return to_response(exc.reply) if isinstance(exc, Refused) else self._to_failure(exc, self.request._request)
+
+    def _to_failure(self, error: Exception, request: HttpRequest) -> HttpResponse:
+        reply = authentication.refuse(error, self, request)
         if reply is None:
-            logger.error("Answering failed", exc_info=exc)
+            logger.error("Answering failed", exc_info=error)
             reply = replies.INTERNAL
         return to_response(reply)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in cors.headers_for(read_headers(self.request._request), self.get_allowed_origins()):
+        return self._with_cors(response, read_headers(self.request._request))
+
+    def _with_cors(self, response: HttpResponseBase, headers: Headers) -> HttpResponseBase:
+        for name, value in cors.headers_for(headers, self.get_allowed_origins()):
             if name == "Vary":
                 patch_vary_headers(response, [value])
             else:
@@ -254,13 +300,35 @@ class MCPView(APIView):
     def default_response_headers(self) -> dict[str, str]:
         return {}
 
-    def _exchange(self, request: Request, outlet: Outlet | None = None) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), authentication.caller_of(request), outlet=outlet)
+    def _exchange(self, caller: Caller, outlet: Outlet | None = None) -> Exchange:
+        return Exchange(self.get_server(), self.get_sessions(), caller, outlet=outlet)
+
+
+_STEPS: Final = ("initial", "initialize_request", "post", "get", "delete", "handle_exception", "finalize_response")
+"""What DRF's dispatch calls. A subclass that has one of its own wants to be called."""
+
+_UNPREFIXED: Final = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
 
 
 def read_headers(request: HttpRequest) -> Headers:
     """A Django request's headers by their lower-case names. Some ASGI servers leave the blanks around a value."""
-    return {name.lower(): value.strip(OWS) for name, value in request.headers.items()}
+    headers = {}
+    for key, value in request.META.items():
+        if key.startswith("HTTP_"):
+            headers[_header_name(key)] = value.strip(OWS)
+        elif key in _UNPREFIXED:
+            headers[_UNPREFIXED[key]] = value.strip(OWS)
+    return headers
+
+
+@lru_cache(maxsize=256)
+def _header_name(key: str) -> str:
+    return key.removeprefix("HTTP_").replace("_", "-").lower()
+
+
+def _as_anonymous(request: HttpRequest) -> HttpRequest:
+    request.user = AnonymousUser()
+    return request
 
 
 def to_response(reply: Reply) -> HttpResponse:

@@ -22,12 +22,10 @@ api = SimpleRouter()
 api.register("airports", AirportViewSet)
 
 urlpatterns = [
-    path("", HomeView.as_view(), name="home"),
-    path("admin/", admin.site.urls),
-    path("api/", include(api.urls)),
+    # What is asked for most often comes first: Django tries one after the other.
     path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
-    path("", include("django_mcp.contrib.oauth.urls")),
-    path("accounts/login/", LoginView.as_view(template_name="testproject/login.html"), name="login"),
+    path("bench/mcp", endpoint(bench, public=True)),
+    path("conformance/mcp", endpoint(conformance_server, public=True)),
     path(
         "secure/mcp",
         endpoint(
@@ -36,6 +34,9 @@ urlpatterns = [
             scopes_supported=["airports:read"],
         ),
     ),
-    path("conformance/mcp", endpoint(conformance_server, public=True)),
-    path("bench/mcp", endpoint(bench, public=True)),
+    path("", include("django_mcp.contrib.oauth.urls")),
+    path("", HomeView.as_view(), name="home"),
+    path("admin/", admin.site.urls),
+    path("api/", include(api.urls)),
+    path("accounts/login/", LoginView.as_view(template_name="testproject/login.html"), name="login"),
 ]

@@ -1,4 +1,5 @@
 import pytest
+from django.test import override_settings
 
 from django_mcp.conf import Settings, mcp_settings, setting_names, unknown_setting_names
 
@@ -7,11 +8,13 @@ def test_a_setting_that_the_project_leaves_out_has_its_default():
     assert mcp_settings.SESSION_MAX_AGE_SECONDS == 7 * 24 * 60 * 60
 
 
-def test_a_setting_is_read_when_it_is_used(settings):
-    settings.MCP_SESSION_TTL_SECONDS = 5
-    assert mcp_settings.SESSION_TTL_SECONDS == 5
+def test_a_test_has_its_own_settings_while_it_says_so():
+    with override_settings(MCP_SESSION_TTL_SECONDS=5):
+        assert mcp_settings.SESSION_TTL_SECONDS == 5
+        with override_settings(MCP_SESSION_TTL_SECONDS=6):
+            assert mcp_settings.SESSION_TTL_SECONDS == 6
+        assert mcp_settings.SESSION_TTL_SECONDS == 5
 
-    del settings.MCP_SESSION_TTL_SECONDS
     assert mcp_settings.SESSION_TTL_SECONDS == 3600
 
 
