@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -25,6 +25,10 @@ lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.test ## how fast it is, beside its peers (five minutes; wrk, if it is installed, makes the load)
+	@$(BIN)/python -m benchmarks.own_code
+	@$(BIN)/python -m benchmarks.serve $(ARGS)
 
 clean: ## remove the environment and every cache (the database and the secrets stay)
 	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist

@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from django_mcp import bus
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
+from django_mcp.metadata import endpoint_paths, find_view
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -47,6 +48,23 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             ),
             id="django_mcp.W003",
         )
+    ]
+
+
+@register("mcp", deploy=True)
+def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An endpoint that anybody may call is meant, one hopes."""
+    if settings.DEBUG:
+        return []
+    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
+    return [
+        Warning(
+            f"Everybody may call the endpoint /{path}: it says public=True.",
+            hint="Take public=True away, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+            id="django_mcp.W006",
+        )
+        for path, view in views.items()
+        if view is not None and view.public
     ]
 
 

@@ -31,6 +31,7 @@ from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
 from django_mcp.primitives.resources import Resources
+from django_mcp.primitives.signatures import name_of
 from django_mcp.primitives.terms import Budget
 from django_mcp.primitives.tools import Tool
 from django_mcp.primitives.toolsets import Toolset
@@ -342,7 +343,10 @@ class MCPServer:
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
         # DRF reads the settings when it is imported, and a settings module may import django_mcp.
         from django_mcp.arguments import adapt
+        from django_mcp.throttles import throttle_of
 
+        if options.get("throttle") is not None:
+            options["throttle"] = throttle_of(options["throttle"], options.get("name") or name_of(function))
         tool = self.registry.add_tool(adapt(function), **options)
         if self.search_tools_above is not None and tool.name in tool_search.TOOLS:
             raise ImproperlyConfigured(f"{tool.name!r} is a tool of the search; give yours another name.")

@@ -149,6 +149,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
+# The demo, the conformance fixture and the benchmark are for everybody.
+SILENCED_SYSTEM_CHECKS = ["django_mcp.W006"]
+
 LOGIN_URL = "/accounts/login/"
 OAUTH2_PROVIDER = provider_settings(
     scopes={"airports:read": "Look up airports", "trips": "See and change your trips"},

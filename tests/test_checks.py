@@ -3,8 +3,11 @@
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
+from django.urls import path
 
+from django_mcp import MCPServer
 from django_mcp.routing import mcp_application
+from django_mcp.urls import endpoint
 
 plain_application = get_asgi_application()
 wrapped_application = mcp_application(plain_application)
@@ -12,7 +15,7 @@ SPANNING = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CON
 
 
 def ids(**kwargs):
-    return [message.id for message in run_checks(tags=["mcp"], **kwargs)]
+    return [message.id for message in run_checks(tags=["mcp"], **kwargs) if not message.is_silenced()]
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,25 @@ def test_an_asgi_project_is_told_to_mount_the_lane(settings, path, expected):
     settings.ASGI_APPLICATION = path
 
     assert ids() == expected
+
+
+class endpoints:
+    urlpatterns = [
+        path("open/mcp", endpoint(MCPServer("open"), public=True)),
+        path("closed/mcp", endpoint(MCPServer("closed"))),
+    ]
+
+
+def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
+    settings.ROOT_URLCONF, settings.SILENCED_SYSTEM_CHECKS = endpoints, []
+
+    found = [message for message in run_checks(tags=["mcp"], include_deployment_checks=True)]
+    assert [message.msg for message in found if message.id == "django_mcp.W006"] == [
+        "Everybody may call the endpoint /open/mcp: it says public=True."
+    ]
+    assert ids() == []
+    settings.DEBUG = True
+    assert "django_mcp.W006" not in ids(include_deployment_checks=True)
 
 
 @pytest.mark.parametrize(

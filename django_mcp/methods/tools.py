@@ -10,7 +10,7 @@ from django_mcp.primitives import tool_search
 from django_mcp.primitives.terms import Budget, exceeded
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
-from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
+from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
 
 from .access import admit, visible
 from .lists import list_page
@@ -40,6 +40,8 @@ def call_tool(request: Request) -> Call | Result:
     tool = admit(request, tools.get(name))
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
+    if tool.throttle is not None and (wait_seconds := tool.throttle(request.caller)) is not None:
+        raise TooManyCalls(wait_seconds)
     arguments = request.params.get("arguments") or {}
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)

@@ -60,7 +60,7 @@ class Registry:
         """
         if method == "tools/call":
             tool = self.tools.get(str(params.get("name")))
-            return tool is not None and tool.access is not None
+            return tool is not None and (tool.access is not None or tool.throttle is not None)
         return self.is_guarded
 
     def has_completions(self) -> bool:

@@ -76,6 +76,7 @@ class Tool:
     terms: Terms
     dry_run: bool = False
     always_listed: bool = False
+    throttle: Callable[[Any], float | None] | None = None
     access: Access | None = None
 
     def settle(self, arguments: Mapping[str, Any], budget: Budget | None = None) -> tuple[Terms, Mapping[str, Any]]:
@@ -158,6 +159,7 @@ def make_tool(
     dry_run: bool = False,
     budget: Budget | None = None,
     always_listed: bool = False,
+    throttle: Callable[[Any], float | None] | None = None,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
 ) -> Tool:
@@ -204,6 +206,7 @@ def make_tool(
         terms=Terms(atomic=atomic, read_only=bool(read_only) and atomic, budget=budget),
         dry_run=dry_run,
         always_listed=always_listed,
+        throttle=throttle,
         access=make_access(permission, scopes, label),
     )
 

@@ -77,6 +77,14 @@ class InsufficientScope(ProtocolError):
         super().__init__(INVALID_REQUEST, f"Insufficient scope: {' '.join(self.scopes)} is required", status=403)
 
 
+class TooManyCalls(ProtocolError):
+    """The caller has called too often, and may again after so many seconds (RFC 6585)."""
+
+    def __init__(self, wait_seconds: float) -> None:
+        self.wait_seconds = max(1, round(wait_seconds))
+        super().__init__(INVALID_REQUEST, f"Too many calls: wait {self.wait_seconds} seconds", status=429)
+
+
 def http_status(error: ProtocolError, era: Era) -> int:
     """The status under which an error goes out. A handshake client's valid request that fails is 200: the error is in
     the body.

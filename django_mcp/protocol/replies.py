@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from . import jsonrpc
-from .errors import INTERNAL_ERROR, INVALID_REQUEST, InsufficientScope, ProtocolError, http_status
+from .errors import INTERNAL_ERROR, INVALID_REQUEST, InsufficientScope, ProtocolError, TooManyCalls, http_status
 from .jsonrpc import JSON, RequestId
 from .versions import Era
 
@@ -53,6 +53,8 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
         body["id"] = request_id
     body["error"] = details
     reply = Reply(http_status(failure, era), jsonrpc.encode(body))
+    if isinstance(failure, TooManyCalls):
+        return reply.with_header("Retry-After", str(failure.wait_seconds))
     if isinstance(failure, InsufficientScope):
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(failure.scopes)}"'
         return replace(reply, scopes=failure.scopes).with_header("WWW-Authenticate", challenge)

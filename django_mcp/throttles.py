@@ -1,0 +1,44 @@
+"""Limits on the calls of a tool, by DRF's throttles: so many of one caller in so much time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from django_mcp.primitives.context import Caller
+
+Throttle = Callable[[Caller], float | None]
+"""How many seconds a caller must wait; `None` when a call may go ahead, and is counted."""
+
+
+def throttle_of(given: Any, name: str) -> Throttle:
+    """The throttle that an option says: a rate ("10/minute"), or a class with DRF's `allow_request` and `wait`."""
+    if isinstance(given, str):
+        throttle_class: Any = type("ToolThrottle", (_ToolThrottle,), {"rate": given, "scope": f"mcp_{name}"})
+        try:
+            throttle_class()
+        except (ValueError, KeyError, IndexError) as error:
+            raise ImproperlyConfigured(f"Tool {name!r}: {given!r} is no rate; write '10/minute'.") from error
+    elif isinstance(given, type) and callable(getattr(given, "allow_request", None)):
+        throttle_class = given
+    else:
+        raise ImproperlyConfigured(f"Tool {name!r}: throttle is a rate ('10/minute') or a throttle class of DRF's.")
+
+    def wait(caller: Caller) -> float | None:
+        throttle = throttle_class()
+        request = caller.get_request()
+        request._force_auth_user = caller.user  # type: ignore[attr-defined]
+        if throttle.allow_request(Request(request), None):
+            return None
+        return float(throttle.wait() or 60)
+
+    return wait
+
+
+class _ToolThrottle(SimpleRateThrottle):
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        user = request.user
+        ident = f"user_{user.pk}" if user.is_authenticated else self.get_ident(request)
+        return str(self.cache_format % {"scope": self.scope, "ident": ident})

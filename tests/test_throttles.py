@@ -1,0 +1,87 @@
+"""How often one caller may call a tool."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
+from rest_framework.throttling import BaseThrottle
+
+from django_mcp import MCPServer
+from django_mcp.testing import MCPError
+from django_mcp.throttles import throttle_of
+from django_mcp.urls import endpoint
+
+pytestmark = pytest.mark.django_db
+
+
+class Never(BaseThrottle):
+    def allow_request(self, request, view):
+        return request.user.is_authenticated
+
+    def wait(self):
+        return 12.4
+
+
+server = MCPServer("throttled", version="1")
+
+
+@server.tool(read_only=True, throttle="2/hour")
+def twice() -> str:
+    """Twice."""
+    return "done"
+
+
+@server.tool(read_only=True, throttle="2/hour")
+async def twice_async() -> str:
+    """Twice, in a coroutine."""
+    return "done"
+
+
+@server.tool(read_only=True, throttle=Never)
+def never() -> str:
+    """Never."""
+    return "done"
+
+
+class urls:
+    urlpatterns = [path("mcp", endpoint(server, public=True))]
+
+
+@pytest.fixture(autouse=True)
+def fresh(settings):
+    settings.ROOT_URLCONF = urls
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def refusal(client, tool):
+    with pytest.raises(MCPError) as refused:
+        client.call_tool(tool)
+    return refused.value.status, int(refused.value.headers["retry-after"]), refused.value.code
+
+
+@pytest.mark.parametrize("tool", ["twice", "twice_async"])
+def test_a_call_too_many_is_429_with_the_time_to_wait(connect, tool):
+    ada, bob = User.objects.create_user("ada"), User.objects.create_user("bob")
+    client = connect("/mcp", user=ada)
+    assert [client.call_tool(tool).text for _ in range(2)] == ["done", "done"]
+
+    status, wait, code = refusal(client, tool)
+    assert (status, code) == (429, -32600)
+    assert 0 < wait <= 3600
+    # Another caller, and another tool, have their own.
+    assert connect("/mcp", user=bob).call_tool(tool).text == "done"
+    assert connect("/mcp").call_tool(tool).text == "done"
+
+
+def test_a_class_of_drfs_decides_by_the_user(connect):
+    assert refusal(connect("/mcp"), "never") == (429, 12, -32600)
+    assert connect("/mcp", user=User.objects.create_user("ada")).call_tool("never").text == "done"
+
+
+@pytest.mark.parametrize("given", ["often", "10", "x/minute", "10/fortnight", 5, object])
+def test_what_is_no_rate_is_refused_at_start_up(given):
+    with pytest.raises(ImproperlyConfigured, match="Tool 'x'"):
+        throttle_of(given, "x")
