@@ -11,6 +11,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission, DjangoModelPermissions, IsAuthenticated
@@ -240,6 +241,13 @@ class MCPView(APIView):
         if refusal := self._refuse(str(request.method), read_headers(request._request)):
             raise Refused(refusal)
         super().initial(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        user = request.user
+        if user.is_authenticated and not getattr(user, "is_active", True) and authentication.forced_user.get() is None:
+            # Not every authenticator looks: django-oauth-toolkit's does not.
+            raise AuthenticationFailed("The user is not active.")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         # What a POST and a GET must accept is the protocol's to say, not a renderer's.

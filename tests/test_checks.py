@@ -63,7 +63,7 @@ class endpoints:
 def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     settings.ROOT_URLCONF, settings.SILENCED_SYSTEM_CHECKS = endpoints, []
 
-    found = [message for message in run_checks(tags=["mcp"], include_deployment_checks=True)]
+    found = run_checks(tags=["mcp"], include_deployment_checks=True)
     assert [message.msg for message in found if message.id == "django_mcp.W006"] == [
         "Everybody may call the endpoint /open/mcp: it says public=True."
     ]

@@ -149,6 +149,21 @@ def test_what_is_no_token_is_refused_without_a_fuss(send, value):
     assert b"<html" not in response.content
 
 
+def test_no_token_is_in_the_log_or_the_answer(issue, send, caplog):
+    caplog.set_level("DEBUG")
+    issue()
+    issue("elsewhere-token", resource=["http://testserver/mcp"])
+
+    answers = [
+        send(authorization=f"Bearer {text}").content for text in ("let-me-in", "elsewhere-token", "no-such-token")
+    ]
+    answers.append(send(path="/secure/mcp?access_token=query-token").content)
+
+    for text in ("let-me-in", "elsewhere-token", "no-such-token"):
+        assert text not in caplog.text
+        assert text.encode() not in b"".join(answers)
+
+
 def test_the_hash_of_a_token_is_none(issue, send):
     token = issue()
 
