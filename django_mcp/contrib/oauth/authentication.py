@@ -27,6 +27,8 @@ class OAuthAuthentication(BaseAuthentication):
         found = _find(token.strip())
         if found is None or found.is_expired() or found.user is None or not found.user.is_active:
             raise AuthenticationFailed("The access token is not valid.")
+        if found.application is not None and not found.application.is_usable(request):
+            raise AuthenticationFailed("The access token is of a client that is not admitted.")
         if resource_of(request._request) not in map(canonical, found.resource or ()):
             raise AuthenticationFailed("The access token is for another resource.")
         return found.user, found

@@ -21,11 +21,16 @@ from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp.metadata import public_url
 
+from .redirects import LOOPBACK, is_safe
 from .resources import is_known, issuer, only_one
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+GRANTS: Final = ("authorization_code", "refresh_token")
+"""Others are refused before anything of them is looked at: a password would be checked first."""
+
 REGISTRATIONS: Final = "30/hour"
 """How many clients one address may register (RFC 7591 section 5)."""
+
+NAME_LENGTH: Final = 100
 
 
 @method_decorator([never_cache, xframe_options_deny, login_not_required], name="dispatch")
@@ -35,7 +40,11 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
     template_name = "django_mcp/oauth/authorize.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if _holds_nul(request):
+            self.request = request
+            response = self._show_error("invalid_request", "The request has characters that no request has.")
+        else:
+            response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = "frame-ancestors 'none'"
         response["Referrer-Policy"] = "no-referrer"
         return response
@@ -62,7 +71,8 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         # Its fields are hidden, and not out of reach.
         answered = form.cleaned_data
         application = get_application_model().objects.filter(client_id=answered["client_id"]).first()
-        if application is None or not application.redirect_uri_allowed(answered["redirect_uri"]):
+        uri = answered["redirect_uri"]
+        if application is None or not (is_safe(uri) and application.redirect_uri_allowed(uri)):
             return self._show_error("invalid_request", "There is no such client, or it has another address.")
         told = _invalid_target(self.request, answered["resource"].split(), answered["state"])
         if told is not None:
@@ -106,6 +116,8 @@ class _ForBrowsers:
             response["Access-Control-Allow-Methods"] = "GET, POST"
             response["Access-Control-Allow-Headers"] = "authorization, content-type, mcp-protocol-version"
             response["Access-Control-Max-Age"] = "3600"
+        elif _holds_nul(request):
+            response = _error("invalid_request", "The request has characters that no request has.")
         else:
             response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         response["Access-Control-Allow-Origin"] = "*"
@@ -116,10 +128,15 @@ class TokenView(_ForBrowsers, views.TokenView):  # type: ignore[misc]
     """Issues tokens for resources that there are."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.POST.get("grant_type") not in GRANTS:
+            return _error("unsupported_grant_type", f"The grants are {' and '.join(GRANTS)}.")
         unknown = [resource for resource in request.POST.getlist("resource") if not is_known(request, resource)]
         if unknown:
             return _error("invalid_target", f"There is no resource {unknown[0]} here.")
-        return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
+        response: HttpResponseBase = super().post(request, *args, **kwargs)
+        # django-oauth-toolkit forgets both where what it refuses is a resource.
+        response["Content-Type"], response["Cache-Control"] = "application/json", "no-store"
+        return response
 
 
 class RevokeView(_ForBrowsers, views.RevokeTokenView):  # type: ignore[misc]
@@ -145,9 +162,12 @@ class RegisterView(_ForBrowsers, views.DynamicClientRegistrationView):  # type: 
             refusal = _error("temporarily_unavailable", "Too many clients registered from here.", status=429)
             refusal["Retry-After"] = str(round(throttle.wait() or 60))
             return refusal
-        for uri in _redirect_uris(request.body):
-            if not _is_private(uri):
-                return _error("invalid_redirect_uri", "Redirects go to https, to this machine, or to an app.")
+        said = _said(request.body)
+        name, uris = said.get("client_name", ""), said.get("redirect_uris", [])
+        if not isinstance(name, str) or not name.isprintable() or len(name) > NAME_LENGTH:
+            return _error("invalid_client_metadata", f"client_name is text of up to {NAME_LENGTH} characters.")
+        if not isinstance(uris, list) or not all(isinstance(uri, str) and is_safe(uri) for uri in uris):
+            return _error("invalid_redirect_uri", "Redirects go to https, to this machine, or to an app.")
         return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
@@ -183,20 +203,15 @@ def _error(error: str, description: str, *, status: int = 400) -> JsonResponse:
     return JsonResponse({"error": error, "error_description": description}, status=status)
 
 
-def _redirect_uris(body: bytes) -> list[str]:
-    """The redirects of a registration; none of what is no registration, which the view itself refuses."""
+def _said(body: bytes) -> dict[str, Any]:
+    """What a client says of itself; nothing of what is no registration, which the view itself refuses."""
     try:
         given = json.loads(body)
-        uris = given.get("redirect_uris", []) if isinstance(given, dict) else []
     except ValueError:
-        return []
-    return [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
-def _is_private(uri: str) -> bool:
-    """Whether a redirect stays between the browser and the client: not over http to another machine."""
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return False
-    return parts.scheme != "http" or parts.hostname in LOOPBACK
+def _holds_nul(request: HttpRequest) -> bool:
+    """Whether a parameter has U+0000, which PostgreSQL cannot look for."""
+    return any("\0" in value for form in (request.GET, request.POST) for _, values in form.lists() for value in values)

@@ -189,6 +189,12 @@ def test_a_resource_taken_out_of_the_form_is_missed(browser):
     assert told(answer(browser, resource=None))["error"] == "invalid_target"
 
 
+def test_a_token_response_is_json_that_is_not_kept(browser):
+    for response in (redeem(told(answer(browser))["code"]), redeem("x"), redeem("x", resource="mcp")):
+        assert response["Content-Type"].startswith("application/json")
+    assert redeem("x")["Cache-Control"] == "no-store"
+
+
 def test_a_plain_challenge_gets_no_code(browser):
     answered = answer(browser, code_challenge_method="plain")
 
@@ -264,6 +270,35 @@ def test_refresh_tokens_rotate_and_one_that_comes_back_ends_all(browser):
     assert not RefreshToken.objects.filter(revoked__isnull=True).exists()
 
 
+def test_no_code_goes_over_http_to_another_machine_whatever_is_registered(browser, application):
+    Application.objects.update(redirect_uris="http://plain.example.com/cb")
+
+    for response in (
+        ask(browser, redirect_uri="http://plain.example.com/cb"),
+        answer(browser, redirect_uri="http://plain.example.com/cb"),
+        answer(browser, redirect_uri="http://plain.example.com/cb", allow=False),
+    ):
+        assert response.status_code == 400
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"code_challenge": "x" * 500}, {"code_challenge": "x"}, {"nonce": "n" * 500}, {"state": "s" * 5000}]
+)
+def test_what_no_column_can_hold_is_refused(browser, parameters):
+    response = answer(browser, **parameters)
+
+    assert response.status_code in (302, 400)
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "scope", "resource", "code_challenge"])
+def test_a_character_that_no_database_can_look_for_is_refused(browser, name):
+    assert ask(browser, **{name: "a\x00b"}).status_code == 400
+    assert answer(browser, **{name: "a\x00b"}).status_code == 400
+    assert redeem("a\x00b").status_code == 400
+    assert Client().post("/oauth/revoke/", {"token": "\x00", "client_id": "the-client"}).status_code == 400
+
+
 def test_other_grants_are_not_given(browser, application):
     for fields in (
         {"grant_type": "password", "username": "ada", "password": "x"},
@@ -330,6 +365,11 @@ def test_a_redirect_that_others_can_read_is_refused(register, uris):
 
     assert response.status_code == 400
     assert not Application.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\nb", "x" * 101, 5, ["x"]])
+def test_a_name_that_could_deceive_is_refused(register, name):
+    assert register(client_name=name).status_code == 400
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "5", '{"redirect_uris": 5}', '{"redirect_uris": [5]}', "\x00"])
