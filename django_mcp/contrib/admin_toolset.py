@@ -151,7 +151,7 @@ class AdminToolset(ModelToolset):
         found = cls._admin().get_action(name)
         if found is None:
             raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.admin_class.__name__} has no action {name!r}.")
-        act, _, description = found
+        act, description = _said_of(found)
         names: Any = {"verbose_name": cls.model._meta.verbose_name, "verbose_name_plural": _plural(cls)}
 
         def method(self: AdminToolset, *, pks: list[Any]) -> str:
@@ -191,6 +191,11 @@ class _Messages(list[Any]):
 
     def add(self, level: int, message: Any, extra_tags: str = "") -> None:
         self.append(message)
+
+
+def _said_of(action: Any) -> tuple[Any, Any]:
+    """The function of an admin's action, and its description. A tuple before Django 6.1."""
+    return (action.func, action.plural_description) if hasattr(action, "func") else (action[0], action[2])
 
 
 def _permission(own: Any, action: str) -> Permission:
