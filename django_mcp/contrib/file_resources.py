@@ -63,7 +63,7 @@ class _FileResource:
             raise ProtocolError(
                 INVALID_PARAMS, f"The file has {size} bytes, and at most {self._max_bytes} are sent at once: {ways}"
             )
-        file.seek(offset)
+        file.seek(min(offset, size))
         data: bytes = file.read(wanted)
         mime_type = mimetypes.guess_type(file.name or "")[0] or "application/octet-stream"
         if mime_type.startswith("text/") or mime_type in _TEXT:

@@ -27,6 +27,7 @@ from django_mcp.primitives.toolsets import Toolset, as_function
 from django_mcp.serializers import Unreadable, explain, fields_of, property_of
 
 from . import filtersets
+from .described import described
 
 Parameters = dict[str, tuple[Schema, bool]]
 """The arguments of a tool: each with its schema, and whether it must be given."""
@@ -57,24 +58,11 @@ class _ViewTools(Toolset):
         method.__name__, method.__qualname__ = route.name, f"{cls.__qualname__}.{route.name}"
         method.__module__ = cls.__module__
         method.__doc__ = route.description
-        keyword, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
-        this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        parameters = route.parameters()
-        signature: Any = inspect.Signature(
-            [
-                this,
-                *(
-                    inspect.Parameter(name, keyword, default=empty if required else None)
-                    for name, (_, required) in parameters.items()
-                ),
-            ]
-        )
-        made: Any = method
-        made.__signature__ = signature
-        made.__annotations__ = {
-            name: Annotated[Any, WithJsonSchema(schema)] for name, (schema, _) in parameters.items()
+        parameters = {
+            name: (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
+            for name, (schema, required) in route.parameters().items()
         }
-        return as_function(cls, made), cls._options(route)
+        return as_function(cls, described(method, parameters, Any)), cls._options(route)
 
     @classmethod
     def _options(cls, route: "_Route") -> dict[str, Any]:

@@ -199,7 +199,7 @@ def test_the_tools_are_the_actions_that_are_named():
 def test_arguments_are_what_the_action_reads():
     schemas = {name: tool.definition["inputSchema"] for name, tool in server.registry.tools.items()}
     name = {"type": "string", "maxLength": 150}
-    motto = {"type": "string", "description": "In Latin."}
+    motto = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "In Latin."}
 
     assert schemas["create_group"] == {
         "type": "object",
