@@ -46,6 +46,11 @@ class Settings:
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
 
+    BODY_TIMEOUT_SECONDS: float = 30
+    """A client that takes longer to send its request body is answered 408, in the ASGI lane. Elsewhere the server in
+    front has such a limit of its own.
+    """
+
     MAX_JSON_DEPTH: int = 64
     """A body nested deeper than this is refused."""
 
@@ -99,6 +104,9 @@ class Settings:
 
     MAX_LISTENERS: int = 1000
     """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""
+
+    MAX_LISTENERS_PER_PRINCIPAL: int | None = 20
+    """Those of one user or client in one process; one more is answered 429. None: any number."""
 
     EVENTS_PER_SESSION: int = 1000
     """Events of a session that are kept for resuming; the oldest go first."""

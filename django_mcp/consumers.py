@@ -6,13 +6,15 @@ the protocol lives here: what may be opened is decided before.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping
+from datetime import datetime
 from typing import Any, Final
 from weakref import WeakSet
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
+from django.utils import timezone
 
 from django_mcp import bus, events, sessions, standing
 from django_mcp.conf import mcp_settings
@@ -47,8 +49,11 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     # The bus listens for all: Channels would end the stream when its layer fails, and this one goes on by looking.
     channel_layer_alias = ""
 
-    def __init__(self) -> None:
+    def __init__(self, expires_at: datetime | None = None) -> None:
+        """The stream closes when its client's credential ends, at `expires_at`: the client has to show the next one."""
         super().__init__()
+        self._expires_at = expires_at
+        self._expiry: asyncio.TimerHandle | None = None
         self._serving: asyncio.Task[Any] | None = None
         self._is_over = False
 
@@ -77,13 +82,19 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             self._serving.uncancel()
         finally:
             _open.discard(self)
+            if self._expiry is not None:
+                self._expiry.cancel()
             await self.let_go()
 
     async def http_request(self, message: MutableMapping[str, Any]) -> None:
         await self.send_headers(headers=_HEADERS)
         await self.begin()
-        if asyncio.get_running_loop() in _stopping:
+        loop = asyncio.get_running_loop()
+        if loop in _stopping:
             self.close()
+        elif self._expires_at is not None:
+            left = (self._expires_at - timezone.now()).total_seconds()
+            self._expiry = loop.call_later(max(left, 0), self.close)
 
     async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
         raise StopConsumer
@@ -130,7 +141,7 @@ class MCPConsumer(StreamConsumer):
     """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
 
     def __init__(self, stream: StandingStream) -> None:
-        super().__init__()
+        super().__init__(stream.expires_at)
         session = stream.session
         self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
         self._opening = _opening(session.protocol_version, stream.position)
@@ -206,8 +217,8 @@ class MCPConsumer(StreamConsumer):
 class LinesConsumer(StreamConsumer):
     """A stream whose lines come from a generator, in a task of its own."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, expires_at: datetime | None = None) -> None:
+        super().__init__(expires_at)
         self._writer: asyncio.Task[None] | None = None
         self.news = asyncio.Event()
         self.is_closing = False
@@ -260,7 +271,7 @@ class ReplayConsumer(LinesConsumer):
     """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
 
     def __init__(self, stream: StandingStream) -> None:
-        super().__init__()
+        super().__init__(stream.expires_at)
         self._session = stream.session
         self._position = stream.position
 
@@ -312,13 +323,15 @@ class ReplayConsumer(LinesConsumer):
 
 
 class ListenConsumer(LinesConsumer):
-    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays. Nothing is
-    replayed.
+    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays, and would
+    still be admitted. Nothing is replayed.
     """
 
-    def __init__(self, listen: Listen) -> None:
-        super().__init__()
+    def __init__(self, listen: Listen, is_admitted: Callable[[], bool] | None = None) -> None:
+        """`is_admitted` is asked in a thread, each time that the stream has been silent for a keep-alive."""
+        super().__init__(listen.request.caller.principal.expires_at)
         self._listen = listen
+        self._is_admitted = is_admitted
         self._tag = {SUBSCRIPTION_ID_META_KEY: listen.request.id}
 
     def farewell(self) -> bytes:
@@ -326,7 +339,7 @@ class ListenConsumer(LinesConsumer):
         return sse.encode(to_json_text({"jsonrpc": "2.0", "id": self._listen.request.id, "result": result}))
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        server, principal = self._listen.request.server.name, self._listen.request.caller.principal.key
+        server, principal = self._listen.request.server.name, self.principal
         listener = await bus.listen([bus.server_group(server)], self.news.set)
         try:
             position = await hop(events.last_change, server)
@@ -340,9 +353,15 @@ class ListenConsumer(LinesConsumer):
                         for change in _distinct(wanted)
                     )
                 if not changes and not await self.has_news():
+                    if self._is_admitted is not None and not await hop(self._is_admitted):
+                        return
                     yield sse.KEEPALIVE
         finally:
             listener.stop()
+
+    @property
+    def principal(self) -> str:
+        return self._listen.request.caller.principal.key
 
     def _say(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
@@ -353,9 +372,9 @@ def consumer_of(stream: StandingStream) -> StreamConsumer:
     return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)
 
 
-def listeners() -> int:
-    """How many `subscriptions/listen` streams this process keeps open."""
-    return sum(isinstance(consumer, ListenConsumer) for consumer in _open)
+def listeners() -> list[ListenConsumer]:
+    """The `subscriptions/listen` streams that this process keeps open."""
+    return [consumer for consumer in _open if isinstance(consumer, ListenConsumer)]
 
 
 def close_all() -> None:

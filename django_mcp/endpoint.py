@@ -6,6 +6,7 @@ changes is written after. Knows neither WSGI nor ASGI.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from django_mcp import bus, events, sessions, standing
@@ -41,13 +42,14 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 
 @dataclass(frozen=True, slots=True)
 class StandingStream:
-    """A stream that a GET may write: of which session, from which place on, and for a standalone one, under which
-    lease.
+    """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
+    until when the caller's credential is good.
     """
 
     session: SessionState
     position: events.Position
     holder: str
+    expires_at: datetime | None = None
 
 
 class Exchange:
@@ -154,7 +156,7 @@ class Exchange:
             if not standing.take(session.pk, holder, force=last_event_id is not None):
                 return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
             bus.ring([bus.session_group(session.pk)])
-        return StandingStream(session, position, holder)
+        return StandingStream(session, position, holder, self.caller.principal.expires_at)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
         """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from

@@ -28,6 +28,7 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.runner import arun, hop, hop_from
+from django_mcp.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
 logger = logging.getLogger("django_mcp")
@@ -77,9 +78,13 @@ class Visit:
     def request(self) -> HttpRequest:
         """Django's request, made when somebody wants it; the same one whoever asks."""
         if self._request is None:
-            self._request = ASGIRequest(self.scope, BytesIO(self.body))
-            self._request.user = AnonymousUser()
+            self._request = self._new_request()
         return self._request
+
+    def _new_request(self) -> HttpRequest:
+        request = ASGIRequest(self.scope, BytesIO(self.body))
+        request.user = AnonymousUser()
+        return request
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
@@ -102,7 +107,10 @@ class Visit:
 
     async def _post(self) -> Reply | StreamConsumer | None:
         limits = self.view.get_limits()
-        body = await self._read_body(limits.body_bytes)
+        try:
+            body = await self._read_body(limits.body_bytes)
+        except TimeoutError:
+            return replies.TOO_SLOW
         self.body = body or b""
         message = inbound.read(self.headers, body, limits, self.view.eras)
         is_open = self.view.is_open()
@@ -152,10 +160,33 @@ class Visit:
         return await hop(exchange.end, call, outcome) if exchange.must_save() else exchange.end(call, outcome)
 
     def _listen(self, listen: Listen) -> Reply | StreamConsumer:
-        if listeners() >= mcp_settings.MAX_LISTENERS:
-            error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=503)
+        if status := self._has_too_many(listen.request.caller.principal.key):
+            error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
-        return ListenConsumer(listen)
+        return ListenConsumer(listen, None if self.view.is_open() else self._still_admits(listen.request.caller))
+
+    def _has_too_many(self, principal: str) -> int | None:
+        """The status for one subscription too many: of everybody, or of one principal. Anonymous clients share theirs,
+        so one of them could lock the others out by it.
+        """
+        open_now = listeners()
+        if len(open_now) >= mcp_settings.MAX_LISTENERS:
+            return 503
+        limit = mcp_settings.MAX_LISTENERS_PER_PRINCIPAL
+        own = sum(one.principal == principal for one in open_now)
+        return 429 if principal and limit is not None and own >= limit else None
+
+    def _still_admits(self, caller: Caller) -> Callable[[], bool]:
+        """Asks whether the same request would come in again as the same caller: a credential can be revoked, a user
+        deactivated, a password changed.
+        """
+        known = auth_hash(caller.user)
+
+        def asks() -> bool:
+            now = self.view.recognise(self._new_request(), **self.kwargs)
+            return now is not None and now.principal.key == caller.principal.key and auth_hash(now.user) == known
+
+        return asks
 
     def _outlet(self, message: Inbound | Batch | Reply) -> AsyncOutlet | InlineOutlet | None:
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
@@ -190,9 +221,15 @@ class Visit:
         return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
 
     async def _read_body(self, limit: int) -> bytes | None:
-        """The body, or `None` as soon as it is known to be longer than `limit` bytes."""
+        """The body, or `None` as soon as it is known to be longer than `limit` bytes. Raises TimeoutError for one that
+        does not come.
+        """
         if http.declares_more(self.headers, limit):
             return None
+        async with asyncio.timeout(mcp_settings.BODY_TIMEOUT_SECONDS):
+            return await self._receive_body(limit)
+
+    async def _receive_body(self, limit: int) -> bytes | None:
         chunks, size = [], 0
         while True:
             message = await self.receive()

@@ -189,10 +189,8 @@ class MCPView(APIView):
         """The caller behind a request, or the refusal of it: what DRF's dispatch does before its handler, for the ASGI
         lane.
         """
-        self.setup(request, *args, **kwargs)
-        self.format_kwarg = None
         try:
-            self.request = self.initialize_request(request, *args, **kwargs)
+            self._prepare(request, *args, **kwargs)
             super().initial(self.request, *args, **kwargs)
         except Exception as error:
             refusal = authentication.refuse(error, self, request)
@@ -200,6 +198,23 @@ class MCPView(APIView):
                 raise
             return refusal
         return authentication.caller_of(self.request)
+
+    def recognise(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | None:
+        """Who a request is of that was admitted before, if it would be still. No throttle counts it."""
+        try:
+            self._prepare(request, *args, **kwargs)
+            self.perform_authentication(self.request)
+            self.check_permissions(self.request)
+        except Exception as error:
+            if authentication.refuse(error, self, request) is None:
+                raise
+            return None
+        return authentication.caller_of(self.request)
+
+    def _prepare(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.setup(request, *args, **kwargs)
+        self.format_kwarg = None
+        self.request = self.initialize_request(request, *args, **kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's; but where no policy asks anything, and no subclass has a say, what it does comes to nothing, and costs

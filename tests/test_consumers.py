@@ -4,11 +4,14 @@ them.
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
 from django_mcp import bus, consumers, events, sessions, standing
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
@@ -280,10 +283,10 @@ def test_a_request_whose_process_died_is_answered(settings):
 TAG = '"_meta":{"io.modelcontextprotocol/subscriptionId":5}'
 
 
-def listen(**honoured):
-    caller = SimpleNamespace(principal=SimpleNamespace(key="user:1"))
+def listen(*, expires_at=None, is_admitted=None, **honoured):
+    caller = SimpleNamespace(principal=SimpleNamespace(key="user:1", expires_at=expires_at))
     request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
-    return ListenConsumer(Listen(request, honoured))
+    return ListenConsumer(Listen(request, honoured), is_admitted)
 
 
 def said(method, params=""):
@@ -372,11 +375,43 @@ def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
         await connections[0].has(b"acknowledged")
         await connections[1].has(b"retry")
         count = consumers.listeners()
+        assert count == [subscription]
         for connection in connections:
             await connection.hangs_up()
-        return count, consumers.listeners()
+        return consumers.listeners()
 
-    assert on_a_loop(talk) == (1, 0)
+    assert on_a_loop(talk) == []
+
+
+@pytest.mark.parametrize("left", [timedelta(milliseconds=10), -timedelta(seconds=1)])
+def test_a_subscription_ends_with_the_credential_that_opened_it(left):
+    async def talk():
+        return await Connection(listen(toolsListChanged=True, expires_at=timezone.now() + left)).ends()
+
+    assert b'"resultType":"complete"' in on_a_loop(talk)
+
+
+def test_a_stream_ends_with_the_credential_that_opened_it_and_the_client_may_come_back():
+    session = open_session()
+
+    async def talk():
+        stream = await hop(standalone, session)
+        return await Connection(MCPConsumer(replace(stream, expires_at=timezone.now()))).ends()
+
+    assert on_a_loop(talk).endswith(sse.retry(7))
+    assert Session.objects.get().stream_holder == ""
+    assert sessions.resume(session.session_id, server="test", principal="user:1") is not None
+
+
+def test_a_subscription_of_one_who_would_be_admitted_no_more_is_closed(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    answers = [True, True, False]
+
+    async def talk():
+        return await Connection(listen(is_admitted=lambda: answers.pop(0))).ends()
+
+    assert on_a_loop(talk) == acknowledged("{}") + 2 * sse.KEEPALIVE
+    assert answers == []
 
 
 def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):

@@ -89,16 +89,9 @@ def send_asgi(
     return async_to_sync(over_asgi)(application, path, method, list(headers), list(chunks), scope)
 
 
-async def over_asgi(
-    application: Any,
-    path: str,
-    method: str,
-    headers: list[tuple[str, str]],
-    chunks: list[bytes | None],
-    overrides: Mapping[str, Any] | None = None,
-) -> tuple[Response | None, int]:
-    """See send_asgi(), for code on an event loop."""
-    scope = {
+def scope(path: str, method: str, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """What an ASGI server says of a request."""
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -111,8 +104,18 @@ async def over_asgi(
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         "client": ("127.0.0.1", 50000),
         "server": ("testserver", 80),
-        **(overrides or {}),
     }
+
+
+async def over_asgi(
+    application: Any,
+    path: str,
+    method: str,
+    headers: list[tuple[str, str]],
+    chunks: list[bytes | None],
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[Response | None, int]:
+    """See send_asgi(), for code on an event loop."""
     left = list(chunks)
     sent: list[dict[str, Any]] = []
 
@@ -127,7 +130,7 @@ async def over_asgi(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    await application(scope, receive, send)
+    await application({**scope(path, method, headers), **(overrides or {})}, receive, send)
     taken = len(chunks) - len(left)
     if not sent:
         return None, taken

@@ -80,3 +80,6 @@ INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", s
 """Something of ours failed; the log has it."""
 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
+
+TOO_SLOW: Final = refusal(408, "The request body did not come in time").with_header("Connection", "close")
+"""The connection is of no more use: the rest of the body may yet come on it."""

@@ -1,11 +1,13 @@
-"""A client whose last token is gone: the sessions and streams that it opened end."""
+"""A client whose last token is gone, or that is gone itself: the sessions and streams that it opened end."""
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import router, transaction
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
-from oauth2_provider.models import get_access_token_model, get_refresh_token_model
+from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
 
 from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
@@ -14,6 +16,7 @@ from django_mcp.signals import credential_ended
 def connect() -> None:
     """Connects the receivers; once, when the app is ready."""
     post_delete.connect(_token_ended, sender=get_access_token_model(), dispatch_uid="django_mcp")
+    pre_delete.connect(_client_ends, sender=get_application_model(), dispatch_uid="django_mcp")
     post_save.connect(_refresh_token_saved, sender=get_refresh_token_model(), dispatch_uid="django_mcp")
 
 
@@ -22,8 +25,30 @@ def _refresh_token_saved(*, instance: Any, **kwargs: Any) -> None:
         _token_ended(instance=instance)
 
 
+def _client_ends(*, instance: Any, **kwargs: Any) -> None:
+    own = {"application": instance.pk}
+    holders = {
+        pk
+        for model in (get_access_token_model(), get_refresh_token_model())
+        for pk in model.objects.filter(**own, user__isnull=False).values_list("user", flat=True).distinct()
+    }
+    for user in get_user_model()._default_manager.filter(pk__in=holders):
+        _end(instance, principal_key(user, instance.client_id))
+
+
+def _end(ended: Any, principal: str) -> None:
+    def send() -> None:
+        credential_ended.send(type(ended), principal=principal)
+
+    transaction.on_commit(send, using=router.db_for_write(type(ended)), robust=True)
+
+
 def _token_ended(*, instance: Any, **kwargs: Any) -> None:
-    user, application = instance.user, instance.application
+    try:
+        user, application = instance.user, instance.application
+    except ObjectDoesNotExist:
+        # It goes with its user, whose sessions go too, or with its client, which is seen to above.
+        return
     if user is None or application is None:
         return
 

@@ -84,3 +84,27 @@ def test_a_refresh_token_keeps_the_sessions_until_it_is_revoked(
         refreshing.refresh_from_db()
         refreshing.revoke()
     assert live() == set()
+
+
+def test_a_client_that_is_deleted_takes_its_sessions_and_those_of_nobody_else(
+    ada, application, session, django_capture_on_commit_callbacks
+):
+    token = issue(ada, application)
+    RefreshToken.objects.create(user=ada, application=application, token="refresh", access_token=token)
+    session()
+    other = session("another-client")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        application.delete()
+
+    assert live() == {other.pk}
+
+
+def test_a_user_who_is_deleted_takes_the_tokens_along(ada, application, session, django_capture_on_commit_callbacks):
+    issue(ada, application)
+    session()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        ada.delete()
+
+    assert live() == set()

@@ -1,0 +1,69 @@
+"""manage.py mcp_purge_clients: delete the clients that registered themselves and are used no more. For cron."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import router, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from oauth2_provider.models import (
+    get_access_token_model,
+    get_application_model,
+    get_grant_model,
+    get_refresh_token_model,
+)
+
+BATCH = 200
+"""Clients in one transaction."""
+
+
+class Command(BaseCommand):
+    help = "Delete OAuth clients that registered themselves and hold no token or code that is alive."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--days", type=int, default=30, help="only those that are at least this old (default: 30)")
+        parser.add_argument("--dry-run", action="store_true", help="count them and delete nothing")
+
+    def handle(self, *, days: int, dry_run: bool, verbosity: int, **options: Any) -> None:
+        if not 0 <= days <= 36_500:
+            raise CommandError("--days is a number from 0 to 36500.")
+        before = timezone.now() - timedelta(days=days)
+        count = unused(before).count() if dry_run else purge(before)
+        if verbosity > 0:
+            clients = "client" if count == 1 else "clients"
+            self.stdout.write(f"{'Would purge' if dry_run else 'Purged'} {count} {clients}.")
+
+
+def unused(before: datetime) -> "QuerySet[Any]":
+    """The clients that registered themselves, were not changed since, and that nobody has let in. What refresh tokens
+    have expired is for `manage.py cleartokens` to say.
+    """
+    clients, now = get_application_model(), timezone.now()
+    sources = clients.RegistrationSource
+    own = {"application": OuterRef("pk")}
+    is_held = (
+        Q(Exists(get_access_token_model().objects.filter(**own, expires__gt=now)))
+        | Q(Exists(get_grant_model().objects.filter(**own, expires__gt=now)))
+        | Q(Exists(get_refresh_token_model().objects.filter(**own, revoked__isnull=True)))
+    )
+    registered: QuerySet[Any] = clients._default_manager.filter(registration_source__in=[sources.DCR, sources.CIMD])
+    return registered.filter(updated__lt=before).exclude(is_held)
+
+
+def purge(before: datetime) -> int:
+    """Deletes them, batch by batch, and what is left of their tokens with them. How many there were."""
+    alias = router.db_for_write(get_application_model())
+    count = 0
+    while pks := list(unused(before).using(alias).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic(using=alias):
+            # Asked again under a lock: a user may have let one in meanwhile, and a token needs the client's row.
+            rows = get_application_model()._default_manager.using(alias).select_for_update().filter(pk__in=pks)
+            locked = [row.pk for row in rows]
+            gone = list(unused(before).using(alias).filter(pk__in=locked))
+            for client in gone:
+                client.delete()
+        count += len(gone)
+        if not gone:
+            break
+    return count
