@@ -46,7 +46,8 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         else:
             response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = "frame-ancestors 'none'"
-        response["Referrer-Policy"] = "no-referrer"
+        # With "no-referrer" a browser calls the origin of the form "null", and CSRF protection refuses it.
+        response["Referrer-Policy"] = "same-origin"
         return response
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

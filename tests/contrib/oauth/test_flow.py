@@ -16,7 +16,7 @@ from mcp.shared.auth import OAuthClientMetadata
 
 from tests import live_site
 
-CALLBACK = "http://127.0.0.1:9/callback"
+CALLBACK = "http://127.0.0.1:49151/callback"
 
 
 @pytest.fixture(scope="module", params=live_site.SERVERS)
@@ -136,6 +136,8 @@ def test_the_client_signs_in_by_itself_and_steps_up(site, mode):
         assert shown in page.text
     assert page.headers["x-frame-options"] == "DENY"
     assert page.headers["content-security-policy"] == "frame-ancestors 'none'"
+    # With "no-referrer" a browser posts the form with the origin "null".
+    assert page.headers["referrer-policy"] == "same-origin"
 
 
 def test_a_token_is_refreshed_and_the_old_one_is_over(site):
