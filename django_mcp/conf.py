@@ -46,6 +46,9 @@ class Settings:
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
 
+    MAX_HEADER_BYTES: int = 64 * 1024
+    """Longer headers, all together, are answered 431. Not every server in front has a limit."""
+
     BODY_TIMEOUT_SECONDS: float = 30
     """A client that takes longer to send its request body is answered 408, in the ASGI lane. Elsewhere the server in
     front has such a limit of its own.

@@ -88,7 +88,7 @@ class Visit:
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
-        if refusal := self.view.refuse_foreign(self.headers):
+        if refusal := self.view.refuse_unheard(self.headers):
             return refusal
         match self.scope["method"]:
             case "POST":

@@ -28,7 +28,7 @@ from django_mcp.methods.requests import Call
 from django_mcp.outlets import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
-from django_mcp.protocol.headers import OWS, Headers, declares_more
+from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
@@ -167,7 +167,10 @@ class MCPView(APIView):
     def get_allowed_origins(self) -> Sequence[str]:
         return mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
 
-    def refuse_foreign(self, headers: Headers) -> Reply | None:
+    def refuse_unheard(self, headers: Headers) -> Reply | None:
+        """The refusal of a request before anything else of it is looked at."""
+        if are_too_large(headers, mcp_settings.MAX_HEADER_BYTES):
+            return replies.HEADERS_TOO_LARGE
         return permissions.refuse_foreign(headers, self.get_allowed_origins())
 
     def preflight(self, headers: Headers) -> Reply | None:
@@ -246,7 +249,7 @@ class MCPView(APIView):
 
     def _refuse(self, method: str, headers: Headers) -> Reply | None:
         """What is answered before anybody is asked who they are."""
-        if refusal := self.refuse_foreign(headers):
+        if refusal := self.refuse_unheard(headers):
             return refusal
         if method == "OPTIONS" and (answer := self.preflight(headers)):
             return answer

@@ -45,6 +45,11 @@ def check_stream(headers: Headers) -> None:
         raise ProtocolError(INVALID_REQUEST, message, status=406)
 
 
+def are_too_large(headers: Headers, limit: int) -> bool:
+    """Whether the values are longer than `limit` bytes, all together."""
+    return sum(map(len, headers.values())) > limit
+
+
 def declares_more(headers: Headers, limit: int) -> bool:
     """Whether `Content-Length` says that a body is longer than `limit` bytes. What is no number says nothing."""
     declared = headers.get("content-length", "")

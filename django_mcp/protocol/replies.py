@@ -81,5 +81,7 @@ INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", s
 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
 
+HEADERS_TOO_LARGE: Final = refusal(431, "The request's headers are too large")
+
 TOO_SLOW: Final = refusal(408, "The request body did not come in time").with_header("Connection", "close")
 """The connection is of no more use: the rest of the body may yet come on it."""

@@ -491,3 +491,14 @@ def test_a_client_that_hangs_up_in_the_middle_is_not_answered(caplog):
 
     assert response is None
     assert not caplog.records
+
+
+def test_headers_that_are_too_large_are_431_whatever_else_is_wrong_with_them(lane):
+    client = MCPClient("/plain", era="handshake", **lane)
+    client.initialize()
+
+    response = client.post(wire.request("ping"), {"mcp-session-id": "x" * 70_000, "origin": "https://evil.example.com"})
+
+    assert response.status_code == 431
+    assert response.json() == wire.error(-32600, "The request's headers are too large")
+    assert client.post(wire.request("ping"), {"x-long": "x" * 60_000}).status_code == 200

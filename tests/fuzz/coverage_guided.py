@@ -1,0 +1,52 @@
+"""What a body and its headers come to, sought by a fuzzer that sees which lines it reaches: no input may raise
+anything, what is refused is refused in JSON, and what is read is what the standard library reads.
+
+    pip install --group fuzz
+    python -m tests.fuzz.coverage_guided corpus/ -runs=1000000
+"""
+
+import json
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["django_mcp.protocol"]):
+    from django_mcp.protocol import inbound
+    from django_mcp.protocol.inbound import Batch, Inbound, Limits
+    from django_mcp.protocol.replies import Reply
+
+LIMITS = Limits(body_bytes=10_000, json_depth=32)
+NAMES = (
+    ("content-type", "application/json"),
+    ("accept", "application/json, text/event-stream"),
+    ("mcp-protocol-version", "2026-07-28"),
+    ("mcp-method", "tools/call"),
+    ("mcp-name", "greet"),
+    ("mcp-session-id", "s"),
+)
+
+
+def read_one(data: bytes) -> None:
+    """The first byte says which headers are as they should be, a line each the others, the rest is the body."""
+    right, rest = data[:1] or b"\xff", data[1:]
+    headers = {}
+    for number, (name, value) in enumerate(NAMES):
+        if right[0] >> number & 1:
+            headers[name] = value
+        else:
+            line, _, rest = rest.partition(b"\n")
+            headers[name] = line.decode("latin-1")
+    found = inbound.read(headers, rest, LIMITS, ("handshake", "modern"))
+    if isinstance(found, Reply):
+        assert 400 <= found.status < 500, found
+        json.loads(found.body)
+    elif isinstance(found, Inbound):
+        assert found.message == json.loads(rest), found
+    else:
+        assert isinstance(found, Batch), found
+        assert len(found.messages) <= len(json.loads(rest)), found
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, read_one)
+    atheris.Fuzz()
