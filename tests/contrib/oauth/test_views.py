@@ -351,6 +351,60 @@ def test_a_client_registers_itself(register):
     assert response["Access-Control-Allow-Origin"] == "*"
 
 
+MARKET = {
+    "Claude": (
+        ["https://claude.ai/api/mcp/auth_callback"],
+        "https://claude.ai/api/mcp/auth_callback",
+    ),
+    "Claude Code": (["http://localhost:54545/callback"], "http://localhost:61001/callback"),
+    "ChatGPT": (
+        ["https://chatgpt.com/connector_platform_oauth_redirect"],
+        "https://chatgpt.com/connector_platform_oauth_redirect",
+    ),
+    "Cursor": (
+        [
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "https://www.cursor.com/agents/mcp/oauth/callback",
+            "http://localhost:8787/callback",
+        ],
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+    ),
+    # On a port that is free, not always on the one that it registered.
+    "VS Code": (
+        [
+            "https://insiders.vscode.dev/redirect",
+            "https://vscode.dev/redirect",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:33418/",
+        ],
+        "http://127.0.0.1:59656/",
+    ),
+}
+"""What clients in the field register, and where they are redirected to (their documentation and issues)."""
+
+
+@pytest.mark.parametrize("client", MARKET)
+def test_a_client_of_the_market_registers_and_gets_its_code(browser, register, client):
+    uris, uri = MARKET[client]
+    registered = register(redirect_uris=uris, client_name=client, application_type="native")
+    assert registered.status_code == 201
+    asked = {"client_id": registered.json()["client_id"], "redirect_uri": uri}
+
+    assert client in ask(browser, **asked).content.decode()
+    assert answer(browser, **asked)["Location"].startswith(f"{uri}?code=")
+
+
+def test_a_client_that_was_deleted_is_told_to_register_again(browser, register):
+    """Claude takes 401 `invalid_client` from the token endpoint as the sign of it."""
+    client_id = register().json()["client_id"]
+    Application.objects.filter(client_id=client_id).delete()
+
+    response = Client().post(
+        "/oauth/token/", {"grant_type": "refresh_token", "refresh_token": "x", "client_id": client_id}
+    )
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]/cb", "vscode://x/cb"])
 def test_a_redirect_to_the_same_machine_or_an_app_is_taken(register, uri):
     assert register(redirect_uris=[uri]).status_code == 201
