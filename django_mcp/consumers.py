@@ -26,8 +26,8 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
-from django_mcp.runner import hop
 from django_mcp.standing import Held, News
+from django_mcp.threads import hop
 
 logger = logging.getLogger("django_mcp")
 

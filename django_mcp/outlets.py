@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -33,8 +34,8 @@ from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-from django_mcp.runner import hop, waiting_thread
 from django_mcp.sessions import SessionState
+from django_mcp.threads import hop, waiting_thread
 
 logger = logging.getLogger("django_mcp")
 
@@ -387,9 +388,13 @@ class ThreadOutlet(Outlet):
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
         super().__init__(request_id, era)
-        self._queue: queue.Queue[Mapping[str, Any] | Reply] = queue.Queue(OUTBOX_LIMIT)
         self._is_left = False
         self._aside: ThreadPoolExecutor | None = None
+
+    @cached_property
+    def _queue(self) -> "queue.Queue[Mapping[str, Any] | Reply]":
+        """Made when it is wanted: most requests say nothing before their reply."""
+        return queue.Queue(OUTBOX_LIMIT)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         self._say({"jsonrpc": "2.0", "method": method, "params": params})
@@ -423,6 +428,7 @@ class ThreadOutlet(Outlet):
     def run(self, work: Callable[[], Reply]) -> "Reply | Iterator[bytes]":
         """The reply, or once the request says something, or takes its time, the lines of its stream."""
         context = contextvars.copy_context()
+        _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
         first = self._wait_for_first()
         return first if isinstance(first, Reply) else self._lines(first)

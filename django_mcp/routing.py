@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django_mcp import cors
 from django_mcp.lane import Receive, Scope, Send, Visit, read_headers
 from django_mcp.shutdown import close_streams_at_shutdown
+from django_mcp.threads import Place
 from django_mcp.views import MCPView
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
@@ -64,12 +65,12 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
         # Asked once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None
-        loop = task.get_loop()
+        place = Place.on(task.get_loop())
         close_streams_at_shutdown()
         view, headers = route.view(), read_headers(scope)
         if told := cors.headers_for(headers, view.get_allowed_origins()):
             send = _telling(send, told)
-        stream = await Visit(view, kwargs, scope, receive, send, headers, task, loop).serve()
+        stream = await Visit(view, kwargs, scope, receive, send, headers, task, place).serve()
         if stream is not None:
             await stream.serve(scope, receive, send)
 

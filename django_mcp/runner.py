@@ -6,20 +6,14 @@ to a database is undone when it fails, in every combination of the two.
 
 import asyncio
 import contextvars
-import os
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import cache, partial
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any, TypeAlias, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import close_old_connections, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connections
 
 from django_mcp.conf import mcp_settings
 from django_mcp.methods.requests import Call, Outcome
@@ -29,14 +23,10 @@ from django_mcp.primitives.terms import exceeded
 from django_mcp.protocol.replies import Reply
 
 from .budgets import Meter
-from .loops import serving_loop
 from .replicas import reading
+from .threads import Place
 from .transactions import LazyAtomic
 
-MAX_WAITING_THREADS: Final = 256
-"""Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
-
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -66,11 +56,12 @@ def run(call: Call, repeat: Repeat | None = None) -> Outcome:
     return outcome
 
 
-async def arun(call: Call, repeat: Repeat | None = None, loop: asyncio.AbstractEventLoop | None = None) -> Outcome:
-    """See run(). A sync function runs in a worker thread, an async one here, which is on `loop`."""
+async def arun(call: Call, repeat: Repeat | None = None, place: Place | None = None) -> Outcome:
+    """See run(). A sync function runs in a worker thread, an async one here: `place` is where that is."""
+    place = place or Place.here()
     if not call.is_async:
-        return await hop_from(loop or asyncio.get_running_loop(), run, call, repeat)
-    outcome = await _arun_once(call)
+        return await place.hop(run, call, repeat)
+    outcome = await _arun_once(call, place)
     while outcome.required is not None and repeat is not None and call.request.era == "handshake":
         try:
             outlet, questions = _to_ask(call, outcome.required)
@@ -81,44 +72,8 @@ async def arun(call: Call, repeat: Repeat | None = None, loop: asyncio.AbstractE
         if isinstance(again, Reply):
             return outcome
         call = again
-        outcome = await _arun_once(call)
+        outcome = await _arun_once(call, place)
     return outcome
-
-
-async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a sync function returns, run in a worker thread whose database connections are kept as Django's settings
-    say.
-
-    The threads are a pool: Django's own `sync_to_async` has one thread for everybody, or a new one for each request.
-    Where a sync caller waits for this event loop (a test, WSGI), its thread is used, so that it sees its own
-    transaction.
-    """
-    return await hop_from(asyncio.get_running_loop(), function, *args, **kwargs)
-
-
-async def hop_from(
-    loop: asyncio.AbstractEventLoop, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """hop(), for who knows the loop already: to ask which one is running is a system call before Python 3.12."""
-    if _sync_caller_waits():
-        return await sync_to_async(function)(*args, **kwargs)
-    context = contextvars.copy_context()
-    work = partial(context.run, _with_connections, loop, partial(function, *args, **kwargs))
-    async with _slots(loop):
-        return await loop.run_in_executor(_pool(), work)
-
-
-@contextmanager
-def waiting_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
-    answers out.
-    """
-    slots = _slots(loop)
-    loop.call_soon_threadsafe(slots.release)
-    try:
-        yield
-    finally:
-        asyncio.run_coroutine_threadsafe(slots.acquire(), loop).result()
 
 
 def _run_once(call: Call) -> Outcome:
@@ -144,9 +99,9 @@ class _Undone(Exception):
         self.outcome = outcome
 
 
-async def _arun_once(call: Call) -> Outcome:
+async def _arun_once(call: Call, place: Place) -> Outcome:
     try:
-        if _sync_caller_waits():
+        if place.caller_waits:
             return await _arun_in_callers_thread(call)
         with _OwnThread(_on_terms(call)) as thread:
             try:
@@ -301,59 +256,3 @@ class _Metered:
 
     def __exit__(self, *error: Any) -> bool | None:
         return self._held.__exit__(*error)
-
-
-def _sync_caller_waits() -> bool:
-    return getattr(AsyncToSync.executors, "current", None) is not None
-
-
-def _with_connections(loop: asyncio.AbstractEventLoop, function: Callable[[], T]) -> T:
-    serving_loop.set(loop)
-    _look_after_connections()
-    try:
-        return function()
-    finally:
-        _close_spent_connections()
-
-
-def _look_after_connections() -> None:
-    """Before a thread works: `close_old_connections`, and so Django's health check, at most once a second. A connection
-    that has just answered does not need to be asked whether it does.
-    """
-    now = time.monotonic()
-    if now - getattr(_looked_at, "when", float("-inf")) >= 1:
-        _looked_at.when = now
-        close_old_connections()
-
-
-def _close_spent_connections() -> None:
-    """After it: those that have failed, are too old, or were left in another mode."""
-    for connection in connections.all(initialized_only=True):
-        if connection.errors_occurred or not connection.get_autocommit() or _is_old(connection):
-            connection.close_if_unusable_or_obsolete()
-
-
-def _is_old(connection: BaseDatabaseWrapper) -> bool:
-    return connection.close_at is not None and time.monotonic() >= connection.close_at
-
-
-_looked_at: Final = threading.local()
-
-
-def _threads() -> int:
-    return mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
-
-
-def _slots(loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
-    """How many threads of a loop may work at once; those that wait for a client do not count."""
-    if loop not in _SLOTS:
-        _SLOTS[loop] = asyncio.Semaphore(_threads())
-    return _SLOTS[loop]
-
-
-_SLOTS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=_threads() + MAX_WAITING_THREADS, thread_name_prefix="django_mcp")

@@ -32,8 +32,8 @@ from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_mo
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
-from django_mcp.runner import hop
 from django_mcp.server import MCPServer
+from django_mcp.threads import hop
 
 logger = logging.getLogger("django_mcp")
 

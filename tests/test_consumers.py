@@ -19,8 +19,8 @@ from django_mcp.endpoint import StandingStream
 from django_mcp.methods.requests import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
-from django_mcp.runner import hop
 from django_mcp.standing import Held, News
+from django_mcp.threads import hop
 
 pytestmark = pytest.mark.django_db
 

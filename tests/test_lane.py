@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-from threading import Barrier
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
-from django.db import connections
 from rest_framework.authtoken.models import Token
 
-from django_mcp import runner
+from django_mcp import threads
 from django_mcp.models import Session
 from django_mcp.protocol import sse
 from django_mcp.routing import mcp_application
-from django_mcp.runner import hop
 from django_mcp.testing import MCPClient
+from django_mcp.threads import hop
 from tests import wire
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
@@ -105,15 +103,7 @@ def test_an_answer_without_a_body_has_no_type():
 def own_threads():
     """Closes what the lane's threads keep open, or the test database could not be dropped."""
     yield
-    pool = runner._pool()
-    together = Barrier(pool._max_workers)
-
-    def close() -> None:
-        together.wait(timeout=10)  # One for each thread: none comes for a second while another waits.
-        connections.close_all()
-
-    for closed in [pool.submit(close) for _ in range(pool._max_workers)]:
-        closed.result(timeout=10)
+    threads._pool.stop(10)
 
 
 def serve(talk):

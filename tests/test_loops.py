@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from django_mcp.loops import serving_loop
-from django_mcp.runner import hop
+from django_mcp.threads import hop
 
 
 def test_code_that_no_loop_serves_has_none():

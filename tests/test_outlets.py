@@ -20,7 +20,7 @@ from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
-from django_mcp.runner import hop
+from django_mcp.threads import hop
 from tests import wire
 
 LATEST = "2025-11-25"

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django_mcp import MCPServer, ToolError, ToolResult
 from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import InputRequired
-from django_mcp.runner import arun, hop, run
+from django_mcp.runner import arun, run
+from django_mcp.threads import hop
 from tests import wire
 from tests.answering import CALLER, Session, inbound
 
