@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, router, transaction
-from django.db.models import Max, Min
+from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -369,19 +369,14 @@ def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = Fals
     The newest event of a standalone stream and the newest change of a server stay, since the next are numbered after
     them.
     """
-    newest_changes = (
-        Change.objects.using(_alias()).values("server").annotate(last=Max("pk")).values_list("last", flat=True)
+    later_events = Event.objects.filter(
+        session=OuterRef("session"), stream=STANDALONE, sequence__gt=OuterRef("sequence")
     )
-    newest_events = (
-        Event.objects.using(_alias())
-        .filter(stream=STANDALONE, created_at__lt=before)
-        .values("session")
-        .annotate(last=Max("pk"))
-        .values_list("last", flat=True)
-    )
+    later_changes = Change.objects.filter(server=OuterRef("server"), sequence__gt=OuterRef("sequence"))
+    old_events = Event.objects.using(_alias()).filter(created_at__lt=before)
     aged = (
-        Event.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=list(newest_events)),
-        Change.objects.using(_alias()).filter(created_at__lt=before).exclude(pk__in=list(newest_changes)),
+        old_events.filter(~Q(stream=STANDALONE) | Exists(later_events)),
+        Change.objects.using(_alias()).filter(Exists(later_changes), created_at__lt=before),
         Stream.objects.using(_alias()).filter(ended_at__lt=before),
     )
     if dry_run:

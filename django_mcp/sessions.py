@@ -9,12 +9,13 @@ A principal is text of at most 255 characters without U+0000 or surrogates; "" i
 
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -44,6 +45,9 @@ SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 # Far above any client seen (under 1 000), with room for an icon as a data: URI; what is kept is read with every request
 # of the session, and MAX_SESSIONS of them must not fill a disk.
 MAX_CLIENT_CHARACTERS = 64 * 1024
+
+EXACTLY: Final = 1000
+"""So many live sessions are quickly counted."""
 
 
 @dataclass(slots=True)
@@ -221,8 +225,34 @@ def _refuse_too_many(alias: str, principal: str, now: datetime) -> None:
     if principal and limit is not None and live.for_principal(principal)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
     limit = mcp_settings.MAX_SESSIONS
-    if limit is not None and live[:limit].count() >= limit:
+    if limit is not None and _crowd.is_full(live, limit):
         raise TooManySessions("server", limit)
+
+
+class _Crowd:
+    """How many live sessions there are, about: to count thousands at each opening would make each cost more, the more
+    there are.
+
+    They are counted again after a second, and before this process has opened a quarter of what was left; a small limit
+    is counted exactly.
+    """
+
+    def __init__(self) -> None:
+        self._counted_at = float("-inf")
+        self._limit = self._left = self._opened = 0
+
+    def is_full(self, live: SessionQuerySet, limit: int) -> bool:
+        """Whether one more would be more than `limit`. If not, it is taken to be opened."""
+        now = time.monotonic()
+        is_spent = 0 < self._left <= self._opened * 4
+        if limit <= EXACTLY or limit != self._limit or now - self._counted_at > 1 or is_spent:
+            self._limit, self._counted_at = limit, now
+            self._left, self._opened = limit - live[:limit].count(), 0
+        self._opened += 1
+        return self._left <= 0
+
+
+_crowd: Final = _Crowd()
 
 
 def _insert(alias: str, row: Session) -> None:

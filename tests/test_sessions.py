@@ -709,3 +709,44 @@ def test_a_purge_that_is_stopped_keeps_what_it_has_done():
 
     assert not transaction.get_connection().in_atomic_block
     assert Session.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
+    """Else opening one would cost the more, the more there are."""
+    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    settings.MCP_MAX_SESSIONS, settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 10_000, None
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(20):
+            open_session()
+
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"].upper()]
+    assert len(counts) == 1
+
+
+@pytest.mark.django_db
+def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
+    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    monkeypatch.setattr(sessions, "EXACTLY", 0)
+    settings.MCP_MAX_SESSIONS = 20
+    for _ in range(20):
+        open_session()
+
+    with pytest.raises(TooManySessions):
+        open_session()
+
+
+@pytest.mark.django_db
+def test_a_server_that_was_full_has_room_again_a_second_later(settings, monkeypatch):
+    crowd = sessions._Crowd()
+    monkeypatch.setattr(sessions, "_crowd", crowd)
+    monkeypatch.setattr(sessions, "EXACTLY", 0)
+    settings.MCP_MAX_SESSIONS = 1
+    one = open_session()
+    with pytest.raises(TooManySessions):
+        open_session()
+    sessions.terminate(one.session_id, **OWNER, now=NOW)
+
+    crowd._counted_at -= 1.1
+
+    open_session()
