@@ -19,6 +19,7 @@ from statistics import median
 import django
 
 from . import load
+from .asks import ARGUMENT, LIST, RESULT, ROW, STEPS, add
 from .load import put_load
 from .servers import GUNICORN, UVICORN, Contestant, Server
 from .tables import print_table
@@ -47,26 +48,45 @@ class Score:
     latency_ms: list[float] = field(default_factory=list)
 
 
-def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Contest, ...]:
-    def ours(name: str, command: tuple[str, ...], database: str) -> Server:
-        return Server(name, command, {"DATABASE_URL": database, "DEBUG": "0"}, migrate=MIGRATE)
+SDK = ("mcp==2.3.0", "uvicorn[standard]")
+FASTMCP = ("fastmcp==4.1.2", "uvicorn[standard]")
+LANE = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
 
+
+def ours(name: str, command: tuple[str, ...], database: str) -> Server:
+    return Server(name, command, {"DATABASE_URL": database, "DEBUG": "0"}, migrate=MIGRATE)
+
+
+def app(target: str, needs: tuple[str, ...], **environ: str) -> Server:
+    """An ASGI application of a peer's, by itself."""
+    return Server(target, (*UVICORN, target, "--port", "{port}"), environ, needs)
+
+
+def apps(database: str) -> tuple[Server, Server, Server]:
+    """The lane, the official SDK and FastMCP, which answer with JSON."""
+    return (
+        ours("lane", LANE, database),
+        app("official_sdk:app", SDK, RESPONSES="json"),
+        app("fastmcp_server:app", FASTMCP, RESPONSES="json"),
+    )
+
+
+def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Contest, ...]:
     def django_site(*requirements: str, command: tuple[str, ...]) -> Server:
         migrate = (str(Path(__file__).parent / "peers" / "django_site.py"),)
         return Server(requirements[0], command, {"SQLITE_PATH": peer_sqlite}, requirements, migrate)
 
-    asgi = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
     wsgi = (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}")
     peer_asgi = (*UVICORN, "django_site:asgi", "--port", "{port}")
     peer_wsgi = (*GUNICORN, "django_site:application", "--bind", "127.0.0.1:{port}")
-    sdk_command = (*UVICORN, "official_sdk:app", "--port", "{port}")
-    sdk_needs = ("mcp==2.3.0", "uvicorn[standard]")
 
-    lane = ours("lane", asgi, f"sqlite:///{sqlite}")
+    lane, sdk, fastmcp = apps(f"sqlite:///{sqlite}")
     view = ours("view", wsgi, f"sqlite:///{sqlite}")
-    sdk = Server("sdk", sdk_command, {"RESPONSES": "json"}, sdk_needs)
-    sdk_sse = Server("sdk", sdk_command, {}, sdk_needs)
-    floor = Server("floor", (*UVICORN, "--lifespan", "off", "bare_asgi:app", "--port", "{port}"), {}, sdk_needs)
+    sdk_sse = app("official_sdk:app", SDK)
+    sdk_many = app("official_sdk:many", SDK, RESPONSES="json")
+    fastmcp_sse = app("fastmcp_server:app", FASTMCP)
+    fastmcp_many = app("fastmcp_server:many", FASTMCP, RESPONSES="json")
+    floor = Server("floor", (*UVICORN, "--lifespan", "off", "bare_asgi:app", "--port", "{port}"), {}, SDK)
     mcpz_needs = ("django-mcpz==1.2.0", DJANGO, "gunicorn", "uvicorn[standard]")
     mcpz = django_site(*mcpz_needs, command=peer_wsgi)
     bare = django_site(*mcpz_needs, command=peer_asgi)
@@ -74,10 +94,10 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
 
     on_postgres: tuple[Contestant, ...] = ()
     if postgres is not None:
-        pg_lane = ours("lane on PostgreSQL", asgi, postgres)
+        pg_lane = ours("lane on PostgreSQL", LANE, postgres)
         on_postgres = (
             Contestant("ours, lane, session in PostgreSQL", pg_lane, "/bench/mcp", "handshake"),
-            Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", "add_sync"),
+            Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", add("add_sync")),
         )
     return (
         Contest(
@@ -85,8 +105,9 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
             "modern tools/call, uvicorn (budget: 4 x the SDK)",
             (
                 Contestant("ours, lane", lane, "/bench/mcp", "modern"),
-                Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", "add_sync"),
+                Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", add("add_sync")),
                 Contestant("official SDK", sdk, "/mcp", "modern"),
+                Contestant("FastMCP", fastmcp, "/mcp", "modern"),
                 Contestant("bare async Django view", bare, "/bare-async", None),
                 Contestant("uvicorn, with nothing behind it", floor, "/", None),
             ),
@@ -96,17 +117,19 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
             "handshake tools/call in a session, uvicorn (budget: 3 x the SDK)",
             (
                 Contestant("ours, lane, session in SQLite", lane, "/bench/mcp", "handshake"),
-                Contestant("ours, lane, SQLite, sync tool", lane, "/bench/mcp", "handshake", "add_sync"),
+                Contestant("ours, lane, SQLite, sync tool", lane, "/bench/mcp", "handshake", add("add_sync")),
                 *on_postgres,
                 Contestant("official SDK, session in memory, JSON", sdk, "/mcp", "handshake"),
                 Contestant("official SDK, session in memory, SSE", sdk_sse, "/mcp", "handshake"),
+                Contestant("FastMCP, session in memory, JSON", fastmcp, "/mcp", "handshake"),
+                Contestant("FastMCP, session in memory, SSE", fastmcp_sse, "/mcp", "handshake"),
             ),
         ),
         Contest(
             "view",
             "modern tools/call, gunicorn (budget: 1 x django-mcpz)",
             (
-                Contestant("ours, view", view, "/bench/mcp", "modern", "add_sync"),
+                Contestant("ours, view", view, "/bench/mcp", "modern", add("add_sync")),
                 Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern"),
                 Contestant("bare Django view", mcpz, "/bare", None),
             ),
@@ -115,9 +138,35 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
             "view-handshake",
             "handshake tools/call, gunicorn (budget: 15 x django-mcp-server)",
             (
-                Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", "add_sync"),
+                Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", add("add_sync")),
                 Contestant("django-mcpz, no session", mcpz, "/mcpz/mcp", "handshake"),
                 Contestant("django-mcp-server, session in SQLite", mcp_server, "/mcp", "handshake"),
+            ),
+        ),
+        *(
+            Contest(
+                name,
+                f"modern, uvicorn: {ask.title}",
+                (
+                    Contestant("ours, lane", lane, path, "modern", ask),
+                    Contestant("official SDK", its_sdk, "/mcp", "modern", ask),
+                    Contestant("FastMCP", its_fastmcp, "/mcp", "modern", ask),
+                ),
+            )
+            for name, ask, path, its_sdk, its_fastmcp in (
+                ("list", LIST, "/bench/many/mcp", sdk_many, fastmcp_many),
+                ("argument", ARGUMENT, "/bench/mcp", sdk, fastmcp),
+                ("result", RESULT, "/bench/mcp", sdk, fastmcp),
+                ("progress", STEPS, "/bench/mcp", sdk_sse, fastmcp_sse),
+            )
+        ),
+        Contest(
+            "row",
+            f"modern, {ROW.title}: the lane under uvicorn, a Django view under gunicorn",
+            (
+                Contestant("ours, lane", lane, "/bench/mcp", "modern", ROW),
+                Contestant("ours, view", view, "/bench/mcp", "modern", ROW),
+                Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern", ROW),
             ),
         ),
     )
@@ -217,7 +266,11 @@ def pick_cores() -> tuple[int | None, int | None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Throughput beside the peers, by turns.")
-    parser.add_argument("contest", nargs="*", help="modern, handshake, view or view-handshake; all by default")
+    parser.add_argument(
+        "contest",
+        nargs="*",
+        help="modern, handshake, view, view-handshake, list, argument, result, progress, row; all by default",
+    )
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")
     options = parser.parse_args()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .asks import Ask, add
 from .load import ID, Request, pinned
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,13 +106,15 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way to ask a server: the endpoint, the era, the tool. `era` of `None`: no MCP, only its call's JSON."""
+    """One way to ask a server: the endpoint, the era, what it is asked. `era` of `None`: no MCP, only its call's
+    JSON.
+    """
 
     name: str
     server: Server
     path: str
     era: Literal["modern", "handshake"] | None
-    tool: str = "add"
+    ask: Ask = field(default_factory=add)
     sessions: int = 16
 
     def meet(self, serving: Serving) -> Request:
@@ -119,10 +122,8 @@ class Contestant:
         sessions = tuple(self.open(serving.port) for _ in range(self.sessions)) if self.era == "handshake" else ()
         request = Request(
             f"http://127.0.0.1:{serving.port}{self.path}",
-            self._headers("tools/call"),
-            json.dumps(self._message("tools/call", {"name": self.tool, "arguments": {"a": 2, "b": 3}}, ID)).replace(
-                f'"{ID}"', ID
-            ),
+            self._headers(self.ask.method),
+            json.dumps(self._message(self.ask.method, self.ask.params("p"), ID)).replace(f'"{ID}"', ID),
             # A server without sessions gives no id, and is asked without one.
             tuple(session for session in sessions if session),
         )
@@ -135,14 +136,17 @@ class Contestant:
         status, _, text = _post(serving.port, self.path, request.body.replace(ID, "1"), {**request.headers, **session})
         answer = _read(text)
         result = answer.get("result", {})
-        right = answer.get("id") == 1 and result.get("content") and result["content"][0].get("type") == "text"
-        if status != 200 or not right or result.get("isError") or "5" not in result["content"][0]["text"]:
+        right = answer.get("id") == 1 and not result.get("isError") and self.ask.is_right(result)
+        told = text.count("notifications/progress")
+        if status != 200 or not right or (self.ask.wants_progress and told < self.ask.arguments["count"]):
             raise SystemExit(f"{self.name}: wrong answer: {status} {text[:500]}")
 
     def _headers(self, method: str) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         if self.era == "modern":
-            headers |= {"MCP-Protocol-Version": MODERN, "Mcp-Method": method, "Mcp-Name": self.tool}
+            headers |= {"MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+            if method == "tools/call":
+                headers["Mcp-Name"] = str(self.ask.tool)
         elif self.era == "handshake" and method != "initialize":
             headers |= {"MCP-Protocol-Version": HANDSHAKE}
         return headers
@@ -152,7 +156,7 @@ class Contestant:
         if request_id is not None:
             message["id"] = request_id
         if self.era == "modern":
-            params["_meta"] = {
+            params["_meta"] = params.get("_meta", {}) | {
                 "io.modelcontextprotocol/protocolVersion": MODERN,
                 "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
                 "io.modelcontextprotocol/clientCapabilities": {},

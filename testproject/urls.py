@@ -1,6 +1,7 @@
-"""Three MCP servers on three URLs, the airports' own API, the admin, and a page that says so.
+"""The MCP servers, the airports' own API, the admin, and a page that says so.
 
-All three endpoints are public. The airports server takes a caller's token where there is one, for what a user owns.
+All endpoints are public, but for the one that shows how to sign in. The airports server takes a caller's token where
+there is one, for what a user owns.
 """
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.contrib.tokens.authentication import APITokenAuthentication
 from django_mcp.urls import endpoint
 from testproject.airports.api import AirportViewSet
-from testproject.bench.mcp import bench
+from testproject.bench.mcp import bench, many
 from testproject.conformance.mcp import conformance_server
 from testproject.views import HomeView
 
@@ -25,6 +26,7 @@ urlpatterns = [
     # What is asked for most often comes first: Django tries one after the other.
     path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
     path("bench/mcp", endpoint(bench, public=True)),
+    path("bench/many/mcp", endpoint(many, public=True)),
     path("conformance/mcp", endpoint(conformance_server, public=True)),
     path(
         "secure/mcp",

@@ -91,6 +91,19 @@ if HAS_MCPZ:
     def add(request: HttpRequest, params: Numbers) -> Sum:
         return Sum(params.a + params.b)
 
+    class Codename(msgspec.Struct):
+        codename: str
+
+    class Name(msgspec.Struct):
+        result: str
+
+    @mcpz.tool(description="Look one row up.", read_only=True)
+    def permission_name(request: HttpRequest, params: Codename) -> Name:
+        from django.contrib.auth.models import Permission
+
+        found = Permission.objects.filter(codename=params.codename).values_list("name", flat=True)
+        return Name(found[0])
+
     urlpatterns.append(path("mcpz/mcp", mcpz))
 
 if HAS_MCP_SERVER:

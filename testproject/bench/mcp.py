@@ -1,8 +1,11 @@
-"""One addition, in both colours."""
+"""What the benchmarks ask of every server: an addition in both colours, much to read and to write, rows, progress."""
 
-from django_mcp import MCPServer
+from django.contrib.auth.models import Permission
+
+from django_mcp import Context, MCPServer
 
 bench = MCPServer("bench", version="1.0")
+many = MCPServer("many", version="1.0")
 
 
 @bench.tool(read_only=True)
@@ -15,3 +18,44 @@ async def add(a: int, b: int) -> int:
 def add_sync(a: int, b: int) -> int:
     """Add two integers, in a plain function."""
     return a + b
+
+
+@bench.tool(read_only=True)
+def length(text: str) -> int:
+    """How many characters a text has."""
+    return len(text)
+
+
+@bench.tool(read_only=True)
+def page(size: int) -> str:
+    """A text of a size."""
+    return "x" * size
+
+
+@bench.tool(read_only=True)
+def permission_name(codename: str) -> str:
+    """Look one row up by an indexed column and another."""
+    return Permission.objects.filter(codename=codename).values_list("name", flat=True)[0]
+
+
+@bench.tool(read_only=True)
+async def steps(count: int, ctx: Context) -> int:
+    """Report each of so many steps."""
+    for step in range(count):
+        ctx.progress(step + 1, count)
+    return count
+
+
+def find(query: str, limit: int = 10, tags: list[str] | None = None) -> list[str]:
+    """Find what a query asks for.
+
+    Args:
+        query: what to look for, in any case
+        limit: how many to return, 1 to 50
+        tags: only those with one of these tags
+    """
+    return [query]
+
+
+for number in range(300):
+    many.tool(name=f"tool_{number}", title=f"Tool {number}", read_only=True)(find)
