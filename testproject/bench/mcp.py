@@ -1,5 +1,7 @@
 """What the benchmarks ask of every server: an addition in both colours, much to read and to write, rows, progress."""
 
+import os
+
 from django.contrib.auth.models import Permission
 
 from django_mcp import Context, MCPServer
@@ -57,5 +59,5 @@ def find(query: str, limit: int = 10, tags: list[str] | None = None) -> list[str
     return [query]
 
 
-for number in range(300):
+for number in range(int(os.environ.get("BENCH_TOOLS") or 300)):
     many.tool(name=f"tool_{number}", title=f"Tool {number}", read_only=True)(find)
