@@ -1,0 +1,82 @@
+"""The purge of a million sessions, each with an event: `python -m benchmarks.purge [--sessions 1000000]`. How long it
+takes, the longest that one batch holds its locks, and how much the process's memory grows. On SQLite, and on the
+PostgreSQL that POSTGRES names. Linux only. Takes some minutes.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from .serve import databases
+from .servers import ROOT
+from .tables import print_table
+
+PROGRAM = """
+import json, resource, sys, time
+import django
+django.setup()
+from datetime import timedelta
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+from django_mcp import sessions
+from django_mcp.models import Event, Session, new_session_id
+count = int(sys.argv[1])
+call_command("migrate", verbosity=0)
+now = timezone.now()
+for start in range(0, count, 10_000):
+    rows = [
+        Session(session_id=new_session_id(), server="x", expires_at=now - timedelta(seconds=number % 86_400 + 1))
+        for number in range(min(10_000, count - start))
+    ]
+    with transaction.atomic():
+        Session.objects.bulk_create(rows, batch_size=500)
+        newest = Session.objects.order_by("-pk").values_list("pk", flat=True)[: len(rows)]
+        Event.objects.bulk_create(
+            [Event(session_id=pk, stream="s", sequence=1, message="{}") for pk in newest], batch_size=500
+        )
+with connection.cursor() as cursor:
+    cursor.execute("ANALYZE")
+sessions.purge(now=now - timedelta(days=2))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+times, began = [], time.perf_counter()
+last = [began]
+def note(so_far):
+    times.append(time.perf_counter() - last[0])
+    last[0] = time.perf_counter()
+purged = sessions.purge(progress=note)
+took = time.perf_counter() - began
+assert not Session.objects.exists() and not Event.objects.exists()
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(json.dumps({"took": took, "batch": max(times), "mib": grown / 1024, "purged": purged.expired}))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The purge of many sessions.")
+    parser.add_argument("--sessions", type=int, default=1_000_000)
+    options = parser.parse_args()
+    rows = [["", "sessions", "seconds", "sessions/s", "longest batch, s", "memory grown, MiB"]]
+    with databases() as (sqlite, _, postgres):
+        stores = {"SQLite": f"sqlite:///{sqlite}", **({"PostgreSQL": postgres} if postgres else {})}
+        for store, database in stores.items():
+            environ = {**os.environ, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "testproject.settings"}
+            command = [sys.executable, "-c", PROGRAM, str(options.sessions)]
+            done = subprocess.run(command, env=environ, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+            found = json.loads(done.stdout.splitlines()[-1])
+            purged, took = found["purged"], found["took"]
+            each = [
+                f"{purged:,}",
+                f"{took:.1f}",
+                f"{purged / took:,.0f}",
+                f"{found['batch']:.3f}",
+                f"{found['mib']:.1f}",
+            ]
+            rows.append([store, *each])
+    print_table(rows)
+
+
+if __name__ == "__main__":
+    main()
