@@ -12,7 +12,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -25,6 +25,8 @@ from .servers import GUNICORN, UVICORN, Contestant, Server
 from .tables import print_table
 
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
+
+REDIS = os.environ.get("REDIS", "redis://127.0.0.1:6379/0")
 
 DJANGO = f"django=={django.__version__}"
 MIGRATE = ("manage.py", "migrate", "--verbosity", "0")
@@ -95,8 +97,11 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
     on_postgres: tuple[Contestant, ...] = ()
     if postgres is not None:
         pg_lane = ours("lane on PostgreSQL", LANE, postgres)
+        cached = {"SESSION_CACHE": "redis", "CHANNEL_LAYER": "none", "REDIS_URL": REDIS}
+        pg_cached = replace(pg_lane, name="lane, cached", environ={**pg_lane.environ, **cached})
         on_postgres = (
             Contestant("ours, lane, session in PostgreSQL", pg_lane, "/bench/mcp", "handshake"),
+            Contestant("ours, lane, PostgreSQL, cached in Redis", pg_cached, "/bench/mcp", "handshake"),
             Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", add("add_sync")),
         )
     return (

@@ -20,11 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from .serve import databases, pick_cores
+from .serve import REDIS, databases, pick_cores
 from .servers import HANDSHAKE, ROOT, UVICORN, Contestant, Server, Serving
 from .tables import print_table
-
-REDIS = os.environ.get("REDIS", "redis://127.0.0.1:6379/0")
 
 BUDGET_KIB = 30
 WARM_UP = 200
