@@ -8,9 +8,11 @@ cache. Knows keys and entries, and nothing of what is in them.
 
 import hashlib
 import logging
+import threading
 from typing import Any, Final
 
 from django.core.cache import BaseCache, caches
+from django.core.signals import setting_changed
 
 from django_mcp.conf import mcp_settings
 
@@ -55,7 +57,23 @@ def forget(session_id: str, seconds: float) -> None:
 
 
 def _cache() -> BaseCache:
-    return caches[mcp_settings.SESSION_CACHE]
+    """This thread's own. `caches` has one for each request, and so a connection to Redis that is made anew for each."""
+    alias = mcp_settings.SESSION_CACHE
+    kept: tuple[str, BaseCache] | None = getattr(_kept, "cache", None)
+    if kept is None or kept[0] != alias:
+        kept = _kept.cache = (alias, caches.create_connection(alias))
+    return kept[1]
+
+
+def _forget_connections(*, setting: str, **kwargs: Any) -> None:
+    """A test has other caches for a while."""
+    global _kept
+    if setting == "CACHES":
+        _kept = threading.local()
+
+
+_kept = threading.local()
+setting_changed.connect(_forget_connections, dispatch_uid="django_mcp.session_cache")
 
 
 def _key(session_id: str) -> str:

@@ -15,7 +15,6 @@ from django_mcp import MCPServer, ToolError, ToolResult
 from django_mcp.primitives.context import Cancelled
 from django_mcp.primitives.inputs import InputRequired
 from django_mcp.runner import arun, run
-from django_mcp.threads import hop
 from tests import wire
 from tests.answering import CALLER, Session, inbound
 
@@ -543,39 +542,6 @@ def test_calls_at_the_same_time_have_a_transaction_each():
 
     assert [outcome.error is None for outcome in outcomes] == [True, False] * 4
     assert names() == ["0", "2", "4", "6"]
-
-
-# Hops
-
-
-@transactional
-def test_a_hop_gives_back_what_the_function_returns_and_raises():
-    def fail():
-        raise KeyError("x")
-
-    assert asyncio.run(hop(max, 1, 2)) == 2
-    assert async_to_sync(hop)(max, 1, 2) == 2
-    with pytest.raises(KeyError):
-        asyncio.run(hop(fail))
-
-
-@transactional
-def test_a_hop_leads_to_a_thread_of_a_pool_and_under_a_waiting_caller_to_its_own():
-    def name():
-        return threading.current_thread().name
-
-    assert asyncio.run(hop(name)).startswith("django_mcp")
-    assert async_to_sync(hop)(name) == threading.main_thread().name
-
-
-@transactional
-def test_hops_run_beside_one_another():
-    barrier = threading.Barrier(2, timeout=5)
-
-    async def two():
-        return await asyncio.gather(hop(barrier.wait), hop(barrier.wait))
-
-    assert sorted(asyncio.run(two())) == [0, 1]
 
 
 @colours

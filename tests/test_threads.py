@@ -1,0 +1,210 @@
+"""Sync work beside an event loop: in which thread it runs, how many there are, and what comes back."""
+
+import asyncio
+import contextvars
+import gc
+import threading
+import weakref
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection, connections
+
+from django_mcp import threads
+from django_mcp.threads import Place, Pool, hop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+who = contextvars.ContextVar("who", default="nobody")
+
+
+@pytest.fixture(autouse=True)
+def own_pool(monkeypatch):
+    """One of the test's own, whose threads end with it, and their connections with them."""
+    pool = Pool()
+    monkeypatch.setattr(threads, "_pool", pool)
+    yield pool
+    pool.stop(10)
+    assert not pool._threads
+
+
+def names(count):
+    """The threads of so many hops at once, each of which waits for all the others."""
+    together = threading.Barrier(count, timeout=10)
+
+    def name():
+        together.wait()
+        return threading.current_thread().name
+
+    async def many():
+        return await asyncio.gather(*(hop(name) for _ in range(count)))
+
+    return asyncio.run(many())
+
+
+def test_a_hop_gives_back_what_the_function_returns_and_raises():
+    def fail():
+        raise KeyError("x")
+
+    assert asyncio.run(hop(max, 1, 2)) == 2
+    assert async_to_sync(hop)(max, 1, 2) == 2
+    with pytest.raises(KeyError):
+        asyncio.run(hop(fail))
+
+
+def test_a_hop_leads_to_a_thread_of_a_pool_and_under_a_waiting_caller_to_its_own():
+    def name():
+        return threading.current_thread().name
+
+    assert asyncio.run(hop(name)).startswith("django_mcp")
+    assert async_to_sync(hop)(name) == threading.main_thread().name
+
+
+def test_a_place_says_whether_somebody_waits():
+    async def waits():
+        return Place.here().caller_waits
+
+    assert asyncio.run(waits()) is False
+    assert async_to_sync(waits)() is True
+
+
+def test_a_function_runs_in_the_context_of_whom_it_is_for():
+    async def talk():
+        who.set("ada")
+        return await hop(who.get)
+
+    assert asyncio.run(talk()) == "ada"
+    assert who.get() == "nobody"
+
+
+def test_hops_run_beside_one_another(own_pool):
+    assert len(set(names(4))) == 4
+    assert len(own_pool._threads) == 4
+
+
+def test_a_thread_that_is_free_is_used_again(own_pool):
+    async def one_after_another():
+        for _ in range(20):
+            await hop(int)
+
+    asyncio.run(one_after_another())
+
+    # The next may be asked for before the last one has noted that it is free.
+    assert len(own_pool._threads) <= 2
+
+
+def test_there_are_no_more_threads_than_the_setting_says(own_pool, settings):
+    settings.MCP_THREADS = 2
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work():
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.01)
+        with lock:
+            running -= 1
+
+    async def many():
+        await asyncio.gather(*(hop(work) for _ in range(20)))
+
+    asyncio.run(many())
+    assert (most, len(own_pool._threads)) == (2, 2)
+
+
+def test_a_thread_that_waits_for_a_client_lets_another_work(own_pool, settings):
+    settings.MCP_THREADS = 1
+    answered = threading.Event()
+
+    async def talk():
+        loop = asyncio.get_running_loop()
+
+        def wait():
+            with threads.waiting_thread(loop):
+                return answered.wait(10)
+
+        waiting = asyncio.ensure_future(hop(wait))
+        await hop(answered.set)
+        return await waiting
+
+    assert asyncio.run(talk()) is True
+    # The thread that there is too many of now goes, when it is next free.
+    asyncio.run(hop(int))
+    for thread in list(own_pool._threads)[1:]:
+        thread.join(10)
+    assert len(own_pool._threads) <= 1
+
+
+def test_what_is_called_off_before_it_begins_is_never_done(settings):
+    settings.MCP_THREADS = 1
+    begin, done = threading.Event(), []
+
+    async def talk():
+        first = asyncio.ensure_future(hop(begin.wait, 10))
+        second = asyncio.ensure_future(hop(done.append, "second"))
+        await asyncio.sleep(0)
+        second.cancel()
+        begin.set()
+        await first
+        await hop(done.append, "third")
+
+    asyncio.run(talk())
+    assert done == ["third"]
+
+
+def test_what_many_threads_have_done_comes_back_whole():
+    async def many():
+        return await asyncio.gather(*(hop(int, number) for number in range(1000)))
+
+    assert asyncio.run(many()) == list(range(1000))
+
+
+def test_work_that_outlives_its_loop_harms_nobody():
+    begin = threading.Event()
+
+    async def leave():
+        task = asyncio.ensure_future(hop(begin.wait, 10))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(leave())
+    begin.set()
+    assert asyncio.run(hop(max, 1, 2)) == 2
+
+
+def test_a_loop_that_is_gone_is_forgotten(own_pool):
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(hop(int))
+    loop.close()
+    gone = weakref.ref(loop)
+    del loop
+    gc.collect()
+
+    assert gone() is None
+    assert len(own_pool._returns) == 0
+
+
+def test_a_connection_that_has_failed_is_closed_before_the_next_work():
+    def fail():
+        connection.ensure_connection()
+        connection.errors_occurred = True
+        return connection
+
+    async def talk():
+        broken = await hop(fail)
+        return broken.errors_occurred
+
+    assert asyncio.run(talk()) is False
+
+
+def test_a_thread_that_ends_closes_its_connections(own_pool):
+    def connect():
+        connection.ensure_connection()
+        return connections["default"]
+
+    # To look at it from here is not what a thread may do with another's.
+    used = asyncio.run(hop(connect))
+    own_pool.stop(10)
+
+    assert used.connection is None or used.vendor == "sqlite"  # One in memory is never closed.
