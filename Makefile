@@ -26,9 +26,10 @@ lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.test ## how fast it is, beside its peers (five minutes; wrk, if it is installed, makes the load)
-	@$(BIN)/python -m benchmarks.own_code
-	@$(BIN)/python -m benchmarks.serve $(ARGS)
+bench: $(VENV)/.bench ## all that is measured, beside the peers (half an hour; wrk, if it is installed, makes the load)
+	@for benchmark in own_code serve cycles streams purge growth; do \
+		echo "==> $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
+	done
 
 clean: ## remove the environment and every cache (the database and the secrets stay)
 	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
@@ -45,6 +46,7 @@ $(VENV)/.created:
 $(VENV)/.demo: GROUPS := --group demo --group redis --group postgres
 $(VENV)/.test: GROUPS := --group test --group postgres
 $(VENV)/.lint: GROUPS := --group dev
+$(VENV)/.bench: GROUPS := --group test --group postgres --group bench
 $(VENV)/.%: pyproject.toml | $(VENV)/.created
 	@echo "==> Installing what make $* needs (a minute, the first time)"
 	@$(PIP) install --editable . $(GROUPS)

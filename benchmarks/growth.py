@@ -111,7 +111,7 @@ class Growth:
 
         # The same numbers are the same file.
         mpl.rcParams.update({"svg.hashsalt": "django_mcp", "svg.fonttype": "none", "font.size": 10})
-        figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
+        figure, axes = pyplot.subplots(figsize=(6.4, 4.0), layout="constrained")
         slopes = self.slopes()
         for line, points in self.lines.items():
             numbers, values = zip(*points, strict=True)
@@ -122,7 +122,7 @@ class Growth:
         axes.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
         axes.xaxis.set_minor_locator(mpl.ticker.NullLocator())
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
         PLOTS.mkdir(exist_ok=True)
         figure.savefig(PLOTS / f"{self.name}.svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
@@ -230,7 +230,7 @@ def tools(bench: Bench) -> Growth:
 
 
 def event_rows(bench: Bench) -> Growth:
-    growth = Growth("events", "More rows in the event table", "events", "us")
+    growth = Growth("events", "More rows in the event table", "events", "µs")
     database = bench.stores["PostgreSQL"]
     import psycopg
 
