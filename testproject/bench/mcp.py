@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django_mcp import Context, MCPServer
 
 bench = MCPServer("bench", version="1.0")
-many = MCPServer("many", version="1.0")
+many = MCPServer("bench-many", version="1.0")
 
 
 @bench.tool(read_only=True)
