@@ -6,8 +6,9 @@ the protocol lives here: what may be opened is decided before.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, MutableMapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -92,9 +93,8 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         if loop in _stopping:
             self.close()
-        elif self._expires_at is not None:
-            left = (self._expires_at - timezone.now()).total_seconds()
-            self._expiry = loop.call_later(max(left, 0), self.close)
+        elif isinstance(self._expires_at, datetime):
+            self._expiry = loop.call_later(_seconds_until(self._expires_at), self.close)
 
     async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
         raise StopConsumer
@@ -328,10 +328,11 @@ class ListenConsumer(LinesConsumer):
     """
 
     def __init__(self, listen: Listen, is_admitted: Callable[[], bool] | None = None) -> None:
-        """`is_admitted` is asked in a thread, each time that the stream has been silent for a keep-alive."""
+        """`is_admitted` is asked in a thread, once in a keep-alive."""
         super().__init__(listen.request.caller.principal.expires_at)
         self._listen = listen
         self._is_admitted = is_admitted
+        self._asked_at = time.monotonic()
         self._tag = {SUBSCRIPTION_ID_META_KEY: listen.request.id}
 
     def farewell(self) -> bytes:
@@ -344,7 +345,7 @@ class ListenConsumer(LinesConsumer):
         try:
             position = await hop(events.last_change, server)
             yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
-            while not self.is_closing:
+            while not self.is_closing and await self._may_stay():
                 changes, position = await hop(events.read_changes, server, position, principal)
                 wanted = [change for change in changes if self._listen.wants(change.method, change.uri)]
                 if wanted:
@@ -353,11 +354,17 @@ class ListenConsumer(LinesConsumer):
                         for change in _distinct(wanted)
                     )
                 if not changes and not await self.has_news():
-                    if self._is_admitted is not None and not await hop(self._is_admitted):
-                        return
                     yield sse.KEEPALIVE
         finally:
             listener.stop()
+
+    async def _may_stay(self) -> bool:
+        """Whether the client would be admitted again, asked now and then: also while there is news without a pause."""
+        now = time.monotonic()
+        if self._is_admitted is None or now - self._asked_at < mcp_settings.KEEPALIVE_SECONDS:
+            return True
+        self._asked_at = now
+        return await hop(self._is_admitted)
 
     @property
     def principal(self) -> str:
@@ -385,6 +392,12 @@ def close_all() -> None:
     _stopping.add(asyncio.get_running_loop())
     for consumer in list(_open):
         consumer.close()
+
+
+def _seconds_until(moment: datetime) -> float:
+    """Credentials say it with a time zone or, where the project has none, without."""
+    aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    return max(0, (aware - datetime.now(UTC)).total_seconds())
 
 
 def _opening(version: str, position: events.Position) -> bytes:

@@ -164,12 +164,12 @@ class Visit:
         )
 
     def _listen(self, listen: Listen) -> Reply | StreamConsumer:
-        if status := self._has_too_many(listen.request.caller.principal.key):
+        if status := self._refusal_of_one_more(listen.request.caller.principal.key):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
         return ListenConsumer(listen, None if self.view.is_open() else self._still_admits(listen.request.caller))
 
-    def _has_too_many(self, principal: str) -> int | None:
+    def _refusal_of_one_more(self, principal: str) -> int | None:
         """The status for one subscription too many: of everybody, or of one principal. Anonymous clients share theirs,
         so one of them could lock the others out by it.
         """

@@ -5,7 +5,7 @@ them.
 import asyncio
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -410,8 +410,44 @@ def test_a_subscription_of_one_who_would_be_admitted_no_more_is_closed(settings)
     async def talk():
         return await Connection(listen(is_admitted=lambda: answers.pop(0))).ends()
 
-    assert on_a_loop(talk) == acknowledged("{}") + 2 * sse.KEEPALIVE
+    assert on_a_loop(talk) == acknowledged("{}") + 3 * sse.KEEPALIVE
     assert answers == []
+
+
+def test_a_subscription_with_news_without_a_pause_is_closed_as_well(settings):
+    """It is never silent, so that no keep-alive would come."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.05
+    answers = [True, False]
+
+    async def talk():
+        connection = Connection(listen(toolsListChanged=True, is_admitted=lambda: answers.pop(0)))
+        async with asyncio.timeout(10):
+            while not connection.serving.done():
+                await hop(change)
+                await asyncio.sleep(0.001)
+        return connection.body
+
+    assert said(TOOLS_CHANGED) in on_a_loop(talk)
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    "moment", [datetime(2000, 1, 1), datetime(2000, 1, 1, tzinfo=UTC), timezone.now() - timedelta(hours=1)]
+)
+def test_a_credential_says_its_end_with_a_time_zone_or_without(moment):
+    async def talk():
+        return await Connection(listen(expires_at=moment)).ends()
+
+    assert b'"resultType":"complete"' in on_a_loop(talk)
+
+
+def test_what_is_no_time_is_no_end():
+    async def talk():
+        connection = Connection(listen(expires_at="never"))
+        await connection.has(acknowledged("{}"))
+        return await connection.hangs_up()
+
+    assert on_a_loop(talk) == acknowledged("{}")
 
 
 def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
