@@ -9,6 +9,7 @@ import weakref
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp import threads
 from django_mcp.threads import Place, Pool, hop
@@ -196,6 +197,25 @@ def test_a_connection_that_has_failed_is_closed_before_the_next_work():
         return broken.errors_occurred
 
     assert asyncio.run(talk()) is False
+
+
+def test_a_connection_that_is_closed_is_not_opened_to_be_looked_at(settings, monkeypatch):
+    settings.MCP_THREADS = 1
+
+    def leave_closed():
+        connection.ensure_connection()
+        connection.connection.close()
+        connection.connection = None
+
+    def refuse(self):
+        raise AssertionError("It was opened.")
+
+    async def talk():
+        await hop(leave_closed)
+        monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", refuse)
+        return await hop(max, 1, 2)
+
+    assert asyncio.run(talk()) == 2
 
 
 def test_a_thread_that_ends_closes_its_connections(own_pool):
