@@ -232,8 +232,9 @@ def _close_spent_connections() -> None:
     """After it: those that have failed, are too old, or were left in another mode."""
     for connection in connections.all(initialized_only=True):
         if connection.connection is None:
-            continue  # To ask for its mode would open it.
-        if connection.errors_occurred or not connection.get_autocommit() or _is_old(connection):
+            continue
+        # `get_autocommit()` would open one that is closed.
+        if connection.errors_occurred or not connection.autocommit or _is_old(connection):
             connection.close_if_unusable_or_obsolete()
 
 

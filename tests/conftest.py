@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import pytest
 from django.core.asgi import get_asgi_application
 
-from django_mcp import events
+from django_mcp import events, threads
 from django_mcp.testing import MCPClient
 from tests import live_site
 
@@ -22,6 +22,13 @@ Lane: TypeAlias = dict[str, Any]
 def nothing_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store is measured when a test says so: what a request costs is counted."""
     monkeypatch.setattr(events, "random", SimpleNamespace(random=lambda: 1.0))
+
+
+@pytest.fixture(autouse=True)
+def threads_of_its_own() -> Iterator[None]:
+    """A thread that stays has a connection to a database that the next test may not ask, or that is to be dropped."""
+    yield
+    threads._pool.stop(10)
 
 
 @pytest.fixture(params=LANES)

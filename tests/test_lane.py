@@ -9,7 +9,6 @@ from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 from rest_framework.authtoken.models import Token
 
-from django_mcp import threads
 from django_mcp.models import Session
 from django_mcp.protocol import sse
 from django_mcp.routing import mcp_application
@@ -99,13 +98,6 @@ def test_an_answer_without_a_body_has_no_type():
 # On an event loop of its own, as under a server, where nobody waits in a thread
 
 
-@pytest.fixture
-def own_threads():
-    """Closes what the lane's threads keep open, or the test database could not be dropped."""
-    yield
-    threads._pool.stop(10)
-
-
 def serve(talk):
     """What comes of a conversation with the lane, on an event loop that no thread waits for."""
     application = mcp_application(get_asgi_application())
@@ -128,7 +120,7 @@ def text_of(response):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_session_works_where_the_threads_are_the_lanes_own(own_threads):
+def test_a_session_works_where_the_threads_are_the_lanes_own():
     async def talk(ask):
         session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
         calls = [
@@ -152,7 +144,7 @@ def test_a_session_works_where_the_threads_are_the_lanes_own(own_threads):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_requests_at_the_same_time_are_answered_each_with_its_own(own_threads):
+def test_requests_at_the_same_time_are_answered_each_with_its_own():
     async def talk(ask):
         session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
         messages = [call(f"greet{colour}", name=str(number)) for number in range(10) for colour in ("", "_async")]
