@@ -203,7 +203,7 @@ class AsyncOutlet(Outlet):
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
-        with waiting_thread(self._loop):
+        with waiting_thread():
             return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
 
     async def aask(self, question: Question) -> Any:

@@ -73,7 +73,7 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
 
 @contextmanager
-def waiting_thread(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def waiting_thread() -> Iterator[None]:
     """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
     answers out.
     """
@@ -117,9 +117,6 @@ class Pool:
     def wait_ends(self) -> None:
         with self._lock:
             self._waiting -= 1
-            is_over = len(self._threads) > self._limit()
-        if is_over:
-            self._work.put(None)
 
     def stop(self, seconds: float) -> None:
         """Lets the threads finish what they do, and end."""
@@ -151,10 +148,24 @@ class Pool:
                 self._do(*item)
                 # Nothing of it is kept while the next is waited for.
                 del item
+                if self._leaves():
+                    return
         finally:
             connections.close_all()
             with self._lock:
                 self._threads.discard(threading.current_thread())
+
+    def _leaves(self) -> bool:
+        """Whether this thread is one too many, since others wait no more. As many as the limit says stay, so that what
+        is handed in finds one.
+        """
+        if len(self._threads) <= self._limit():
+            return False
+        with self._lock:
+            is_over = len(self._threads) > self._limit()
+            if is_over:
+                self._threads.discard(threading.current_thread())
+        return is_over
 
     def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", returns: "_Returns") -> None:
         value, error = None, None
