@@ -5,7 +5,7 @@ for the whole project.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -131,27 +131,27 @@ class Settings:
     MAX_ROUNDS: int = 10
     """How often one call may ask a modern client for more before it fails."""
 
-    def __getattribute__(self, name: str) -> Any:
-        read: dict[str, Any] = super().__getattribute__("__dict__")
-        if name in read:
-            return read[name]
-        default = super().__getattribute__(name)  # A name that is not declared above is an AttributeError here.
-        if not name.isupper():
-            return default
-        read[name] = getattr(settings, PREFIX + name, default)
-        return read[name]
+
+class _Reader:
+    """Keeps what it has read: each request wants several, and Django's own way to one takes as long as reading the
+    message.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        default = getattr(Settings, name)  # A name that is not declared above is an AttributeError here.
+        if name.isupper():
+            vars(self)[name] = default = getattr(settings, PREFIX + name, default)
+        return default
+
+    def forget(self, *, setting: str, **kwargs: Any) -> None:
+        """A test has other settings for a while (`override_settings`, pytest-django's `settings`)."""
+        vars(self).pop(setting.removeprefix(PREFIX), None)
 
 
-mcp_settings = Settings()
+_reader = _Reader()
+setting_changed.connect(_reader.forget, dispatch_uid="django_mcp")
 
-
-def _forget(*, setting: str, **kwargs: Any) -> None:
-    """A test has other settings for a while (`override_settings`, pytest-django's `settings`)."""
-    vars(mcp_settings).pop(setting.removeprefix(PREFIX), None)
-
-
-# Each request reads several, and Django's own way to one takes as long as reading the message.
-setting_changed.connect(_forget, dispatch_uid="django_mcp")
+mcp_settings = cast(Settings, _reader)
 
 
 def setting_names() -> list[str]:

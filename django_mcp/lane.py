@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
@@ -38,6 +38,9 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Step: TypeAlias = Reply | Call | Listen
+
+
+_JSON: Final = (b"content-type", JSON_TYPE.encode())
 
 
 class Disconnected(Exception):
@@ -259,10 +262,11 @@ class Visit:
                 return b"".join(chunks)
 
     async def _send(self, reply: Reply) -> None:
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-        headers.append((b"content-length", str(len(reply.body)).encode()))
-        if reply.body and not any(name == b"content-type" for name, _ in headers):
-            headers.append((b"content-type", JSON_TYPE.encode()))
+        headers = [(b"content-length", b"%d" % len(reply.body))]
+        if reply.headers:
+            headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+        if reply.body and b"content-type" not in dict(headers):
+            headers.append(_JSON)
         await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": reply.body})
 
@@ -272,8 +276,12 @@ def read_headers(scope: Scope) -> Headers:
 
     Some servers leave the blanks around a value.
     """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
+    raw = scope["headers"]
+    headers = {name.decode("latin-1"): value.decode("latin-1").strip(http.OWS) for name, value in raw}
+    if len(headers) == len(raw):
+        return headers
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(http.OWS)
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined

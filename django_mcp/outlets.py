@@ -160,6 +160,18 @@ class AsyncOutlet(Outlet):
     thread.
     """
 
+    # What stays so for most requests, which say nothing before their reply.
+    _final: bytes | None = None
+    _closing = False
+    _gone = False
+    _pump: asyncio.Task[None] | None = None
+    _watchers: tuple[asyncio.Task[None], ...] = ()
+    _knowing: asyncio.Task[None] | None = None
+    _running: asyncio.Task[Any] | None = None
+    _watching_in: contextvars.Context | None = None
+    _watches_session = False
+    _room: threading.Event | None = None
+
     def __init__(
         self,
         request_id: RequestId,
@@ -175,16 +187,6 @@ class AsyncOutlet(Outlet):
         self._send_to_client = send
         self._outbox: deque[Mapping[str, Any]] = deque()
         self._news = asyncio.Event()
-        self._final: bytes | None = None
-        self._closing = False
-        self._gone = False
-        self._pump: asyncio.Task[None] | None = None
-        self._watchers: list[asyncio.Task[None]] = []
-        self._knowing: asyncio.Task[None] | None = None
-        self._running: asyncio.Task[Any] | None = None
-        self._watching_in: contextvars.Context | None = None
-        self._watches_session = False
-        self._room: threading.Event | None = None
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
@@ -349,14 +351,14 @@ class AsyncOutlet(Outlet):
 
     def _start_watching(self) -> None:
         self._watching_in = contextvars.copy_context()
-        self._watchers.append(self._loop.create_task(self._watch_client()))
+        self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
         self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:
             self._watches_session = True
-            self._watchers.append(self._loop.create_task(self._watch_for_cancellation(self.session)))
+            self._watchers += (self._loop.create_task(self._watch_for_cancellation(self.session)),)
 
     async def _watch_client(self) -> None:
         """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""

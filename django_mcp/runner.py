@@ -145,7 +145,8 @@ def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) 
 async def _arun_async(call: Call) -> Outcome:
     try:
         with reading(call.terms.read_only):
-            value = _checked(call, await _in_time(call))
+            made = call.function(*call.args, **call.kwargs) if call.terms.budget is None else _in_time(call)
+            value = _checked(call, await made)
             try:
                 return Outcome(call.to_result(value))
             except SynchronousOnlyOperation:
@@ -218,6 +219,8 @@ class _OwnThread(Executor):
         SyncToAsync.context_to_thread_executor.pop(self._context, None)
         if self._token is not None:
             SyncToAsync.thread_sensitive_context.reset(self._token)
+            # It knows the context in which this is: a circle, which would wait for the garbage collector.
+            self._token = None
 
     async def finish(self, error: BaseException | None) -> None:
         """Commits what the call wrote, or undoes it, and gives the thread back."""

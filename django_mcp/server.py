@@ -6,7 +6,7 @@ reply from what the function did. Between the two stands the carrier, with its t
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, TypeVar, overload
 from urllib.parse import quote
@@ -49,6 +49,7 @@ from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.modern import NAME_SOURCES, Cache
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
+from django_mcp.records import record
 from django_mcp.signals import server_changed
 
 logger = logging.getLogger("django_mcp")
@@ -70,7 +71,7 @@ _CALL: Final = frozenset({"name", "arguments"})
 _MODERN_CALL: Final = _CALL | {"_meta"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Effected:
     """A reply that may be sent once its effect has been carried out."""
 
@@ -256,19 +257,15 @@ class MCPServer:
         """What the server offers to a client of an era: nothing that would not work. Without `streams`, nobody could be
         told of changes.
         """
-        registry = self.registry
-        offered: dict[str, Any] = {}
         changes = {"listChanged": True} if streams else {}
-        if registry.tools or self._chooses_tools():
-            offered["tools"] = {**changes}
-        if registry.resources or registry.templates:
-            offered["resources"] = {**changes, "subscribe": True} if streams else {}
-        if registry.prompts:
-            offered["prompts"] = {**changes}
-        if registry.has_completions():
-            offered["completions"] = {}
-        offered["logging"] = {}
-        return offered
+        offered = {
+            "tools": {**changes},
+            "resources": {**changes, "subscribe": True} if streams else {},
+            "prompts": {**changes},
+            "completions": {},
+            "logging": {},
+        }
+        return {name: details for name, details in offered.items() if self._has(name)}
 
     def prepare(
         self,
@@ -434,7 +431,20 @@ class MCPServer:
     def _offers(self, method: Method, era: Era, streams: bool) -> bool:
         if era not in method.eras or (method.needs_streams and not streams):
             return False
-        return method.capability is None or method.capability in self.capabilities(era, streams=streams)
+        return method.capability is None or self._has(method.capability)
+
+    def _has(self, capability: str) -> bool:
+        registry = self.registry
+        match capability:
+            case "tools":
+                return bool(registry.tools) or self._chooses_tools()
+            case "resources":
+                return bool(registry.resources or registry.templates)
+            case "prompts":
+                return bool(registry.prompts)
+            case "completions":
+                return registry.has_completions()
+        return True
 
     def _reply(self, request: Request, result: Result) -> Reply:
         if request.era == "modern":

@@ -282,7 +282,7 @@ def _insert(alias: str, row: Session) -> None:
 
 
 @cache
-def _resume_sql(alias: str, vendor: str) -> str:
+def _resume_sql(alias: str, vendor: str, *, for_cache: bool) -> str:
     """The one query of every request of a session, written once for a database.
 
     As ORM .get() the same row costs several times as much, nearly all of it in writing this same SQL again and in the
@@ -291,9 +291,10 @@ def _resume_sql(alias: str, vendor: str) -> str:
     quote = connections[alias].ops.quote_name
     said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
     columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
+    outlives_entry = f"CASE WHEN {quote('expires_at')} > %s THEN 1 ELSE 0 END" if for_cache else "0"
     return (
         f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
-        f" CASE WHEN {quote('expires_at')} > %s THEN 1 ELSE 0 END"
+        f" {outlives_entry}"
         f" FROM {quote(Session._meta.db_table)}"
         f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
@@ -332,22 +333,19 @@ def resume(
     alias = router.db_for_write(Session)
     connection = connections[alias]
     adapt = connection.ops.adapt_datetimefield_value
-    row = session_cache.find(session_id) if session_cache.is_used() else None
+    is_cached = session_cache.is_used()
+    row = session_cache.find(session_id) if is_cached else None
     if row is None:
+        lasts = (adapt(now + _cached_for()),) if is_cached else ()
         with connection.cursor() as cursor:
             cursor.execute(
-                _resume_sql(alias, connection.vendor),
-                (
-                    adapt(now - _touch_interval()),
-                    adapt(now + _cached_for()),
-                    session_id,
-                    adapt(now),
-                ),
+                _resume_sql(alias, connection.vendor, for_cache=is_cached),
+                (adapt(now - _touch_interval()), *lasts, session_id, adapt(now)),
             )
             row = cursor.fetchone()
         if row is None:
             return None
-        if session_cache.is_used():
+        if is_cached:
             _keep(session_id, row)
     *values, owner_server, owner, needs_touch, _ = row
     if (owner_server, owner) != (server, principal):

@@ -22,6 +22,7 @@ from django_mcp.authentication import forced_user
 from django_mcp.outlets import inline_answers
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
+from django_mcp.threads import caller_waits
 
 ACCEPT = "application/json, text/event-stream"
 CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
@@ -312,7 +313,11 @@ class MCPClient:
             "client": ("127.0.0.1", 50000),
             "server": ("testserver", 80),
         }
-        return async_to_sync(_run_asgi)(application, scope, body)
+        token = caller_waits.set(True)
+        try:
+            return async_to_sync(_run_asgi)(application, scope, body)
+        finally:
+            caller_waits.reset(token)
 
 
 def _header_value(text: str) -> str:

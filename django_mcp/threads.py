@@ -16,7 +16,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
@@ -29,6 +29,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_mcp.conf import mcp_settings
 
 from .loops import serving_loop
+from .records import record
 
 MAX_WAITING_THREADS: Final = 256
 """Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
@@ -36,11 +37,16 @@ MAX_WAITING_THREADS: Final = 256
 END_SECONDS: Final = 5
 """How long a process that ends waits for its threads."""
 
+caller_waits: ContextVar[bool] = ContextVar("caller_waits", default=False)
+"""Set by the test client, which may be called in a thread of an event loop that goes on meanwhile: its calls then run
+in that thread, and see its transaction.
+"""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Place:
     """Where a request is served: on which event loop, and whether a sync caller waits for it (a test, WSGI), whose
     thread is used then, so that it sees its own transaction.
@@ -52,7 +58,7 @@ class Place:
     @classmethod
     def on(cls, loop: asyncio.AbstractEventLoop) -> "Place":
         """Here, for who knows the loop: to ask which one is running is a system call before Python 3.12."""
-        return cls(loop, getattr(AsyncToSync.executors, "current", None) is not None)
+        return cls(loop, loop in AsyncToSync.loop_thread_executors or caller_waits.get())
 
     @classmethod
     def here(cls) -> "Place":

@@ -45,6 +45,9 @@ class LazyAtomic:
     ) -> None:
         for watched in self._watched:
             watched.stop()
+        if len(self._watched) == 1:
+            self._watched[0].leave(kind, error, traceback)
+            return
         # Each is left whatever becomes of another, and commits go first: what waits for a commit must not run without.
         ends = ExitStack()
         for watched in sorted(self._watched, key=lambda watched: watched.has_begun):

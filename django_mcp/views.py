@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser
@@ -132,7 +132,7 @@ class MCPView(APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         if (forced := authentication.forced_user.get()) is not None:
             return [ForcedAuthentication(forced, None)]  # type: ignore[list-item]
-        return [authenticator() for authenticator in self._policy("authentication", ())]
+        return [authenticator() for authenticator in self._policy("authentication_classes", ())]
 
     def get_authorization_servers(self, request: HttpRequest) -> Sequence[str]:
         """Who issues the tokens of this endpoint: those given, else those that its authenticators know of."""
@@ -143,23 +143,24 @@ class MCPView(APIView):
 
     def get_permissions(self) -> list[Any]:
         signed_in = () if self.public else (IsAuthenticated,)
-        classes = self._policy("permission", signed_in)
+        classes = self._policy("permission_classes", signed_in)
         if self.permission_classes is None:
             # A project's default for its model views: an endpoint has no one model to ask about, its primitives do.
             classes = [one for one in classes if not _asks_for_a_model(one)]
         return [permission() for permission in classes]
 
     def get_throttles(self) -> list[BaseThrottle]:
-        classes = self.throttle_classes
-        defaults: Sequence[Any] = api_settings.DEFAULT_THROTTLE_CLASSES
-        return [throttle() for throttle in (defaults if classes is None else classes)]
+        classes: Any = self.throttle_classes
+        if classes is None:
+            classes = api_settings.DEFAULT_THROTTLE_CLASSES
+        return [throttle() for throttle in classes]
 
-    def _policy(self, kind: str, first: Sequence[Any]) -> Sequence[Any]:
+    def _policy(self, name: str, first: Sequence[Any]) -> Sequence[Any]:
         """The classes that decide: those given here; else none on a public endpoint, and `first` and DRF's defaults."""
-        given: Sequence[Any] | None = getattr(self, f"{kind}_classes")
+        given: Sequence[Any] | None = getattr(self, name)
         if given is not None:
             return given
-        return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{kind.upper()}_CLASSES"))
+        return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{name.upper()}"))
 
     def get_limits(self) -> Limits:
         return Limits(mcp_settings.MAX_BODY_BYTES, mcp_settings.MAX_JSON_DEPTH)
@@ -233,6 +234,7 @@ class MCPView(APIView):
         return self._with_cors(response, headers)
 
     @classmethod
+    @cache
     def _is_plain(cls) -> bool:
         return all(getattr(cls, name) is getattr(MCPView, name) for name in _STEPS)
 

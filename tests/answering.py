@@ -61,8 +61,8 @@ def inbound(message: Mapping[str, Any], version: str, headers: Mapping[str, str]
     """A message as the transport hands it on."""
     kind = "response" if "method" not in message else "request" if "id" in message else "notification"
     if version in HANDSHAKE:
-        return Inbound(kind, "handshake", dict(message), headers or {})
-    return Inbound(kind, "modern", dict(message), headers or {}, version)
+        return Inbound.of(kind, "handshake", dict(message), headers or {})
+    return Inbound.of(kind, "modern", dict(message), headers or {}, version)
 
 
 def ask(

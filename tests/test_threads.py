@@ -8,11 +8,13 @@ import time
 import weakref
 
 import pytest
-from asgiref.sync import async_to_sync
-from django.db import connection, connections
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp import threads
+from django_mcp.models import Session
+from django_mcp.testing import MCPClient
 from django_mcp.threads import Place, Pool, hop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -246,3 +248,16 @@ def test_a_thread_that_ends_closes_its_connections(own_pool):
     own_pool.stop(10)
 
     assert used.connection is None or used.vendor == "sqlite"  # One in memory is never closed.
+
+
+def test_a_client_in_a_thread_of_a_running_loop_works_in_the_transaction_of_that_thread():
+    def talk():
+        with transaction.atomic():
+            MCPClient("/bench/mcp", lane="asgi", era="handshake").request("ping")
+            opened = Session.objects.count()
+            transaction.set_rollback(True)
+        connections.close_all()
+        return opened
+
+    assert asyncio.run(sync_to_async(talk)()) == 1
+    assert Session.objects.count() == 0

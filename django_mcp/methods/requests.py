@@ -18,6 +18,7 @@ from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.versions import Era
+from django_mcp.records import record
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Result: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Request:
     """A JSON-RPC request, with everything that answering it may depend on. `version` is the revision that the client
     speaks.
@@ -125,7 +126,7 @@ class KeepAnswer:
 Effect: TypeAlias = OpenSession | SetLogLevel | Subscribe | Unsubscribe | CancelRequest | KeepAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """A result whose effect must be carried out before it is sent."""
 
@@ -133,7 +134,7 @@ class Answer:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Call:
     """One function of the developer's, with its arguments bound, and how its outcome becomes a result.
 
@@ -183,7 +184,7 @@ LIST_CHANGES: Final = {
 """The notifications of changed lists, and what a modern client calls the wish for each."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Outcome:
     """What became of a call: its result, the exception that ended it, or questions that the client must answer
     first.

@@ -14,6 +14,8 @@ import mcp_types
 from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 
+from django_mcp.records import record
+
 WireBlock = dict[str, Any]
 
 
@@ -113,7 +115,7 @@ class ResourceLink(Block):
         return {key: value for key, value in members.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """A tool's answer in full, for when a plain return value says too little.
 
@@ -181,6 +183,9 @@ _WIRE_MODELS: Final = (
     mcp_types.ResourceLink,
 )
 _CONTENTS: Final = (EmbeddedResource, mcp_types.ResourceContents)
+_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
+"""The types of most values, which need not be asked whether they are iterable."""
+
 BLOCK_TYPES: Final = (Block, *_WIRE_MODELS)
 """What is a content block already, ours or the official models'."""
 
@@ -255,6 +260,8 @@ def to_json_text(value: Any) -> str:
 
 def listed(value: Any) -> Any:
     """A queryset or another iterable as a list, which pydantic would otherwise not know."""
+    if type(value) in _PLAIN:
+        return value
     known = isinstance(value, str | bytes | Mapping | list | tuple | set | frozenset | BaseModel)
     return list(value) if isinstance(value, Iterable) and not known else value
 

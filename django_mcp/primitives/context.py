@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from django_mcp.records import record
+
 from . import inputs as asking
 from .inputs import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
 
@@ -71,7 +73,7 @@ class Outlet(Protocol):
     def cancelled(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Principal:
     """On whose behalf a message is, as the endpoint's policies found out; nothing here is what the client says of
     itself.
@@ -93,7 +95,7 @@ class Principal:
         return self.scopes is None or self.scopes.issuperset(scopes)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Caller:
     """Who sent a message, and how to come by Django's request."""
 

@@ -5,8 +5,9 @@ Nothing of an earlier request is known here. Which era a message is of, it says 
 headers.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
+
+from django_mcp.records import record
 
 from . import headers as http
 from . import jsonrpc, modern, replies
@@ -21,7 +22,7 @@ Kind: TypeAlias = Literal["request", "notification", "response"]
 SINGLE_OBJECT: Final = "Invalid Request: JSON-RPC body must be a single request object"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Limits:
     """What a body may be at most: its size in bytes, and how deep its JSON may nest."""
 
@@ -29,38 +30,36 @@ class Limits:
     json_depth: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Inbound:
     """One message that passed the transport's rules.
 
-    `params` is `{}` where there were none; `version` is the revision that a modern request names, else `None`: a
-    handshake client's revision is its session's.
+    `version` is the revision that a modern request names, else `None`: a handshake client's revision is its session's.
+    Of what a message lacks, `id` is `None`, `method` is "" and `params` is `{}`.
     """
 
     kind: Kind
     era: Era
     message: dict[str, JSON]
     headers: Headers
-    version: str | None = None
+    version: str | None
+    id: RequestId | None
+    method: str
+    params: dict[str, Any]
 
-    @property
-    def id(self) -> RequestId | None:
-        return self.message.get("id")
-
-    @property
-    def method(self) -> str:
-        return str(self.message.get("method", ""))
-
-    @property
-    def params(self) -> dict[str, Any]:
-        return self.message.get("params") or {}
+    @classmethod
+    def of(
+        cls, kind: Kind, era: Era, message: dict[str, JSON], headers: Headers, version: str | None = None
+    ) -> "Inbound":
+        get = message.get
+        return cls(kind, era, message, headers, version, get("id"), get("method", ""), get("params") or {})
 
     @property
     def session_id(self) -> str | None:
         return self.headers.get(http.SESSION_ID)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Batch:
     """An array of handshake messages. Only the session knows whether its revision has them."""
 
@@ -125,8 +124,8 @@ def _read_message(headers: Headers, message: dict[str, JSON], eras: tuple[Era, .
     if era == "handshake":
         if headers.get(http.PROTOCOL_VERSION) == "":
             raise ProtocolError(INVALID_REQUEST, _empty_version(), status=400)
-        return Inbound(kind, era, message, headers)
-    return Inbound(kind, era, message, headers, modern.read_envelope(kind, message, headers))
+        return Inbound.of(kind, era, message, headers)
+    return Inbound.of(kind, era, message, headers, modern.read_envelope(kind, message, headers))
 
 
 def _read_batch(headers: Headers, values: list[JSON], eras: tuple[Era, ...]) -> Batch:
@@ -158,8 +157,10 @@ def _era_of(headers: Headers, message: dict[str, JSON], kind: Kind) -> Era:
     """The era of a message: its own claim decides, then the version header, and a message with neither is a handshake
     client's.
     """
-    if kind == "response" or modern.is_claimed(message):
-        return "modern" if modern.is_claimed(message) else "handshake"
+    if modern.is_claimed(message):
+        return "modern"
+    if kind == "response":
+        return "handshake"
     version = headers.get(http.PROTOCOL_VERSION)
     if not version or version in HANDSHAKE_VERSIONS:
         return "handshake"

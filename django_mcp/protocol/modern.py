@@ -77,7 +77,7 @@ def read_envelope(kind: str, message: Mapping[str, JSON], headers: Headers) -> s
         # The revision has no notifications from clients over HTTP, and says nothing of their headers: only the revision
         # is looked at.
         return _check_served(meta[PROTOCOL_VERSION_META_KEY] if is_claimed(message) else header)
-    if not is_claimed(message) and header not in MODERN_VERSIONS:
+    if header not in MODERN_VERSIONS and not is_claimed(message):
         raise unsupported_version(header)
     version = _check_meta(meta)
     _check_mirrors(message, headers, version)

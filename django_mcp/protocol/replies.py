@@ -2,8 +2,10 @@
 connection.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
+
+from django_mcp.records import record
 
 from . import jsonrpc
 from .errors import INTERNAL_ERROR, INVALID_REQUEST, InsufficientScope, ProtocolError, TooManyCalls, http_status
@@ -13,7 +15,7 @@ from .versions import Era
 JSON_TYPE: Final = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Reply:
     """An HTTP answer. An empty body has no content type. `scopes` are those that the caller's credential lacks."""
 

@@ -48,7 +48,7 @@ def without_id(error):
     ],
 )
 def test_a_message_is_a_request_a_notification_or_a_response(message, kind):
-    assert read(message) == Inbound(kind, "handshake", message, HANDSHAKE)
+    assert read(message) == Inbound.of(kind, "handshake", message, HANDSHAKE)
 
 
 def test_a_message_tells_its_parts():
@@ -344,7 +344,7 @@ def test_an_array_in_a_session_is_a_batch_of_its_messages():
     assert isinstance(batch, Batch)
     assert batch.session_id == "s"
     assert batch.messages == tuple(
-        Inbound(kind, "handshake", message, SESSION)
+        Inbound.of(kind, "handshake", message, SESSION)
         for kind, message in zip(("request", "notification", "request"), messages, strict=True)
     )
 

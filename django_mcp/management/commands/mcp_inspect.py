@@ -84,7 +84,7 @@ def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any
         params: dict[str, Any] | None = {}
         while params is not None:
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            reply = server.prepare(Inbound("request", "modern", message, {}, LATEST_MODERN), None, caller)
+            reply = server.prepare(Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
             result = json.loads(reply.body).get("result", {}) if isinstance(reply, Reply) else {}
             entries += result.get(key, [])
             params = {"cursor": result["nextCursor"]} if "nextCursor" in result else None
