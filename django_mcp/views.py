@@ -335,23 +335,18 @@ class MCPView(APIView):
 _STEPS: Final = ("initial", "initialize_request", "post", "get", "delete", "handle_exception", "finalize_response")
 """What DRF's dispatch calls. A subclass that has one of its own wants to be called."""
 
-_UNPREFIXED: Final = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
-
 
 def read_headers(request: HttpRequest) -> Headers:
     """A Django request's headers by their lower-case names. Some ASGI servers leave the blanks around a value."""
-    headers = {}
-    for key, value in request.META.items():
-        if key.startswith("HTTP_"):
-            headers[_header_name(key)] = value.strip(OWS)
-        elif key in _UNPREFIXED:
-            headers[_UNPREFIXED[key]] = value.strip(OWS)
-    return headers
+    return {name: value.strip(OWS) for key, value in request.META.items() if (name := _header_name(key))}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _header_name(key: str) -> str:
-    return key.removeprefix("HTTP_").replace("_", "-").lower()
+    """The header that a key of META is, or "" for what is none."""
+    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        return key.replace("_", "-").lower()
+    return key.removeprefix("HTTP_").replace("_", "-").lower() if key.startswith("HTTP_") else ""
 
 
 def _as_anonymous(request: HttpRequest) -> HttpRequest:
