@@ -116,13 +116,16 @@ class Exchange:
             return True
 
     def end(self, call: Call, outcome: Outcome) -> Reply:
-        """The reply to a call that was made. What it kept in the session's state is written, unless it failed."""
-        if self.session is not None and outcome.error is None and outcome.required is None:
+        """The reply to a call that was made. What it kept in the session's state is written, unless it failed or was
+        only tried.
+        """
+        is_tried = call.terms.dry_run
+        if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
                 sessions.save_state(self.session)
             except TypeError as error:
                 outcome = Outcome(error=error)
-        if self.session is not None and outcome.error is not None:
+        if self.session is not None and (outcome.error is not None or is_tried):
             # The next call of a batch has the same session.
             self.session.discard_changes()
         return self.server.finish(call, outcome)

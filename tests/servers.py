@@ -345,6 +345,20 @@ async def make_async(name: str) -> str:
     return await sync_to_async(_make)(name)
 
 
+@careful.tool(dry_run=True)
+def tally(ctx: Context) -> int:
+    """Count the calls of the session."""
+    assert ctx.session
+    ctx.session.state["calls"] = ctx.session.state.get("calls", 0) + 1
+    return ctx.session.state["calls"]
+
+
+@careful.tool(dry_run=True)
+async def tally_async(ctx: Context) -> int:
+    """Count the calls of the session, in a coroutine."""
+    return tally(ctx)
+
+
 LITTLE = Budget(queries=3, rows=10, result_bytes=2000)
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from django_mcp.models import Session
+from django_mcp.testing import MCPClient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -43,6 +44,16 @@ def test_a_dry_run_tells_what_would_happen_and_keeps_nothing(client, colour):
     assert not Group.objects.exists()
     assert client.call_tool(f"make{colour}", {"name": "x"}).text == "1 groups"
     assert Group.objects.exists()
+
+
+@colours
+def test_a_dry_run_keeps_nothing_in_the_session_either(lane, colour):
+    client = MCPClient("/careful", era="handshake", **lane)
+
+    def count(**arguments):
+        return client.call_tool(f"tally{colour}", arguments).text
+
+    assert [count(), count(dry_run=True), count(dry_run=True), count()] == ["1", "2", "2", "2"]
 
 
 @colours
