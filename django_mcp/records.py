@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 else:
 
     def record(*, frozen, slots, **options):
-        """A dataclass whose `frozen=True` the type checker sees to."""
-        return dataclass(slots=slots, **options)
+        """A dataclass whose `frozen=True` the type checker sees to; it has the hash of a frozen one."""
+        return dataclass(slots=slots, unsafe_hash=True, **options)

@@ -13,6 +13,7 @@ class Place:
 
 def test_a_record_is_equal_to_one_with_the_same_values():
     assert Place("Berlin", 34) == Place("Berlin", height=34) != Place("Berlin")
+    assert {Place("Berlin", 34), Place("Berlin", 34)} == {Place("Berlin", 34)}
 
 
 def test_a_record_is_copied_with_other_values():
