@@ -263,8 +263,7 @@ class Visit:
 
     async def _send(self, reply: Reply) -> None:
         headers = [(b"content-length", b"%d" % len(reply.body))]
-        if reply.headers:
-            headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+        headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         if reply.body and b"content-type" not in dict(headers):
             headers.append(_JSON)
         await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})

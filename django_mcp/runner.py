@@ -145,8 +145,7 @@ def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) 
 async def _arun_async(call: Call) -> Outcome:
     try:
         with reading(call.terms.read_only):
-            made = call.function(*call.args, **call.kwargs) if call.terms.budget is None else _in_time(call)
-            value = _checked(call, await made)
+            value = _checked(call, await _in_time(call))
             try:
                 return Outcome(call.to_result(value))
             except SynchronousOnlyOperation:

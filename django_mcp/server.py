@@ -253,8 +253,8 @@ class MCPServer:
         }
         return {key: value for key, value in members.items() if value is not None}
 
-    def capabilities(self, era: Era, *, streams: bool = True) -> dict[str, Any]:
-        """What the server offers to a client of an era: nothing that would not work. Without `streams`, nobody could be
+    def capabilities(self, *, streams: bool = True) -> dict[str, Any]:
+        """What the server offers to a client: nothing that would not work. Without `streams`, nobody could be
         told of changes.
         """
         changes = {"listChanged": True} if streams else {}

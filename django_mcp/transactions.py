@@ -45,7 +45,7 @@ class LazyAtomic:
     ) -> None:
         for watched in self._watched:
             watched.stop()
-        if len(self._watched) == 1:
+        if len(self._watched) == 1:  # Most projects have one database, and need no order.
             self._watched[0].leave(kind, error, traceback)
             return
         # Each is left whatever becomes of another, and commits go first: what waits for a commit must not run without.

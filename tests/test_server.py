@@ -128,10 +128,9 @@ def test_an_option_that_there_is_not_is_told():
 
 
 @pytest.mark.parametrize(
-    ("era", "streams", "offered"),
+    ("streams", "offered"),
     [
         (
-            "handshake",
             True,
             {
                 "tools": {"listChanged": True},
@@ -141,15 +140,15 @@ def test_an_option_that_there_is_not_is_told():
                 "logging": {},
             },
         ),
-        ("modern", False, {"tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {}}),
+        (False, {"tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {}}),
     ],
 )
-def test_a_server_offers_what_it_has(server, era, streams, offered):
-    assert server.capabilities(era, streams=streams) == offered
+def test_a_server_offers_what_it_has(server, streams, offered):
+    assert server.capabilities(streams=streams) == offered
 
 
 def test_a_server_offers_nothing_that_it_has_not():
-    assert MCPServer("bare").capabilities("handshake") == {"logging": {}}
+    assert MCPServer("bare").capabilities() == {"logging": {}}
 
 
 # Methods

@@ -13,7 +13,7 @@ def initialize(request: Request) -> Answer:
     version = versions.negotiate(params["protocolVersion"])
     result: dict[str, Any] = {
         "protocolVersion": version,
-        "capabilities": request.server.capabilities("handshake", streams=request.streams),
+        "capabilities": request.server.capabilities(streams=request.streams),
         "serverInfo": request.server.implementation(),
     }
     if instructions := request.server.instructions:
@@ -29,7 +29,7 @@ def discover(request: Request) -> Result:
     """What a modern client can learn before its first call: the revisions that it may name, and what there is."""
     result: dict[str, Any] = {
         "supportedVersions": list(versions.MODERN_VERSIONS),
-        "capabilities": request.server.capabilities("modern", streams=request.streams),
+        "capabilities": request.server.capabilities(streams=request.streams),
     }
     if instructions := request.server.instructions:
         result["instructions"] = instructions

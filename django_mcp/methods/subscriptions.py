@@ -24,7 +24,7 @@ def listen(request: Request) -> Listen:
     honoured.
     """
     wishes = request.params["notifications"]
-    offered = request.server.capabilities("modern")
+    offered = request.server.capabilities()
     honoured: dict[str, Any] = {
         wish: True
         for method, wish in LIST_CHANGES.items()

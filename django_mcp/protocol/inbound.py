@@ -51,6 +51,7 @@ class Inbound:
     def of(
         cls, kind: Kind, era: Era, message: dict[str, JSON], headers: Headers, version: str | None = None
     ) -> "Inbound":
+        """The message with its parts taken out of it, once for all who ask."""
         get = message.get
         return cls(kind, era, message, headers, version, get("id"), get("method", ""), get("params") or {})
 

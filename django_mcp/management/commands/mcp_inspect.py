@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _servers(self, name: str | None) -> list[MCPServer]:
         known = all_servers()
-        chosen = [server for server in known if server.name == name or (name is None and server.capabilities("modern"))]
+        chosen = [server for server in known if server.name == name or (name is None and server.capabilities())]
         if not chosen:
             raise CommandError(f"There is no server {name!r}; there are {', '.join(one.name for one in known)}.")
         return chosen
