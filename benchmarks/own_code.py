@@ -24,7 +24,7 @@ django.setup()
 # The package knows models, so it is imported once Django has loaded its apps.
 from django_mcp import MCPServer  # noqa: E402
 from django_mcp.authentication import anonymous_caller  # noqa: E402
-from django_mcp.methods.requests import Call, Outcome  # noqa: E402
+from django_mcp.methods.request import Call, Outcome  # noqa: E402
 from django_mcp.protocol import inbound  # noqa: E402
 from django_mcp.protocol.inbound import Inbound, Limits  # noqa: E402
 from django_mcp.protocol.replies import Reply  # noqa: E402

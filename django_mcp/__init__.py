@@ -17,16 +17,17 @@ from django_mcp.primitives.content import (
     UserMessage,
 )
 from django_mcp.primitives.context import Cancelled, Context, Principal
-from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, InputRequired
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
 from django_mcp.primitives.resources import ResourceNotFound
-from django_mcp.primitives.terms import Budget, BudgetExceeded
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
 from django_mcp.protocol.modern import Cache
 from django_mcp.server import MCPServer
+
+from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, InputRequired
+from .primitives.call_options import Budget, BudgetExceeded
 
 __all__ = [
     "AssistantMessage",

@@ -20,7 +20,6 @@ from django.utils import timezone
 from django_mcp import bus, events, sessions, standing
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import StandingStream
-from django_mcp.methods.requests import Listen
 from django_mcp.models import Session, to_json_text
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
@@ -29,6 +28,8 @@ from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
 from django_mcp.standing import Held, News
 from django_mcp.threads import hop
+
+from .methods.request import Listen
 
 logger = logging.getLogger("django_mcp")
 

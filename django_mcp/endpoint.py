@@ -11,18 +11,6 @@ from typing import Any, Literal, TypeAlias
 
 from django_mcp import bus, events, sessions, standing
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.methods.requests import (
-    Call,
-    CancelRequest,
-    Effect,
-    KeepAnswer,
-    Listen,
-    OpenSession,
-    Outcome,
-    SetLogLevel,
-    Subscribe,
-    Unsubscribe,
-)
 from django_mcp.outlets import Outlet
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound as inbound_rules
@@ -35,6 +23,19 @@ from django_mcp.protocol.versions import BATCH_VERSION
 from django_mcp.runner import run
 from django_mcp.server import Effected, MCPServer
 from django_mcp.sessions import SessionState
+
+from .methods.request import (
+    Call,
+    CancelRequest,
+    Effect,
+    KeepAnswer,
+    Listen,
+    OpenSession,
+    Outcome,
+    SetLogLevel,
+    Subscribe,
+    Unsubscribe,
+)
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""

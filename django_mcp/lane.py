@@ -18,7 +18,6 @@ from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
 from django_mcp.consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
 from django_mcp.endpoint import Exchange, StandingStream
-from django_mcp.methods.requests import Call, Listen
 from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
@@ -31,6 +30,8 @@ from django_mcp.runner import arun
 from django_mcp.sessions import auth_hash
 from django_mcp.threads import Place
 from django_mcp.views import ALLOW, MCPView
+
+from .methods.request import Call, Listen
 
 logger = logging.getLogger("django_mcp")
 

@@ -28,7 +28,6 @@ from django_mcp import bus, events
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
 from django_mcp.primitives.context import Cancelled
-from django_mcp.primitives.inputs import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
@@ -36,6 +35,8 @@ from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
 from django_mcp.sessions import SessionState
 from django_mcp.threads import hop, waiting_thread
+
+from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 
 logger = logging.getLogger("django_mcp")
 

@@ -19,20 +19,16 @@ from django.utils.translation import get_language_from_request
 from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
-from django_mcp import request_state
 from django_mcp.conf import mcp_settings
 from django_mcp.methods import METHODS, Method
 from django_mcp.methods.notifications import effect_of
-from django_mcp.methods.requests import Answer, Call, Effect, Listen, Outcome, Request, Result
 from django_mcp.primitives import tool_search
 from django_mcp.primitives.content import Icon
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
-from django_mcp.primitives.inputs import InputRequired, Inputs, check_capability
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
 from django_mcp.primitives.resources import Resources
 from django_mcp.primitives.signatures import name_of
-from django_mcp.primitives.terms import Budget
 from django_mcp.primitives.tools import Tool
 from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol import handshake, modern, replies
@@ -49,8 +45,13 @@ from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.modern import NAME_SOURCES, Cache
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
-from django_mcp.records import record
 from django_mcp.signals import server_changed
+
+from .methods import request_state
+from .methods.request import Answer, Call, Effect, Listen, Outcome, Request, Result
+from .primitives.asking import InputRequired, Inputs, check_capability
+from .primitives.call_options import Budget
+from .protocol.records import record
 
 logger = logging.getLogger("django_mcp")
 

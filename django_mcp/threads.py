@@ -29,7 +29,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_mcp.conf import mcp_settings
 
 from .loops import serving_loop
-from .records import record
+from .protocol.records import record
 
 MAX_WAITING_THREADS: Final = 256
 """Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""

@@ -24,7 +24,6 @@ from rest_framework.views import APIView
 from django_mcp import authentication, cors, metadata, permissions
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import Exchange, SessionPolicy
-from django_mcp.methods.requests import Call
 from django_mcp.outlets import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
@@ -34,6 +33,8 @@ from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.server import MCPServer
 from django_mcp.threads import hop
+
+from .methods.request import Call
 
 logger = logging.getLogger("django_mcp")
 

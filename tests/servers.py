@@ -11,7 +11,7 @@ from django.utils.translation import get_language, gettext
 from rest_framework.permissions import IsAdminUser
 
 from django_mcp import Budget, Cache, Context, Invocation, MCPServer, ToolError, UserMessage
-from django_mcp.methods.requests import Request
+from django_mcp.methods.request import Request
 from django_mcp.primitives.tools import Tool
 
 SECRET = "the password is hunter2"

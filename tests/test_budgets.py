@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from django_mcp import budgets
 from django_mcp.budgets import Meter
-from django_mcp.primitives.terms import Budget, BudgetExceeded
+from django_mcp.primitives.call_options import Budget, BudgetExceeded
 
 pytestmark = pytest.mark.django_db
 

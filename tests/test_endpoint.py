@@ -6,7 +6,7 @@ from django.test import RequestFactory
 from django_mcp import sessions, standing
 from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint import Exchange
-from django_mcp.methods.requests import Call, Outcome
+from django_mcp.methods.request import Call, Outcome
 from django_mcp.models import Session
 from django_mcp.protocol import inbound
 from django_mcp.protocol.inbound import Batch, Inbound, Limits

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from django_mcp.primitives.forms import InvalidAnswer
+from django_mcp.primitives.elicitation_forms import InvalidAnswer
 from django_mcp.primitives.schemas import Schema
 from django_mcp.serializers import LIMITS, TYPES
 

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from django_mcp.protocol.versions import Era
 
 from . import completion, lifecycle, log_level, prompts, resources, subscriptions, tools
-from .requests import Answer, Call, Listen, Request, Result
+from .request import Answer, Call, Listen, Request, Result
 
 Handler: TypeAlias = Callable[[Request], Result | Answer | Call | Listen]
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from django_mcp.primitives.access import Access
 from django_mcp.protocol.errors import InsufficientScope
 
-from .requests import Request
+from .request import Request
 
 
 class Guarded(Protocol):

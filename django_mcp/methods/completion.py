@@ -10,7 +10,7 @@ from django_mcp.primitives.resources import ResourceTemplate
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolError
 
 from .access import admit
-from .requests import Call, Request, Result
+from .request import Call, Request, Result
 
 logger = logging.getLogger("django_mcp")
 

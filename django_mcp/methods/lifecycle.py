@@ -4,7 +4,7 @@ from typing import Any
 
 from django_mcp.protocol import versions
 
-from .requests import Answer, OpenSession, Request, Result
+from .request import Answer, OpenSession, Request, Result
 
 
 def initialize(request: Request) -> Answer:

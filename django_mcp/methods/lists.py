@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from django_mcp.protocol import cursors
 
 from .access import Guarded, visible
-from .requests import Request, Result
+from .request import Request, Result
 
 
 class Listed(Guarded, Protocol):

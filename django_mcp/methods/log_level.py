@@ -3,7 +3,7 @@
 from django_mcp.primitives.context import LOG_LEVELS
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
-from .requests import Answer, Request, SetLogLevel, take_string
+from .request import Answer, Request, SetLogLevel, take_string
 
 
 def set_level(request: Request) -> Answer:

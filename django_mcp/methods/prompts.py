@@ -12,7 +12,7 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolE
 
 from .access import admit
 from .lists import list_page
-from .requests import Call, Request, Result, language_of, take_string
+from .request import Call, Request, Result, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django_mcp.protocol.errors import ProtocolError
 
-from .requests import LIST_CHANGES, Answer, Listen, Request, Subscribe, Unsubscribe, take_string
+from .request import LIST_CHANGES, Answer, Listen, Request, Subscribe, Unsubscribe, take_string
 from .resources import find_resource
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pydantic_core import to_json
 
 from django_mcp.primitives import tool_search
-from django_mcp.primitives.terms import Budget, exceeded
+from django_mcp.primitives.call_options import Budget, exceeded
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
 
 from .access import admit, visible
 from .lists import list_page
-from .requests import Call, Request, Result, take_string
+from .request import Call, Request, Result, take_string
 
 logger = logging.getLogger("django_mcp")
 

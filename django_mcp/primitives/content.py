@@ -14,7 +14,7 @@ import mcp_types
 from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 
-from django_mcp.records import record
+from django_mcp.protocol.records import record
 
 WireBlock = dict[str, Any]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from django_mcp.records import record
+from django_mcp.protocol.records import record
 
-from . import inputs as asking
-from .inputs import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
+from . import asking as asking
+from .asking import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser

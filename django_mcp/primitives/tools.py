@@ -13,13 +13,13 @@ from pydantic_core import ValidationError
 
 from . import schemas, signatures
 from .access import Access, Permission, make_access
+from .call_options import Budget, Terms
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Context
 from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
-from .terms import Budget, Terms
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _DRY_RUN: Final = "dry_run"

@@ -7,13 +7,12 @@ headers.
 
 from typing import Any, Final, Literal, TypeAlias
 
-from django_mcp.records import record
-
 from . import headers as http
 from . import jsonrpc, modern, replies
 from .errors import HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, ProtocolError, unsupported_version
 from .headers import Headers
 from .jsonrpc import JSON, RequestId
+from .records import record
 from .replies import Reply
 from .versions import HANDSHAKE_VERSIONS, MODERN_VERSIONS, Era
 

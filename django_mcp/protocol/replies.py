@@ -5,11 +5,10 @@ connection.
 from dataclasses import replace
 from typing import Any, Final
 
-from django_mcp.records import record
-
 from . import jsonrpc
 from .errors import INTERNAL_ERROR, INVALID_REQUEST, InsufficientScope, ProtocolError, TooManyCalls, http_status
 from .jsonrpc import JSON, RequestId
+from .records import record
 from .versions import Era
 
 JSON_TYPE: Final = "application/json"

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from django_mcp import Context, MCPServer
 from django_mcp.contrib.serializer_forms import SerializerForm
-from django_mcp.primitives.forms import InvalidAnswer
+from django_mcp.primitives.elicitation_forms import InvalidAnswer
 
 
 class BookSerializer(serializers.Serializer):

@@ -3,7 +3,7 @@
 import pytest
 
 from django_mcp.methods.notifications import effect_of
-from django_mcp.methods.requests import CancelRequest, KeepAnswer
+from django_mcp.methods.request import CancelRequest, KeepAnswer
 from tests import wire
 
 CANCELLED = "notifications/cancelled"

@@ -3,7 +3,7 @@
 import pytest
 
 from django_mcp import MCPServer
-from django_mcp.methods.requests import LIST_CHANGES, Listen, Subscribe, Unsubscribe
+from django_mcp.methods.request import LIST_CHANGES, Listen, Subscribe, Unsubscribe
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, ask, inbound
 

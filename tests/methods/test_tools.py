@@ -7,7 +7,7 @@ import pytest
 from pydantic import AfterValidator
 
 from django_mcp import Context, Image, MCPServer, ParamHeader, ProtocolError, ResourceLink, ToolError, ToolResult
-from django_mcp.methods.requests import Call
+from django_mcp.methods.request import Call
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
 

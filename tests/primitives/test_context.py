@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from django_mcp.primitives import context as contexts
+from django_mcp.primitives.asking import Inputs
 from django_mcp.primitives.context import Caller, Cancelled, Context, Principal
-from django_mcp.primitives.inputs import Inputs
 
 USER = object()
 REQUEST = object()

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from django_mcp.conf import mcp_settings
-from django_mcp.primitives.inputs import Inputs
+from django_mcp.primitives.asking import Inputs
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
 logger = logging.getLogger("django_mcp")
@@ -24,7 +24,7 @@ logger = logging.getLogger("django_mcp")
 MAX_LENGTH: Final = 64 * 1024
 """Characters of a sealed state. It travels twice with every round."""
 
-_SALT: Final = b"django_mcp.request_state"
+_SALT: Final = b"django_mcp.methods.request_state"
 
 
 def seal(inputs: Inputs, binding: str) -> str:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.conf import settings
 
+from django_mcp.primitives.asking import InputRequired, Inputs
+from django_mcp.primitives.call_options import PLAIN, Terms
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
-from django_mcp.primitives.inputs import InputRequired, Inputs
-from django_mcp.primitives.terms import PLAIN, Terms
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.jsonrpc import RequestId
+from django_mcp.protocol.records import record
 from django_mcp.protocol.versions import Era
-from django_mcp.records import record
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer

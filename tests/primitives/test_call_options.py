@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mcp.primitives.terms import Budget, Terms, exceeded
+from django_mcp.primitives.call_options import Budget, Terms, exceeded
 from django_mcp.primitives.tools import InvalidArguments, make_tool
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from django_mcp import request_state
-from django_mcp.primitives.inputs import Inputs
+from django_mcp.methods import request_state
+from django_mcp.primitives.asking import Inputs
 from django_mcp.protocol.errors import ProtocolError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

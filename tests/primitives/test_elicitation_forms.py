@@ -11,7 +11,7 @@ from django import forms
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from django_mcp.primitives.forms import InvalidAnswer, for_version, form_of
+from django_mcp.primitives.elicitation_forms import InvalidAnswer, for_version, form_of
 
 # Models, dataclasses, typed dictionaries
 

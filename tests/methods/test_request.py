@@ -3,9 +3,9 @@
 import pytest
 
 from django_mcp import MCPServer
-from django_mcp.methods.requests import Call, Request, take_string
+from django_mcp.methods.request import Call, Request, take_string
+from django_mcp.primitives.asking import Inputs
 from django_mcp.primitives.context import Context
-from django_mcp.primitives.inputs import Inputs
 from django_mcp.protocol.errors import ProtocolError
 from tests import wire
 from tests.answering import CALLER, MODERN, Session

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from django_mcp.records import record
+from django_mcp.protocol.records import record
 
 
 @record(frozen=True, slots=True)

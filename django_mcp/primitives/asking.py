@@ -16,8 +16,8 @@ from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.versions import Era, is_at_least
 
 from .content import to_messages
+from .elicitation_forms import Form, InvalidAnswer, for_version, form_of
 from .errors import ToolError
-from .forms import Form, InvalidAnswer, for_version, form_of
 
 T = TypeVar("T")
 
