@@ -340,8 +340,8 @@ class MCPServer:
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
         # DRF reads the settings when it is imported, and a settings module may import django_mcp.
-        from django_mcp.arguments import adapt
-        from django_mcp.throttles import throttle_of
+        from .drf.arguments import adapt
+        from .drf.throttles import throttle_of
 
         if options.get("throttle") is not None:
             options["throttle"] = throttle_of(options["throttle"], options.get("name") or name_of(function))

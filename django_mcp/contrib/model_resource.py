@@ -7,11 +7,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from rest_framework.serializers import BaseSerializer
 
+from django_mcp.drf.schemas import request_context
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
-from django_mcp.serializers import request_context
 
 from . import model_fields
 from .described import described

@@ -7,9 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from django_mcp.drf.schemas import LIMITS, TYPES
 from django_mcp.primitives.elicitation_forms import InvalidAnswer
 from django_mcp.primitives.schemas import Schema
-from django_mcp.serializers import LIMITS, TYPES
 
 
 class SerializerForm:

@@ -18,13 +18,13 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from django_mcp.drf.schemas import Unreadable, explain, fields_of, property_of
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.content import ToolResult
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
-from django_mcp.serializers import Unreadable, explain, fields_of, property_of
 
 from . import filtersets
 from .described import described

@@ -18,12 +18,12 @@ from pydantic import WithJsonSchema
 from rest_framework import serializers
 
 from django_mcp.primitives.context import Context
+from django_mcp.primitives.elicitation_forms import django_schema
 from django_mcp.primitives.errors import ToolError
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
 
-from .primitives.elicitation_forms import django_schema
-from .serializers import Unreadable, explain, request_context, schema_of
+from .schemas import Unreadable, explain, request_context, schema_of
 
 _CONTEXT: Final = "mcp_context"
 

@@ -8,8 +8,8 @@ from django.urls import path
 from rest_framework.throttling import BaseThrottle
 
 from django_mcp import MCPServer
+from django_mcp.drf.throttles import throttle_of
 from django_mcp.testing import MCPError
-from django_mcp.throttles import throttle_of
 from django_mcp.urls import endpoint
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework import serializers
 
-from django_mcp.serializers import Unreadable, explain, fields_of, schema_of
+from django_mcp.drf.schemas import Unreadable, explain, fields_of, schema_of
 
 
 class LegSerializer(serializers.Serializer):
