@@ -27,8 +27,8 @@ from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
 from django_mcp.standing import Held, News
-from django_mcp.threads import hop
 
+from .execution.threads import hop
 from .methods.request import Listen
 
 logger = logging.getLogger("django_mcp")

@@ -20,10 +20,10 @@ from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
 from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
-from django_mcp.runner import run
 from django_mcp.server import Effected, MCPServer
 from django_mcp.sessions import SessionState
 
+from .execution.runner import run
 from .methods.request import (
     Call,
     CancelRequest,

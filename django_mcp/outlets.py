@@ -34,8 +34,8 @@ from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
 from django_mcp.sessions import SessionState
-from django_mcp.threads import hop, waiting_thread
 
+from .execution.threads import hop, waiting_thread
 from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 
 logger = logging.getLogger("django_mcp")

@@ -15,7 +15,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream
-from django_mcp.threads import hop
+
+from .execution.threads import hop
 
 LATE_SECONDS: Final = 3
 """Numbers are given out when a row is written, and it appears when its transaction ends: for so long, rows of lower

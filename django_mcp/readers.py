@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 from django_mcp import bus, standing
 from django_mcp.conf import mcp_settings
 from django_mcp.standing import Held, News
-from django_mcp.threads import hop
+
+from .execution.threads import hop
 
 logger = logging.getLogger("django_mcp")
 

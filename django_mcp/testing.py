@@ -22,7 +22,8 @@ from django_mcp.authentication import forced_user
 from django_mcp.outlets import inline_answers
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
-from django_mcp.threads import caller_waits
+
+from .execution.threads import caller_waits
 
 ACCEPT = "application/json, text/event-stream"
 CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}

@@ -32,8 +32,8 @@ from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.server import MCPServer
-from django_mcp.threads import hop
 
+from .execution.threads import hop
 from .methods.request import Call
 
 logger = logging.getLogger("django_mcp")

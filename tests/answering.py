@@ -11,11 +11,11 @@ from mcp_types.methods import validate_server_result
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIONS
 
 from django_mcp import MCPServer
+from django_mcp.execution.runner import run
 from django_mcp.methods.request import Call, Effect, Listen
 from django_mcp.primitives.context import Caller, Outlet, Principal
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
-from django_mcp.runner import run
 from django_mcp.server import Effected
 from tests import wire
 

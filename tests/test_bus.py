@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 
 from django_mcp import bus
-from django_mcp.loops import serving_loop
+from django_mcp.execution.loops import serving_loop
 
 GROUP = bus.session_group(7)
 

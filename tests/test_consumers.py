@@ -16,11 +16,11 @@ from django.utils import timezone
 from django_mcp import bus, consumers, events, sessions, standing
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint import StandingStream
+from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
 from django_mcp.standing import Held, News
-from django_mcp.threads import hop
 
 pytestmark = pytest.mark.django_db
 

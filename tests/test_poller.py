@@ -6,9 +6,9 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from django_mcp import bus, events, poller, sessions
+from django_mcp.execution.threads import hop
 from django_mcp.models import Event, Session
 from django_mcp.poller import Poller
-from django_mcp.threads import hop
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ from mcp_types.methods import CLIENT_REQUESTS
 
 from django_mcp import Cache, Context, Icon, MCPServer, default_server
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.runner import run
 from django_mcp.methods import METHODS
 from django_mcp.methods.request import Call, CancelRequest, KeepAnswer, Outcome, SetLogLevel
 from django_mcp.protocol.replies import ACCEPTED, Reply
-from django_mcp.runner import run
 from django_mcp.server import Effected
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .primitives.call_options import Budget, exceeded
+from django_mcp.primitives.call_options import Budget, exceeded
 
 _BOOKKEEPING: Final = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA ")
 """Statements of Django's own, and of ours, which nobody asked for."""

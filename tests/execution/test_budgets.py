@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
-from django_mcp import budgets
-from django_mcp.budgets import Meter
+from django_mcp.execution import budgets
+from django_mcp.execution.budgets import Meter
 from django_mcp.primitives.call_options import Budget, BudgetExceeded
 
 pytestmark = pytest.mark.django_db

@@ -27,9 +27,9 @@ from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp.conf import mcp_settings
+from django_mcp.protocol.records import record
 
 from .loops import serving_loop
-from .protocol.records import record
 
 MAX_WAITING_THREADS: Final = 256
 """Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""

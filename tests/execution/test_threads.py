@@ -12,10 +12,10 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_mcp import threads
+from django_mcp.execution import threads
+from django_mcp.execution.threads import Place, Pool, hop
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
-from django_mcp.threads import Place, Pool, hop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

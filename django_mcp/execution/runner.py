@@ -16,14 +16,14 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.methods.request import Call, Outcome
+from django_mcp.primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
+from django_mcp.primitives.call_options import exceeded
 from django_mcp.primitives.context import Cancelled, Outlet
 from django_mcp.protocol.replies import Reply
+from django_mcp.replicas import reading
 
 from .budgets import Meter
-from .methods.request import Call, Outcome
-from .primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
-from .primitives.call_options import exceeded
-from .replicas import reading
 from .threads import Place
 from .transactions import LazyAtomic
 

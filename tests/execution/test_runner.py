@@ -12,9 +12,9 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_mcp import MCPServer, ToolError, ToolResult
+from django_mcp.execution.runner import arun, run
 from django_mcp.primitives.asking import InputRequired
 from django_mcp.primitives.context import Cancelled
-from django_mcp.runner import arun, run
 from tests import wire
 from tests.answering import CALLER, Session, inbound
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 from asgiref.sync import sync_to_async
 
-from django_mcp.loops import serving_loop
-from django_mcp.threads import hop
+from django_mcp.execution.loops import serving_loop
+from django_mcp.execution.threads import hop
 
 
 def test_code_that_no_loop_serves_has_none():
