@@ -51,7 +51,7 @@ TIME_EVENTS = """
 import json, sys, time
 from django.db import connection
 from django_mcp import events, poller, sessions
-from django_mcp.events import Position
+from django_mcp.storage.events import Position
 from django_mcp.models import Event, Session
 session = Session.objects.order_by("pk")[500]
 last = Event.objects.filter(session=session, stream="s").order_by("-sequence").values_list("sequence", flat=True)[0]

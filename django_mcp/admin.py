@@ -17,7 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
-from django_mcp.sessions import terminate_all
+
+from .storage.sessions import terminate_all
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]

@@ -17,7 +17,6 @@ from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.utils import timezone
 
-from django_mcp import bus, events, sessions, standing
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import StandingStream
 from django_mcp.models import Session, to_json_text
@@ -26,10 +25,12 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
-from django_mcp.standing import Held, News
 
+from . import bus
 from .execution.threads import hop
 from .methods.request import Listen
+from .storage import events, sessions, standalone
+from .storage.standalone import Held, News
 
 logger = logging.getLogger("django_mcp")
 
@@ -161,7 +162,7 @@ class MCPConsumer(StreamConsumer):
         reader().remove(self)
         if self._writing is not None:
             self._writing.cancel()
-        await asyncio.shield(hop(standing.release, self.held))
+        await asyncio.shield(hop(standalone.release, self.held))
 
     def close(self) -> None:
         self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)

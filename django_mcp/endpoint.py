@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from django_mcp import bus, events, sessions, standing
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.outlets import Outlet
 from django_mcp.primitives.context import Caller
@@ -21,8 +20,8 @@ from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
 from django_mcp.server import Effected, MCPServer
-from django_mcp.sessions import SessionState
 
+from . import bus
 from .execution.runner import run
 from .methods.request import (
     Call,
@@ -36,6 +35,8 @@ from .methods.request import (
     Subscribe,
     Unsubscribe,
 )
+from .storage import events, sessions, standalone
+from .storage.sessions import SessionState
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""
@@ -148,7 +149,7 @@ class Exchange:
         last_event_id = headers.get(LAST_EVENT_ID)
         try:
             position = (
-                standing.delivered(session.pk)
+                standalone.delivered(session.pk)
                 if last_event_id is None
                 else events.locate(session.pk, self.server.name, last_event_id)
             )
@@ -157,7 +158,7 @@ class Exchange:
         holder = ""
         if position.key == events.STANDALONE:
             holder = events.new_key()
-            if not standing.take(session.pk, holder, force=last_event_id is not None):
+            if not standalone.take(session.pk, holder, force=last_event_id is not None):
                 return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
             bus.ring([bus.session_group(session.pk)])
         return StandingStream(session, position, holder, self.caller.principal.expires_at)

@@ -26,12 +26,12 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
-from django_mcp.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
 from .execution.runner import arun
 from .execution.threads import Place
 from .methods.request import Call, Listen
+from .storage.sessions import auth_hash
 
 logger = logging.getLogger("django_mcp")
 

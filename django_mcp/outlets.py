@@ -24,7 +24,6 @@ from typing import Any, Final, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from django_mcp import bus, events
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
 from django_mcp.primitives.context import Cancelled
@@ -33,10 +32,12 @@ from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-from django_mcp.sessions import SessionState
 
+from . import bus
 from .execution.threads import hop, waiting_thread
 from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
+from .storage import events
+from .storage.sessions import SessionState
 
 logger = logging.getLogger("django_mcp")
 

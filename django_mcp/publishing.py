@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db import router, transaction
 
-from django_mcp import bus, events, sessions
 from django_mcp.models import EVERYBODY, Session, to_json_text
 from django_mcp.signals import credential_ended, server_changed, session_message, session_terminated
+
+from . import bus
+from .storage import events, sessions
 
 
 def connect() -> None:

@@ -13,11 +13,12 @@ from itertools import islice
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
-from django_mcp import bus, standing
 from django_mcp.conf import mcp_settings
-from django_mcp.standing import Held, News
 
+from . import bus
 from .execution.threads import hop
+from .storage import standalone
+from .storage.standalone import Held, News
 
 logger = logging.getLogger("django_mcp")
 
@@ -87,14 +88,14 @@ class Reader:
             while streams := list(islice((one for one in self._rung if not one.is_busy), PORTION)):
                 for stream in streams:
                     del self._rung[stream]
-                await self._tell(standing.read, streams)
+                await self._tell(standalone.read, streams)
 
     async def _keep(self) -> None:
         """Twice in a keep-alive: renews what is held, and says something where nothing was said."""
         while True:
             await asyncio.sleep(mcp_settings.KEEPALIVE_SECONDS / 2)
             for streams in _portions(list(self._streams)):
-                await self._tell(standing.renew, streams)
+                await self._tell(standalone.renew, streams)
                 for stream in streams:
                     stream.keep_alive()
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import pytest
 from django.core.asgi import get_asgi_application
 
-from django_mcp import events
 from django_mcp.execution import threads
+from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from tests import live_site
 

@@ -13,14 +13,15 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp import bus, consumers, events, sessions, standing
+from django_mcp import bus, consumers
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint import StandingStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
-from django_mcp.standing import Held, News
+from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage.standalone import Held, News
 
 pytestmark = pytest.mark.django_db
 
@@ -100,8 +101,8 @@ def open_session(version="2025-11-25"):
 
 
 def standalone(session, holder="h"):
-    assert standing.take(session.pk, holder, force=True)
-    return StandingStream(session, standing.delivered(session.pk), holder)
+    assert standalone.take(session.pk, holder, force=True)
+    return StandingStream(session, standalone.delivered(session.pk), holder)
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
@@ -143,13 +144,13 @@ def test_what_is_published_is_told_with_its_place():
         await connection.hangs_up()
 
     on_a_loop(talk)
-    assert standing.delivered(session.pk) == events.Position("s", 1, 1)
+    assert standalone.delivered(session.pk) == events.Position("s", 1, 1)
 
 
 def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     session = open_session()
     events.publish(session.pk, NOTE)
-    standing.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
+    standalone.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
     events.publish(session.pk, NOTE)
 
     async def talk():
@@ -213,7 +214,7 @@ def test_a_client_that_goes_leaves_the_stream_to_others(how):
             await connection.ends()
 
     on_a_loop(talk)
-    assert standing.take(session.pk, "next", force=False)
+    assert standalone.take(session.pk, "next", force=False)
 
 
 def test_a_server_that_stops_says_when_to_come_back():
@@ -226,7 +227,7 @@ def test_a_server_that_stops_says_when_to_come_back():
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7) + sse.retry(7)
-    assert standing.take(session.pk, "next", force=False)
+    assert standalone.take(session.pk, "next", force=False)
 
 
 def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
@@ -238,7 +239,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
         return await Connection(MCPConsumer(await hop(standalone, session))).ends()
 
     assert on_a_loop(talk) == sse.retry(7)
-    assert standing.take(session.pk, "next", force=False)
+    assert standalone.take(session.pk, "next", force=False)
 
 
 # The rest of a POST's stream

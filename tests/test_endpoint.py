@@ -3,7 +3,6 @@
 import pytest
 from django.test import RequestFactory
 
-from django_mcp import sessions, standing
 from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint import Exchange
 from django_mcp.methods.request import Call, Outcome
@@ -11,6 +10,7 @@ from django_mcp.models import Session
 from django_mcp.protocol import inbound
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import Reply
+from django_mcp.storage import sessions, standalone
 from django_mcp.testing import MCPClient
 from tests import wire
 from tests.servers import plain
@@ -95,7 +95,7 @@ def streaming():
 
 def test_a_session_has_one_stream_at_a_time(streaming):
     session = Session.objects.get()
-    assert standing.take(session.pk, "somebody", force=False)
+    assert standalone.take(session.pk, "somebody", force=False)
 
     response = streaming.send("GET")
 

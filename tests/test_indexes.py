@@ -12,9 +12,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_mcp import events, poller, sessions, standing
+from django_mcp import poller
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
-from django_mcp.standing import Held
+from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage.standalone import Held
 
 pytestmark = pytest.mark.django_db
 
@@ -58,10 +59,10 @@ HOT = {
     "a session opens": lambda session: sessions._refuse_too_many("default", "user:7", timezone.now()),
     "a new session hears of changes from then on": lambda session: sessions.last_change("airports", "default"),
     "a session's state is kept": lambda session: sessions.set_log_level(session.session_id, "debug"),
-    "a stream is opened": lambda session: standing.take(session.pk, "holder", force=True),
-    "a stream is read": lambda session: standing.read(held(session)),
-    "a stream is kept": lambda session: standing.renew(held(session)),
-    "a stream is given back": lambda session: standing.release(held(session)[0]),
+    "a stream is opened": lambda session: standalone.take(session.pk, "holder", force=True),
+    "a stream is read": lambda session: standalone.read(held(session)),
+    "a stream is kept": lambda session: standalone.renew(held(session)),
+    "a stream is given back": lambda session: standalone.release(held(session)[0]),
     "a client resumes a stream": lambda session: events.locate(session.pk, "airports", "s:1.0"),
     "what a stream missed is read": lambda session: events.read_after(events.Position("s", 1, 0), session.pk),
     "a message is published": lambda session: events.publish(session.pk, "{}"),

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import events, outlets, sessions
+from django_mcp import outlets
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
 from django_mcp.outlets import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
@@ -21,6 +21,7 @@ from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTime
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
+from django_mcp.storage import events, sessions
 from tests import wire
 
 LATEST = "2025-11-25"

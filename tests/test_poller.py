@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import bus, events, poller, sessions
+from django_mcp import bus, poller
 from django_mcp.execution.threads import hop
 from django_mcp.models import Event, Session
 from django_mcp.poller import Poller
+from django_mcp.storage import events, sessions
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,10 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from django_mcp import MCPServer, bus, events, sessions
+from django_mcp import MCPServer, bus
 from django_mcp.models import EVERYBODY, Change, Event, Session
 from django_mcp.signals import credential_ended
+from django_mcp.storage import events, sessions
 
 OWNER = {"server": "test", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from django_mcp import bus, readers
-from django_mcp.events import STANDALONE, Position, Stored
 from django_mcp.readers import Reader
-from django_mcp.standing import Held, News
+from django_mcp.storage.events import STANDALONE, Position, Stored
+from django_mcp.storage.standalone import Held, News
 
 
 class Stream:

@@ -12,9 +12,10 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.test import override_settings
 from django.utils import timezone
 
-from django_mcp import session_cache, sessions
+from django_mcp import session_cache
 from django_mcp.checks import check_session_cache
 from django_mcp.models import Session
+from django_mcp.storage import sessions
 from django_mcp.testing import MCPClient
 from tests import wire
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 
-from django_mcp import sessions
 from django_mcp.models import Session
 from django_mcp.signals import session_expired, session_opened, session_terminated
+from django_mcp.storage import sessions
 
 pytestmark = pytest.mark.django_db
 

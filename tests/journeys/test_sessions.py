@@ -14,8 +14,8 @@ import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from django_mcp import sessions
 from django_mcp.models import Session
+from django_mcp.storage import sessions
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
 

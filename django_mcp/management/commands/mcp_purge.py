@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from django_mcp import events
 from django_mcp.conf import mcp_settings
-from django_mcp.sessions import PurgeCount, purge
+from django_mcp.storage import events
+from django_mcp.storage.sessions import PurgeCount, purge
 
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # One transaction deletes one batch, and SQLite takes at most some 32 000 values in a statement.

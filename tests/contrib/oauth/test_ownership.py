@@ -15,9 +15,10 @@ from django.urls import include, path
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application
 
-from django_mcp import Context, MCPServer, events
+from django_mcp import Context, MCPServer
 from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.models import ClientRequest, Session, Stream
+from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire

@@ -9,7 +9,7 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, RefreshToken
 
 from django_mcp.models import Session
-from django_mcp.sessions import open as open_session
+from django_mcp.storage.sessions import open as open_session
 
 pytestmark = pytest.mark.django_db
 

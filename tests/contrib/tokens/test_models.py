@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from django_mcp.contrib.tokens.models import APIToken
 from django_mcp.models import Session
-from django_mcp.sessions import open as open_session
+from django_mcp.storage.sessions import open as open_session
 
 pytestmark = pytest.mark.django_db
 

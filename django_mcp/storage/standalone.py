@@ -15,9 +15,10 @@ from django.db import router
 from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 
-from django_mcp import events, sessions
-from django_mcp.events import STANDALONE, UPDATED, Position, Stored
 from django_mcp.models import Change, Event, Session, Subscription, concerns, to_json_text
+
+from . import events, sessions
+from .events import STANDALONE, UPDATED, Position, Stored
 
 EVENTS_LIMIT: Final = 500
 """Events read at once for all streams together: those that are far behind catch up in steps of bounded memory."""

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, connection
 
-from django_mcp import events, sessions
-from django_mcp.events import STANDALONE, UPDATED, Position, Stored, TooManyClientRequests, UnknownEvent
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
+from django_mcp.storage import events, sessions
+from django_mcp.storage.events import STANDALONE, UPDATED, Position, Stored, TooManyClientRequests, UnknownEvent
 from tests import wire
 
 pytestmark = pytest.mark.django_db

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
-from django_mcp import events, sessions, standing
-from django_mcp.events import STANDALONE, UPDATED, Position, Stored
 from django_mcp.models import Session
-from django_mcp.standing import Held, News
+from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage.events import STANDALONE, UPDATED, Position, Stored
+from django_mcp.storage.standalone import Held, News
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,7 @@ def held(session, position=None, holder="first"):
 
 def taken(session, position=None, holder="first"):
     """The stream of a session, held."""
-    assert standing.take(session.pk, holder, force=True)
+    assert standalone.take(session.pk, holder, force=True)
     return held(session, position, holder)
 
 
@@ -67,15 +67,15 @@ def updated(uri):
 
 
 def is_over(stream):
-    return standing.read([stream])[0].is_over
+    return standalone.read([stream])[0].is_over
 
 
 # Holding
 
 
 def test_one_connection_at_a_time_has_the_stream(session):
-    assert standing.take(session.pk, "first", force=False)
-    assert not standing.take(session.pk, "second", force=False)
+    assert standalone.take(session.pk, "first", force=False)
+    assert not standalone.take(session.pk, "second", force=False)
 
     assert not is_over(held(session, holder="first"))
     assert is_over(held(session, holder="second"))
@@ -85,42 +85,42 @@ def test_the_stream_can_be_taken_by_force(session):
     """A client that comes back is quicker than the server's knowledge that it was gone."""
     first, second = taken(session), taken(session, holder="second")
 
-    assert [news.is_over for news in standing.read([first, second])] == [True, False]
-    assert [news.is_over for news in standing.renew([first, second])] == [True, False]
+    assert [news.is_over for news in standalone.read([first, second])] == [True, False]
+    assert [news.is_over for news in standalone.renew([first, second])] == [True, False]
 
 
 def test_a_lease_that_has_run_out_is_anybodys(session, clock):
     taken(session)
     clock.move_to(after(seconds=44))
-    assert not standing.take(session.pk, "second", force=False)
+    assert not standalone.take(session.pk, "second", force=False)
     clock.move_to(after(seconds=45))
 
-    assert standing.take(session.pk, "second", force=False)
+    assert standalone.take(session.pk, "second", force=False)
 
 
 def test_a_lease_lasts_as_long_as_it_is_renewed(session, clock):
     stream = taken(session)
     for seconds in (40, 80, 120):
         clock.move_to(after(seconds=seconds))
-        assert not standing.renew([stream])[0].is_over
+        assert not standalone.renew([stream])[0].is_over
 
-    assert not standing.take(session.pk, "second", force=False)
+    assert not standalone.take(session.pk, "second", force=False)
 
 
 def test_a_released_lease_is_anybodys(session):
     stream = taken(session)
-    standing.release(stream)
+    standalone.release(stream)
 
     assert is_over(stream)
-    assert standing.take(session.pk, "second", force=False)
+    assert standalone.take(session.pk, "second", force=False)
 
 
 def test_who_lost_the_lease_cannot_release_it(session):
     first, second = taken(session, start(7)), taken(session, holder="second")
-    standing.release(first)
+    standalone.release(first)
 
     assert not is_over(second)
-    assert standing.delivered(session.pk) == start()
+    assert standalone.delivered(session.pk) == start()
 
 
 def test_a_session_that_has_ended_has_no_stream(session):
@@ -128,50 +128,52 @@ def test_a_session_that_has_ended_has_no_stream(session):
     end(session)
 
     assert is_over(stream)
-    assert standing.renew([stream]) == [News(start(), is_over=True)]
-    assert not standing.take(session.pk, "second", force=True)
+    assert standalone.renew([stream]) == [News(start(), is_over=True)]
+    assert not standalone.take(session.pk, "second", force=True)
 
 
-@pytest.mark.parametrize("note", [standing.release, lambda stream: standing.renew([stream])], ids=["release", "renew"])
+@pytest.mark.parametrize(
+    "note", [standalone.release, lambda stream: standalone.renew([stream])], ids=["release", "renew"]
+)
 def test_what_was_written_is_where_the_next_stream_begins(session, note):
-    assert standing.delivered(session.pk) == start()
+    assert standalone.delivered(session.pk) == start()
 
     note(taken(session, start(3, 17)))
 
-    assert standing.delivered(session.pk) == start(3, 17)
+    assert standalone.delivered(session.pk) == start(3, 17)
 
 
 def test_a_session_that_is_gone_has_been_delivered_nothing(session):
     Session.objects.all().delete()
 
-    assert standing.delivered(session.pk) == start()
+    assert standalone.delivered(session.pk) == start()
 
 
 def test_streams_are_renewed_each_with_its_own_place():
     opened = [open_session() for _ in range(3)]
     streams = [taken(session, start(number), f"holder {number}") for number, session in enumerate(opened)]
-    standing.take(opened[1].pk, "another", force=True)
+    standalone.take(opened[1].pk, "another", force=True)
 
-    assert [news.is_over for news in standing.renew(streams)] == [False, True, False]
-    assert [standing.delivered(session.pk) for session in opened] == [start(), start(), start(2)]
+    assert [news.is_over for news in standalone.renew(streams)] == [False, True, False]
+    assert [standalone.delivered(session.pk) for session in opened] == [start(), start(), start(2)]
 
 
 def test_of_two_connections_of_a_session_the_later_says_what_was_delivered(session):
     first, second = taken(session, start(7)), taken(session, start(2), holder="second")
 
-    standing.renew([first, second])
+    standalone.renew([first, second])
 
-    assert standing.delivered(session.pk) == start(2)
+    assert standalone.delivered(session.pk) == start(2)
 
 
 def test_an_open_stream_keeps_its_session_alive_and_writes_so_now_and_then(session, clock):
     stream = taken(session)
     clock.move_to(after(seconds=50))
-    standing.renew([stream])
+    standalone.renew([stream])
     assert Session.objects.get().last_seen_at == NOW
 
     clock.move_to(after(seconds=70))
-    standing.renew([stream])
+    standalone.renew([stream])
 
     row = Session.objects.get()
     assert (row.last_seen_at, row.expires_at) == (after(seconds=70), after(seconds=70 + 3600))
@@ -183,7 +185,7 @@ def test_the_session_of_a_user_who_may_no_longer_come_in_is_ended(change):
     hers, his, nobodys = taken(open_session(user=ada)), taken(open_session(user=bob)), taken(open_session())
     User.objects.filter(pk=ada.pk).update(**change)
 
-    assert [news.is_over for news in standing.renew([hers, his, nobodys])] == [True, False, False]
+    assert [news.is_over for news in standalone.renew([hers, his, nobodys])] == [True, False, False]
     assert [row.is_terminated for row in Session.objects.order_by("pk")] == [True, False, False]
 
 
@@ -191,7 +193,7 @@ def test_the_session_of_a_user_who_may_no_longer_come_in_is_ended(change):
 
 
 def read(stream):
-    (news,) = standing.read([stream])
+    (news,) = standalone.read([stream])
     return news.stored, news.position
 
 
@@ -218,7 +220,7 @@ def test_changes_are_heard_by_those_whom_they_concern():
     streams = [taken(open_session(principal)) for principal in ("user:1", "user:2", "")]
     streams.append(taken(open_session(server="other"), start(0, 0)))
 
-    news = standing.read(streams)
+    news = standalone.read(streams)
 
     assert [[item.position.change for item in one.stored] for one in news] == [[1, 2], [1, 3], [1], [1]]
     assert [one.position for one in news] == [start(0, 3)] * 3 + [start(0, 1)]
@@ -234,10 +236,10 @@ def test_a_change_that_a_session_does_not_want_is_passed(session):
 def test_a_new_session_hears_of_the_changes_to_come_only():
     events.record_change("airports", TOOLS_CHANGED)
     session = open_session()
-    assert standing.delivered(session.pk) == start(0, 1)
+    assert standalone.delivered(session.pk) == start(0, 1)
     events.record_change("airports", TOOLS_CHANGED)
 
-    assert read(taken(session, standing.delivered(session.pk))) == ([Stored(start(0, 2), TOLD)], start(0, 2))
+    assert read(taken(session, standalone.delivered(session.pk))) == ([Stored(start(0, 2), TOLD)], start(0, 2))
 
 
 def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
@@ -247,7 +249,7 @@ def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
     events.record_change("airports", UPDATED, uri="airport://LHR")
     events.record_change("airports", UPDATED, uri=URI)
 
-    first, second = standing.read([taken(session), taken(other)])
+    first, second = standalone.read([taken(session), taken(other)])
 
     assert first.stored == [Stored(start(0, 2), updated(URI))]
     assert second.stored == [Stored(start(0, 1), updated("airport://LHR"))]
@@ -262,7 +264,7 @@ def test_each_stream_is_read_from_its_own_place():
     for _ in range(3):
         events.record_change("airports", TOOLS_CHANGED)
 
-    news = standing.read([taken(session, start(number, 3 - number)) for number, session in enumerate(opened)])
+    news = standalone.read([taken(session, start(number, 3 - number)) for number, session in enumerate(opened)])
 
     assert [[item.message for item in one.stored] for one in news] == [
         ["a", "b", "c"],
@@ -273,7 +275,7 @@ def test_each_stream_is_read_from_its_own_place():
 
 
 def test_streams_that_are_far_behind_catch_up_in_steps(monkeypatch):
-    monkeypatch.setattr(standing, "EVENTS_LIMIT", 4)
+    monkeypatch.setattr(standalone, "EVENTS_LIMIT", 4)
     opened = [open_session() for _ in range(3)]
     for session in opened:
         for text in "abc":
@@ -281,7 +283,7 @@ def test_streams_that_are_far_behind_catch_up_in_steps(monkeypatch):
     streams = [taken(session) for session in opened]
     told, more = [[], [], []], []
     for size in (4, 4, 1):
-        found = standing.read(streams)
+        found = standalone.read(streams)
         assert sum(len(news.stored) for news in found) == size
         more.append([news.has_more for news in found])
         for messages, news in zip(told, found, strict=True):
@@ -297,13 +299,13 @@ def test_many_changes_are_read_in_steps_whether_or_not_a_session_wants_them(sess
     for uri in ("", URI, URI):
         events.record_change("airports", UPDATED if uri else TOOLS_CHANGED, uri=uri)
 
-    assert standing.read([taken(session)]) == [News(start(0, 2), [Stored(start(0, 1), TOLD)], has_more=True)]
-    assert standing.read([held(session, start(0, 2))]) == [News(start(0, 3))]
+    assert standalone.read([taken(session)]) == [News(start(0, 2), [Stored(start(0, 1), TOLD)], has_more=True)]
+    assert standalone.read([held(session, start(0, 2))]) == [News(start(0, 3))]
 
 
 def test_nothing_is_asked_for_nobody():
-    assert standing.read([]) == []
-    assert standing.renew([]) == []
+    assert standalone.read([]) == []
+    assert standalone.renew([]) == []
 
 
 # What it costs
@@ -314,15 +316,15 @@ def test_reading_takes_three_queries_however_many_streams_there_are(django_asser
     streams = [taken(open_session()) for _ in range(5)]
     events.record_change("airports", TOOLS_CHANGED)
     with django_assert_num_queries(3):
-        standing.read(streams)
+        standalone.read(streams)
 
     events.record_change("airports", UPDATED, uri=URI)
     with django_assert_num_queries(4):
-        standing.read(streams)
+        standalone.read(streams)
 
 
 def test_renewing_takes_three_queries_more(django_assert_num_queries):
     streams = [taken(open_session(), start(1)) for _ in range(5)]
 
     with django_assert_num_queries(6):
-        standing.renew(streams)
+        standalone.renew(streams)

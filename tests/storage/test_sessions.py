@@ -9,10 +9,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp import sessions
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
-from django_mcp.sessions import PurgeCount
+from django_mcp.storage import sessions
+from django_mcp.storage.sessions import PurgeCount
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
