@@ -9,10 +9,11 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
 
-from django_mcp import bus
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
 from django_mcp.metadata import endpoint_paths, find_view
 from django_mcp.replicas import ReplicaRouter
+
+from .bus import bell
 
 
 @register("mcp")
@@ -114,7 +115,7 @@ def check_session_cache(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register("mcp", deploy=True)
 def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Several processes without a channel layer between them work, at polling latency."""
-    if bus.spans_processes():
+    if bell.spans_processes():
         return []
     return [
         Warning(

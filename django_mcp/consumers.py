@@ -26,7 +26,7 @@ from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
 
-from . import bus
+from .bus import bell
 from .execution.threads import hop
 from .methods.request import Listen
 from .storage import events, sessions, standalone
@@ -281,7 +281,7 @@ class ReplayConsumer(LinesConsumer):
         return sse.retry(mcp_settings.RETRY_MILLISECONDS)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        listener = await bus.listen([bus.session_group(self._session.pk)], self.news.set)
+        listener = await bell.listen([bell.session_group(self._session.pk)], self.news.set)
         try:
             yield _opening(self._session.protocol_version, self._position)
             while not self.is_closing:
@@ -343,7 +343,7 @@ class ListenConsumer(LinesConsumer):
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         server, principal = self._listen.request.server.name, self.principal
-        listener = await bus.listen([bus.server_group(server)], self.news.set)
+        listener = await bell.listen([bell.server_group(server)], self.news.set)
         try:
             position = await hop(events.last_change, server)
             yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})

@@ -21,7 +21,7 @@ from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
 from django_mcp.server import Effected, MCPServer
 
-from . import bus
+from .bus import bell
 from .execution.runner import run
 from .methods.request import (
     Call,
@@ -160,7 +160,7 @@ class Exchange:
             holder = events.new_key()
             if not standalone.take(session.pk, holder, force=last_event_id is not None):
                 return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
-            bus.ring([bus.session_group(session.pk)])
+            bell.ring([bell.session_group(session.pk)])
         return StandingStream(session, position, holder, self.caller.principal.expires_at)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
@@ -247,10 +247,10 @@ class Exchange:
                 events.unsubscribe(session.pk, uri)
             case CancelRequest(request_id=request_id):
                 events.cancel(session.pk, request_id)
-                bus.ring([bus.calls_group(session.pk)])
+                bell.ring([bell.calls_group(session.pk)])
             case KeepAnswer(request_id=request_id, message=message):
                 if events.answer(session.pk, request_id, dict(message)):
-                    bus.ring([bus.calls_group(session.pk)])
+                    bell.ring([bell.calls_group(session.pk)])
 
     def _open(self, step: Effected, effect: OpenSession) -> Reply:
         try:

@@ -33,7 +33,7 @@ from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
 
-from . import bus
+from .bus import bell
 from .execution.threads import hop, waiting_thread
 from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 from .storage import events
@@ -215,7 +215,7 @@ class AsyncOutlet(Outlet):
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = self._loop.time() + seconds
         request_id = f"server-{secrets.token_urlsafe(12)}"
-        async with bus.Bell([bus.calls_group(session.pk)]) as bell:
+        async with bell.Bell([bell.calls_group(session.pk)]) as bell:
             await hop(_ask, session.pk, request_id, question.method)
             try:
                 self._put({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
@@ -327,7 +327,7 @@ class AsyncOutlet(Outlet):
         lines = await hop(self.transcript.add, texts, is_last=is_last)
         if self._gone:
             # Another connection, perhaps of another process, reads this stream now.
-            await hop(bus.ring, [bus.session_group(self.session.pk)])
+            await hop(bell.ring, [bell.session_group(self.session.pk)])
         return lines
 
     async def _send_lines(self, lines: bytes) -> None:
@@ -371,7 +371,7 @@ class AsyncOutlet(Outlet):
             self._cancel()
 
     async def _watch_for_cancellation(self, session: SessionState) -> None:
-        async with bus.Bell([bus.calls_group(session.pk)]) as bell:
+        async with bell.Bell([bell.calls_group(session.pk)]) as bell:
             await self._make_known()
             renewed = self._loop.time()
             while not await hop(events.is_cancelled, session.pk, self.transcript.key):

@@ -10,7 +10,7 @@ from django.db import router, transaction
 from django_mcp.models import EVERYBODY, Session, to_json_text
 from django_mcp.signals import credential_ended, server_changed, session_message, session_terminated
 
-from . import bus
+from .bus import bell
 from .storage import events, sessions
 
 
@@ -25,7 +25,7 @@ def connect() -> None:
 def publish_change(*, server: str, method: str, uri: str, principal: str | None, **kwargs: Any) -> None:
     def publish() -> None:
         events.record_change(server, method, uri=uri, principal=EVERYBODY if principal is None else principal)
-        bus.ring([bus.server_group(server)])
+        bell.ring([bell.server_group(server)])
 
     _on_commit(publish)
 
@@ -35,14 +35,14 @@ def publish_message(*, session_pk: int, message: dict[str, Any], **kwargs: Any) 
 
     def publish() -> None:
         events.publish(session_pk, text)
-        bus.ring([bus.session_group(session_pk)])
+        bell.ring([bell.session_group(session_pk)])
 
     _on_commit(publish)
 
 
 def ring_terminated(*, session_pk: int, **kwargs: Any) -> None:
     """The streams and calls of a session that has ended look, and end."""
-    bus.ring([bus.session_group(session_pk), bus.calls_group(session_pk)])
+    bell.ring([bell.session_group(session_pk), bell.calls_group(session_pk)])
 
 
 def end_sessions(*, principal: str, **kwargs: Any) -> None:

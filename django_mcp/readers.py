@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from django_mcp.conf import mcp_settings
 
-from . import bus
+from .bus import bell
 from .execution.threads import hop
 from .storage import standalone
 from .storage.standalone import Held, News
@@ -46,7 +46,7 @@ class Reader:
     """The standalone streams of one event loop."""
 
     def __init__(self) -> None:
-        self._streams: dict[Hearer, bus.Listener] = {}
+        self._streams: dict[Hearer, bell.Listener] = {}
         self._rung: dict[Hearer, None] = {}
         self._news = asyncio.Event()
         self._reading = asyncio.Lock()
@@ -55,8 +55,8 @@ class Reader:
     async def add(self, stream: Hearer) -> None:
         """Reads for a stream from where it is."""
         held = stream.held
-        groups = [bus.session_group(held.session_pk), bus.server_group(held.server)]
-        self._streams[stream] = await bus.listen(groups, partial(self.ring, stream))
+        groups = [bell.session_group(held.session_pk), bell.server_group(held.server)]
+        self._streams[stream] = await bell.listen(groups, partial(self.ring, stream))
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._keep())]
         self.ring(stream)

@@ -13,7 +13,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp import bus, consumers
+from django_mcp import consumers
+from django_mcp.bus.bell import bell
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint import StandingStream
 from django_mcp.execution.threads import hop
@@ -107,12 +108,12 @@ def standalone(session, holder="h"):
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
     events.record_change("test", method, uri=uri, principal=principal)
-    bus.ring([bus.server_group("test")])
+    bell.ring([bell.server_group("test")])
 
 
 def publish(session, message=NOTE):
     events.publish(session.pk, message)
-    bus.ring([bus.session_group(session.pk)])
+    bell.ring([bell.session_group(session.pk)])
 
 
 # A session's standalone stream

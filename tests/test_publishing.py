@@ -7,7 +7,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from django_mcp import MCPServer, bus
+from django_mcp import MCPServer
+from django_mcp.bus.bell import bell
 from django_mcp.models import EVERYBODY, Change, Event, Session
 from django_mcp.signals import credential_ended
 from django_mcp.storage import events, sessions
@@ -21,7 +22,7 @@ UPDATED = "notifications/resources/updated"
 def rung(monkeypatch):
     """The groups that were rung for, in order."""
     groups = []
-    monkeypatch.setattr(bus, "ring", groups.extend)
+    monkeypatch.setattr(bell, "ring", groups.extend)
     return groups
 
 
@@ -75,7 +76,7 @@ def test_a_change_is_published_on_commit_and_not_before(server, rung):
         assert (changes(), rung) == ([], [])
 
     assert changes() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
-    assert rung == [bus.server_group("test")]
+    assert rung == [bell.server_group("test")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,7 +84,7 @@ def test_a_change_outside_a_transaction_is_published_at_once(server, rung):
     server.notify_tools_changed()
 
     assert changes() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
-    assert rung == [bus.server_group("test")]
+    assert rung == [bell.server_group("test")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -155,7 +156,7 @@ def test_an_updated_resource_is_told_by_its_uri(server, rung, django_capture_on_
         server.notify_resource_updated("news://1")
 
     assert changes() == [("test", 1, UPDATED, "news://1", EVERYBODY)]
-    assert rung == [bus.server_group("test")]
+    assert rung == [bell.server_group("test")]
 
 
 @pytest.mark.django_db
@@ -186,7 +187,7 @@ def test_a_session_is_sent_a_notification(params, message, rung, django_capture_
     assert list(Event.objects.values_list("session", "stream", "sequence", "message", "is_last")) == [
         (session.pk, events.STANDALONE, 1, text, False)
     ]
-    assert rung == [bus.session_group(session.pk)]
+    assert rung == [bell.session_group(session.pk)]
     assert other.pk != session.pk
 
 
@@ -276,7 +277,7 @@ def test_a_session_that_is_terminated_is_rung_for_once(rung):
     for _ in range(2):
         sessions.terminate(session.session_id, **OWNER)
 
-    assert rung == [bus.session_group(session.pk), bus.calls_group(session.pk)]
+    assert rung == [bell.session_group(session.pk), bell.calls_group(session.pk)]
 
 
 @pytest.mark.django_db
@@ -284,7 +285,7 @@ def test_each_session_that_is_ended_together_is_rung_for(rung):
     opened = [open_session() for _ in range(3)]
     sessions.terminate_all(Session.objects.all())
 
-    assert sorted(rung) == sorted(group(one.pk) for one in opened for group in (bus.session_group, bus.calls_group))
+    assert sorted(rung) == sorted(group(one.pk) for one in opened for group in (bell.session_group, bell.calls_group))
 
 
 # Groups
@@ -293,12 +294,12 @@ def test_each_session_that_is_ended_together_is_rung_for(rung):
 @pytest.mark.parametrize("name", ["airports", "", "Flughäfen 🛫", "x" * 200, "a/b c"])
 def test_every_server_has_a_group_whose_name_a_channel_layer_takes(name):
     """Fewer than 100 ASCII letters, digits, hyphens, underscores and periods."""
-    group = bus.server_group(name)
+    group = bell.server_group(name)
 
     assert len(group) < 100
     assert group.replace(".", "").isalnum()
     assert group.isascii()
-    assert group != bus.server_group(name + "x")
+    assert group != bell.server_group(name + "x")
 
 
 @pytest.mark.django_db

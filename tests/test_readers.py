@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from django_mcp import bus, readers
+from django_mcp import readers
+from django_mcp.bus.bell import bell
 from django_mcp.readers import Reader
 from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import Held, News
@@ -44,7 +45,7 @@ def store(monkeypatch, settings):
 
     monkeypatch.setattr(readers.standing, "read", read)
     monkeypatch.setattr(readers.standing, "renew", lambda streams: [news(stream) for stream in streams])
-    monkeypatch.setattr(bus, "get_channel_layer", lambda: None)
+    monkeypatch.setattr(bell, "get_channel_layer", lambda: None)
     settings.MCP_POLL_SECONDS = 600
     settings.MCP_KEEPALIVE_SECONDS = 600
     return messages, portions
@@ -65,7 +66,7 @@ async def test_each_stream_hears_its_own_from_where_it_is(store):
     await until(lambda: len(one.heard) == 5 and two.heard)
 
     messages[2].append("y")
-    bus.ring([bus.session_group(2)])
+    bell.ring([bell.session_group(2)])
     await until(lambda: len(two.heard) == 2)
 
     assert (one.heard, two.heard) == (["a", "b", "c", "d", "e"], ["x", "y"])
@@ -81,7 +82,7 @@ async def test_a_change_of_a_server_is_one_read_for_all_of_its_streams(store):
     await until(lambda: portions and not reader._rung)
     portions.clear()
 
-    bus.ring([bus.server_group("test")])
+    bell.ring([bell.server_group("test")])
     await until(lambda: portions)
 
     assert [sorted(portion) for portion in portions] == [[0, 1, 2, 3, 4]]
@@ -95,7 +96,7 @@ async def test_a_stream_that_still_writes_is_read_for_when_it_has_written(store)
     stream.is_busy = True
     await reader.add(stream)
     messages[1] = ["a"]
-    bus.ring([bus.session_group(1)])
+    bell.ring([bell.session_group(1)])
     await asyncio.sleep(0.01)
     assert stream.heard == []
 
@@ -154,7 +155,7 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
         return read(streams)
 
     monkeypatch.setattr(readers.standing, "read", fail_once)
-    monkeypatch.setattr(bus.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
+    monkeypatch.setattr(bell.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
     reader, stream = Reader(), Stream(1)
     await reader.add(stream)
     await until(lambda: stream.heard == ["a"])
@@ -168,7 +169,7 @@ async def test_who_was_removed_hears_no_more(store):
     await reader.add(stream)
     reader.remove(stream)
 
-    bus.ring([bus.session_group(1)])
+    bell.ring([bell.session_group(1)])
     await asyncio.sleep(0.01)
 
     assert (stream.heard, reader._tasks) == ([], [])

@@ -7,10 +7,10 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 
-from django_mcp import bus
+from django_mcp.bus.bell import bell
 from django_mcp.execution.loops import serving_loop
 
-GROUP = bus.session_group(7)
+GROUP = bell.session_group(7)
 
 
 class Layer:
@@ -51,12 +51,12 @@ class Layer:
         return await self.inbox.get()
 
 
-def ring_of(group, process=bus.PROCESS):
+def ring_of(group, process=bell.PROCESS):
     return {"type": "mcp.ring", "group": group, "process": process}
 
 
 def use(monkeypatch, layer):
-    monkeypatch.setattr(bus, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(bell, "get_channel_layer", lambda: layer)
     return layer
 
 
@@ -75,11 +75,11 @@ def memory(monkeypatch):
 
 @pytest.mark.parametrize("name", ["airports", "Airports of the world", "plans/ä:🛫", "x" * 500, ""])
 def test_a_servers_group_is_legal_whatever_its_name(name):
-    assert BaseChannelLayer().require_valid_group_name(bus.server_group(name))
+    assert BaseChannelLayer().require_valid_group_name(bell.server_group(name))
 
 
 def test_groups_are_told_apart():
-    names = [bus.server_group("a"), bus.server_group("b"), bus.session_group(1), bus.session_group(2**63 - 1)]
+    names = [bell.server_group("a"), bell.server_group("b"), bell.session_group(1), bell.session_group(2**63 - 1)]
 
     assert len(set(names)) == 4
     assert all(BaseChannelLayer().require_valid_group_name(name) for name in names)
@@ -91,11 +91,11 @@ def test_groups_are_told_apart():
 def test_nobody_is_rung_without_a_layer(monkeypatch):
     use(monkeypatch, None)
 
-    bus.ring([GROUP])
+    bell.ring([GROUP])
 
 
 def test_code_without_a_loop_rings_for_other_processes(layer):
-    bus.ring([GROUP, "other"])
+    bell.ring([GROUP, "other"])
 
     assert [(group, message) for group, message, _ in layer.sent] == [
         (GROUP, ring_of(GROUP)),
@@ -110,7 +110,7 @@ async def sent_something(layer):
 
 
 async def test_code_on_a_loop_rings_there(layer):
-    bus.ring([GROUP])
+    bell.ring([GROUP])
     await sent_something(layer)
 
     assert layer.sent == [(GROUP, ring_of(GROUP), asyncio.get_running_loop())]
@@ -121,7 +121,7 @@ async def test_a_thread_rings_on_the_loop_that_serves(layer):
 
     def work():
         serving_loop.set(loop)
-        bus.ring([GROUP])
+        bell.ring([GROUP])
 
     threading.Thread(target=work).start()
     await sent_something(layer)
@@ -132,7 +132,7 @@ async def test_a_thread_rings_on_the_loop_that_serves(layer):
 def test_a_failing_layer_does_not_fail_what_rings(layer, caplog):
     layer.failure = OSError("gone")
 
-    bus.ring([GROUP])
+    bell.ring([GROUP])
 
     assert "Ringing failed (OSError('gone'))" in caplog.text
 
@@ -140,7 +140,7 @@ def test_a_failing_layer_does_not_fail_what_rings(layer, caplog):
 def test_code_that_an_async_caller_waits_for_rings_on_its_loop(layer):
     async def serve():
         loop = asyncio.get_running_loop()
-        await asyncio.to_thread(lambda: (serving_loop.set(loop), bus.ring([GROUP])))
+        await asyncio.to_thread(lambda: (serving_loop.set(loop), bell.ring([GROUP])))
         await sent_something(layer)
         return loop
 
@@ -163,7 +163,7 @@ def looks(monkeypatch):
             return found.pop(0) if found else []
 
     looked = []
-    monkeypatch.setattr(bus, "Poller", Poller)
+    monkeypatch.setattr(bell, "Poller", Poller)
     return found, looked
 
 
@@ -175,31 +175,31 @@ async def until(condition):
 
 async def test_a_bell_hears_its_groups_and_no_others(monkeypatch, looks):
     use(monkeypatch, None)
-    async with bus.Bell([GROUP, bus.server_group("a")]) as bell:
-        bus.ring([bus.server_group("a")])
+    async with bell.Bell([GROUP, bell.server_group("a")]) as bell:
+        bell.ring([bell.server_group("a")])
         assert await bell.wait(10)
 
-        bus.ring([bus.session_group(8)])
+        bell.ring([bell.session_group(8)])
         assert not await bell.wait(0.01)
 
 
 async def test_a_bell_that_is_rung_before_it_waits_has_heard_it(memory, looks):
-    async with bus.Bell([GROUP]) as bell:
-        bus.ring([GROUP])
+    async with bell.Bell([GROUP]) as bell:
+        bell.ring([GROUP])
         await asyncio.sleep(0)
 
         assert await bell.wait(10)
 
 
 async def test_a_bell_is_rung_from_a_thread_that_knows_no_loop(memory, looks):
-    async with bus.Bell([GROUP]) as bell:
-        threading.Thread(target=bus.ring, args=([GROUP],)).start()
+    async with bell.Bell([GROUP]) as bell:
+        threading.Thread(target=bell.ring, args=([GROUP],)).start()
 
         assert await bell.wait(10)
 
 
 async def test_what_other_processes_ring_for_is_heard_and_the_own_ring_not_twice(layer, looks):
-    async with bus.Bell([GROUP]) as bell:
+    async with bell.Bell([GROUP]) as bell:
         layer.inbox.put_nowait(ring_of(GROUP))
         layer.inbox.put_nowait(ring_of("other", "another process"))
         assert not await bell.wait(0.01)
@@ -209,7 +209,7 @@ async def test_what_other_processes_ring_for_is_heard_and_the_own_ring_not_twice
 
 
 async def test_a_process_has_one_channel_and_is_once_in_each_group(layer, looks):
-    async with bus.Bell([GROUP]), bus.Bell([GROUP, "other"]):
+    async with bell.Bell([GROUP]), bell.Bell([GROUP, "other"]):
         assert layer.groups == [(GROUP, "channel-1"), ("other", "channel-1")]
 
     await until(lambda: len(layer.left) == 2)
@@ -217,8 +217,8 @@ async def test_a_process_has_one_channel_and_is_once_in_each_group(layer, looks)
 
 
 async def test_a_process_stays_in_a_group_for_the_others_that_listen(layer, looks):
-    async with bus.Bell([GROUP]):
-        async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
+        async with bell.Bell([GROUP]):
             pass
         await asyncio.sleep(0.01)
         assert layer.left == []
@@ -230,7 +230,7 @@ async def test_a_look_rings_for_what_it_finds(monkeypatch, settings, looks):
     found, looked = looks
     found += [[], ["other"], [GROUP]]
 
-    async with bus.Bell([GROUP, "third"]) as bell:
+    async with bell.Bell([GROUP, "third"]) as bell:
         assert await bell.wait(10)
 
     assert looked[:3] == [sorted([GROUP, "third"])] * 3
@@ -242,7 +242,7 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch, settings, looks, c
     found, _ = looks
     found += [None, [GROUP]]
 
-    async with bus.Bell([GROUP]) as bell:
+    async with bell.Bell([GROUP]) as bell:
         assert await bell.wait(10)
 
     assert "Looking for news failed" in caplog.text
@@ -259,7 +259,7 @@ async def test_a_layer_whose_read_ends_is_not_broken(layer, looks, caplog, failu
         return await layer.inbox.get()
 
     layer.receive = receive
-    async with bus.Bell([GROUP]) as bell:
+    async with bell.Bell([GROUP]) as bell:
         assert not await bell.wait(0.01)
         layer.inbox.put_nowait(ring_of(GROUP, "another process"))
         assert await bell.wait(10)
@@ -271,7 +271,7 @@ async def test_a_layer_that_fails_rings_for_everybody_and_is_joined_again(layer,
     """What was rung for while it was away is not known."""
     settings.MCP_POLL_SECONDS = 0.01
 
-    async with bus.Bell([GROUP]) as bell:
+    async with bell.Bell([GROUP]) as bell:
         await until(lambda: layer.reads)
         layer.failure = OSError("gone")
         layer.inbox.put_nowait(ring_of(GROUP))
@@ -288,21 +288,21 @@ async def test_a_layer_that_is_down_at_first_is_joined_when_it_is_up(layer, look
     settings.MCP_POLL_SECONDS = 0.001
     layer.failure = OSError("down")
 
-    async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
         layer.failure = None
         await until(lambda: layer.groups == [(GROUP, "channel-1")])
 
 
 async def test_groups_are_joined_again_before_a_layer_forgets_them(layer, looks, settings, monkeypatch):
     settings.MCP_POLL_SECONDS = 0.001
-    monkeypatch.setattr(bus, "JOIN_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(bell, "JOIN_AGAIN_SECONDS", 0)
 
-    async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
         await until(lambda: layer.groups[1:2] == [(GROUP, "channel-1")])
 
 
 async def test_a_layer_that_fails_at_the_end_fails_nobody(layer, looks):
-    async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
         layer.failure = OSError("gone")
     await asyncio.sleep(0.01)
 
@@ -317,10 +317,10 @@ async def test_who_comes_while_the_process_leaves_a_group_is_in_it(layer, looks)
         await left.wait()
 
     layer.group_discard = group_discard
-    async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
         pass
     await until(lambda: layer.left)
-    async with bus.Bell([GROUP]):
+    async with bell.Bell([GROUP]):
         left.set()
         await until(lambda: len(layer.groups) == 3)
 

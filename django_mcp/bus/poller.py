@@ -14,9 +14,8 @@ from django.db import router
 from django.db.models import Max
 from django.utils import timezone
 
+from django_mcp.execution.threads import hop
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream
-
-from .execution.threads import hop
 
 LATE_SECONDS: Final = 3
 """Numbers are given out when a row is written, and it appears when its transaction ends: for so long, rows of lower

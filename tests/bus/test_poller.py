@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import bus, poller
+from django_mcp.bus.bell import bell, poller
+from django_mcp.bus.bell.poller import Poller
 from django_mcp.execution.threads import hop
 from django_mcp.models import Event, Session
-from django_mcp.poller import Poller
 from django_mcp.storage import events, sessions
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"
-SERVER = bus.server_group("airports")
+SERVER = bell.server_group("airports")
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def look():
 
 
 def groups_of(session):
-    return sorted([bus.session_group(session.pk), bus.calls_group(session.pk)])
+    return sorted([bell.session_group(session.pk), bell.calls_group(session.pk)])
 
 
 def test_the_first_look_rings_for_everybody(session):
@@ -72,7 +72,7 @@ def test_nothing_new_rings_for_nobody(session, look):
 def test_an_event_rings_for_its_session_once(session, look):
     events.publish(session.pk, "{}")
 
-    assert look() == [bus.session_group(session.pk)]
+    assert look() == [bell.session_group(session.pk)]
     assert look() == []
 
 
@@ -109,21 +109,21 @@ def test_a_cancelled_call_is_rung_for_while_it_waits(session, look):
     events.open_stream(session.pk, "key", 1)
     events.cancel(session.pk, 1)
 
-    assert look(bus.calls_group(session.pk)) == [bus.calls_group(session.pk)]
-    assert look(bus.session_group(session.pk)) == []
+    assert look(bell.calls_group(session.pk)) == [bell.calls_group(session.pk)]
+    assert look(bell.session_group(session.pk)) == []
     events.end_stream(session.pk, "key")
-    assert look(bus.calls_group(session.pk)) == []
+    assert look(bell.calls_group(session.pk)) == []
 
 
 def test_an_answer_is_rung_for_until_it_is_taken(session, look):
     events.ask(session.pk, "server-1", "elicitation/create")
-    assert look(bus.calls_group(session.pk)) == []
+    assert look(bell.calls_group(session.pk)) == []
 
     events.answer(session.pk, "server-1", {"result": {}})
 
-    assert look(bus.calls_group(session.pk)) == [bus.calls_group(session.pk)]
+    assert look(bell.calls_group(session.pk)) == [bell.calls_group(session.pk)]
     events.forget_request(session.pk, "server-1")
-    assert look(bus.calls_group(session.pk)) == []
+    assert look(bell.calls_group(session.pk)) == []
 
 
 def test_calls_of_many_sessions_are_asked_for_in_portions(look, monkeypatch):
@@ -133,7 +133,7 @@ def test_calls_of_many_sessions_are_asked_for_in_portions(look, monkeypatch):
         events.open_stream(one.pk, "key", 1)
         events.cancel(one.pk, 1)
 
-    calls = [bus.calls_group(one.pk) for one in opened]
+    calls = [bell.calls_group(one.pk) for one in opened]
     assert look(*calls) == sorted(calls[1::2])
 
 
@@ -148,16 +148,16 @@ def test_a_row_that_appears_behind_rows_of_higher_numbers_is_noticed(session, lo
     """Numbers are given out when a row is written, and it appears when its transaction ends."""
     other = open_session()
     store(session, 1000)
-    assert look() == [bus.session_group(session.pk)]
+    assert look() == [bell.session_group(session.pk)]
 
     store(other, 999)
-    assert look() == [bus.session_group(other.pk)]
+    assert look() == [bell.session_group(other.pk)]
 
     for _ in range(3):
         clock.shift(poller.LATE_SECONDS - 0.1)
         assert look() == []
         store(other, 1001 + Event.objects.count())
-        assert look() == [bus.session_group(other.pk)]
+        assert look() == [bell.session_group(other.pk)]
 
 
 def test_rows_are_not_read_again_for_ever(session, look, clock):
@@ -179,7 +179,7 @@ def test_a_row_that_was_late_at_the_first_look_is_noticed(session):
 
     store(session, 999)
 
-    assert mine._look([]) == [bus.session_group(session.pk)]
+    assert mine._look([]) == [bell.session_group(session.pk)]
 
 
 def test_more_rows_than_are_read_at_once_ring_for_everybody(session, look, monkeypatch):
@@ -206,7 +206,7 @@ def test_after_a_look_that_failed_everybody_is_rung_for(session, look, monkeypat
 
 
 def test_a_look_costs_three_queries_however_many_streams_there_are(look, django_assert_num_queries):
-    groups = [bus.session_group(open_session().pk) for _ in range(5)]
+    groups = [bell.session_group(open_session().pk) for _ in range(5)]
 
     with django_assert_num_queries(3):
         look(*groups, SERVER)
@@ -226,7 +226,7 @@ def test_a_row_that_nobody_rings_for_rings_a_bell(settings, clock):
     settings.CHANNEL_LAYERS = {}
 
     async def listen():
-        async with bus.Bell([SERVER]) as bell:
+        async with bell.Bell([SERVER]) as bell:
             assert await bell.wait(10)  # the first look
             await hop(events.record_change, "airports", TOOLS_CHANGED)
             assert await bell.wait(10)

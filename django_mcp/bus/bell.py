@@ -18,9 +18,9 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from django_mcp.conf import mcp_settings
-from django_mcp.poller import Poller, calls_group, server_group, session_group
+from django_mcp.execution.loops import serving_loop
 
-from .execution.loops import serving_loop
+from .poller import Poller, calls_group, server_group, session_group
 
 __all__ = ["Bell", "Listener", "calls_group", "listen", "ring", "server_group", "session_group", "spans_processes"]
 
