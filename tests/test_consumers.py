@@ -14,7 +14,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from django_mcp import consumers
-from django_mcp.bus.bell import bell
+from django_mcp.bus import bell
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint import StandingStream
 from django_mcp.execution.threads import hop
@@ -101,7 +101,7 @@ def open_session(version="2025-11-25"):
     )
 
 
-def standalone(session, holder="h"):
+def standing_stream(session, holder="h"):
     assert standalone.take(session.pk, holder, force=True)
     return StandingStream(session, standalone.delivered(session.pk), holder)
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from django_mcp import readers
-from django_mcp.bus.bell import bell
+from django_mcp.bus import bell
 from django_mcp.readers import Reader
 from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import Held, News
