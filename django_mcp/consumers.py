@@ -18,7 +18,6 @@ from channels.generic.http import AsyncHttpConsumer
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import StandingStream
 from django_mcp.models import Session, to_json_text
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
@@ -27,6 +26,7 @@ from django_mcp.protocol.versions import is_at_least
 from django_mcp.readers import reader
 
 from .bus import bell
+from .endpoint.exchange import StandingStream
 from .execution.threads import hop
 from .methods.request import Listen
 from .storage import events, sessions, standalone

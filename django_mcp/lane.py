@@ -17,8 +17,6 @@ from django.http import HttpRequest
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
 from django_mcp.consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
-from django_mcp.endpoint import Exchange, StandingStream
-from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
 from django_mcp.protocol import inbound, replies
@@ -28,6 +26,8 @@ from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.views import ALLOW, MCPView
 
+from .endpoint.exchange import Exchange, StandingStream
+from .endpoint.request_stream import AsyncOutlet, InlineOutlet, inline_answers
 from .execution.runner import arun
 from .execution.threads import Place
 from .methods.request import Call, Listen

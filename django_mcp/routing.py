@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeAlias
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from django_mcp import cors
 from django_mcp.lane import Receive, Scope, Send, Visit, read_headers
 from django_mcp.shutdown import close_streams_at_shutdown
 from django_mcp.views import MCPView
 
+from .endpoint import cors
 from .execution.threads import Place
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_mcp import consumers
 from django_mcp.bus import bell
 from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
-from django_mcp.endpoint import StandingStream
+from django_mcp.endpoint.exchange import StandingStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session

@@ -24,20 +24,19 @@ from typing import Any, Final, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
+from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-
-from .bus import bell
-from .execution.threads import hop, waiting_thread
-from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
-from .storage import events
-from .storage.sessions import SessionState
+from django_mcp.storage import events
+from django_mcp.storage.sessions import SessionState
 
 logger = logging.getLogger("django_mcp")
 
