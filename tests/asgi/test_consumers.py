@@ -13,9 +13,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp import consumers
+from django_mcp.asgi import consumers
+from django_mcp.asgi.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.bus import bell
-from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
 from django_mcp.endpoint.exchange import StandingStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
