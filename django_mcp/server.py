@@ -20,9 +20,12 @@ from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
 from django_mcp.conf import mcp_settings
-from django_mcp.methods import METHODS, Method
+from django_mcp.methods import METHODS, Method, request_state
 from django_mcp.methods.notifications import effect_of
+from django_mcp.methods.request import Answer, Call, Effect, Listen, Outcome, Request, Result
 from django_mcp.primitives import tool_search
+from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
+from django_mcp.primitives.call_options import Budget
 from django_mcp.primitives.content import Icon
 from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
@@ -43,15 +46,10 @@ from django_mcp.protocol.headers import PROTOCOL_VERSION
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.modern import NAME_SOURCES, Cache
+from django_mcp.protocol.records import record
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
 from django_mcp.signals import server_changed
-
-from .methods import request_state
-from .methods.request import Answer, Call, Effect, Listen, Outcome, Request, Result
-from .primitives.asking import InputRequired, Inputs, check_capability
-from .primitives.call_options import Budget
-from .protocol.records import record
 
 logger = logging.getLogger("django_mcp")
 
@@ -340,8 +338,8 @@ class MCPServer:
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
         # DRF reads the settings when it is imported, and a settings module may import django_mcp.
-        from .drf.arguments import adapt
-        from .drf.throttles import throttle_of
+        from django_mcp.drf.arguments import adapt
+        from django_mcp.drf.throttles import throttle_of
 
         if options.get("throttle") is not None:
             options["throttle"] = throttle_of(options["throttle"], options.get("name") or name_of(function))

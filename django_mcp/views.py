@@ -21,7 +21,13 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from django_mcp import authentication
 from django_mcp.conf import mcp_settings
+from django_mcp.endpoint import cors, origins, protected_resource
+from django_mcp.endpoint.exchange import Exchange, SessionPolicy
+from django_mcp.endpoint.request_stream import InlineOutlet, Outlet, ThreadOutlet, inline_answers
+from django_mcp.execution.threads import hop
+from django_mcp.methods.request import Call
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -29,13 +35,6 @@ from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.server import MCPServer
-
-from . import authentication
-from .endpoint import cors, origins, protected_resource
-from .endpoint.exchange import Exchange, SessionPolicy
-from .endpoint.request_stream import InlineOutlet, Outlet, ThreadOutlet, inline_answers
-from .execution.threads import hop
-from .methods.request import Call
 
 logger = logging.getLogger("django_mcp")
 

@@ -27,7 +27,7 @@ from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
-from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.standalone import Held, News
 
 from .reader import reader
@@ -345,17 +345,17 @@ class ListenConsumer(LinesConsumer):
         server, principal = self._listen.request.server.name, self.principal
         listener = await bell.listen([bell.server_group(server)], self.news.set)
         try:
-            position = await hop(events.last_change, server)
+            position = await hop(changes.last_change, server)
             yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
             while not self.is_closing and await self._may_stay():
-                changes, position = await hop(events.read_changes, server, position, principal)
-                wanted = [change for change in changes if self._listen.wants(change.method, change.uri)]
+                changed, position = await hop(changes.read_changes, server, position, principal)
+                wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
                 if wanted:
                     yield b"".join(
                         self._say(change.method, {"uri": change.uri} if change.uri else {})
                         for change in _distinct(wanted)
                     )
-                if not changes and not await self.has_news():
+                if not changed and not await self.has_news():
                     yield sse.KEEPALIVE
         finally:
             listener.stop()

@@ -20,7 +20,8 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.loops import serving_loop
 
-from .poller import Poller, calls_group, server_group, session_group
+from .groups import calls_group, server_group, session_group
+from .poller import Poller
 
 __all__ = ["Listener", "Wakeup", "calls_group", "listen", "ring", "server_group", "session_group", "spans_processes"]
 

@@ -33,8 +33,8 @@ from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
 from django_mcp.server import Effected, MCPServer
-from django_mcp.storage import events, sessions, standalone
-from django_mcp.storage.sessions import SessionState
+from django_mcp.storage import client_requests, events, session_state, sessions, standalone, subscriptions
+from django_mcp.storage.session_state import SessionState
 
 from .request_stream import Outlet
 
@@ -124,7 +124,7 @@ class Exchange:
         is_tried = call.terms.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
-                sessions.save_state(self.session)
+                session_state.save_state(self.session)
             except TypeError as error:
                 outcome = Outcome(error=error)
         if self.session is not None and (outcome.error is not None or is_tried):
@@ -242,14 +242,14 @@ class Exchange:
             case SetLogLevel(level=level):
                 sessions.set_log_level(session.session_id, level)
             case Subscribe(uri=uri):
-                events.subscribe(session.pk, uri)
+                subscriptions.subscribe(session.pk, uri)
             case Unsubscribe(uri=uri):
-                events.unsubscribe(session.pk, uri)
+                subscriptions.unsubscribe(session.pk, uri)
             case CancelRequest(request_id=request_id):
                 events.cancel(session.pk, request_id)
                 bell.ring([bell.calls_group(session.pk)])
             case KeepAnswer(request_id=request_id, message=message):
-                if events.answer(session.pk, request_id, dict(message)):
+                if client_requests.answer(session.pk, request_id, dict(message)):
                     bell.ring([bell.calls_group(session.pk)])
 
     def _open(self, step: Effected, effect: OpenSession) -> Reply:

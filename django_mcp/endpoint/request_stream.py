@@ -35,8 +35,8 @@ from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-from django_mcp.storage import events
-from django_mcp.storage.sessions import SessionState
+from django_mcp.storage import client_requests, events
+from django_mcp.storage.session_state import SessionState
 
 logger = logging.getLogger("django_mcp")
 
@@ -230,7 +230,7 @@ class AsyncOutlet(Outlet):
                         raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
                     await wakeup.wait(min(remaining, mcp_settings.KEEPALIVE_SECONDS))
             finally:
-                await asyncio.shield(hop(events.forget_request, session.pk, request_id))
+                await asyncio.shield(hop(client_requests.forget_request, session.pk, request_id))
 
     def close(self) -> None:
         if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):
@@ -420,7 +420,7 @@ class ThreadOutlet(Outlet):
                 time.sleep(min(0.2, mcp_settings.POLL_SECONDS))
             return _read_answer(question, answer)
         finally:
-            self._beside(events.forget_request, session.pk, request_id)
+            self._beside(client_requests.forget_request, session.pk, request_id)
 
     async def aask(self, question: Question) -> Any:
         return await sync_to_async(self.ask, thread_sensitive=False)(question)
@@ -538,13 +538,13 @@ class InlineOutlet(Outlet):
 
 def _ask(session_pk: int, request_id: str, method: str) -> None:
     try:
-        events.ask(session_pk, request_id, method)
-    except events.TooManyClientRequests:
+        client_requests.ask(session_pk, request_id, method)
+    except client_requests.TooManyClientRequests:
         raise ClientCannot("The client has too many requests to answer already.") from None
 
 
 def _take_answer(session_pk: int, request_id: str) -> dict[str, Any] | None:
-    alive, answer = events.take_answer(session_pk, request_id)
+    alive, answer = client_requests.take_answer(session_pk, request_id)
     if not alive:
         raise ClientCannot("The session ended before the client answered.")
     return answer

@@ -21,7 +21,7 @@ from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
-from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.standalone import Held, News
 
 pytestmark = pytest.mark.django_db
@@ -107,12 +107,12 @@ def standing_stream(session, holder="h"):
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
-    events.record_change("test", method, uri=uri, principal=principal)
+    changes.record_change("test", method, uri=uri, principal=principal)
     bell.ring([bell.server_group("test")])
 
 
 def publish(session, message=NOTE):
-    events.publish(session.pk, message)
+    standalone.publish(session.pk, message)
     bell.ring([bell.session_group(session.pk)])
 
 
@@ -150,9 +150,9 @@ def test_what_is_published_is_told_with_its_place():
 
 def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     session = open_session()
-    events.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
     standalone.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
-    events.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
 
     async def talk():
         connection = Connection(MCPConsumer(await hop(standing_stream, session)))
@@ -318,12 +318,12 @@ def test_a_client_hears_what_it_asked_for_and_may_know():
         await connection.has(b"acknowledged")
 
         def happen():
-            events.record_change("test", "notifications/prompts/list_changed")
-            events.record_change("other", TOOLS_CHANGED)
-            events.record_change("test", TOOLS_CHANGED, principal="user:2")
-            events.record_change("test", UPDATED, uri="a://3")
-            events.record_change("test", UPDATED, uri="a://1")
-            events.record_change("test", TOOLS_CHANGED, principal="user:1")
+            changes.record_change("test", "notifications/prompts/list_changed")
+            changes.record_change("other", TOOLS_CHANGED)
+            changes.record_change("test", TOOLS_CHANGED, principal="user:2")
+            changes.record_change("test", UPDATED, uri="a://3")
+            changes.record_change("test", UPDATED, uri="a://1")
+            changes.record_change("test", TOOLS_CHANGED, principal="user:1")
             change(UPDATED, "a://2")
 
         await hop(happen)
@@ -455,7 +455,7 @@ def test_what_is_no_time_is_no_end():
 
 
 def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
-    monkeypatch.setattr(consumers.events, "last_change", lambda server: 1 / 0)
+    monkeypatch.setattr(consumers.changes, "last_change", lambda server: 1 / 0)
 
     async def talk():
         return await Connection(listen()).ends()

@@ -21,7 +21,7 @@ from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTime
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
-from django_mcp.storage import events, sessions
+from django_mcp.storage import client_requests, events, sessions
 from tests import wire
 
 LATEST = "2025-11-25"
@@ -467,7 +467,7 @@ def ask(session, then, *, timeout_seconds=None, from_a_thread=False):
 
 def answering(message):
     async def then(outlet, request):
-        assert await hop(events.answer, outlet.session.pk, request["id"], {"id": request["id"], **message})
+        assert await hop(client_requests.answer, outlet.session.pk, request["id"], {"id": request["id"], **message})
 
     return then
 
@@ -690,11 +690,11 @@ class Asked:
         self.answer = (True, None)
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
-            monkeypatch.setattr(request_stream.events, name, getattr(self, f"_{name}"))
+            monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
 
     def _ask(self, session_pk, request_id, method):
         if self.is_full:
-            raise events.TooManyClientRequests
+            raise client_requests.TooManyClientRequests
         self.waiting.append((session_pk, request_id, method, threading.get_ident()))
 
     def _take_answer(self, session_pk, request_id):
