@@ -25,7 +25,8 @@ from django_mcp import authentication
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
-from django_mcp.endpoint.request_stream import InlineOutlet, Outlet, ThreadOutlet, inline_answers
+from django_mcp.endpoint.request_stream import InlineOutlet, Outlet, inline_answers
+from django_mcp.endpoint.thread_stream import ThreadOutlet
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Call
 from django_mcp.primitives.context import Caller

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import Exchange, StandingStream
-from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, inline_answers
+from django_mcp.endpoint.request_stream import InlineOutlet, inline_answers
 from django_mcp.execution.runner import arun
 from django_mcp.execution.threads import Place
 from django_mcp.methods.request import Call, Listen
@@ -28,10 +28,15 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
+from django_mcp.storage import events
 from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
-from .consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
+from .listen import ListenConsumer, listeners
+from .replay import ReplayConsumer
+from .request_stream import AsyncOutlet
+from .standalone import MCPConsumer
+from .stream import StreamConsumer
 
 logger = logging.getLogger("django_mcp")
 
@@ -285,3 +290,8 @@ def read_headers(scope: Scope) -> Headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(http.OWS)
         joined[name] = f"{joined[name]},{value}" if name in joined else value
     return joined
+
+
+def consumer_of(stream: StandingStream) -> StreamConsumer:
+    """The consumer that writes a stream."""
+    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)

@@ -13,8 +13,10 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
+from django_mcp.asgi.request_stream import AsyncOutlet
 from django_mcp.endpoint import request_stream
-from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
+from django_mcp.endpoint.request_stream import InlineOutlet, Transcript
+from django_mcp.endpoint.thread_stream import ThreadOutlet
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
 from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question

@@ -13,8 +13,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp.asgi import consumers
-from django_mcp.asgi.consumers import ListenConsumer, MCPConsumer, consumer_of
+from django_mcp.asgi import listen as listen_module
+from django_mcp.asgi import stream as streams
+from django_mcp.asgi.handler import consumer_of
+from django_mcp.asgi.listen import ListenConsumer, listeners
+from django_mcp.asgi.standalone import MCPConsumer
 from django_mcp.bus import bell
 from django_mcp.endpoint.exchange import StandingStream
 from django_mcp.execution.threads import hop
@@ -224,7 +227,7 @@ def test_a_server_that_stops_says_when_to_come_back():
     async def talk():
         connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(b"retry")
-        consumers.close_all()
+        streams.close_all()
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7) + sse.retry(7)
@@ -236,7 +239,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
     session = open_session()
 
     async def talk():
-        consumers.close_all()
+        streams.close_all()
         return await Connection(MCPConsumer(await hop(standing_stream, session))).ends()
 
     assert on_a_loop(talk) == sse.retry(7)
@@ -340,7 +343,7 @@ def test_a_server_that_stops_ends_a_subscription_with_its_result():
     async def talk():
         connection = Connection(listen(toolsListChanged=True))
         await connection.has(b"acknowledged")
-        consumers.close_all()
+        streams.close_all()
         return await connection.ends()
 
     result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
@@ -349,7 +352,7 @@ def test_a_server_that_stops_ends_a_subscription_with_its_result():
 
 def test_a_subscription_that_is_made_while_its_server_stops_ends_with_its_result():
     async def talk():
-        consumers.close_all()
+        streams.close_all()
         return await Connection(listen(toolsListChanged=True)).ends()
 
     result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
@@ -368,7 +371,8 @@ def test_a_silent_subscription_is_kept_alive(settings):
 
 
 def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
-    monkeypatch.setattr(consumers, "_open", set())
+    monkeypatch.setattr(streams, "open_streams", opened := set())
+    monkeypatch.setattr(listen_module, "open_streams", opened)
     session = open_session()
 
     async def talk():
@@ -376,11 +380,11 @@ def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
         connections = [Connection(subscription), Connection(stream)]
         await connections[0].has(b"acknowledged")
         await connections[1].has(b"retry")
-        count = consumers.listeners()
+        count = listeners()
         assert count == [subscription]
         for connection in connections:
             await connection.hangs_up()
-        return consumers.listeners()
+        return listeners()
 
     assert on_a_loop(talk) == []
 
@@ -455,7 +459,7 @@ def test_what_is_no_time_is_no_end():
 
 
 def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
-    monkeypatch.setattr(consumers.changes, "last_change", lambda server: 1 / 0)
+    monkeypatch.setattr(changes, "last_change", lambda server: 1 / 0)
 
     async def talk():
         return await Connection(listen()).ends()
