@@ -25,7 +25,7 @@ from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
-from django_mcp.protocol.modern import Cache
+from django_mcp.protocol.modern import CacheHints
 from django_mcp.server import MCPServer
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "Audio",
     "Budget",
     "BudgetExceeded",
-    "Cache",
+    "CacheHints",
     "Cancelled",
     "ClientCannot",
     "ClientRefused",

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.exchange import StandingStream
+from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import replies, sse
@@ -17,7 +17,7 @@ from .stream import LinesConsumer, opening_lines
 class ReplayConsumer(LinesConsumer):
     """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
 
-    def __init__(self, stream: StandingStream) -> None:
+    def __init__(self, stream: StandaloneStream) -> None:
         super().__init__(stream.expires_at)
         self._session = stream.session
         self._position = stream.position
@@ -52,18 +52,18 @@ class ReplayConsumer(LinesConsumer):
             return stored, any(item.is_last for item in stored)
         if sessions.resume(session.session_id, server=session.server, principal=session.principal) is None:
             return [], True
-        if sessions.barred(Session.objects.filter(pk=session.pk)):
+        if sessions.revoked(Session.objects.filter(pk=session.pk)):
             sessions.terminate(session.session_id, server=session.server, principal=session.principal)
             return [], True
-        self._bury_if_dead()
+        self._end_if_dead()
         # Nothing may have been stored between the read and the end of the stream.
         ended = events.has_ended(session.pk, self._position.key)
         return [], ended and not events.read_after(self._position, session.pk)
 
-    def _bury_if_dead(self) -> None:
+    def _end_if_dead(self) -> None:
         """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""
         key = self._position.key
         request_id = events.dead_request(self._session.pk, key)
         if request_id is not None:
             error = ProtocolError(INTERNAL_ERROR, "The server process that ran this request has stopped")
-            events.bury(self._session.pk, key, replies.error(error, "handshake", request_id).body.decode())
+            events.end_dead_stream(self._session.pk, key, replies.error(error, "handshake", request_id).body.decode())

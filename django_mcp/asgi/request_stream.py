@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import secrets
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -10,24 +9,28 @@ from typing import Any
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.questions import _ask, _given_up, _read_answer, _take_answer
-from django_mcp.endpoint.request_stream import OUTBOX_LIMIT, PORTION, PRIMED_SINCE, WATCH_AFTER_SECONDS, Outlet, logger
+from django_mcp.endpoint.questions import ClientQuestion
+from django_mcp.endpoint.request_stream import (
+    OUTBOX_LIMIT,
+    PORTION,
+    PRIMED_SINCE,
+    WATCH_AFTER_SECONDS,
+    RequestStream,
+    logger,
+)
 from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
-from django_mcp.primitives.asking import ClientTimeout, Question
-from django_mcp.primitives.context import Cancelled
+from django_mcp.primitives.asking import Question
 from django_mcp.protocol import sse
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-from django_mcp.storage import client_requests, events
+from django_mcp.storage import events
 from django_mcp.storage.session_state import SessionState
 
 
-class AsyncOutlet(Outlet):
-    """The outlet of the ASGI lane: a task writes the stream while the request runs, in this event loop or in a
-    thread.
-    """
+class ASGIRequestStream(RequestStream):
+    """Writes the stream from a task while the request runs, in this event loop or in a thread."""
 
     # What stays so for most requests, which say nothing before their reply.
     _final: bytes | None = None
@@ -67,7 +70,10 @@ class AsyncOutlet(Outlet):
     # For the tool, from any thread
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        self._put({"jsonrpc": "2.0", "method": method, "params": params})
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self._put(message)
 
     def ask(self, question: Question) -> Any:
         if threading.get_ident() == self._thread:
@@ -78,27 +84,18 @@ class AsyncOutlet(Outlet):
             return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        session = self._ask_session()
-        seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
-        deadline = self._loop.time() + seconds
-        request_id = f"server-{secrets.token_urlsafe(12)}"
-        async with bell.Wakeup([bell.calls_group(session.pk)]) as wakeup:
-            await hop(_ask, session.pk, request_id, question.method)
+        client_question = ClientQuestion(question, self)
+        steps, result = client_question.steps(), None
+        group = bell.calls_group(client_question.session_pk)
+        async with bell.Wakeup([group]) as wakeup:
             try:
-                self._put({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
                 while True:
-                    answer = await hop(_take_answer, session.pk, request_id)
-                    if answer is not None:
-                        return _read_answer(question, answer)
-                    if self.cancelled:
-                        raise Cancelled
-                    remaining = deadline - self._loop.time()
-                    if remaining <= 0:
-                        self.notify("notifications/cancelled", _given_up(request_id, seconds))
-                        raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
-                    await wakeup.wait(min(remaining, mcp_settings.KEEPALIVE_SECONDS))
+                    step = steps.send(result)
+                    result = await (hop(step) if callable(step) else wakeup.wait(step))
+            except StopIteration as end:
+                return end.value
             finally:
-                await asyncio.shield(hop(client_requests.forget_request, session.pk, request_id))
+                await asyncio.shield(hop(client_question.forget))
 
     def close(self) -> None:
         if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):

@@ -3,7 +3,7 @@
 import asyncio
 
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.exchange import StandingStream
+from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from django_mcp.storage import standalone
@@ -16,7 +16,7 @@ from .stream import StreamConsumer, logger, opening_lines
 class MCPConsumer(StreamConsumer):
     """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
 
-    def __init__(self, stream: StandingStream) -> None:
+    def __init__(self, stream: StandaloneStream) -> None:
         super().__init__(stream.expires_at)
         session = stream.session
         self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)

@@ -17,13 +17,13 @@ from channels.generic.http import AsyncHttpConsumer
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.request_stream import PRIMED_SINCE
 from django_mcp.protocol import sse
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
 
 logger = logging.getLogger("django_mcp")
 
-PRIMED_SINCE: Final = "2025-11-25"
 
 _HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
 open_streams: "WeakSet[StreamConsumer]" = WeakSet()

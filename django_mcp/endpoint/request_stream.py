@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
-from django_mcp.primitives.asking import ClientCannot, Question
+from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
@@ -99,8 +99,10 @@ class Transcript:
         return stored
 
 
-class Outlet:
-    """What the outlets share: which stream they write, and whether the client has called it off."""
+class RequestStream:
+    """The way from a running request to its client: the stream that it writes, and whether the client has cancelled
+    the request.
+    """
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
         self.transcript = Transcript(request_id)
@@ -117,6 +119,10 @@ class Outlet:
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Sends a notification on the request's own stream, without waiting."""
+        raise NotImplementedError
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Sends a message on the request's own stream, without waiting."""
         raise NotImplementedError
 
     def ask(self, question: Question) -> Any:
@@ -136,24 +142,20 @@ class Outlet:
             ProtocolError(REQUEST_CANCELLED, "Request cancelled"), self.era, self.transcript.request_id
         )
 
-    def _ask_session(self) -> SessionState:
-        if self.session is None:
-            raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
-        return self.session
 
-
-class InlineOutlet(Outlet):
-    """The outlet under the test client: what is said is kept for the answer, and what is asked is answered on the
-    spot.
-    """
+class InlineRequestStream(RequestStream):
+    """The request stream under the test client: it keeps messages for the reply, and answers questions on the spot."""
 
     def __init__(self, request_id: RequestId, era: Era, answers: Callable[[Question], Any]) -> None:
         super().__init__(request_id, era)
         self._answers = answers
-        self._said: list[str] = []
+        self._messages: list[str] = []
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        self._said.append(to_json_text({"jsonrpc": "2.0", "method": method, "params": params}))
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self._messages.append(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         return self._answers(question)
@@ -166,7 +168,7 @@ class InlineOutlet(Outlet):
 
     def to_reply(self, reply: Reply) -> Reply:
         """The reply, as a stream when something was said before it."""
-        if not self._said:
+        if not self._messages:
             return reply
-        lines = b"".join(sse.encode(text) for text in [*self._said, reply.body.decode()])
+        lines = b"".join(sse.encode(text) for text in [*self._messages, reply.body.decode()])
         return Reply(200, lines, sse.HEADERS)

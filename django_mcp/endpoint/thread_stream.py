@@ -3,7 +3,6 @@
 import contextlib
 import contextvars
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,20 +15,19 @@ from django.db import connections
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
-from django_mcp.primitives.asking import ClientTimeout, Question
-from django_mcp.primitives.context import Cancelled
+from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era
-from django_mcp.storage import client_requests, events
+from django_mcp.storage import events
 
-from .questions import _ask, _given_up, _read_answer, _take_answer
-from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, Outlet, T, logger
+from .questions import ClientQuestion
+from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, T, logger
 
 
-class ThreadOutlet(Outlet):
-    """The outlet of the view: the request runs in a thread of its own, and the response is written from a queue."""
+class ThreadRequestStream(RequestStream):
+    """Runs the request in a thread of its own, and writes the response from a queue."""
 
     def __init__(self, request_id: RequestId, era: Era) -> None:
         super().__init__(request_id, era)
@@ -42,27 +40,27 @@ class ThreadOutlet(Outlet):
         return queue.Queue(OUTBOX_LIMIT)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        self._say({"jsonrpc": "2.0", "method": method, "params": params})
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self._say(message)
 
     def ask(self, question: Question) -> Any:
-        session = self._ask_session()
-        seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
-        deadline = time.monotonic() + seconds
-        request_id = f"server-{secrets.token_urlsafe(12)}"
-        self._beside(_ask, session.pk, request_id, question.method)
+        client_question = ClientQuestion(question, self)
+        steps, result = client_question.steps(), None
         try:
-            self._say({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
-            while (answer := self._beside(_take_answer, session.pk, request_id)) is None:
-                if self.cancelled:
-                    raise Cancelled
-                if time.monotonic() > deadline:
-                    self.notify("notifications/cancelled", _given_up(request_id, seconds))
-                    raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
-                # Nothing in this thread can be rung: WSGI has no event loop.
-                time.sleep(min(0.2, mcp_settings.POLL_SECONDS))
-            return _read_answer(question, answer)
+            while True:
+                step = steps.send(result)
+                if callable(step):
+                    result = self._beside(step)
+                else:
+                    # Nothing can wake this thread: WSGI has no event loop.
+                    time.sleep(min(0.2, mcp_settings.POLL_SECONDS, step))
+                    result = None
+        except StopIteration as end:
+            return end.value
         finally:
-            self._beside(client_requests.forget_request, session.pk, request_id)
+            self._beside(client_question.forget)
 
     async def aask(self, question: Question) -> Any:
         return await sync_to_async(self.ask, thread_sensitive=False)(question)

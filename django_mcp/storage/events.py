@@ -170,7 +170,7 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
     return stored
 
 
-def bury(session_pk: int, key: str, message: str) -> None:
+def end_dead_stream(session_pk: int, key: str, message: str) -> None:
     """Ends a stream whose process died with a last message, unless somebody else has already."""
     with transaction.atomic(using=alias()):
         dead = Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)

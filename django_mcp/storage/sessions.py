@@ -101,7 +101,7 @@ def auth_hash(user: object) -> str:
     return str(user.get_session_auth_hash()) if isinstance(user, AbstractBaseUser) else ""
 
 
-def barred(sessions: SessionQuerySet) -> list[Session]:
+def revoked(sessions: SessionQuerySet) -> list[Session]:
     """The sessions, of these, whose user may no longer come in: who is inactive, or has another password than when it
     was opened.
     """
@@ -148,11 +148,11 @@ def _refuse_too_many(principal: str, now: datetime) -> None:
     if principal and limit is not None and live.for_principal(principal)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
     limit = mcp_settings.MAX_SESSIONS
-    if limit is not None and _crowd.is_full(live, limit):
+    if limit is not None and _session_counter.is_full(live, limit):
         raise TooManySessions("server", limit)
 
 
-class _Crowd:
+class SessionCounter:
     """How many live sessions there are, about: to count thousands at each opening would make each cost more, the more
     there are.
 
@@ -177,7 +177,7 @@ class _Crowd:
         return left <= 0
 
 
-_crowd: Final = _Crowd()
+_session_counter: Final = SessionCounter()
 
 
 def _insert(row: Session) -> None:

@@ -93,7 +93,7 @@ def renew(streams: Sequence[Held]) -> list[News]:
     if not streams:
         return []
     pks = [stream.session_pk for stream in streams]
-    for session in sessions.barred(_sessions().filter(pk__in=pks)):
+    for session in sessions.revoked(_sessions().filter(pk__in=pks)):
         # Ended for good, or the client would come back to a stream that is closed on it again and again.
         sessions.terminate_all(_sessions().filter(pk=session.pk))
     # Of two connections of one session, the later has taken the stream over.

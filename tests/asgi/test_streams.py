@@ -19,7 +19,7 @@ from django_mcp.asgi.handler import consumer_of
 from django_mcp.asgi.listen import ListenConsumer, listeners
 from django_mcp.asgi.standalone import MCPConsumer
 from django_mcp.bus import bell
-from django_mcp.endpoint.exchange import StandingStream
+from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
@@ -104,9 +104,9 @@ def open_session(version="2025-11-25"):
     )
 
 
-def standing_stream(session, holder="h"):
+def standalone_stream(session, holder="h"):
     assert standalone.take(session.pk, holder, force=True)
-    return StandingStream(session, standalone.delivered(session.pk), holder)
+    return StandaloneStream(session, standalone.delivered(session.pk), holder)
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
@@ -127,7 +127,7 @@ def test_a_stream_opens_at_once(version, opening):
     session = open_session(version)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(opening)
         await connection.hangs_up()
         return connection.sent
@@ -139,7 +139,7 @@ def test_what_is_published_is_told_with_its_place():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.prime("s:0.0", 7))
         await hop(publish, session)
         await connection.has(sse.encode(NOTE, "s:1.0"))
@@ -158,7 +158,7 @@ def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     standalone.publish(session.pk, NOTE)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.prime("s:1.0", 7) + sse.encode(NOTE, "s:2.0"))
         return await connection.hangs_up()
 
@@ -170,7 +170,7 @@ def test_a_silent_stream_is_kept_alive(settings):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.KEEPALIVE * 2)
         await connection.hangs_up()
 
@@ -181,7 +181,7 @@ def test_a_stream_ends_with_its_session():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
         await connection.ends()
@@ -194,9 +194,9 @@ def test_a_stream_ends_when_another_connection_takes_it():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session, "first")))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session, "first")))
         await connection.has(b"retry")
-        await hop(standing_stream, session, "second")
+        await hop(standalone_stream, session, "second")
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7)
@@ -208,7 +208,7 @@ def test_a_client_that_goes_leaves_the_stream_to_others(how):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         if how == "hangs up":
             await connection.hangs_up()
@@ -225,7 +225,7 @@ def test_a_server_that_stops_says_when_to_come_back():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         streams.close_all()
         return await connection.ends()
@@ -240,7 +240,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
 
     async def talk():
         streams.close_all()
-        return await Connection(MCPConsumer(await hop(standing_stream, session))).ends()
+        return await Connection(MCPConsumer(await hop(standalone_stream, session))).ends()
 
     assert on_a_loop(talk) == sse.retry(7)
     assert standalone.take(session.pk, "next", force=False)
@@ -252,7 +252,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
 def post_stream(session):
     events.open_stream(session.pk, "key", 1)
     events.append(session.pk, "key", 0, ["", NOTE])
-    return StandingStream(session, events.Position("key", 0), "")
+    return StandaloneStream(session, events.Position("key", 0), "")
 
 
 def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
@@ -376,7 +376,7 @@ def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
     session = open_session()
 
     async def talk():
-        subscription, stream = listen(), MCPConsumer(await hop(standing_stream, session))
+        subscription, stream = listen(), MCPConsumer(await hop(standalone_stream, session))
         connections = [Connection(subscription), Connection(stream)]
         await connections[0].has(b"acknowledged")
         await connections[1].has(b"retry")
@@ -401,7 +401,7 @@ def test_a_stream_ends_with_the_credential_that_opened_it_and_the_client_may_com
     session = open_session()
 
     async def talk():
-        stream = await hop(standing_stream, session)
+        stream = await hop(standalone_stream, session)
         return await Connection(MCPConsumer(replace(stream, expires_at=timezone.now()))).ends()
 
     assert on_a_loop(talk).endswith(sse.retry(7))
@@ -473,7 +473,7 @@ def test_an_end_that_is_said_again_does_not_begin_anew():
     session = open_session()
 
     async def talk():
-        consumer = MCPConsumer(await hop(standing_stream, session))
+        consumer = MCPConsumer(await hop(standalone_stream, session))
         connection = Connection(consumer)
         await connection.has(b"retry")
         consumer.hear(News(consumer.held.position, is_over=True))

@@ -373,7 +373,7 @@ def test_a_dead_request_is_buried_once_with_a_last_message(session, clock):
     clock.move_to(after(minutes=1))
 
     for _ in range(2):
-        events.bury(session, "k", "gone")
+        events.end_dead_stream(session, "k", "gone")
 
     assert read(session, Position("k", 1)) == [Stored(Position("k", 2), "gone", True)]
     assert events.has_ended(session, "k")
@@ -383,14 +383,14 @@ def test_a_dead_request_is_buried_once_with_a_last_message(session, clock):
 def test_a_dead_request_that_never_spoke_is_buried_as_its_first_event(session, clock):
     events.open_stream(session, "k", 1)
     clock.move_to(after(minutes=1))
-    events.bury(session, "k", "gone")
+    events.end_dead_stream(session, "k", "gone")
 
     assert read(session, Position("k", 0)) == [Stored(Position("k", 1), "gone", True)]
 
 
 def test_a_living_request_is_not_buried(session):
     events.open_stream(session, "k", 1)
-    events.bury(session, "k", "gone")
+    events.end_dead_stream(session, "k", "gone")
 
     assert kept(session, "k") == []
     assert not events.has_ended(session, "k")

@@ -469,7 +469,7 @@ def test_of_many_sessions_the_live_ones_are_terminated():
 @pytest.mark.django_db
 def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
     """Else opening one would cost the more, the more there are."""
-    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     settings.MCP_MAX_SESSIONS, settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 10_000, None
     with CaptureQueriesContext(connection) as queries:
         for _ in range(20):
@@ -481,7 +481,7 @@ def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
 
 @pytest.mark.django_db
 def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
-    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     monkeypatch.setattr(sessions, "EXACTLY", 0)
     settings.MCP_MAX_SESSIONS = 20
     for _ in range(20):
@@ -493,8 +493,8 @@ def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
 
 @pytest.mark.django_db
 def test_a_server_that_was_full_has_room_again_a_second_later(settings, monkeypatch):
-    crowd = sessions._Crowd()
-    monkeypatch.setattr(sessions, "_crowd", crowd)
+    crowd = sessions.SessionCounter()
+    monkeypatch.setattr(sessions, "_session_counter", crowd)
     monkeypatch.setattr(sessions, "EXACTLY", 0)
     settings.MCP_MAX_SESSIONS = 1
     one = open_session()
