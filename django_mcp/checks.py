@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
-from django_mcp.endpoint.protected_resource import endpoint_paths, find_view
+from django_mcp.endpoint.routes import endpoint_paths, find_view
 from django_mcp.replicas import ReplicaRouter
 
 

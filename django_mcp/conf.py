@@ -46,6 +46,23 @@ class Settings:
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
 
+    MAX_UNADMITTED_BYTES: int = 64 * 1024
+    """Bytes of a request body that are read before the caller is admitted. They are kept, and not parsed."""
+
+    MAX_READING_BYTES: int = 64 * 1024 * 1024
+    """Bytes of unfinished request bodies that one process keeps, in the ASGI lane. Beyond, longer bodies are answered
+    503 until others have been read.
+    """
+
+    MAX_JSON_VALUES: int = 100_000
+    """Values in the JSON of one request body. More are answered 400, before they are parsed."""
+
+    MAX_BATCH_MESSAGES: int = 50
+    """Messages in one JSON-RPC batch (revision 2025-03-26). More are answered 400."""
+
+    MAX_BATCH_BYTES: int = 4 * 1024 * 1024
+    """When the answers to a batch are larger together, the rest of its messages are answered with errors."""
+
     MAX_HEADER_BYTES: int = 64 * 1024
     """Longer headers, all together, are answered 431. Not every server in front has a limit."""
 
