@@ -12,7 +12,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -97,11 +97,8 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
     on_postgres: tuple[Contestant, ...] = ()
     if postgres is not None:
         pg_lane = ours("lane on PostgreSQL", LANE, postgres)
-        cached = {"SESSION_CACHE": "redis", "CHANNEL_LAYER": "none", "REDIS_URL": REDIS}
-        pg_cached = replace(pg_lane, name="lane, cached", environ={**pg_lane.environ, **cached})
         on_postgres = (
             Contestant("ours, lane, session in PostgreSQL", pg_lane, "/bench/mcp", "handshake"),
-            Contestant("ours, lane, PostgreSQL, cached in Redis", pg_cached, "/bench/mcp", "handshake"),
             Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", add("add_sync")),
         )
     return (

@@ -12,9 +12,9 @@ class MCPConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_mcp import checks, grants, publishing  # noqa: F401  # the checks register themselves
+        from . import checks, grants, receivers  # noqa: F401  # the checks register themselves
 
-        publishing.connect()
+        receivers.connect()
         grants.connect()
         # An app without an mcp.py is passed over; an error inside one is raised.
         autodiscover_modules("mcp")

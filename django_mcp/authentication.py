@@ -15,10 +15,11 @@ from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from django_mcp import metadata
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
+
+from .endpoint import protected_resource
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -101,7 +102,7 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
 def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
     """How to sign in. `is_wrong`: there were credentials, which a protected resource says of a token (RFC 6750)."""
     if hasattr(view, "get_authorization_servers") and view.get_authorization_servers(request):
-        return metadata.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
+        return protected_resource.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
     for authenticator in view.get_authenticators():
         # A failure in DRF's own wrapping leaves the view with Django's request.
         seen: object = view.request

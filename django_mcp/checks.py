@@ -3,17 +3,15 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
-from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
 
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
-from django_mcp.metadata import endpoint_paths, find_view
 from django_mcp.replicas import ReplicaRouter
 
 from .bus import bell
+from .endpoint.protected_resource import endpoint_paths, find_view
 
 
 @register("mcp")
@@ -46,7 +44,7 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Warning(
             f"ASGI_APPLICATION {path!r} does not serve MCP endpoints in their own lane, so they have no streams.",
             hint=(
-                "Wrap it: application = django_mcp.routing.mcp_application(get_asgi_application()). If it is wrapped "
+                "Wrap it: application = django_mcp.asgi.mcp_application(get_asgi_application()). If it is wrapped "
                 "further, set application.serves_mcp = True."
             ),
             id="django_mcp.W003",
@@ -87,27 +85,6 @@ def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             "MCP_READ_ONLY_DATABASE is set, and no router reads from it.",
             hint='Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.',
             id="django_mcp.W005",
-        )
-    ]
-
-
-@register("mcp")
-def check_session_cache(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A cache of sessions that there is none of, or that each process has for itself."""
-    alias = mcp_settings.SESSION_CACHE
-    if not alias:
-        return []
-    if alias not in settings.CACHES:
-        hint = f"Name one of {', '.join(settings.CACHES)}."
-        return [Error(f"MCP_SESSION_CACHE is {alias!r}, which is no cache.", hint=hint, id="django_mcp.E008")]
-    if not isinstance(caches[alias], LocMemCache):
-        return []
-    return [
-        Warning(
-            "MCP_SESSION_CACHE is in each process's own memory: the others see the end of a session only after up to "
-            "half a minute.",
-            hint="Name a cache that all processes share, such as Redis, or take the setting away.",
-            id="django_mcp.W007",
         )
     ]
 

@@ -37,11 +37,6 @@ class Settings:
     SESSION_TOUCH_SECONDS: int = 60
     """Use of a session is written to its row at most this often, and at least twice in SESSION_TTL_SECONDS."""
 
-    SESSION_CACHE: str = ""
-    """The alias in CACHES of a cache that all processes share, in front of the session table. None by default: the
-    table answers as fast as most caches do.
-    """
-
     MAX_SESSIONS_PER_PRINCIPAL: int | None = 100
     """Live sessions that one user or client may have. None: any number."""
 

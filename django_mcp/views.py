@@ -21,10 +21,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from django_mcp import authentication, cors, metadata, permissions
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import Exchange, SessionPolicy
-from django_mcp.outlets import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -33,6 +30,10 @@ from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.server import MCPServer
 
+from . import authentication
+from .endpoint import cors, origins, protected_resource
+from .endpoint.exchange import Exchange, SessionPolicy
+from .endpoint.request_stream import InlineOutlet, Outlet, ThreadOutlet, inline_answers
 from .execution.threads import hop
 from .methods.request import Call
 
@@ -173,7 +174,7 @@ class MCPView(APIView):
         """The refusal of a request before anything else of it is looked at."""
         if are_too_large(headers, mcp_settings.MAX_HEADER_BYTES):
             return replies.HEADERS_TOO_LARGE
-        return permissions.refuse_foreign(headers, self.get_allowed_origins())
+        return origins.refuse_foreign(headers, self.get_allowed_origins())
 
     def preflight(self, headers: Headers) -> Reply | None:
         """The answer to a browser that asks, unauthenticated, what a page of an allowed origin may send."""
@@ -183,7 +184,7 @@ class MCPView(APIView):
         """The same reply; where it asks for scopes, with where the endpoint's metadata is."""
         if not (reply.scopes and self.get_authorization_servers(request)):
             return reply
-        told = metadata.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
+        told = protected_resource.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
         return reply.with_header("WWW-Authenticate", told)
 
     def is_open(self) -> bool:

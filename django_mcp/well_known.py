@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from django_mcp.metadata import WELL_KNOWN, ProtectedResourceView
+from .endpoint.protected_resource import WELL_KNOWN, ProtectedResourceView
 
 urlpatterns = [
     path(WELL_KNOWN.lstrip("/"), ProtectedResourceView.as_view()),

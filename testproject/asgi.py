@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
 django_application = get_asgi_application()
 
 # The lane knows models, so it is imported once Django has loaded its apps.
-from django_mcp.routing import mcp_application  # noqa: E402
+from django_mcp.asgi import mcp_application  # noqa: E402
 
 if settings.DEBUG:  # Outside a demo, static files are the web server's work.
     django_application = ASGIStaticFilesHandler(django_application)

@@ -1,8 +1,7 @@
 """Settings of the example project, read from the environment.
 
 DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
-(none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), SESSION_CACHE (redis: sessions are
-cached there; none by default), DEBUG (off by default), ALLOWED_HOSTS
+(none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
 (this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE, PUBLIC_URL (where clients
 reach the project, when requests do not say it rightly).
 """
@@ -131,13 +130,6 @@ TEMPLATES = [
 
 DATABASES = {"default": env_database()}
 CHANNEL_LAYERS = env_channel_layers()
-if os.environ.get("SESSION_CACHE") == "redis":
-    # Apart from the layer's keys, whichever database REDIS_URL names.
-    CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-        "sessions": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": os.environ["REDIS_URL"]},
-    }
-    MCP_SESSION_CACHE = "sessions"
 if os.environ.get("CHANNEL_LAYER") == "postgres":
     INSTALLED_APPS.append("channels_postgres")  # The layer has tables of its own.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -6,7 +6,7 @@ from django.core.checks import run_checks
 from django.urls import path
 
 from django_mcp import MCPServer
-from django_mcp.routing import mcp_application
+from django_mcp.asgi import mcp_application
 from django_mcp.urls import endpoint
 
 plain_application = get_asgi_application()

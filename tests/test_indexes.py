@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_mcp.bus.bell import poller
+from django_mcp.bus import poller
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
 from django_mcp.storage import events, sessions, standalone
 from django_mcp.storage.standalone import Held

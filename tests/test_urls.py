@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from django_mcp import default_server
-from django_mcp.routing import mcp_application
+from django_mcp.asgi import mcp_application
 from django_mcp.testing import MCPClient
 from tests import wire
 

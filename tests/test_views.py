@@ -16,8 +16,8 @@ from rest_framework.authentication import TokenAuthentication
 from rest_framework.permissions import BasePermission
 
 from django_mcp import MCPServer, default_server
+from django_mcp.asgi import mcp_application
 from django_mcp.models import Session
-from django_mcp.routing import mcp_application
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView

@@ -2,7 +2,7 @@
 
 from django.urls import resolve
 
-from django_mcp.metadata import ProtectedResourceView
+from django_mcp.endpoint.protected_resource import ProtectedResourceView
 
 
 def test_they_are_at_the_root_and_before_the_path_of_an_endpoint():

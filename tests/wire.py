@@ -10,7 +10,7 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.test import RequestFactory
 
-from django_mcp.routing import mcp_application
+from django_mcp.asgi import mcp_application
 from django_mcp.testing import ACCEPT, Response
 
 SESSION_NOT_FOUND = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}'

@@ -22,7 +22,7 @@ from django_mcp.execution.loops import serving_loop
 
 from .poller import Poller, calls_group, server_group, session_group
 
-__all__ = ["Bell", "Listener", "calls_group", "listen", "ring", "server_group", "session_group", "spans_processes"]
+__all__ = ["Listener", "Wakeup", "calls_group", "listen", "ring", "server_group", "session_group", "spans_processes"]
 
 logger = logging.getLogger("django_mcp")
 
@@ -86,7 +86,7 @@ async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
     return listener
 
 
-class Bell:
+class Wakeup:
     """Listens to groups, as an asynchronous context manager. `wait` returns at a ring, or when its time is up."""
 
     __slots__ = ("_groups", "_listener", "_rung")
@@ -95,7 +95,7 @@ class Bell:
         self._groups = groups
         self._rung = asyncio.Event()
 
-    async def __aenter__(self) -> "Bell":
+    async def __aenter__(self) -> "Wakeup":
         self._listener = await listen(self._groups, self._rung.set)
         return self
 

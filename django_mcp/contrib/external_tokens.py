@@ -16,7 +16,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from django_mcp.metadata import resource_of
+from django_mcp.endpoint.protected_resource import resource_of
 
 KEYS_ARE_KEPT_SECONDS: Final = 300
 TIMEOUT_SECONDS: Final = 5

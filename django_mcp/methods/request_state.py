@@ -24,7 +24,7 @@ logger = logging.getLogger("django_mcp")
 MAX_LENGTH: Final = 64 * 1024
 """Characters of a sealed state. It travels twice with every round."""
 
-_SALT: Final = b"django_mcp.methods.request_state"
+_SALT: Final = b"django_mcp.request_state"
 
 
 def seal(inputs: Inputs, binding: str) -> str:

@@ -24,7 +24,6 @@ from django.db.models import Case, F, When
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from django_mcp import session_cache
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import (
@@ -282,7 +281,7 @@ def _insert(alias: str, row: Session) -> None:
 
 
 @cache
-def _resume_sql(alias: str, vendor: str, *, for_cache: bool) -> str:
+def _resume_sql(alias: str, vendor: str) -> str:
     """The one query of every request of a session, written once for a database.
 
     As ORM .get() the same row costs several times as much, nearly all of it in writing this same SQL again and in the
@@ -291,30 +290,11 @@ def _resume_sql(alias: str, vendor: str, *, for_cache: bool) -> str:
     quote = connections[alias].ops.quote_name
     said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
     columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
-    outlives_entry = f"CASE WHEN {quote('expires_at')} > %s THEN 1 ELSE 0 END" if for_cache else "0"
     return (
-        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
-        f" {outlives_entry}"
+        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END"
         f" FROM {quote(Session._meta.db_table)}"
         f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
-
-
-def _cached_for() -> timedelta:
-    """How long an entry of the cache is good for: a session in use is still noted to be, long before it expires."""
-    return _touch_interval() / 2
-
-
-def _keep(session_id: str, row: Sequence[Any]) -> None:
-    """Keeps a row in the cache, unless there is soon something to do about it: note its use, or see that it expires."""
-    *_, needs_touch, outlives_entry = row
-    if not needs_touch and outlives_entry:
-        session_cache.keep(session_id, tuple(row), _cached_for().total_seconds())
-
-
-def _changes(session_id: str) -> None:
-    """To be called before a session's row is changed, in any way but its times."""
-    session_cache.forget(session_id, _cached_for().total_seconds())
 
 
 def resume(
@@ -324,7 +304,7 @@ def resume(
     terminated, purged, somebody else's, or no id at all. A session whose `user` has another password than when it was
     opened ends here.
 
-    One query, none for what cannot be an id or is in the cache. Read where it is written, since a replica may not know
+    One query, none for what cannot be an id. Read where it is written, since a replica may not know
     a session yet.
     """
     if not SESSION_ID.fullmatch(session_id):
@@ -333,21 +313,14 @@ def resume(
     alias = router.db_for_write(Session)
     connection = connections[alias]
     adapt = connection.ops.adapt_datetimefield_value
-    is_cached = session_cache.is_used()
-    row = session_cache.find(session_id) if is_cached else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _resume_sql(alias, connection.vendor), (adapt(now - _touch_interval()), session_id, adapt(now))
+        )
+        row = cursor.fetchone()
     if row is None:
-        lasts = (adapt(now + _cached_for()),) if is_cached else ()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _resume_sql(alias, connection.vendor, for_cache=is_cached),
-                (adapt(now - _touch_interval()), *lasts, session_id, adapt(now)),
-            )
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        if is_cached:
-            _keep(session_id, row)
-    *values, owner_server, owner, needs_touch, _ = row
+        return None
+    *values, owner_server, owner, needs_touch = row
     if (owner_server, owner) != (server, principal):
         return None
     pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
@@ -409,7 +382,6 @@ def save_state(session: SessionState) -> None:
     changed, removed = session.state_changes()
     if not changed and not removed:
         return
-    _changes(session.session_id)
     alias = router.db_for_write(Session)
     row = Session.objects.using(alias).filter(pk=session.pk)
     with transaction.atomic(using=alias):
@@ -434,7 +406,6 @@ def _locked_state(row: SessionQuerySet, alias: str) -> dict[str, Any] | None:
 
 def set_log_level(session_id: str, level: str) -> None:
     """Remember the level that `logging/setLevel` asked for. The caller has resumed the session, so it is theirs."""
-    _changes(session_id)
     Session.objects.using(router.db_for_write(Session)).active().filter(session_id=session_id).update(log_level=level)
 
 
@@ -455,7 +426,6 @@ def terminate_all(sessions: SessionQuerySet, now: datetime | None = None) -> lis
 
 
 def _terminate(session: SessionState | Session, alias: str, now: datetime) -> bool:
-    _changes(session.session_id)
     row = Session.objects.using(alias).active(now).filter(pk=session.pk)
     if ended := row.update(terminated_at=now, expires_at=now) == 1:
         session_terminated.send_robust(

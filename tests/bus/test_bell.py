@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import BaseChannelLayer, InMemoryChannelLayer
 
-from django_mcp.bus.bell import bell
+from django_mcp.bus import bell
 from django_mcp.execution.loops import serving_loop
 
 GROUP = bell.session_group(7)
@@ -175,41 +175,41 @@ async def until(condition):
 
 async def test_a_bell_hears_its_groups_and_no_others(monkeypatch, looks):
     use(monkeypatch, None)
-    async with bell.Bell([GROUP, bell.server_group("a")]) as bell:
+    async with bell.Wakeup([GROUP, bell.server_group("a")]) as wakeup:
         bell.ring([bell.server_group("a")])
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
         bell.ring([bell.session_group(8)])
-        assert not await bell.wait(0.01)
+        assert not await wakeup.wait(0.01)
 
 
 async def test_a_bell_that_is_rung_before_it_waits_has_heard_it(memory, looks):
-    async with bell.Bell([GROUP]) as bell:
+    async with bell.Wakeup([GROUP]) as wakeup:
         bell.ring([GROUP])
         await asyncio.sleep(0)
 
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
 
 async def test_a_bell_is_rung_from_a_thread_that_knows_no_loop(memory, looks):
-    async with bell.Bell([GROUP]) as bell:
+    async with bell.Wakeup([GROUP]) as wakeup:
         threading.Thread(target=bell.ring, args=([GROUP],)).start()
 
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
 
 async def test_what_other_processes_ring_for_is_heard_and_the_own_ring_not_twice(layer, looks):
-    async with bell.Bell([GROUP]) as bell:
+    async with bell.Wakeup([GROUP]) as wakeup:
         layer.inbox.put_nowait(ring_of(GROUP))
         layer.inbox.put_nowait(ring_of("other", "another process"))
-        assert not await bell.wait(0.01)
+        assert not await wakeup.wait(0.01)
 
         layer.inbox.put_nowait(ring_of(GROUP, "another process"))
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
 
 async def test_a_process_has_one_channel_and_is_once_in_each_group(layer, looks):
-    async with bell.Bell([GROUP]), bell.Bell([GROUP, "other"]):
+    async with bell.Wakeup([GROUP]), bell.Wakeup([GROUP, "other"]):
         assert layer.groups == [(GROUP, "channel-1"), ("other", "channel-1")]
 
     await until(lambda: len(layer.left) == 2)
@@ -217,8 +217,8 @@ async def test_a_process_has_one_channel_and_is_once_in_each_group(layer, looks)
 
 
 async def test_a_process_stays_in_a_group_for_the_others_that_listen(layer, looks):
-    async with bell.Bell([GROUP]):
-        async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
+        async with bell.Wakeup([GROUP]):
             pass
         await asyncio.sleep(0.01)
         assert layer.left == []
@@ -230,8 +230,8 @@ async def test_a_look_rings_for_what_it_finds(monkeypatch, settings, looks):
     found, looked = looks
     found += [[], ["other"], [GROUP]]
 
-    async with bell.Bell([GROUP, "third"]) as bell:
-        assert await bell.wait(10)
+    async with bell.Wakeup([GROUP, "third"]) as wakeup:
+        assert await wakeup.wait(10)
 
     assert looked[:3] == [sorted([GROUP, "third"])] * 3
 
@@ -242,8 +242,8 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch, settings, looks, c
     found, _ = looks
     found += [None, [GROUP]]
 
-    async with bell.Bell([GROUP]) as bell:
-        assert await bell.wait(10)
+    async with bell.Wakeup([GROUP]) as wakeup:
+        assert await wakeup.wait(10)
 
     assert "Looking for news failed" in caplog.text
 
@@ -259,10 +259,10 @@ async def test_a_layer_whose_read_ends_is_not_broken(layer, looks, caplog, failu
         return await layer.inbox.get()
 
     layer.receive = receive
-    async with bell.Bell([GROUP]) as bell:
-        assert not await bell.wait(0.01)
+    async with bell.Wakeup([GROUP]) as wakeup:
+        assert not await wakeup.wait(0.01)
         layer.inbox.put_nowait(ring_of(GROUP, "another process"))
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
     assert caplog.text == ""
 
@@ -271,11 +271,11 @@ async def test_a_layer_that_fails_rings_for_everybody_and_is_joined_again(layer,
     """What was rung for while it was away is not known."""
     settings.MCP_POLL_SECONDS = 0.01
 
-    async with bell.Bell([GROUP]) as bell:
+    async with bell.Wakeup([GROUP]) as wakeup:
         await until(lambda: layer.reads)
         layer.failure = OSError("gone")
         layer.inbox.put_nowait(ring_of(GROUP))
-        assert await bell.wait(10)
+        assert await wakeup.wait(10)
 
         layer.failure = None
         await until(lambda: layer.channels == 2)
@@ -288,7 +288,7 @@ async def test_a_layer_that_is_down_at_first_is_joined_when_it_is_up(layer, look
     settings.MCP_POLL_SECONDS = 0.001
     layer.failure = OSError("down")
 
-    async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
         layer.failure = None
         await until(lambda: layer.groups == [(GROUP, "channel-1")])
 
@@ -297,12 +297,12 @@ async def test_groups_are_joined_again_before_a_layer_forgets_them(layer, looks,
     settings.MCP_POLL_SECONDS = 0.001
     monkeypatch.setattr(bell, "JOIN_AGAIN_SECONDS", 0)
 
-    async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
         await until(lambda: layer.groups[1:2] == [(GROUP, "channel-1")])
 
 
 async def test_a_layer_that_fails_at_the_end_fails_nobody(layer, looks):
-    async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
         layer.failure = OSError("gone")
     await asyncio.sleep(0.01)
 
@@ -317,10 +317,10 @@ async def test_who_comes_while_the_process_leaves_a_group_is_in_it(layer, looks)
         await left.wait()
 
     layer.group_discard = group_discard
-    async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
         pass
     await until(lambda: layer.left)
-    async with bell.Bell([GROUP]):
+    async with bell.Wakeup([GROUP]):
         left.set()
         await until(lambda: len(layer.groups) == 3)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp.bus.bell import bell, poller
-from django_mcp.bus.bell.poller import Poller
+from django_mcp.bus import bell, poller
+from django_mcp.bus.poller import Poller
 from django_mcp.execution.threads import hop
 from django_mcp.models import Event, Session
 from django_mcp.storage import events, sessions
@@ -226,9 +226,9 @@ def test_a_row_that_nobody_rings_for_rings_a_bell(settings, clock):
     settings.CHANNEL_LAYERS = {}
 
     async def listen():
-        async with bell.Bell([SERVER]) as bell:
-            assert await bell.wait(10)  # the first look
+        async with bell.Wakeup([SERVER]) as wakeup:
+            assert await wakeup.wait(10)  # the first look
             await hop(events.record_change, "airports", TOOLS_CHANGED)
-            assert await bell.wait(10)
+            assert await wakeup.wait(10)
 
     async_to_sync(listen)()

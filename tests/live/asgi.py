@@ -7,6 +7,6 @@ from django.core.asgi import get_asgi_application
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.live.settings"
 django_application = get_asgi_application()
 
-from django_mcp.routing import mcp_application  # noqa: E402
+from django_mcp.asgi import mcp_application  # noqa: E402
 
 application = mcp_application(django_application)

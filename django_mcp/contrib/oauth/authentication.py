@@ -10,7 +10,7 @@ from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from django_mcp.metadata import resource_of
+from django_mcp.endpoint.protected_resource import resource_of
 
 from .resources import canonical, issuer
 

@@ -19,7 +19,7 @@ from oauth2_provider.scopes import get_scopes_backend
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
 from rest_framework.throttling import AnonRateThrottle
 
-from django_mcp.metadata import public_url
+from django_mcp.endpoint.protected_resource import public_url
 
 from .redirects import LOOPBACK, is_safe
 from .resources import is_known, issuer, only_one

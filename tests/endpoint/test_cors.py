@@ -4,7 +4,7 @@ elsewhere.
 
 import pytest
 
-from django_mcp import cors
+from django_mcp.endpoint import cors
 from django_mcp.testing import MCPClient
 from tests import wire
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
 from django_mcp import MCPServer
-from django_mcp.bus.bell import bell
+from django_mcp.bus import bell
 from django_mcp.models import EVERYBODY, Change, Event, Session
 from django_mcp.signals import credential_ended
 from django_mcp.storage import events, sessions

@@ -11,7 +11,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from django_mcp import consumers
+from . import consumers
 
 _watched: set[int] = set()
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import include, path
 
-from django_mcp import metadata
+from django_mcp.endpoint import protected_resource
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from tests import wire
@@ -30,7 +30,12 @@ def get(url, **headers):
 
 
 @pytest.mark.parametrize(
-    "url", [f"{metadata.WELL_KNOWN}/secure/mcp", f"{metadata.WELL_KNOWN}/secure/mcp/", metadata.WELL_KNOWN]
+    "url",
+    [
+        f"{protected_resource.WELL_KNOWN}/secure/mcp",
+        f"{protected_resource.WELL_KNOWN}/secure/mcp/",
+        protected_resource.WELL_KNOWN,
+    ],
 )
 def test_the_document_is_at_the_path_of_the_endpoint_and_of_the_only_one_at_the_root(url):
     response = get(url, origin="https://anywhere.example")
@@ -42,14 +47,14 @@ def test_the_document_is_at_the_path_of_the_endpoint_and_of_the_only_one_at_the_
 
 @pytest.mark.parametrize("path", ["plain", "nothing", "page", "secure", "secure/mcp/more", ".well-known/x"])
 def test_what_is_no_protected_resource_has_no_document(path):
-    assert get(f"{metadata.WELL_KNOWN}/{path}").status_code == 404
+    assert get(f"{protected_resource.WELL_KNOWN}/{path}").status_code == 404
 
 
 def test_behind_a_proxy_the_resource_is_what_the_client_used(settings):
     settings.ALLOWED_HOSTS = ["api.example.com"]
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.USE_X_FORWARDED_HOST = True
-    url = f"{metadata.WELL_KNOWN}/secure/mcp"
+    url = f"{protected_resource.WELL_KNOWN}/secure/mcp"
     forwarded = {"x-forwarded-proto": "https", "x-forwarded-host": "api.example.com"}
     assert get(url, **forwarded).json()["resource"] == "https://api.example.com/secure/mcp"
 
@@ -73,8 +78,8 @@ class Several:
 def test_where_several_have_one_the_root_has_none(settings):
     settings.ROOT_URLCONF = Several
 
-    assert get(metadata.WELL_KNOWN).status_code == 404
-    assert get(f"{metadata.WELL_KNOWN}/one/mcp").json()["resource"] == "http://testserver/one/mcp"
+    assert get(protected_resource.WELL_KNOWN).status_code == 404
+    assert get(f"{protected_resource.WELL_KNOWN}/one/mcp").json()["resource"] == "http://testserver/one/mcp"
 
 
 # Challenges
@@ -109,4 +114,4 @@ def test_a_missing_scope_is_asked_for_with_where_the_document_is(connect):
 
 
 def test_a_value_is_quoted():
-    assert metadata._quoted('a"b\\c') == 'a\\"b\\\\c'
+    assert protected_resource._quoted('a"b\\c') == 'a\\"b\\\\c'

@@ -13,10 +13,10 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp import consumers
-from django_mcp.bus.bell import bell
-from django_mcp.consumers import ListenConsumer, MCPConsumer, consumer_of
-from django_mcp.endpoint import StandingStream
+from django_mcp.asgi import consumers
+from django_mcp.asgi.consumers import ListenConsumer, MCPConsumer, consumer_of
+from django_mcp.bus import bell
+from django_mcp.endpoint.exchange import StandingStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
@@ -101,7 +101,7 @@ def open_session(version="2025-11-25"):
     )
 
 
-def standalone(session, holder="h"):
+def standing_stream(session, holder="h"):
     assert standalone.take(session.pk, holder, force=True)
     return StandingStream(session, standalone.delivered(session.pk), holder)
 
@@ -124,7 +124,7 @@ def test_a_stream_opens_at_once(version, opening):
     session = open_session(version)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(opening)
         await connection.hangs_up()
         return connection.sent
@@ -136,7 +136,7 @@ def test_what_is_published_is_told_with_its_place():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(sse.prime("s:0.0", 7))
         await hop(publish, session)
         await connection.has(sse.encode(NOTE, "s:1.0"))
@@ -155,7 +155,7 @@ def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     events.publish(session.pk, NOTE)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(sse.prime("s:1.0", 7) + sse.encode(NOTE, "s:2.0"))
         return await connection.hangs_up()
 
@@ -167,7 +167,7 @@ def test_a_silent_stream_is_kept_alive(settings):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(sse.KEEPALIVE * 2)
         await connection.hangs_up()
 
@@ -178,7 +178,7 @@ def test_a_stream_ends_with_its_session():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(b"retry")
         await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
         await connection.ends()
@@ -191,9 +191,9 @@ def test_a_stream_ends_when_another_connection_takes_it():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session, "first")))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session, "first")))
         await connection.has(b"retry")
-        await hop(standalone, session, "second")
+        await hop(standing_stream, session, "second")
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7)
@@ -205,7 +205,7 @@ def test_a_client_that_goes_leaves_the_stream_to_others(how):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(b"retry")
         if how == "hangs up":
             await connection.hangs_up()
@@ -222,7 +222,7 @@ def test_a_server_that_stops_says_when_to_come_back():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standalone, session)))
+        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
         await connection.has(b"retry")
         consumers.close_all()
         return await connection.ends()
@@ -237,7 +237,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
 
     async def talk():
         consumers.close_all()
-        return await Connection(MCPConsumer(await hop(standalone, session))).ends()
+        return await Connection(MCPConsumer(await hop(standing_stream, session))).ends()
 
     assert on_a_loop(talk) == sse.retry(7)
     assert standalone.take(session.pk, "next", force=False)
@@ -372,7 +372,7 @@ def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
     session = open_session()
 
     async def talk():
-        subscription, stream = listen(), MCPConsumer(await hop(standalone, session))
+        subscription, stream = listen(), MCPConsumer(await hop(standing_stream, session))
         connections = [Connection(subscription), Connection(stream)]
         await connections[0].has(b"acknowledged")
         await connections[1].has(b"retry")
@@ -397,7 +397,7 @@ def test_a_stream_ends_with_the_credential_that_opened_it_and_the_client_may_com
     session = open_session()
 
     async def talk():
-        stream = await hop(standalone, session)
+        stream = await hop(standing_stream, session)
         return await Connection(MCPConsumer(replace(stream, expires_at=timezone.now()))).ends()
 
     assert on_a_loop(talk).endswith(sse.retry(7))
@@ -469,7 +469,7 @@ def test_an_end_that_is_said_again_does_not_begin_anew():
     session = open_session()
 
     async def talk():
-        consumer = MCPConsumer(await hop(standalone, session))
+        consumer = MCPConsumer(await hop(standing_stream, session))
         connection = Connection(consumer)
         await connection.has(b"retry")
         consumer.hear(News(consumer.held.position, is_over=True))

@@ -13,12 +13,11 @@ from itertools import islice
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-
-from .bus import bell
-from .execution.threads import hop
-from .storage import standalone
-from .storage.standalone import Held, News
+from django_mcp.execution.threads import hop
+from django_mcp.storage import standalone
+from django_mcp.storage.standalone import Held, News
 
 logger = logging.getLogger("django_mcp")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.asgi import get_asgi_application
 
-from django_mcp.permissions import refuse_foreign
+from django_mcp.endpoint.origins import refuse_foreign
 from django_mcp.testing import MCPClient
 from tests import wire
 

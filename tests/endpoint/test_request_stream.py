@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import outlets
+from django_mcp.endpoint import request_stream
+from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
-from django_mcp.outlets import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
 from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import sse
@@ -156,7 +156,7 @@ async def test_the_first_notification_opens_the_stream_and_the_reply_ends_it():
 
 
 async def test_a_long_silence_opens_the_stream(monkeypatch, settings):
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     settings.MCP_KEEPALIVE_SECONDS = 0.01
     client = Client()
     outlet = make(client)
@@ -232,7 +232,7 @@ async def test_what_is_said_in_other_threads_is_sent():
 
 
 async def test_what_a_coroutine_says_to_a_slow_client_is_bounded(monkeypatch):
-    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
     client = Client()
     outlet = make(client)
 
@@ -243,7 +243,7 @@ async def test_what_a_coroutine_says_to_a_slow_client_is_bounded(monkeypatch):
 
 
 async def test_a_function_in_a_thread_waits_until_what_it_said_is_written(monkeypatch):
-    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
     client = Client()
     outlet = make(client)
 
@@ -255,7 +255,7 @@ async def test_a_function_in_a_thread_waits_until_what_it_said_is_written(monkey
 
 @pytest.mark.django_db
 def test_nothing_that_can_be_resumed_is_dropped(monkeypatch):
-    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
     session, client = open_session(), Client()
 
     async def talk():
@@ -330,7 +330,7 @@ def test_what_a_client_misses_is_stored(settings, how):
 async def test_a_modern_client_that_goes_has_cancelled(settings, monkeypatch, how):
     """It has no session to come back in."""
     settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     client = Client()
     outlet = make(client)
     running = asyncio.create_task(asyncio.Event().wait())
@@ -349,7 +349,7 @@ async def test_a_modern_client_that_goes_has_cancelled(settings, monkeypatch, ho
 
 @pytest.mark.django_db
 def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
@@ -372,7 +372,7 @@ def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
 @pytest.mark.parametrize("bound", ["at once", "late"])
 @pytest.mark.django_db
 def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
@@ -395,7 +395,7 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
 
 @pytest.mark.django_db
 def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
@@ -410,7 +410,7 @@ def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
 @pytest.mark.django_db  # A worker thread may have a connection, and closes it when it is old.
 async def test_a_request_ends_after_it_was_made_known(monkeypatch):
     """Its row is written in another thread, and must not be left open by an end that comes first."""
-    monkeypatch.setattr(outlets, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
     happened, begun, may_go_on = [], threading.Event(), threading.Event()
 
     def open_stream(*args):
@@ -418,9 +418,9 @@ async def test_a_request_ends_after_it_was_made_known(monkeypatch):
         may_go_on.wait(timeout=10)
         happened.append("opened")
 
-    monkeypatch.setattr(outlets.events, "open_stream", open_stream)
-    monkeypatch.setattr(outlets.events, "end_stream", lambda *args: happened.append("ended"))
-    monkeypatch.setattr(outlets.events, "is_cancelled", lambda *args: False)
+    monkeypatch.setattr(request_stream.events, "open_stream", open_stream)
+    monkeypatch.setattr(request_stream.events, "end_stream", lambda *args: happened.append("ended"))
+    monkeypatch.setattr(request_stream.events, "is_cancelled", lambda *args: False)
     outlet = make(Client(), SimpleNamespace(pk=1, protocol_version=LATEST))
     await until(begun.is_set)
 
@@ -620,7 +620,7 @@ def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings
 
 
 def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
-    monkeypatch.setattr(outlets, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
     outlet = ThreadOutlet(1, "modern")
 
     lines = outlet.run(lambda: (say(outlet, *range(20)), REPLY)[1])
@@ -690,7 +690,7 @@ class Asked:
         self.answer = (True, None)
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
-            monkeypatch.setattr(outlets.events, name, getattr(self, f"_{name}"))
+            monkeypatch.setattr(request_stream.events, name, getattr(self, f"_{name}"))
 
     def _ask(self, session_pk, request_id, method):
         if self.is_full:

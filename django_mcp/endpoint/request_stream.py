@@ -24,20 +24,19 @@ from typing import Any, Final, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
+from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era, is_at_least
-
-from .bus import bell
-from .execution.threads import hop, waiting_thread
-from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
-from .storage import events
-from .storage.sessions import SessionState
+from django_mcp.storage import events
+from django_mcp.storage.sessions import SessionState
 
 logger = logging.getLogger("django_mcp")
 
@@ -215,7 +214,7 @@ class AsyncOutlet(Outlet):
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = self._loop.time() + seconds
         request_id = f"server-{secrets.token_urlsafe(12)}"
-        async with bell.Bell([bell.calls_group(session.pk)]) as bell:
+        async with bell.Wakeup([bell.calls_group(session.pk)]) as wakeup:
             await hop(_ask, session.pk, request_id, question.method)
             try:
                 self._put({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
@@ -229,7 +228,7 @@ class AsyncOutlet(Outlet):
                     if remaining <= 0:
                         self.notify("notifications/cancelled", _given_up(request_id, seconds))
                         raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
-                    await bell.wait(min(remaining, mcp_settings.KEEPALIVE_SECONDS))
+                    await wakeup.wait(min(remaining, mcp_settings.KEEPALIVE_SECONDS))
             finally:
                 await asyncio.shield(hop(events.forget_request, session.pk, request_id))
 
@@ -371,11 +370,11 @@ class AsyncOutlet(Outlet):
             self._cancel()
 
     async def _watch_for_cancellation(self, session: SessionState) -> None:
-        async with bell.Bell([bell.calls_group(session.pk)]) as bell:
+        async with bell.Wakeup([bell.calls_group(session.pk)]) as wakeup:
             await self._make_known()
             renewed = self._loop.time()
             while not await hop(events.is_cancelled, session.pk, self.transcript.key):
-                await bell.wait(mcp_settings.STREAM_LEASE_SECONDS / 3)
+                await wakeup.wait(mcp_settings.STREAM_LEASE_SECONDS / 3)
                 if self._loop.time() - renewed >= mcp_settings.STREAM_LEASE_SECONDS / 3:
                     renewed = self._loop.time()
                     await hop(events.renew_stream, session.pk, self.transcript.key)

@@ -5,7 +5,7 @@ import json
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp import routing
+from django_mcp import asgi
 from django_mcp.testing import MCPClient
 from tests import wire
 
@@ -39,7 +39,7 @@ def django():
 
 
 def visit(path, django, *, method="POST", headers=CALL_HEADERS, body=CALL, posts="lane", **scope):
-    application = routing.mcp_application(django, posts=posts)
+    application = asgi.mcp_application(django, posts=posts)
     return wire.send_asgi(path, method, headers, [body], application=application, **scope)[0]
 
 
@@ -70,7 +70,7 @@ def test_django_serves_its_own_pages_beside_the_lane():
 
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
 def test_what_is_not_http_is_handed_on(django, kind):
-    async_to_sync(routing.mcp_application(django))({"type": kind, "path": "/plain"}, None, _ignore)
+    async_to_sync(asgi.mcp_application(django))({"type": kind, "path": "/plain"}, None, _ignore)
 
     assert [scope["type"] for scope in django.scopes] == [kind]
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeAlias
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from django_mcp import cors
-from django_mcp.lane import Receive, Scope, Send, Visit, read_headers
-from django_mcp.shutdown import close_streams_at_shutdown
+from django_mcp.endpoint import cors
+from django_mcp.execution.threads import Place
 from django_mcp.views import MCPView
 
-from .execution.threads import Place
+from .handler import Receive, Scope, Send, Visit, read_headers
+from .shutdown import close_streams_at_shutdown
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from django_mcp.bus import bell
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
-from django_mcp.outlets import Outlet
-from django_mcp.primitives.context import Caller
-from django_mcp.protocol import inbound as inbound_rules
-from django_mcp.protocol import replies
-from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ProtocolError
-from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
-from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
-from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import BATCH_VERSION
-from django_mcp.server import Effected, MCPServer
-
-from .bus import bell
-from .execution.runner import run
-from .methods.request import (
+from django_mcp.execution.runner import run
+from django_mcp.methods.request import (
     Call,
     CancelRequest,
     Effect,
@@ -35,8 +24,19 @@ from .methods.request import (
     Subscribe,
     Unsubscribe,
 )
-from .storage import events, sessions, standalone
-from .storage.sessions import SessionState
+from django_mcp.primitives.context import Caller
+from django_mcp.protocol import inbound as inbound_rules
+from django_mcp.protocol import replies
+from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, ProtocolError
+from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
+from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
+from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import BATCH_VERSION
+from django_mcp.server import Effected, MCPServer
+from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage.sessions import SessionState
+
+from .request_stream import Outlet
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""

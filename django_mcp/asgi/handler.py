@@ -16,9 +16,11 @@ from django.http import HttpRequest
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
-from django_mcp.endpoint import Exchange, StandingStream
-from django_mcp.outlets import AsyncOutlet, InlineOutlet, inline_answers
+from django_mcp.endpoint.exchange import Exchange, StandingStream
+from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, inline_answers
+from django_mcp.execution.runner import arun
+from django_mcp.execution.threads import Place
+from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
 from django_mcp.protocol import inbound, replies
@@ -26,12 +28,10 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
+from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
-from .execution.runner import arun
-from .execution.threads import Place
-from .methods.request import Call, Listen
-from .storage.sessions import auth_hash
+from .consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
 
 logger = logging.getLogger("django_mcp")
 

@@ -9,10 +9,10 @@ from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 from rest_framework.authtoken.models import Token
 
+from django_mcp.asgi import mcp_application
 from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import sse
-from django_mcp.routing import mcp_application
 from django_mcp.testing import MCPClient
 from tests import wire
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from django_mcp import shutdown
+from django_mcp.asgi import shutdown
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

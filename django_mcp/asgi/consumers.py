@@ -17,20 +17,20 @@ from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.utils import timezone
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import StandingStream
+from django_mcp.endpoint.exchange import StandingStream
+from django_mcp.execution.threads import hop
+from django_mcp.methods.request import Listen
 from django_mcp.models import Session, to_json_text
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.protocol.versions import is_at_least
-from django_mcp.readers import reader
+from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage.standalone import Held, News
 
-from .bus import bell
-from .execution.threads import hop
-from .methods.request import Listen
-from .storage import events, sessions, standalone
-from .storage.standalone import Held, News
+from .reader import reader
 
 logger = logging.getLogger("django_mcp")
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 
 from django_mcp.authentication import anonymous_caller
-from django_mcp.endpoint import Exchange
+from django_mcp.endpoint.exchange import Exchange
 from django_mcp.methods.request import Call, Outcome
 from django_mcp.models import Session
 from django_mcp.protocol import inbound

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from django_mcp import readers
-from django_mcp.bus.bell import bell
-from django_mcp.readers import Reader
+from django_mcp.asgi import reader as reader_module
+from django_mcp.asgi.reader import Reader
+from django_mcp.bus import bell
+from django_mcp.storage import standalone
 from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import Held, News
 
@@ -43,8 +44,8 @@ def store(monkeypatch, settings):
         stored = [Stored(Position(STANDALONE, after + number), text) for number, text in enumerate(said, 1)]
         return News(Position(STANDALONE, after + len(said)), stored, has_more=len(said) == 2)
 
-    monkeypatch.setattr(readers.standing, "read", read)
-    monkeypatch.setattr(readers.standing, "renew", lambda streams: [news(stream) for stream in streams])
+    monkeypatch.setattr(standalone, "read", read)
+    monkeypatch.setattr(standalone, "renew", lambda streams: [news(stream) for stream in streams])
     monkeypatch.setattr(bell, "get_channel_layer", lambda: None)
     settings.MCP_POLL_SECONDS = 600
     settings.MCP_KEEPALIVE_SECONDS = 600
@@ -124,7 +125,7 @@ async def test_what_was_written_during_a_renewal_is_not_heard_again(store, setti
     settings.MCP_KEEPALIVE_SECONDS = 0.002
     messages, _ = store
     reader, stream = Reader(), Stream(1)
-    renew, once = readers.standing.renew, iter([True])
+    renew, once = standalone.renew, iter([True])
 
     def renew_late(streams):
         news = renew(streams)
@@ -133,7 +134,7 @@ async def test_what_was_written_during_a_renewal_is_not_heard_again(store, setti
             stream.is_busy = False
         return news
 
-    monkeypatch.setattr(readers.standing, "renew", renew_late)
+    monkeypatch.setattr(standalone, "renew", renew_late)
     stream.is_busy = True
     await reader.add(stream)
     messages[1] = ["a"]
@@ -147,14 +148,14 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
     settings.MCP_POLL_SECONDS = 0.001
     messages, _ = store
     messages[1] = ["a"]
-    read, failures = readers.standing.read, iter([OSError("away")])
+    read, failures = standalone.read, iter([OSError("away")])
 
     def fail_once(streams):
         for failure in failures:
             raise failure
         return read(streams)
 
-    monkeypatch.setattr(readers.standing, "read", fail_once)
+    monkeypatch.setattr(standalone, "read", fail_once)
     monkeypatch.setattr(bell.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
     reader, stream = Reader(), Stream(1)
     await reader.add(stream)
@@ -176,4 +177,4 @@ async def test_who_was_removed_hears_no_more(store):
 
 
 async def test_an_event_loop_has_one_reader():
-    assert readers.reader() is readers.reader()
+    assert reader_module.reader() is reader_module.reader()
