@@ -198,12 +198,12 @@ class MCPView(APIView):
         try:
             self._prepare(request, *args, **kwargs)
             super().initial(self.request, *args, **kwargs)
+            return authentication.caller_of(self.request)
         except Exception as error:
             refusal = authentication.refuse(error, self, request)
             if refusal is None:
                 raise
             return refusal
-        return authentication.caller_of(self.request)
 
     def recognise(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | None:
         """Who a request is of that was admitted before, if it would be still. No throttle counts it."""
@@ -211,11 +211,11 @@ class MCPView(APIView):
             self._prepare(request, *args, **kwargs)
             self.perform_authentication(self.request)
             self.check_permissions(self.request)
+            return authentication.caller_of(self.request)
         except Exception as error:
             if authentication.refuse(error, self, request) is None:
                 raise
             return None
-        return authentication.caller_of(self.request)
 
     def _prepare(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.setup(request, *args, **kwargs)

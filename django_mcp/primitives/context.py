@@ -90,6 +90,13 @@ class Principal:
     token_id: str = ""
     expires_at: datetime | None = None
 
+    @property
+    def account(self) -> str:
+        """The key of the user, whichever client or token it is this time; the key where there is no user. Limits count
+        by it.
+        """
+        return self.key if self.key.startswith("client:") else self.key.partition(":client:")[0]
+
     def has_scopes(self, scopes: Iterable[str]) -> bool:
         """Whether the credential carries all of these scopes, or is of a kind that is not limited by any."""
         return self.scopes is None or self.scopes.issuperset(scopes)
