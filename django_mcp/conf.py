@@ -120,6 +120,14 @@ class Settings:
     EVENT_MAX_AGE_SECONDS: int = 24 * 60 * 60
     """Events and changes older than this are purged."""
 
+    ISSUER_TIMEOUT_SECONDS: float = 3
+    """How long an authorization server elsewhere may take to answer (contrib.external_tokens). After that, callers are
+    told 503 for some seconds without being asked.
+    """
+
+    ISSUER_REQUESTS: int = 8
+    """Questions about tokens that one process has open at one introspection endpoint; one more caller is told 503."""
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer what a tool asks of it."""
 

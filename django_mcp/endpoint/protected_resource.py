@@ -10,11 +10,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, JsonResponse
+from django.http.request import split_domain_port
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.urls.exceptions import Resolver404
 from django.views import View
 
 from django_mcp.conf import mcp_settings
+
+from .origins import LOCAL_HOSTS
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 MAX_AGE_SECONDS: Final = 3600
@@ -79,6 +82,20 @@ def public_url(request: HttpRequest) -> str:
     return str(mcp_settings.PUBLIC_URL).rstrip("/") or f"{request.scheme}://{request.get_host()}"
 
 
+def hosts_are_named() -> bool:
+    """Whether a Host header can only be one that the project names in full, in `ALLOWED_HOSTS`."""
+    hosts = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
+    return bool(hosts) and not any(host == "*" or host.startswith(".") for host in hosts if host != ".localhost")
+
+
+def is_own_port(request: HttpRequest) -> bool:
+    """Whether the port that the Host header names, if it does, is the one at which the server was reached.
+    `ALLOWED_HOSTS` says nothing of ports.
+    """
+    _, port = split_domain_port(request.get_host())
+    return not port or port == request.get_port()
+
+
 def find_view(path: str) -> Any:
     """The view of the endpoint at a path, or `None`."""
     try:
@@ -89,9 +106,17 @@ def find_view(path: str) -> Any:
     return callback.view_class(**callback.view_initkwargs) if is_endpoint else None
 
 
+def mounted_views() -> Iterator[tuple[str, Any]]:
+    """The endpoints in the URLconf, decorated ones too: the path as the URLconf has it, and the view."""
+    for path, callback in _endpoints(get_resolver().url_patterns, "/"):
+        view: Any = callback.mcp_view
+        yield path, view.view_class(**view.view_initkwargs)
+
+
 def endpoint_paths() -> list[str]:
     """The paths of the endpoints in the URLconf whose path has no variables, without the slash before them."""
-    return list(_paths(get_resolver().url_patterns, ""))
+    found = _endpoints(get_resolver().url_patterns, "")
+    return [path for path, callback in found if callback.mcp_view is callback and "<" not in path]
 
 
 def _only_path(request: HttpRequest) -> str | None:
@@ -101,15 +126,15 @@ def _only_path(request: HttpRequest) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _paths(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[str]:
+def _endpoints(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[tuple[str, Any]]:
     for entry in patterns:
         # An endpoint's own pattern is an expression, for its optional slash; what leads there is written out.
         route = getattr(entry.pattern, "_route", "")
         path = f"{above}{route}"
         if isinstance(entry, URLResolver):
-            yield from _paths(entry.url_patterns, path)
-        elif getattr(entry.callback, "mcp_view", None) is entry.callback and "<" not in path:
-            yield path
+            yield from _endpoints(entry.url_patterns, path)
+        elif hasattr(entry.callback, "mcp_view"):
+            yield path, entry.callback
 
 
 def _quoted(value: str) -> str:
