@@ -38,7 +38,9 @@ RETRY_SECONDS: Final = 5
 """After a failure, nobody asks for this long."""
 
 PATIENCE_SECONDS: Final = 0.5
-"""How old a fetch of keys may be for others to wait for it too. An older one is taken to hang."""
+"""How long somebody waits while others are served, or for a fetch of keys that another began. What takes longer hangs,
+most likely.
+"""
 
 MAX_ANSWER_BYTES: Final = 512 * 1024
 """A longer answer of an issuer is not read to its end."""
@@ -60,30 +62,44 @@ class Unhelpful(Exception):
 
 
 class Line:
-    """Exchanges with one address. `limit` of them may be under way, one after a failure."""
+    """Exchanges with one address. `limit` of them may be under way, one after a failure; as many again may wait a
+    moment for their turn.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
         self._under_way = 0
+        self._waiting = 0
         self._failed_at: float | None = None
 
     def start(self, exchange: Callable[[], T], limit: int) -> "Future[T]":
-        """The exchange's future, at once. Raises `IssuerUnavailable` when none may be started."""
-        with self._lock:
-            self._refuse(limit)
+        """The exchange's future. Raises `IssuerUnavailable` when it may not be started."""
+        with self._turn:
+            self._take_turn(limit)
             self._under_way += 1
         future: Future[T] = Future()
         threading.Thread(target=self._run, args=(exchange, future), name="django_mcp-issuer", daemon=True).start()
         return future
 
-    def _refuse(self, limit: int) -> None:
-        if self._failed_at is not None:
-            limit = 1
-            if time.monotonic() - self._failed_at < RETRY_SECONDS:
-                raise IssuerUnavailable
-        if self._under_way >= limit:
+    def _take_turn(self, limit: int) -> None:
+        if self._is_free(limit):
+            return
+        if self._failed_at is not None or self._waiting >= limit:
             raise IssuerUnavailable
+        self._waiting += 1
+        try:
+            with waiting_thread():
+                is_free = self._turn.wait_for(lambda: self._is_free(limit), PATIENCE_SECONDS)
+        finally:
+            self._waiting -= 1
+        if not is_free:
+            raise IssuerUnavailable
+
+    def _is_free(self, limit: int) -> bool:
+        if self._failed_at is None:
+            return self._under_way < limit
+        return self._under_way == 0 and time.monotonic() - self._failed_at >= RETRY_SECONDS
 
     def _run(self, exchange: Callable[[], T], future: "Future[T]") -> None:
         try:
@@ -103,9 +119,10 @@ class Line:
 
     def _note(self, *, failed_at: float | None) -> None:
         """To be called before the future is done: whoever waits for it may ask again at once."""
-        with self._lock:
+        with self._turn:
             self._under_way -= 1
             self._failed_at = failed_at
+            self._turn.notify_all()
 
 
 class Keys:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
@@ -29,6 +30,8 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
     def wait(caller: Caller) -> float | None:
         throttle = throttle_class()
+        if isinstance(throttle, _ToolThrottle):
+            throttle.account = caller.principal.account
         if throttle.allow_request(request_of(caller), None):
             return None
         return float(throttle.wait() or 60)
@@ -37,7 +40,8 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
 
 class _ToolThrottle(SimpleRateThrottle):
+    account = ""
+
     def get_cache_key(self, request: Request, view: Any) -> str:
-        user = request.user
-        ident = f"user_{user.pk}" if user.is_authenticated else self.get_ident(request)
+        ident = quote(self.account) or self.get_ident(request)
         return str(self.cache_format % {"scope": self.scope, "ident": ident})

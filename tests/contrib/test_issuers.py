@@ -193,6 +193,15 @@ def test_so_many_questions_may_be_open_and_one_after_a_failure(clock):
     assert [wait_for(line.start(lambda: "yes", limit=2), WAIT) for _ in range(9)] == ["yes"] * 9
 
 
+def test_one_question_more_waits_a_moment_for_its_turn(clock):
+    line, gate = Line(URL), threading.Event()
+    first = line.start(lambda: gate.wait(WAIT), limit=1)
+    threading.Timer(0.05, gate.set).start()
+
+    assert wait_for(line.start(lambda: "yes", limit=1), WAIT) == "yes"
+    assert first.result(WAIT) is True
+
+
 def test_an_unhelpful_answer_to_one_question_does_not_keep_others_from_asking(clock):
     """A stranger may have chosen it by the token that was asked about."""
     line = Line(URL)
