@@ -210,7 +210,8 @@ class _Refusals:
             self._left_out += 1
             return
         reason = str(getattr(error, "detail", error))
-        for secret in filter(None, given.split()[1:]):
+        # After the scheme; all of it, where the scheme was forgotten.
+        for secret in given.split()[1:] or given.split():
             reason = reason.replace(secret, "***")
         more = f" ({self._left_out} more since the last line)" if self._left_out else ""
         logger.warning("401 at %.100s: %s. %.200s%s", ascii(request.path), message, ascii(reason), more)

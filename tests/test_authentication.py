@@ -19,7 +19,7 @@ from django.test import Client, RequestFactory
 from django.urls import path
 from django.utils.functional import SimpleLazyObject
 from rest_framework import exceptions
-from rest_framework.authentication import TokenAuthentication
+from rest_framework.authentication import BaseAuthentication, TokenAuthentication
 from rest_framework.authtoken.models import Token
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.tokens import AccessToken as JWT
@@ -343,6 +343,26 @@ def test_rows_of_two_kinds_with_one_primary_key_are_two_principals():
     assert keys == ["user:7", "airports.airport:7", "rest_framework_simplejwt.models.TokenUser:7"]
     assert authentication.principal_key(SimpleLazyObject(lambda: User(pk=7))) == "user:7"
     assert authentication.principal_key(device(7), "c1") == "airports.airport:7:client:c1"
+
+
+class Devices(BaseAuthentication):
+    """Gives what is no user in its place."""
+
+    def authenticate(self, request):
+        return (device(int(request.headers["x-device"])), None) if "x-device" in request.headers else None
+
+
+def test_a_device_does_not_find_the_session_of_the_user_with_its_primary_key(settings, lane, ada, token):
+    both = [Devices, TokenAuthentication]
+    routes = [path("mcp", endpoint(MCPServer("devices"), authentication_classes=both))]
+    settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": routes})
+    user = MCPClient("/mcp", era="handshake", headers={"authorization": f"Token {token}"}, **lane)
+    thing = MCPClient("/mcp", era="handshake", headers={"x-device": str(ada.pk)}, **lane)
+    user.initialize()
+
+    thing.session_id = user.session_id
+    assert thing.post(wire.request("ping")).status_code == 404
+    assert user.request("ping") == {}
 
 
 def test_no_part_of_a_principal_can_be_taken_for_another_or_is_too_long_for_its_column():
