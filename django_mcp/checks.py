@@ -88,7 +88,7 @@ def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_authenticators(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """What the authentication classes of the endpoints say of themselves, by a method `check(path)`."""
+    """The messages of the endpoints' authentication classes, of those that have a method `check(path)`."""
     return [
         message
         for path, view in mounted_views()

@@ -336,7 +336,7 @@ def device(pk):
 
 
 def test_rows_of_two_kinds_with_one_primary_key_are_two_principals():
-    """What an authenticator gives in the place of a user has sessions of its own."""
+    """An authenticator may give rows of another kind in the place of users."""
     stateless = TokenUser(JWT.for_user(User(pk=7)))
     keys = [authentication.principal_key(one) for one in (User(pk=7), device(7), stateless)]
 

@@ -5,9 +5,10 @@ Both take a token from the `Authorization` header alone, and only one that is fo
 the issuer's facts, and name it among an endpoint's `authentication_classes`.
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar, Final
 
 import jwt
@@ -25,6 +26,8 @@ from django_mcp.endpoint.protected_resource import hosts_are_named, is_own_port,
 
 from .issuers import IssuerUnavailable, Keys, Line, exchange, wait_for
 
+logger = logging.getLogger("django_mcp")
+
 __all__ = ["ExternalTokenAuthentication", "IntrospectionAuthentication", "IssuerUnavailable", "JWTAuthentication"]
 
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
@@ -36,6 +39,12 @@ _FORM: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _REMEDY: Final = "set MCP_PUBLIC_URL, or `audience` on the authentication class"
 
 
+@cache
+def _complain(text: str) -> None:
+    """Says it once: strangers can have it said with each request."""
+    logger.error(text)
+
+
 class AudienceUnknown(APIException):
     """The endpoint does not know by which URL tokens are to name it."""
 
@@ -44,11 +53,11 @@ class AudienceUnknown(APIException):
 
 
 class ExternalTokenAuthentication(BaseAuthentication):
-    """What the two have in common. `issuer` is the URL that the tokens, and the endpoint's metadata, name."""
+    """The part that the two have in common. `issuer` is the URL that the tokens, and the endpoint's metadata, name."""
 
     issuer: ClassVar[str]
     audience: ClassVar[str | None] = None
-    """Whom tokens must be for; `None` is the endpoint's own URL. For issuers that cannot be told resources."""
+    """The audience of tokens, for issuers that cannot be told resources; `None` is the endpoint's own URL."""
 
     def get_user(self, claims: Mapping[str, Any]) -> Any:
         """The user of a token's claims, or `None`. Here: whose username is the subject. Override it for anything
@@ -73,7 +82,7 @@ class ExternalTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This is no token.")
         claims = self.read(token, self._audience_of(request._request))
         user = self._find_user(claims)
-        # What the claims say of scopes and time must make sense before they open anything.
+        # Scopes and times that are none are refused here, before the claims open anything.
         principal_of(user, claims)
         return user, claims
 
@@ -81,11 +90,11 @@ class ExternalTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
     def authorization_servers(self, request: HttpRequest) -> list[str]:
-        """Who issues the tokens, for the endpoint's metadata."""
+        """The issuers of the tokens, for the endpoint's metadata."""
         return [self.issuer]
 
     def check(self, path: str) -> list[CheckMessage]:
-        """What `manage.py check --deploy` says of an endpoint at a path with this class."""
+        """The messages of `manage.py check --deploy` about an endpoint at a path with this class."""
         if self._knows_its_audience():
             return []
         text = f"Which tokens open the endpoint {path} is for the Host header to say: ALLOWED_HOSTS has a wildcard."
@@ -95,13 +104,15 @@ class ExternalTokenAuthentication(BaseAuthentication):
         return bool(self.audience or mcp_settings.PUBLIC_URL or hosts_are_named())
 
     def _audience_of(self, request: HttpRequest) -> str:
-        """Whom a token must name. The Host header is the client's to choose, and a token for another service would open
-        this one: so it is believed only where ALLOWED_HOSTS names its hosts in full, and its port is the server's.
+        """The audience that a token must name. The Host header is the client's to choose, and a token for another
+        service would open this one: so it is believed only where ALLOWED_HOSTS names its hosts in full, and its port is
+        the server's.
         """
         if self.audience:
             return self.audience
         if not self._knows_its_audience():
-            raise AudienceUnknown(f"ALLOWED_HOSTS has a wildcard: {_REMEDY}.")
+            _complain(f"{type(self).__qualname__} lets nobody in, since ALLOWED_HOSTS has a wildcard: {_REMEDY}.")
+            raise AudienceUnknown
         if not mcp_settings.PUBLIC_URL and not is_own_port(request):
             raise AuthenticationFailed(f"The Host header names another port than the server's: {_REMEDY}.")
         return resource_of(request)

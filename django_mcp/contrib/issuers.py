@@ -38,8 +38,8 @@ RETRY_SECONDS: Final = 5
 """After a failure, nobody asks for this long."""
 
 PATIENCE_SECONDS: Final = 0.5
-"""How long somebody waits while others are served, or for a fetch of keys that another began. What takes longer hangs,
-most likely.
+"""How long somebody waits while others are served, or for a fetch of keys that another began. An issuer that
+takes longer hangs, most likely.
 """
 
 MAX_ANSWER_BYTES: Final = 512 * 1024

@@ -86,7 +86,7 @@ def property_of(field: Any, mode: Mode) -> Schema:
 
 
 def request_context(ctx: Context) -> dict[str, Any]:
-    """What a serializer is told of a call, as a view tells it: DRF's `request`, with the user and the credential, and
+    """The context of a serializer in a call, as a view gives it: DRF's `request`, with the user and the credential, and
     `ctx`.
     """
     return {"request": request_of(ctx.caller), "ctx": ctx}

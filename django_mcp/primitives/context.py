@@ -104,7 +104,7 @@ class Principal:
 
 @record(frozen=True, slots=True)
 class Caller:
-    """Who sent a message, and how to come by Django's request.
+    """The sender of a message, and the way to Django's request.
 
     `credential` and `authenticator` are DRF's `request.auth` and `request.successful_authenticator`: rules that decide
     by a token need them. Neither is ever printed.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import threading
 from datetime import UTC, datetime, timedelta
@@ -374,14 +375,20 @@ MODERN_HEADERS = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/cal
 
 
 @pytest.mark.parametrize("hosts", [["*"], [".example.com"], ["api.example.com", ".example.com"]])
-def test_where_any_host_leads_here_no_host_header_says_whom_a_token_is_for(settings, lane, hosts):
+def test_where_any_host_leads_here_no_host_header_says_whom_a_token_is_for(settings, lane, hosts, caplog):
     """A token for a neighbour would open this endpoint by the neighbour's name."""
+    external_tokens._complain.cache_clear()
     settings.ALLOWED_HOSTS = hosts
     elsewhere = "other-service.example.com"
 
     response = ask(lane, token(aud=f"http://{elsewhere}/jwt"), host=elsewhere)
     assert response.status_code == 503
     assert response.json() == wire.error(-32600, "The endpoint does not know its own URL")
+    assert ask(lane, "x", host=elsewhere).status_code == 503
+    (told,) = [
+        message for name, level, message in caplog.record_tuples if (name, level) == ("django_mcp", logging.ERROR)
+    ]
+    assert told.endswith("ALLOWED_HOSTS has a wildcard: set MCP_PUBLIC_URL, or `audience` on the authentication class.")
     assert ask(lane, token(aud="api://trips"), "/named", host=elsewhere).status_code == 200
     settings.MCP_PUBLIC_URL = "https://api.example.com"
     assert ask(lane, token(aud=f"http://{elsewhere}/jwt"), host=elsewhere).status_code == 401

@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def issuer(monkeypatch):
-    """What the issuer publishes; `gate` lets it answer."""
+    """An issuer and its `document`; `gate` lets it answer."""
     issuer = SimpleNamespace(document={"keys": [key("a")]}, asked=0, gate=threading.Event(), entered=threading.Event())
     issuer.gate.set()
 
