@@ -206,11 +206,11 @@ class MCPView(APIView):
         try:
             self._prepare(request, *args, **kwargs)
             self.initial(self.request, *args, **kwargs)
+            return authentication.caller_of(self.request)
         except Refused as refused:
             return refused.reply
         except Exception as error:
             return self._refusal_of(error, request)
-        return authentication.caller_of(self.request)
 
     def count_one_more(self, request: HttpRequest) -> Reply | None:
         """Counts one more message of an admitted caller against the throttles; the refusal of one too many."""
@@ -232,11 +232,11 @@ class MCPView(APIView):
             self._prepare(request, *args, **kwargs)
             self.perform_authentication(self.request)
             self.check_permissions(self.request)
+            return authentication.caller_of(self.request)
         except Exception as error:
             if authentication.refuse(error, self, request) is None:
                 raise
             return None
-        return authentication.caller_of(self.request)
 
     def _prepare(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.setup(request, *args, **kwargs)

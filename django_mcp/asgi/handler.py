@@ -222,21 +222,21 @@ class EndpointRequest:
             stream.runs_in(None)
 
     def _listen(self, listen: Listen) -> Reply | StreamConsumer:
-        if status := self._refusal_of_one_more(listen.request.caller.principal.key):
+        if status := self._refusal_of_one_more(listen.request.caller.principal.account):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
         return ListenConsumer(listen, None if self._is_open else self._still_admits(listen.request.caller))
 
-    def _refusal_of_one_more(self, principal: str) -> int | None:
-        """The status for one subscription too many: of everybody, or of one principal. Anonymous clients share theirs,
-        so one of them could lock the others out by it.
+    def _refusal_of_one_more(self, account: str) -> int | None:
+        """The status for one subscription too many: of everybody, or of one user, or client without a user. Anonymous
+        clients share one account, so one of them could lock the others out by it.
         """
         open_now = listeners()
         if len(open_now) >= mcp_settings.MAX_LISTENERS:
             return 503
         limit = mcp_settings.MAX_LISTENERS_PER_PRINCIPAL
-        own = sum(one.principal == principal for one in open_now)
-        return 429 if principal and limit is not None and own >= limit else None
+        own = sum(one.account == account for one in open_now)
+        return 429 if account and limit is not None and own >= limit else None
 
     def _still_admits(self, caller: Caller) -> Callable[[], bool]:
         """Asks whether the same request would come in again as the same caller: a credential can be revoked, a user

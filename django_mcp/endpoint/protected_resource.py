@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, JsonResponse
+from django.http.request import split_domain_port
 from django.views import View
 
 from django_mcp.conf import mcp_settings
 
+from .origins import LOCAL_HOSTS
 from .routes import endpoint_paths, find_view
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
@@ -76,6 +78,20 @@ def _path_of(request: HttpRequest) -> str:
 def public_url(request: HttpRequest) -> str:
     """The scheme and host under which clients reach the project, and nothing behind them."""
     return str(mcp_settings.PUBLIC_URL).rstrip("/") or f"{request.scheme}://{request.get_host()}"
+
+
+def hosts_are_named() -> bool:
+    """Whether a Host header can only be one that the project names in full, in `ALLOWED_HOSTS`."""
+    hosts = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
+    return bool(hosts) and not any(host == "*" or host.startswith(".") for host in hosts if host != ".localhost")
+
+
+def is_own_port(request: HttpRequest) -> bool:
+    """Whether the port that the Host header names, if it does, is the one at which the server was reached.
+    `ALLOWED_HOSTS` says nothing of ports.
+    """
+    _, port = split_domain_port(request.get_host())
+    return not port or port == request.get_port()
 
 
 def _only_path(request: HttpRequest) -> str | None:

@@ -48,8 +48,14 @@ class Route:
             kwargs |= captured | defaults
         return kwargs
 
+    @property
+    def is_decorated(self) -> bool:
+        """Whether a decorator is around the view: then it is another function, which Django calls."""
+        return self.callback.mcp_view is not self.callback
+
     def view(self) -> Any:
-        return self.callback.view_class(**self.callback.view_initkwargs)
+        """The view of one request."""
+        return self.callback.mcp_view.view_class(**self.callback.mcp_view.view_initkwargs)
 
     @property
     def is_fixed(self) -> bool:
@@ -87,6 +93,12 @@ def endpoint_paths() -> list[str]:
     return [route.path for route in routes() if route.path is not None]
 
 
+def mounted_views() -> Iterator[tuple[str, Any]]:
+    """All endpoints of the URLconf, those behind a decorator too: the path as the URLconf has it, and the view."""
+    for route in _walk(get_resolver().url_patterns, ()):
+        yield route.pattern, route.view()
+
+
 def _match(urlconf: str, path: str) -> Match | None:
     for route in _routes(urlconf):
         kwargs = route.match(path)
@@ -113,12 +125,12 @@ def _is_fixed(urlconf: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _routes(urlconf: str) -> tuple[Route, ...]:
-    return tuple(_walk(get_resolver(urlconf).url_patterns, ()))
+    return tuple(route for route in _walk(get_resolver(urlconf).url_patterns, ()) if not route.is_decorated)
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
-        elif getattr(entry.callback, "mcp_view", None) is entry.callback:
+        elif hasattr(entry.callback, "mcp_view"):
             yield Route((*above, (entry.pattern, entry.default_args)), entry.callback)
