@@ -9,7 +9,8 @@ from django.utils.module_loading import import_string
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
-from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views
+from django_mcp.endpoint.hooks import left_to_django
+from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -118,6 +119,26 @@ def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint='Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.',
             id="django_mcp.W005",
         )
+    ]
+
+
+@register("mcp")
+def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An endpoint whose class overrides more of DRF than the ASGI lane calls is served by Django alone."""
+    from django_mcp.views import MCPView
+
+    return [
+        Warning(
+            f"The ASGI lane leaves the endpoint {route.pattern} to Django, since its class or as_view() overrides "
+            f"{', '.join(sorted(names))}: it has no GET stream there.",
+            hint=(
+                "Override initial(), check_permissions() or another hook of admission instead, or say that it is "
+                "meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W020']."
+            ),
+            id="django_mcp.W020",
+        )
+        for route in routes()
+        if (names := left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs))
     ]
 
 
