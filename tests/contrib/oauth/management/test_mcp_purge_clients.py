@@ -1,21 +1,26 @@
 """Which OAuth clients are deleted: those that registered themselves and that nobody has let in."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, Grant, RefreshToken
 
 from django_mcp.contrib.oauth.management.commands import mcp_purge_clients
 
 pytestmark = pytest.mark.django_db
 
-NOW = timezone.now()
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=31)
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def register(name, source=Application.RegistrationSource.DCR, at=LONG_AGO):
