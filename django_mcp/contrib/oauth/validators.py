@@ -1,17 +1,25 @@
 """What django-oauth-toolkit asks while it issues tokens."""
 
+import hashlib
 import re
+import uuid
 from typing import Any, Final
 
 from django.db import router, transaction
-from oauth2_provider.models import get_access_token_model
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
-from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidRequestError
+from oauth2_provider.settings import oauth2_settings
+from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidGrantError, InvalidRequestError
 
+from . import client_secrets
 from .redirects import is_safe
+from .resources import are_one
 
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 NONCE_LENGTH: Final = 255
+CODES: Final = uuid.UUID("8f0e2f5c-5f0b-4d8e-9d1c-6a6f1f5f3a27")
+"""Names a family of tokens after the code that it began with."""
 
 
 class Validator(OAuth2Validator):  # type: ignore[misc]
@@ -20,6 +28,17 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
 
     Which resources there are is seen to where Django's request is at hand, in the views.
     """
+
+    def _load_application(self, client_id: str | None, request: Any) -> Any:
+        # By whichever way an id came, also in a header: what no database can look for, or users cannot read, is none.
+        if not client_id or not (client_id.isascii() and client_id.isprintable()):
+            return None
+        return super()._load_application(client_id, request)
+
+    def _check_secret(self, provided_secret: str, stored_secret: str) -> bool:
+        if client_secrets.is_digest(stored_secret):
+            return client_secrets.matches(provided_secret, stored_secret)
+        return bool(super()._check_secret(provided_secret, stored_secret))
 
     def validate_redirect_uri(self, client_id: str, redirect_uri: str, request: Any, *args: Any, **kwargs: Any) -> bool:
         return is_safe(redirect_uri) and bool(
@@ -32,12 +51,64 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
             raise InvalidRequestError(description="Invalid code_challenge or nonce.", request=request)
         super().save_authorization_code(client_id, code, request, *args, **kwargs)
 
+    def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
+        is_good = bool(super().validate_code(client_id, code, client, request, *args, **kwargs))
+        if not is_good:
+            _end_family(code, client)
+        return is_good
+
+    def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().invalidate_authorization_code(client_id, code, request, *args, **kwargs)
+        except InvalidGrantError:
+            # Two requests at once had the same code, and both have their tokens already.
+            _end_family(code, request.client)
+            raise
+
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> Any:
-        with transaction.atomic(using=router.db_for_write(get_access_token_model())):
-            saved = super().save_bearer_token(token, request, *args, **kwargs)
-            # Settled as the token is saved, from the request, the grant or the refresh token.
-            if not getattr(request, "resource", None):
-                raise CustomOAuth2Error(
-                    error="invalid_target", description="Name the resource that the token is for.", request=request
-                )
-            return saved
+        presented = getattr(request, "refresh_token_instance", None)
+        try:
+            with transaction.atomic(using=router.db_for_write(get_access_token_model())):
+                if presented is not None:
+                    _claim(presented)
+                saved = super().save_bearer_token(token, request, *args, **kwargs)
+                if request.grant_type == "authorization_code":
+                    _name_family(token, request.code)
+                # Settled as the token is saved, from the request, the grant or the refresh token.
+                if not are_one(getattr(request, "resource", None) or ()):
+                    raise CustomOAuth2Error(
+                        error="invalid_target", description="Name the resource that the token is for.", request=request
+                    )
+                return saved
+        except _UsedMeanwhile:
+            if not oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS:
+                get_refresh_token_model().revoke_family(presented.token_family)
+            raise InvalidGrantError(request=request) from None
+
+
+class _UsedMeanwhile(Exception):
+    """Another request has used the refresh token since it was found to be good."""
+
+
+def _claim(presented: Any) -> None:
+    """Makes a refresh token this transaction's own: of several requests at once, the others find it revoked later."""
+    rows = get_refresh_token_model()._default_manager.filter(pk=presented.pk, revoked__isnull=True)
+    if not rows.update(updated=timezone.now()):
+        raise _UsedMeanwhile
+
+
+def _family_of(code: str) -> uuid.UUID:
+    return uuid.uuid5(CODES, code)
+
+
+def _name_family(token: dict[str, Any], code: str) -> None:
+    checksum = hashlib.sha256(token["refresh_token"].encode()).hexdigest()
+    rows = get_refresh_token_model()._default_manager.filter(token_checksum=checksum)
+    rows.update(token_family=_family_of(code))
+
+
+def _end_family(code: str, client: Any) -> None:
+    """Ends what a code was redeemed for before: it is known to more than its client (RFC 6749 section 4.1.2)."""
+    model = get_refresh_token_model()
+    if model._default_manager.filter(token_family=_family_of(code), application=client).exists():
+        model.revoke_family(_family_of(code))

@@ -61,7 +61,10 @@ def test_hosts_that_are_named_are_the_only_ones():
     named = provider_settings(scopes=SCOPES, client_metadata_documents=True, client_hosts=["claude.ai"])
 
     assert named["CIMD_ALLOWED_HOSTS"] == ["claude.ai"]
-    assert named["CIMD_REGISTRATION_PERMISSION_CLASSES"] == ("oauth2_provider.cimd.HostAllowlistCIMDPermission",)
+    assert named["CIMD_REGISTRATION_PERMISSION_CLASSES"] == (
+        "oauth2_provider.cimd.HostAllowlistCIMDPermission",
+        "django_mcp.contrib.oauth.documents.DocumentPermission",
+    )
 
 
 def test_a_default_scope_must_be_one():
