@@ -66,11 +66,9 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
             raise
 
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> Any:
-        presented = getattr(request, "refresh_token_instance", None)
         try:
             with transaction.atomic(using=router.db_for_write(get_access_token_model())):
-                if presented is not None:
-                    _claim(presented)
+                _claim(getattr(request, "refresh_token_instance", None))
                 saved = super().save_bearer_token(token, request, *args, **kwargs)
                 if request.grant_type == "authorization_code":
                     _name_family(token, request.code)
@@ -80,21 +78,27 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
                         error="invalid_target", description="Name the resource that the token is for.", request=request
                     )
                 return saved
-        except _UsedMeanwhile:
+        except _UsedMeanwhile as used:
             if not oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS:
-                get_refresh_token_model().revoke_family(presented.token_family)
+                get_refresh_token_model().revoke_family(used.family)
             raise InvalidGrantError(request=request) from None
 
 
 class _UsedMeanwhile(Exception):
     """Another request has used the refresh token since it was found to be good."""
 
+    def __init__(self, family: uuid.UUID | None) -> None:
+        super().__init__()
+        self.family = family
+
 
 def _claim(presented: Any) -> None:
     """Makes a refresh token this transaction's own: of several requests at once, the others find it revoked later."""
+    if presented is None:
+        return
     rows = get_refresh_token_model()._default_manager.filter(pk=presented.pk, revoked__isnull=True)
     if not rows.update(updated=timezone.now()):
-        raise _UsedMeanwhile
+        raise _UsedMeanwhile(presented.token_family)
 
 
 def _family_of(code: str) -> uuid.UUID:

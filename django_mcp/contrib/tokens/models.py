@@ -13,6 +13,8 @@ from django.utils import timezone
 from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
 
+from .users import has_field
+
 PREFIX: Final = "mcp_"
 """So that a token that was published by mistake is recognised, by people and by scanners."""
 
@@ -25,7 +27,9 @@ class TokenQuerySet(models.QuerySet["APIToken"]):
         """Those that open something: not revoked, not expired, of an active user."""
         now = now or timezone.now()
         unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
-        return self.filter(unexpired, revoked_at__isnull=True, user__is_active=True)
+        # Users of a project's own need not have the column: all are active then.
+        active = {"user__is_active": True} if has_field("is_active") else {}
+        return self.filter(unexpired, revoked_at__isnull=True, **active)
 
     def bearing(self, text: str) -> "APIToken | None":
         """The live token that a text is, with its user."""

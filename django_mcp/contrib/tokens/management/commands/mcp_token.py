@@ -4,11 +4,14 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from django_mcp.contrib.tokens.models import SHOWN, APIToken
+from django_mcp.contrib.tokens.scopes import fault_of
+from django_mcp.contrib.tokens.users import find_user
+
+SIGNS_IN = "the name that the user signs in with"
 
 
 class Command(BaseCommand):
@@ -17,12 +20,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         create = verbs.add_parser("create", help="print a new token, once")
-        create.add_argument("user", help="the username")
+        create.add_argument("user", help=SIGNS_IN)
         create.add_argument("name", help="what it is for")
         create.add_argument("--scope", action="append", default=[], help="a scope; several times for several")
         create.add_argument("--days", type=int, help="how long it is good for; without it, until it is revoked")
         listing = verbs.add_parser("list", help="list tokens, never the tokens themselves")
-        listing.add_argument("--user", help="the username")
+        listing.add_argument("--user", help=SIGNS_IN)
         revoke = verbs.add_parser("revoke", help="end a token, and the sessions that were opened with it")
         revoke.add_argument("start", help="how the token begins, as list shows it, or all of it")
 
@@ -32,6 +35,8 @@ class Command(BaseCommand):
     def create(self, user: str, name: str, scope: list[str], days: int | None, **options: Any) -> None:
         if days is not None and not 0 < days <= 36_500:
             raise CommandError("--days is a number from 1 to 36500.")
+        if (fault := fault_of(scope)) is not None:
+            raise CommandError(fault)
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
         _, text = APIToken.issue(_user(user), name, scopes=scope, expires_at=expires_at)
         self.stdout.write(text)
@@ -54,8 +59,7 @@ class Command(BaseCommand):
 
 
 def _user(name: str) -> Any:
-    model: Any = get_user_model()
-    try:
-        return model._default_manager.get_by_natural_key(name)
-    except model.DoesNotExist:
-        raise CommandError(f"There is no user {name!r}.") from None
+    user = find_user(name)
+    if user is None:
+        raise CommandError(f"There is no user {name!r}.")
+    return user
