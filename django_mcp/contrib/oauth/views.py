@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -12,12 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from oauth2_provider import views
 from oauth2_provider.exceptions import OAuthToolkitError
-from oauth2_provider.models import (
-    get_access_token_model,
-    get_application_model,
-    get_grant_model,
-    get_refresh_token_model,
-)
+from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
 from oauth2_provider.oauth2_backends import _add_iss_to_redirect
 from oauth2_provider.scopes import get_scopes_backend
 from oauth2_provider.settings import oauth2_settings
@@ -138,9 +134,9 @@ class TokenView(ForBrowsers, views.TokenView):  # type: ignore[misc]
             return error_response("invalid_target", fault)
         try:
             response: HttpResponseBase = super().post(request, *args, **kwargs)
-        except get_grant_model().DoesNotExist:
-            # Another request has redeemed the code while this one was under way.
-            response = error_response("invalid_grant", "The code was used before.")
+        except ObjectDoesNotExist:
+            # Another request with the same code or refresh token has taken the rows of this one away.
+            response = error_response("invalid_grant", "It was used before.")
         # django-oauth-toolkit forgets both where what it refuses is a resource.
         response["Content-Type"], response["Cache-Control"] = "application/json", "no-store"
         return response

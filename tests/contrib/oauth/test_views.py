@@ -375,6 +375,16 @@ def test_a_refresh_token_that_several_use_at_once_is_good_for_one_and_its_family
     assert not AccessToken.objects.exists()
 
 
+def test_a_token_whose_family_ends_before_it_is_sent_is_not_sent(browser, monkeypatch):
+    first = redeem(told(answer(browser))["code"]).json()
+    meanwhile(monkeypatch, "save_bearer_token", lambda: refresh(first["refresh_token"]))
+
+    response = refresh(first["refresh_token"])
+
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+    assert not AccessToken.objects.exists()
+
+
 def test_a_grant_for_two_resources_becomes_no_token(browser):
     code = told(answer(browser))["code"]
     Grant.objects.update(resource=[HERE, "http://testserver/other/mcp"])
