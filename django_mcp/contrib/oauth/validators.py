@@ -1,25 +1,20 @@
 """What django-oauth-toolkit asks while it issues tokens."""
 
-import hashlib
 import re
-import uuid
 from typing import Any, Final
 
 from django.db import router, transaction
-from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
-from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error, InvalidGrantError, InvalidRequestError
 
 from . import client_secrets
 from .redirects import is_safe
 from .resources import are_one
+from .reuse import UsedMeanwhile, claim, end_family, name_family
 
 CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 NONCE_LENGTH: Final = 255
-CODES: Final = uuid.UUID("8f0e2f5c-5f0b-4d8e-9d1c-6a6f1f5f3a27")
-"""Names a family of tokens after the code that it began with."""
 
 
 class Validator(OAuth2Validator):  # type: ignore[misc]
@@ -54,65 +49,26 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *args: Any, **kwargs: Any) -> bool:
         is_good = bool(super().validate_code(client_id, code, client, request, *args, **kwargs))
         if not is_good:
-            _end_family(code, client)
+            end_family(code, client)
         return is_good
 
     def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().invalidate_authorization_code(client_id, code, request, *args, **kwargs)
-        except InvalidGrantError:
-            # Two requests at once had the same code, and both have their tokens already.
-            _end_family(code, request.client)
-            raise
+        """Nothing: the code went when its tokens came, in one transaction."""
 
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             with transaction.atomic(using=router.db_for_write(get_access_token_model())):
-                _claim(getattr(request, "refresh_token_instance", None))
+                claim(request)
                 saved = super().save_bearer_token(token, request, *args, **kwargs)
-                if request.grant_type == "authorization_code":
-                    _name_family(token, request.code)
                 # Settled as the token is saved, from the request, the grant or the refresh token.
                 if not are_one(getattr(request, "resource", None) or ()):
                     raise CustomOAuth2Error(
                         error="invalid_target", description="Name the resource that the token is for.", request=request
                     )
+                if request.grant_type == "authorization_code":
+                    name_family(token, request.code)
+                    super().invalidate_authorization_code(request.client_id, request.code, request)
                 return saved
-        except _UsedMeanwhile as used:
-            if not oauth2_settings.REFRESH_TOKEN_GRACE_PERIOD_SECONDS:
-                get_refresh_token_model().revoke_family(used.family)
+        except UsedMeanwhile as used:
+            get_refresh_token_model().revoke_family(used.family)
             raise InvalidGrantError(request=request) from None
-
-
-class _UsedMeanwhile(Exception):
-    """Another request has used the refresh token since it was found to be good."""
-
-    def __init__(self, family: uuid.UUID | None) -> None:
-        super().__init__()
-        self.family = family
-
-
-def _claim(presented: Any) -> None:
-    """Makes a refresh token this transaction's own: of several requests at once, the others find it revoked later."""
-    if presented is None:
-        return
-    rows = get_refresh_token_model()._default_manager.filter(pk=presented.pk, revoked__isnull=True)
-    if not rows.update(updated=timezone.now()):
-        raise _UsedMeanwhile(presented.token_family)
-
-
-def _family_of(code: str) -> uuid.UUID:
-    return uuid.uuid5(CODES, code)
-
-
-def _name_family(token: dict[str, Any], code: str) -> None:
-    checksum = hashlib.sha256(token["refresh_token"].encode()).hexdigest()
-    rows = get_refresh_token_model()._default_manager.filter(token_checksum=checksum)
-    rows.update(token_family=_family_of(code))
-
-
-def _end_family(code: str, client: Any) -> None:
-    """Ends what a code was redeemed for before: it is known to more than its client (RFC 6749 section 4.1.2)."""
-    model = get_refresh_token_model()
-    if model._default_manager.filter(token_family=_family_of(code), application=client).exists():
-        model.revoke_family(_family_of(code))
