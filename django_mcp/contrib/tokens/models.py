@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.utils import timezone
 
 from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
-
-from .users import has_field
 
 PREFIX: Final = "mcp_"
 """So that a token that was published by mistake is recognised, by people and by scanners."""
@@ -28,7 +27,7 @@ class TokenQuerySet(models.QuerySet["APIToken"]):
         now = now or timezone.now()
         unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
         # Users of a project's own need not have the column: all are active then.
-        active = {"user__is_active": True} if has_field("is_active") else {}
+        active = {"user__is_active": True} if _users_have("is_active") else {}
         return self.filter(unexpired, revoked_at__isnull=True, **active)
 
     def bearing(self, text: str) -> "APIToken | None":
@@ -102,6 +101,10 @@ class APIToken(models.Model):
     @property
     def expires(self) -> datetime | None:
         return self.expires_at
+
+
+def _users_have(name: str) -> bool:
+    return any(field.name == name for field in get_user_model()._meta.get_fields())
 
 
 def digest_of(text: str) -> str:

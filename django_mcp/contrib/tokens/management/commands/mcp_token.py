@@ -9,9 +9,7 @@ from django.utils import timezone
 
 from django_mcp.contrib.tokens.models import SHOWN, APIToken
 from django_mcp.contrib.tokens.scopes import fault_of
-from django_mcp.contrib.tokens.users import find_user
-
-SIGNS_IN = "the name that the user signs in with"
+from django_mcp.management.users import SIGNS_IN, find_user
 
 
 class Command(BaseCommand):
@@ -38,12 +36,12 @@ class Command(BaseCommand):
         if (fault := fault_of(scope)) is not None:
             raise CommandError(fault)
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
-        _, text = APIToken.issue(_user(user), name, scopes=scope, expires_at=expires_at)
+        _, text = APIToken.issue(find_user(user), name, scopes=scope, expires_at=expires_at)
         self.stdout.write(text)
 
     def list(self, user: str | None, **options: Any) -> None:
         tokens = APIToken.objects.select_related("user")
-        for token in tokens.filter(user=_user(user)) if user is not None else tokens:
+        for token in tokens.filter(user=find_user(user)) if user is not None else tokens:
             ends = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "until revoked"
             state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else ends
             used = f"used {token.last_used_at:%Y-%m-%d}" if token.last_used_at else "never used"
@@ -56,10 +54,3 @@ class Command(BaseCommand):
             raise CommandError(f"There {'are several live tokens' if found else 'is no live token'} {start[:SHOWN]}….")
         found[0].revoke()
         self.stdout.write(f"Revoked {found[0]} of {found[0].user}.")
-
-
-def _user(name: str) -> Any:
-    user = find_user(name)
-    if user is None:
-        raise CommandError(f"There is no user {name!r}.")
-    return user
