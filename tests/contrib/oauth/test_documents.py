@@ -7,12 +7,15 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
-from oauth2_provider.cimd import SafeMetadataFetcher
+from oauth2_provider.cimd import CIMDError, SafeMetadataFetcher
 from oauth2_provider.models import Application
+
+from django_mcp.contrib.oauth.documents import DocumentFetcher
+from tests.contrib.oauth.test_clients import DECEIVING
+from tests.contrib.oauth.visits import CALLBACK
 
 pytestmark = pytest.mark.django_db
 
-CALLBACK = "https://client.example.com/callback"
 CHALLENGE = "c" * 43
 
 
@@ -125,3 +128,15 @@ def test_a_client_whose_id_is_no_ascii_is_not_shown_though_it_is_known(browser):
 
     page = ask(browser, "https://\u0441laude.ai/client.json")
     assert (page.status_code, "Claude" in page.content.decode()) == (400, False)
+
+
+def test_what_could_deceive_is_refused_in_a_clients_document(monkeypatch):
+    document = {"client_id": "https://app.example.org/client.json", "client_name": "A", "redirect_uris": [CALLBACK]}
+
+    for metadata in DECEIVING:
+        said = {**document, **metadata}
+        monkeypatch.setattr(SafeMetadataFetcher, "fetch", lambda self, client_id, said=said: (said, 300))
+        with pytest.raises(CIMDError):
+            DocumentFetcher().fetch(document["client_id"])
+    monkeypatch.setattr(SafeMetadataFetcher, "fetch", lambda self, client_id: (document, 300))
+    assert DocumentFetcher().fetch(document["client_id"]) == (document, 300)

@@ -1,36 +1,16 @@
 """Clients that register themselves: what they may say, how often, and what that costs."""
 
-import base64
 import json
 
 import pytest
-from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
-from oauth2_provider.cimd import CIMDError, SafeMetadataFetcher
 from oauth2_provider.models import Application
 from oauth2_provider.settings import oauth2_settings
 
-from django_mcp.contrib.oauth.documents import DocumentFetcher
+from tests.contrib.oauth.test_clients import DECEIVING
+from tests.contrib.oauth.visits import CALLBACK
 
 pytestmark = pytest.mark.django_db
-
-CALLBACK = "https://client.example.com/callback"
-DECEIVING = [
-    {"client_name": "a\u202eb"},
-    {"client_name": "a\nb"},
-    {"client_name": "x" * 101},
-    {"client_name": ["x"]},
-    {"redirect_uris": ["http://evil.example.com/cb"]},
-    {"redirect_uris": [CALLBACK, "http://evil.example.com/"]},
-    {"redirect_uris": [r"https://evil.example.com\@client.example.com/"]},
-    {"redirect_uris": [f"{CALLBACK}/{number}" for number in range(11)]},
-    {"redirect_uris": [f"{CALLBACK}/{'x' * 2000}"]},
-    {"redirect_uris": [5]},
-    {"redirect_uris": 5},
-    {"grant_types": ["password"]},
-    {"grant_types": ["implicit"]},
-    {"grant_types": [["authorization_code"]]},
-]
 
 
 def test_a_client_registers_itself(register):
@@ -81,18 +61,6 @@ def test_what_could_deceive_is_refused_from_a_client_that_changes_its_registrati
     assert Application.objects.get().name == "Renamed"
 
 
-def test_what_could_deceive_is_refused_in_a_clients_document(monkeypatch):
-    document = {"client_id": "https://app.example.org/client.json", "client_name": "A", "redirect_uris": [CALLBACK]}
-
-    for metadata in DECEIVING:
-        said = {**document, **metadata}
-        monkeypatch.setattr(SafeMetadataFetcher, "fetch", lambda self, client_id, said=said: (said, 300))
-        with pytest.raises(CIMDError):
-            DocumentFetcher().fetch(document["client_id"])
-    monkeypatch.setattr(SafeMetadataFetcher, "fetch", lambda self, client_id: (document, 300))
-    assert DocumentFetcher().fetch(document["client_id"]) == (document, 300)
-
-
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", "5", '{"redirect_uris": 5}', "\x00", "[" * 60_000, '{"a": ' + "[" * 30_000, "9" * 5000]
 )
@@ -127,25 +95,6 @@ def test_all_together_register_so_many_an_hour(register, settings):
 
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert int(answers[-1]["Retry-After"]) > 0
-
-
-def basic(client_id, secret):
-    return {"Authorization": f"Basic {base64.b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
-
-
-def test_no_registration_and_no_guess_of_its_secret_costs_what_hashing_a_password_does(register, monkeypatch):
-    monkeypatch.setattr(MD5PasswordHasher, "encode", None)
-    code = {"grant_type": "authorization_code", "code": "x", "redirect_uri": CALLBACK}
-
-    assert "client_secret" not in register().json()
-    own = register(token_endpoint_auth_method="client_secret_basic").json()
-    secrets = {"right": own["client_secret"], "wrong": "guess", "kept": Application.objects.last().client_secret}
-    answers = {
-        name: Client().post("/oauth/token/", code, headers=basic(own["client_id"], secret)).json()["error"]
-        for name, secret in secrets.items()
-    }
-    assert answers == {"right": "invalid_grant", "wrong": "invalid_client", "kept": "invalid_client"}
-    assert own["client_secret"] not in Application.objects.last().client_secret
 
 
 def test_registration_can_be_off(register, monkeypatch):
