@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
+from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
@@ -66,6 +67,28 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         )
         for path, view in views.items()
         if view is not None and view.public
+    ]
+
+
+PROXIED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
+"""Django's settings of projects that stand behind a proxy."""
+
+
+@register("mcp", deploy=True)
+def check_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A stranger is counted by an address, and how many proxies write to X-Forwarded-For is for the project to say."""
+    views = [find_view(f"/{path}") for path in endpoint_paths()]
+    is_throttled = any(view is not None and view.throttle_classes for view in views)
+    is_proxied = any(getattr(settings, name) for name in PROXIED)
+    if api_settings.NUM_PROXIES is not None or not (is_throttled or is_proxied):
+        return []
+    return [
+        Warning(
+            "NUM_PROXIES is not set: DRF's throttles believe the X-Forwarded-For that a caller has written, and behind "
+            "a proxy the limits of django_mcp take all strangers for one.",
+            hint="Set REST_FRAMEWORK['NUM_PROXIES'] to the number of proxies in front of the project, 0 for none.",
+            id="django_mcp.W024",
+        )
     ]
 
 

@@ -149,6 +149,21 @@ class Settings:
     ISSUER_REQUESTS: int = 8
     """Questions about tokens that one process has open at one introspection endpoint; one more caller is told 503."""
 
+    OAUTH_REGISTRATIONS_PER_ADDRESS: int | None = 30
+    """OAuth clients that may register themselves from one address in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_REGISTRATIONS: int | None = 1000
+    """OAuth clients that may register themselves from everywhere in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_DOCUMENTS_PER_USER: int | None = 30
+    """Documents of OAuth clients that are fetched for one user in an hour; beyond it a client that is not known yet
+    stays unknown. None: any number.
+    """
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer what a tool asks of it."""
 

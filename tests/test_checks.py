@@ -6,6 +6,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
 from django.urls import include, path
+from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
@@ -101,6 +102,29 @@ def test_two_servers_of_one_name_are_an_error_with_its_remedy(settings):
 
 
 lonely = MCPServer("lonely")
+
+
+class throttled:
+    urlpatterns = [path("mcp", endpoint(MCPServer("throttled"), throttle_classes=[AnonRateThrottle]))]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https")),
+        ("USE_X_FORWARDED_HOST", True),
+        ("USE_X_FORWARDED_PORT", True),
+        ("ROOT_URLCONF", throttled),
+    ],
+)
+def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settings, setting, value):
+    setattr(settings, setting, value)
+
+    assert "django_mcp.W024" not in ids()
+    assert "django_mcp.W024" in ids(include_deployment_checks=True)
+    for proxies in (0, 1):
+        settings.REST_FRAMEWORK = {"NUM_PROXIES": proxies}
+        assert "django_mcp.W024" not in ids(include_deployment_checks=True)
 
 
 @pytest.mark.parametrize(
