@@ -53,8 +53,9 @@ def match(parts: tuple[Part, ...], path: str) -> dict[str, str] | None:
     if isinstance(parts[0], str) and not path.startswith(parts[0]):
         return None
     begins = [1]
+    sets: dict[str | re.Pattern[str], int] = {}
     for part in reversed(parts):
-        begins.append(_begins(part, path, begins[-1]))
+        begins.append(_begins(part, path, begins[-1], sets))
         if not begins[-1]:
             return None
     if not begins.pop() >> len(path):
@@ -71,12 +72,19 @@ def match(parts: tuple[Part, ...], path: str) -> dict[str, str] | None:
     return values
 
 
-def _begins(part: Part, path: str, ends: int) -> int:
-    """The places where a part can begin, given those where it can end."""
+def _begins(part: Part, path: str, ends: int, sets: dict[str | re.Pattern[str], int]) -> int:
+    """The places where a part can begin, given those where it can end. `sets` keeps what is the same for parts that
+    are alike.
+    """
     if isinstance(part, str):
-        return _bits(_occurrences(part, path), path) & (ends << len(part))
-    # All characters but the stops; the end of the path has none.
-    inside = (2 << len(path)) - 2 & ~_bits((stop.start() for stop in part.stops.finditer(path)), path)
+        if part not in sets:
+            sets[part] = _bits(_occurrences(part, path), path)
+        return sets[part] & (ends << len(part))
+    if part.stops not in sets:
+        # All characters but the stops; the end of the path has none.
+        stops = _bits((stop.start() for stop in part.stops.finditer(path)), path)
+        sets[part.stops] = (2 << len(path)) - 2 & ~stops
+    inside = sets[part.stops]
     last_characters = (ends << 1) & inside
     # The carry of the addition runs from a last character through all characters before it, up to a stop.
     return inside & ~(inside + last_characters) | last_characters
