@@ -184,10 +184,9 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register("mcp", deploy=True)
 def check_readiness(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Tools that a directory of servers, or the API of a model, would refuse. For those who want to be listed there."""
-    views = [view for path in endpoint_paths() if (view := find_view(f"/{path}")) is not None]
     refused = {
         server.name: [tool.name for tool in server.registry.tools.values() if objections(tool.definition)]
-        for server in (view.get_server() for view in views)
+        for server in (view.get_server() for _, view in mounted_views())
     }
     return [
         Info(
