@@ -291,7 +291,7 @@ TAG = '"_meta":{"io.modelcontextprotocol/subscriptionId":5}'
 def listen(*, expires_at=None, is_admitted=None, **honoured):
     caller = SimpleNamespace(principal=SimpleNamespace(key="user:1", expires_at=expires_at))
     request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
-    return ListenConsumer(Listen(request, honoured), is_admitted)
+    return ListenConsumer(Listen(request, honoured, frozenset(honoured.get("resourceSubscriptions", ()))), is_admitted)
 
 
 def said(method, params=""):
