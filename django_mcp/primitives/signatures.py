@@ -193,7 +193,7 @@ def _describe(members: dict[str, Any], extra: Any, label: str) -> tuple[TypeAdap
 
 def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> Schema:
     schema.pop("title", None)
-    properties: dict[str, Schema] = schema.get("properties", {})
+    properties: dict[str, Schema] = schema.setdefault("properties", {})
     for name, default in defaults.items():
         try:
             properties[name]["default"] = to_jsonable_python(default, inf_nan_mode="null")
@@ -202,8 +202,7 @@ def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> S
     for name, described in properties.items():
         if described.get("default", ...) is None:
             properties[name] = schemas.without_null({key: described[key] for key in described if key != "default"})
-    if not properties:
-        schema.pop("properties", None)
+    # Some clients read `properties` of every tool, and go without all of them where one has none.
     return schema
 
 

@@ -175,9 +175,9 @@ def make_tool(
         raise ImproperlyConfigured(f'{label}: input_schema must say "type": "object" at its root.')
     if dry_run and not atomic:
         raise ImproperlyConfigured(f"{label}: what is not atomic cannot be undone, so there is no dry_run.")
-    schema = input_schema if input_schema is not None else signature.schema
+    schema = signature.schema if input_schema is None else {"properties": {}, **input_schema}
     if dry_run:
-        schema = {**schema, "properties": {**schema.get("properties", {}), _DRY_RUN: _DRY_RUN_SCHEMA}}
+        schema = {**schema, "properties": {**schema["properties"], _DRY_RUN: _DRY_RUN_SCHEMA}}
     output = _read_output(signature.returns, output_schema, structured, label)
     hints = {
         "readOnlyHint": read_only,

@@ -493,7 +493,7 @@ def test_a_tool_says_all_that_it_is_told_to():
         "name": "books.find-1",
         "title": "Find",
         "description": "Finds",
-        "inputSchema": {"type": "object", "additionalProperties": False},
+        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
         "annotations": {
             "readOnlyHint": True,
             "destructiveHint": False,

@@ -103,7 +103,7 @@ def test_public_methods_are_tools_and_nothing_else_is():
         {
             "name": "greet_who",
             "description": "Say who asks.",
-            "inputSchema": {"type": "object", "additionalProperties": False},
+            "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
             "outputSchema": {"type": "array", "items": {"type": "string"}},
         },
     ]
