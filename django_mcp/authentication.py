@@ -37,7 +37,8 @@ know the id.
 
 def caller_of(request: Request) -> Caller:
     """The caller behind a request that DRF has authenticated."""
-    return Caller(principal_of(request.user, request.auth), lambda: _with_user(request))
+    principal = principal_of(request.user, request.auth)
+    return Caller(principal, lambda: _with_user(request), request.auth, request.successful_authenticator)
 
 
 def principal_of(user: Any, credential: Any) -> Principal:

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
+from django_mcp.drf.requests import request_of
 from django_mcp.primitives.context import Caller
 
 Throttle = Callable[[Caller], float | None]
@@ -28,9 +29,7 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
     def wait(caller: Caller) -> float | None:
         throttle = throttle_class()
-        request = caller.get_request()
-        request._force_auth_user = caller.user  # type: ignore[attr-defined]
-        if throttle.allow_request(Request(request), None):
+        if throttle.allow_request(request_of(caller), None):
             return None
         return float(throttle.wait() or 60)
 

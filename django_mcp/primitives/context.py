@@ -97,10 +97,16 @@ class Principal:
 
 @record(frozen=True, slots=True)
 class Caller:
-    """Who sent a message, and how to come by Django's request."""
+    """Who sent a message, and how to come by Django's request.
+
+    `credential` and `authenticator` are DRF's `request.auth` and `request.successful_authenticator`: rules that decide
+    by a token need them. Neither is ever printed.
+    """
 
     principal: Principal
     get_request: "Callable[[], HttpRequest]"
+    credential: Any = field(default=None, repr=False, compare=False)
+    authenticator: Any = field(default=None, repr=False, compare=False)
 
     @property
     def user(self) -> "AbstractBaseUser | AnonymousUser":
@@ -142,6 +148,11 @@ class Context:
     def user(self) -> "AbstractBaseUser | AnonymousUser":
         """The user whom the endpoint authenticated, or Django's `AnonymousUser`."""
         return self.caller.principal.user
+
+    @property
+    def credential(self) -> Any:
+        """The access token, API token or claims by which the endpoint knew the user: DRF's `request.auth`."""
+        return self.caller.credential
 
     @property
     def request(self) -> "HttpRequest":
