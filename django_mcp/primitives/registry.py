@@ -29,8 +29,10 @@ class Registry:
         self.is_guarded = False
 
     def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
-        tool = make_tool(function, **options)
-        return self._add(self.tools, tool.name, tool, "tool")
+        tool = self._add(self.tools, (made := make_tool(function, **options)).name, made, "tool")
+        # A schema that is made for each caller asks who that is.
+        self.is_guarded = self.is_guarded or tool.describe is not None
+        return tool
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Any) -> Resource | ResourceTemplate:
         resource = make_resource(function, uri, **options)
@@ -60,7 +62,7 @@ class Registry:
         """
         if method == "tools/call":
             tool = self.tools.get(str(params.get("name")))
-            return tool is not None and (tool.access is not None or tool.throttle is not None)
+            return tool is not None and any((tool.access, tool.throttle, tool.describe))
         return self.is_guarded
 
     def has_completions(self) -> bool:

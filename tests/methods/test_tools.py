@@ -393,3 +393,47 @@ def test_a_call_says_its_function_and_its_colour(name, is_async):
 
     assert isinstance(step, Call)
     assert (step.function.__name__, step.is_async, step.terms.atomic, step.kwargs) == (name, is_async, True, {"a": 1})
+
+
+# Arguments that are told when they are needed
+
+
+def test_a_tool_may_tell_its_arguments_to_each_caller_and_only_when_it_is_asked(caplog):
+    late, told = MCPServer("late", version="1"), []
+
+    def describe(caller):
+        if len(told) == 1:
+            raise LookupError(SECRET)
+        told.append(caller)
+        return {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+
+    @late.tool(describe=describe)
+    def cut(**arguments):
+        return str(arguments)
+
+    @late.tool
+    def fold() -> str:
+        return "folded"
+
+    assert not told
+    cut_schema = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+    listed = ask(late, "tools/list").result["tools"]
+    assert {tool["name"]: tool["inputSchema"] for tool in listed}["cut"] == cut_schema
+    assert told == [CALLER]
+
+    assert [tool["name"] for tool in ask(late, "tools/list").result["tools"]] == ["fold"]
+    refused = ask(late, "tools/call", {"name": "cut", "arguments": {"size": 1}}).result
+    assert refused["content"][0]["text"] == "The tool cut cannot be used now. The server's log has the details."
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "Tool cut is left out of the list",
+        "Tool cut cannot be called",
+    ]
+
+    told.append(None)
+    assert ask(late, "tools/call", {"name": "cut", "arguments": {"size": 1}}).result["content"][0]["text"] == (
+        "{'size': 1}"
+    )
+    assert ask(late, "tools/call", {"name": "cut", "arguments": {"sise": 1}}).result["content"][0]["text"] == (
+        "Invalid arguments for cut:\n- size: Field required\n- sise: Unknown argument"
+    )
+    assert late.asks_for_permissions(inbound(wire.request("tools/list"), MODERN))
