@@ -37,6 +37,10 @@ class InvalidArguments(ToolError):
     """The arguments of a call do not fit the tool's schema; the text names each."""
 
 
+class NotDescribed(Exception):
+    """The arguments of a tool cannot be told for a caller, or for nobody; the text says what to change."""
+
+
 Check: TypeAlias = Callable[[Any], list[str]]
 """What is wrong with a JSON value, a line each."""
 

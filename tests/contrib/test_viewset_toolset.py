@@ -4,11 +4,11 @@ import hashlib
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import clear_url_caches, include, path
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_filters.rest_framework import DjangoFilterBackend
 from oauth2_provider.contrib.rest_framework import IsAuthenticatedOrTokenHasScope, OAuth2Authentication
 from oauth2_provider.models import AccessToken
@@ -193,7 +193,7 @@ def test_the_tools_are_the_actions_that_are_named():
         "get_group": {"readOnlyHint": True},
         "create_group": {"readOnlyHint": False},
         "replace_group": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True},
-        "change_group": {"readOnlyHint": False, "destructiveHint": True},
+        "update_group": {"readOnlyHint": False, "destructiveHint": True},
         "delete_group": {"readOnlyHint": False, "destructiveHint": True},
         "group_join": {"readOnlyHint": False},
         "group_whoami": {"readOnlyHint": True},
@@ -205,7 +205,7 @@ def test_the_tools_are_the_actions_that_are_named():
 
 
 def test_arguments_are_what_the_action_reads():
-    schemas = {name: tool.definition["inputSchema"] for name, tool in server.registry.tools.items()}
+    schemas = {name: tool.described(None).definition["inputSchema"] for name, tool in server.registry.tools.items()}
     name = {"type": "string", "maxLength": 150}
     motto = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "In Latin."}
 
@@ -215,7 +215,7 @@ def test_arguments_are_what_the_action_reads():
         "properties": {"name": name, "motto": motto},
         "required": ["name"],
     }
-    assert schemas["change_group"]["required"] == ["pk"]
+    assert schemas["update_group"]["required"] == ["pk"]
     assert schemas["replace_group"]["required"] == ["pk", "name"]
     assert schemas["get_group"]["properties"] == {"pk": {"type": "integer"}}
     assert set(schemas["list_groups"]["properties"]) == {"search", "ordering", "name", "user", "page"}
@@ -257,25 +257,285 @@ def test_a_method_that_the_view_has_not_is_refused():
         list(type("Bad", (ViewToolset,), {"view": EchoView, "methods": ("put",)}).tools())
 
 
-def test_a_serializer_that_needs_the_request_is_refused_with_a_way_out():
-    class Picky(GroupViewSet):
+def test_a_method_that_is_no_action_is_served_as_the_action_that_it_is_like(settings, groups):
+    class PagesAPIViewSet(viewsets.GenericViewSet):
+        """As Wagtail's are: methods of its own, and a router that it finds on the request."""
+
+        model = Group
+        authentication_classes = permission_classes = []
+
+        def get_queryset(self):
+            return Group.objects.order_by("id")[: int(self.request.GET.get("limit", 2))]
+
+        def listing_view(self, request):
+            return Response({"items": [f"{request.site}: {group.name}" for group in self.get_queryset()]})
+
+        def detail_view(self, request, pk):
+            return Response(Group.objects.get(pk=pk).name)
+
+    class Pages(ViewSetToolset):
+        viewset = PagesAPIViewSet
+        actions = {"listing_view": "list", "detail_view": "retrieve"}
+        arguments = {"listing_view": {"limit": {"type": "integer"}}}
+        request_attributes = {"site": "example"}
+
+    client = serve(settings, Pages)
+
+    assert {tool["name"]: set(tool["inputSchema"]["properties"]) for tool in client.list_tools()} == {
+        "list_groups": {"limit"},
+        "get_group": {"pk"},
+    }
+    assert client.call_tool("list_groups", {"limit": 1}).structured == {"items": ["example: red"]}
+    assert client.call_tool("get_group", {"pk": groups[1].pk}).structured == "green"
+    for actions in (("listing_view",), {"listing_view": "listing"}):
+        with pytest.raises(ImproperlyConfigured, match=r"like.*: actions = \{'listing_view': 'list'\}"):
+            list(type("Bad", (ViewSetToolset,), {"viewset": PagesAPIViewSet, "actions": actions}).tools())
+
+
+# Views that need a request, or the database, to say what they take
+
+
+def serve(settings, *toolsets, user=None):
+    """A client of a server with these toolsets alone."""
+    own = MCPServer("own", version="1")
+    for toolset in toolsets:
+        own.toolset(toolset)
+    settings.ROOT_URLCONF = type("own_urls", (), {"urlpatterns": [path("own", endpoint(own, public=True))]})
+    return MCPClient("/own", lane="asgi", user=user)
+
+
+def arguments_of(client):
+    return {tool["name"]: set(tool["inputSchema"]["properties"]) for tool in client.list_tools()}
+
+
+class OwnGroupViewSet(viewsets.ModelViewSet):
+    """The commonest shape: each user's own rows."""
+
+    serializer_class = GroupSerializer
+    filter_backends = [DjangoFilterBackend]
+    filterset_fields = ["name"]
+
+    def get_queryset(self):
+        return self.request.user.groups.order_by("id")
+
+
+class HelpdeskLike(viewsets.ModelViewSet):
+    """The serializer is chosen by the user."""
+
+    queryset = Group.objects.all()
+    permission_classes = []
+
+    def get_serializer(self, *args, **kwargs):
+        serializer = GroupSerializer(*args, **kwargs)
+        if not self.request.user.is_staff:
+            del serializer.fields["motto"]
+        return serializer
+
+
+class BriefGroupSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Group
+        fields = ("id",)
+
+
+class NetBoxLike(viewsets.ModelViewSet):
+    """Whether an answer is brief is in the query string, and asked before anything else."""
+
+    queryset = Group.objects.all()
+    serializer_class = GroupSerializer
+    permission_classes = [permissions.DjangoModelPermissionsOrAnonReadOnly]
+
+    def initialize_request(self, request, *args, **kwargs):
+        request = super().initialize_request(request, *args, **kwargs)
+        self.brief = request.query_params.get("brief")
+        return request
+
+    def get_serializer_class(self):
+        return BriefGroupSerializer if self.request.query_params.get("brief") else super().get_serializer_class()
+
+
+class Nested(viewsets.ModelViewSet):
+    """Its URL has a variable, and nobody knows it while schemas are made."""
+
+    serializer_class = GroupSerializer
+    lookup_field = "name"
+    filter_backends = [DjangoFilterBackend]
+    filterset_fields = ["name"]
+
+    def get_queryset(self):
+        if getattr(self, "swagger_fake_view", False):
+            return Group.objects.none()
+        return Group.objects.filter(user__username=self.kwargs["username"])
+
+
+def test_a_view_that_reads_the_request_gets_the_callers_own(settings, ada, groups):
+    class Own(ViewSetToolset):
+        viewset = OwnGroupViewSet
+
+    class Helpdesk(ViewSetToolset):
+        viewset, prefix, actions = HelpdeskLike, "h_", ("create",)
+
+    class NetBox(ViewSetToolset):
+        viewset, prefix, actions = NetBoxLike, "n_", ("list", "create")
+        arguments = {"list": {"brief": {"type": "boolean"}}}
+
+    class Users(ViewSetToolset):
+        viewset, prefix, url_arguments = Nested, "u_", ("username",)
+
+    ada.groups.add(groups[1])
+    client = serve(settings, Own, Helpdesk, NetBox, Users, user=ada)
+
+    assert arguments_of(client) == {
+        "list_own_groups": {"name"},
+        "get_own_group": {"pk"},
+        "h_create_group": {"name"},
+        "n_list_groups": {"brief"},
+        "u_list_nesteds": {"username", "name"},
+        "u_get_nested": {"username", "name"},
+    }
+    assert [row["name"] for row in client.call_tool("list_own_groups").structured] == ["green"]
+    assert client.call_tool("get_own_group", {"pk": groups[0].pk}).is_error
+    assert client.call_tool("n_list_groups", {"brief": True}).structured[0].keys() == {"id"}
+    assert [row["name"] for row in client.call_tool("u_list_nesteds", {"username": "ada"}).structured] == ["green"]
+    assert client.call_tool("h_create_group", {"name": "x", "motto": "y"}).text == (
+        "Invalid arguments for h_create_group:\n- motto: Unknown argument"
+    )
+
+    ada.is_staff = True
+    ada.save()
+    ada.user_permissions.add(Permission.objects.get(codename="add_group"))
+    staff = MCPClient("/own", user=User.objects.get(pk=ada.pk))
+    assert arguments_of(staff)["h_create_group"] == {"name", "motto"}
+    assert arguments_of(staff)["n_create_group"] == {"name", "motto"}
+    assert staff.call_tool("h_create_group", {"name": "x", "motto": "y"}).structured["name"] == "x"
+
+
+class CustomFields(viewsets.ModelViewSet):
+    """Fields that are rows, as django-helpdesk's."""
+
+    queryset = Group.objects.all()
+    authentication_classes = permission_classes = []
+
+    def get_serializer(self, *args, **kwargs):
+        serializer = GroupSerializer(*args, **kwargs)
+        for user in User.objects.all():
+            serializer.fields[f"says_{user}"] = serializers.CharField(required=False)
+        return serializer
+
+
+def test_nothing_is_asked_of_the_database_before_a_tool_is(settings, django_assert_num_queries):
+    class Fields(ViewSetToolset):
+        viewset, actions = CustomFields, ("create",)
+
+    with django_assert_num_queries(0):
+        client = serve(settings, Fields)
+
+    assert arguments_of(client) == {"create_group": {"name", "motto"}}
+    User.objects.create_user("bob")
+    assert arguments_of(client) == {"create_group": {"name", "motto", "says_bob"}}
+
+
+def test_what_cannot_be_told_is_left_out_and_takes_no_other_tool_with_it(settings, groups, caplog):
+    class Picky(OwnGroupViewSet):
+        permission_classes = []
+
         def get_serializer_class(self):
             return self.request.user.serializer
 
-    with pytest.raises(ImproperlyConfigured, match=r"decide by self\.action"):
-        list(type("Bad", (ViewSetToolset,), {"viewset": Picky, "actions": ("create",)}).tools())
+    class Bad(ViewSetToolset):
+        viewset, actions, prefix = Picky, ("create",), "bad_"
+
+    class Good(ViewSetToolset):
+        viewset, actions = NetBoxLike, ("list",)
+
+    client = serve(settings, Bad, Good)
+
+    assert arguments_of(client) == {"list_groups": set()}
+    (record,) = caplog.records
+    assert "Bad.create: its arguments cannot be told (AttributeError(" in str(record.exc_info[1])
+    assert "if getattr(self, 'swagger_fake_view', False)" in str(record.exc_info[1])
+    assert client.call_tool("bad_create_picky", {}).text == (
+        "The tool bad_create_picky cannot be used now. The server's log has the details."
+    )
 
 
-def test_a_file_cannot_be_an_argument():
+def test_a_schema_that_asks_nothing_of_the_caller_is_made_once_for_each_language():
+    made = []
+
+    class Counted(viewsets.ModelViewSet):
+        queryset = Group.objects.all()
+
+        def get_serializer(self, *args, **kwargs):
+            made.append(self)
+            return GroupSerializer()
+
+    tool = MCPServer("counted").toolset(type("Counts", (ViewSetToolset,), {"viewset": Counted, "actions": ("create",)}))
+    (_, options), *_ = tool.tools()
+    for language in ("en", "en", "de", "en"):
+        with translation.override(language):
+            options["describe"](None)
+
+    assert len(made) == 2
+
+
+def test_arguments_that_a_view_reads_by_itself_are_declared(settings, groups):
+    class Tickets(viewsets.ModelViewSet):
+        queryset = Group.objects.order_by("id")
+        serializer_class = GroupSerializer
+        permission_classes = authentication_classes = []
+
+        def get_queryset(self):
+            status = self.request.query_params.get("status")
+            return super().get_queryset().filter(**({"name": status} if status else {}))
+
+        @action(detail=True, methods=["post"])
+        def assign(self, request, pk=None):
+            return Response({"to": request.data["to"], "loudly": request.query_params.get("loudly")})
+
+    class Declared(ViewSetToolset):
+        viewset, actions = Tickets, ("list", "assign")
+        arguments = {
+            "list": {"status": {"enum": ["red", "blue"]}},
+            "assign": {"to": {"type": "string"}, "loudly": {"type": "boolean"}},
+        }
+
+    client = serve(settings, Declared)
+
+    assert arguments_of(client) == {"list_groups": {"status"}, "group_assign": {"pk", "to", "loudly"}}
+    assert [row["name"] for row in client.call_tool("list_groups", {"status": "blue"}).structured] == ["blue"]
+    assert client.call_tool("group_assign", {"pk": groups[0].pk, "to": "ada", "loudly": True}).structured == {
+        "to": "ada",
+        "loudly": "true",
+    }
+    with pytest.raises(ImproperlyConfigured, match="arguments are by action"):
+        list(type("Flat", (Declared,), {"arguments": {"status": {"type": "string"}}}).tools())
+
+
+def test_a_file_is_left_out_where_it_need_not_be_given_and_refused_with_a_way_out_where_it_must(settings):
     class Upload(serializers.Serializer):
+        name = serializers.CharField()
         picture = serializers.FileField()
 
     class Uploads(viewsets.ModelViewSet):
+        """A file."""
+
         queryset = Group.objects.all()
         serializer_class = Upload
+        permission_classes = authentication_classes = []
 
-    with pytest.raises(ImproperlyConfigured, match="picture takes a file"):
-        list(type("Bad", (ViewSetToolset,), {"viewset": Uploads, "actions": ("create",)}).tools())
+    class Tools(ViewSetToolset):
+        viewset, actions = Uploads, ("create", "partial_update")
+
+    client = serve(settings, Tools)
+
+    assert arguments_of(client) == {"update_group": {"pk", "name"}}
+    (_, options), *_ = Tools.tools()
+    with pytest.raises(ImproperlyConfigured) as refused:
+        options["describe"](None)
+    assert str(refused.value).endswith(
+        "Tools.create: picture takes a file, which no JSON holds. Use a serializer without it, or with required=False "
+        "for it: have get_serializer_class() choose it by self.action."
+    )
 
 
 # Calling
@@ -291,6 +551,15 @@ def test_a_list_is_filtered_ordered_searched_and_paged(client, groups):
     assert names(ordering="-name") == ["red", "locked"]
     assert names(name="blue") == ["blue"]
     assert client.call_tool("list_groups", {"page": 9}).text == "Invalid page."
+
+    first = client.call_tool("list_groups", {"search": "e", "ordering": "name"}).structured
+    assert [first[key] for key in ("count", "next", "previous")] == [
+        4,
+        {"search": "e", "ordering": "name", "page": 2},
+        None,
+    ]
+    second = client.call_tool("list_groups", first["next"]).structured
+    assert (second["next"], second["previous"]) == (None, {"search": "e", "ordering": "name"})
 
 
 def test_a_row_is_read_as_the_serializer_writes_it(client, groups, ada):
@@ -312,7 +581,7 @@ def test_a_row_that_is_not_there_is_said_to_the_model(client, groups, pk):
 
 def test_rows_are_written(client):
     created = client.call_tool("create_group", {"name": "new", "motto": None}).structured
-    assert client.call_tool("change_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
+    assert client.call_tool("update_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
     assert client.call_tool("replace_group", {"pk": created["id"], "name": "newest"}).structured["name"] == "newest"
     assert client.call_tool("delete_group", {"pk": created["id"]}).text == "Done."
     assert not Group.objects.exists()

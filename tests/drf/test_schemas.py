@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework import serializers
 
-from django_mcp.drf.schemas import Unreadable, explain, fields_of, schema_of
+from django_mcp.drf.schemas import Unreadable, explain, fields_of, properties_of, schema_of
 
 
 class LegSerializer(serializers.Serializer):
@@ -106,6 +106,42 @@ def test_a_file_can_be_written_and_not_read():
     assert schema_of(Upload(), "output")["properties"] == {"picture": {"type": "string", "format": "uri"}}
     with pytest.raises(Unreadable, match="picture takes a file"):
         schema_of(Upload(), "input")
+
+
+def test_a_file_that_need_not_be_given_is_left_out():
+    class Attachment(serializers.Serializer):
+        picture = serializers.FileField()
+
+    class Ticket(serializers.Serializer):
+        title = serializers.CharField()
+        picture = serializers.ImageField(required=False)
+        others = serializers.ListField(child=serializers.FileField(), required=False)
+        attachments = Attachment(many=True, required=False)
+
+    assert schema_of(Ticket(), "input") == {
+        "type": "object",
+        "properties": {"title": {"type": "string"}},
+        "required": ["title"],
+    }
+    assert properties_of(Attachment(), "input", partial=True) == {}
+
+
+def test_choices_say_what_they_mean_and_of_many_some_are_named():
+    class Ticket(serializers.Serializer):
+        status = serializers.ChoiceField(choices=[(1, "Open"), (2, "Closed")], help_text="Where it stands.")
+        kind = serializers.ChoiceField(choices=["bug", ("late_bug", "Late bug")], allow_null=True, allow_blank=True)
+        kinds = serializers.MultipleChoiceField(choices=[("b", "Bug")])
+        zone = serializers.ChoiceField(choices=[f"Zone/{number}" for number in range(598)], allow_null=True)
+
+    assert schema_of(Ticket(), "input")["properties"] == {
+        "status": {"enum": [1, 2], "description": "Where it stands. 1: Open; 2: Closed"},
+        "kind": {"enum": ["bug", "late_bug", "", None]},
+        "kinds": {"type": "array", "items": {"enum": ["b"], "description": "b: Bug"}},
+        "zone": {
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "description": "One of 598 choices, such as Zone/0, Zone/1, Zone/2",
+        },
+    }
 
 
 def test_fields_are_by_name():

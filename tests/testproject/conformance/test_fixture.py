@@ -15,7 +15,7 @@ from tests.conftest import Connect
 pytestmark = pytest.mark.django_db
 
 SERVER_META = {"io.modelcontextprotocol/serverInfo": {"name": "conformance", "version": "1.0"}}
-EMPTY_SCHEMA = {"type": "object", "additionalProperties": False}
+EMPTY_SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
 @pytest.fixture
