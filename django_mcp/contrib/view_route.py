@@ -22,9 +22,9 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from django_mcp.drf.requests import known_authenticator
-from django_mcp.drf.schemas import explain
 from django_mcp.primitives.content import ToolResult
 from django_mcp.primitives.context import Caller, Context, Principal
+from django_mcp.primitives.errors import lines_of
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.tools import NotDescribed, ToolError
 
@@ -290,7 +290,7 @@ def _fixed(scheme: Any, version: str, label: str) -> Any:
 def _lines(data: Any) -> list[str]:
     if isinstance(data, Mapping) and set(data) == {"detail"}:
         return [str(data["detail"])]
-    return explain(data)
+    return lines_of(data)
 
 
 def _text_of(response: Any) -> str:

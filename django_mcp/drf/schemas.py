@@ -2,7 +2,7 @@
 left out), with whatever it nests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias, get_type_hints
 
 from django.db import models
@@ -123,20 +123,6 @@ def request_context(ctx: Context) -> dict[str, Any]:
     `ctx`.
     """
     return {"request": request_of(ctx.caller), "ctx": ctx}
-
-
-def explain(errors: Any, path: str = "") -> list[str]:
-    """A serializer's errors, a line each, with the path to what is wrong."""
-    if isinstance(errors, Mapping):
-        return [
-            line
-            for name, inner in errors.items()
-            for line in explain(inner, path if name == "non_field_errors" else f"{path}.{name}".lstrip("."))
-        ]
-    if isinstance(errors, list | tuple) and any(isinstance(inner, Mapping | list) for inner in errors):
-        return [line for index, inner in enumerate(errors) for line in explain(inner, f"{path}.{index}".lstrip("."))]
-    text = " ".join(map(str, errors)) if isinstance(errors, list | tuple) else str(errors)
-    return [f"- {path}: {text}" if path else f"- {text}"] if text else []
 
 
 def joined(texts: Sequence[str]) -> str:

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic_core import to_json
 
 from django_mcp.primitives import tool_search
 from django_mcp.primitives.call_options import Budget, exceeded
+from django_mcp.primitives.errors import in_words
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
@@ -114,8 +116,11 @@ def error_result(text: str) -> Result:
 def _to_failure(tool: Tool, error: Exception) -> Result:
     if isinstance(error, ProtocolError):
         raise error
-    if isinstance(error, ToolError):
-        return error_result(str(error))
+    if (text := in_words(error)) is not None:
+        if isinstance(error, ObjectDoesNotExist):
+            # It may be a row that the model asked for, or a fault.
+            logger.warning("Tool %s: %s", tool.name, error, exc_info=error)
+        return error_result(text)
     # What the exception says may hold a password or a row: it is for the log, not for the model.
     logger.error("Tool %s failed", tool.name, exc_info=error)
     return error_result(f"The tool {tool.name} failed unexpectedly. The server's log has the details.")

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework import serializers
 
-from django_mcp.drf.schemas import Unreadable, explain, fields_of, properties_of, schema_of
+from django_mcp.drf.schemas import Unreadable, fields_of, properties_of, schema_of
+from django_mcp.primitives.errors import lines_of
 
 
 class LegSerializer(serializers.Serializer):
@@ -153,13 +154,13 @@ def test_errors_are_lines_that_say_where():
     serializer = EverythingSerializer(data={"name": "x" * 21, "legs": [{"origin": "A"}, {}], "tags": ["a", []]})
     assert not serializer.is_valid()
 
-    assert explain(serializer.errors) == [
+    assert lines_of(serializer.errors) == [
         "- secret: This field is required.",
         "- name: Ensure this field has no more than 20 characters.",
         "- tags.1: Not a valid string.",
         "- legs.1.origin: This field is required.",
     ]
-    assert explain({"non_field_errors": ["Too", "much."]}) == ["- Too much."]
-    assert explain(["No."]) == ["- No."]
-    assert explain("No.") == ["- No."]
-    assert explain({}) == []
+    assert lines_of({"non_field_errors": ["Too", "much."]}) == ["- Too much."]
+    assert lines_of(["No."]) == ["- No."]
+    assert lines_of("No.") == ["- No."]
+    assert lines_of({}) == []

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic import AfterValidator
 
 from django_mcp import Context, Image, MCPServer, ParamHeader, ProtocolError, ResourceLink, ToolError, ToolResult
@@ -56,6 +57,7 @@ def fail(how: str) -> Sum:
         "protocol": ProtocolError(-31000, "Not now", {"wait": 5}),
         "fault": ValueError(SECRET),
         "lookup": KeyError(SECRET),
+        "row": ObjectDoesNotExist("Book matching query does not exist."),
     }[how]
 
 
@@ -249,6 +251,18 @@ def test_a_tool_error_is_told_to_the_model(version):
     assert call("fail", {"how": "tool"}, version).result == expected(
         version, {"content": text("Try another name"), "isError": True}
     )
+
+
+def test_a_row_that_is_not_there_is_told_and_logged_since_it_may_be_a_fault(caplog):
+    result = call("fail", {"how": "row"}, MODERN).result
+
+    assert (result["isError"], result["content"][0]["text"]) == (
+        True,
+        "Not found: Book matching query does not exist.",
+    )
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "Tool fail: Book matching query does not exist.")
+    ]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
