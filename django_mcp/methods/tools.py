@@ -9,12 +9,12 @@ from pydantic_core import to_json
 
 from django_mcp.primitives import tool_search
 from django_mcp.primitives.call_options import Budget, exceeded
-from django_mcp.primitives.errors import in_words
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
 
 from .access import admit, visible
+from .failures import in_words
 from .lists import page_of
 from .request import Call, Request, Result, take_string
 

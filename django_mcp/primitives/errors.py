@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from django.core import exceptions
-from django.http import Http404
 from pydantic_core import ValidationError
 
 _OF_THE_WHOLE: Final = ("non_field_errors", "__all__")
@@ -13,27 +11,6 @@ _OF_THE_WHOLE: Final = ("non_field_errors", "__all__")
 
 class ToolError(Exception):
     """What went wrong, said to the model: it reads the text in the call's result and can correct itself."""
-
-
-def in_words(error: Exception) -> str | None:
-    """The words in which the model is told of an exception; `None` for one that is not meant for it.
-
-    Those of Django's and DRF's that a view would answer with a status of 400 to 499 say what to do otherwise, so their
-    text is told as it would be over HTTP.
-    """
-    match error:
-        case ToolError():
-            return str(error)
-        case exceptions.ValidationError():
-            return "\n".join(lines_of(error.message_dict if hasattr(error, "error_dict") else error.messages))
-        case exceptions.PermissionDenied():
-            return f"Not allowed: {error}" if str(error) else "Not allowed."
-        case Http404() | exceptions.ObjectDoesNotExist():
-            return f"Not found: {error}" if str(error) else "Not found."
-    status, detail = getattr(error, "status_code", 500), getattr(error, "detail", None)
-    if detail is None or not isinstance(status, int) or not 400 <= status < 500:
-        return None
-    return "\n".join(lines_of(detail)) if isinstance(detail, Mapping | list) else str(detail)
 
 
 def lines_of(errors: Any, path: str = "") -> list[str]:

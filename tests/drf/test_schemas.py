@@ -160,7 +160,3 @@ def test_errors_are_lines_that_say_where():
         "- tags.1: Not a valid string.",
         "- legs.1.origin: This field is required.",
     ]
-    assert lines_of({"non_field_errors": ["Too", "much."]}) == ["- Too much."]
-    assert lines_of(["No."]) == ["- No."]
-    assert lines_of("No.") == ["- No."]
-    assert lines_of({}) == []

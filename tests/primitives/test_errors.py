@@ -2,14 +2,10 @@
 
 from typing import Annotated
 
-import pydantic
 import pytest
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
-from django.http import Http404
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from rest_framework import exceptions as rest
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from django_mcp.primitives.errors import ToolError, explain, in_words
+from django_mcp.primitives.errors import explain, lines_of
 
 
 class Stop(BaseModel):
@@ -30,7 +26,7 @@ class Trip(BaseModel):
 
 
 def explanation(value):
-    with pytest.raises(pydantic.ValidationError) as caught:
+    with pytest.raises(ValidationError) as caught:
         TypeAdapter(Trip).validate_python(value)
     return explain(caught.value)
 
@@ -58,21 +54,10 @@ def test_what_was_sent_is_not_repeated():
     assert "hunter2" not in explanation({"nights": "hunter2"})
 
 
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (ToolError("Try another name"), "Try another name"),
-        (ValidationError("Too short."), "- Too short."),
-        (ValidationError({"name": ["Too long.", "Taken."], "__all__": ["No."]}), "- name: Too long. Taken.\n- No."),
-        (PermissionDenied(), "Not allowed."),
-        (PermissionDenied("It is locked."), "Not allowed: It is locked."),
-        (Http404("No Group matches the given query."), "Not found: No Group matches the given query."),
-        (ObjectDoesNotExist("Group matching query does not exist."), "Not found: Group matching query does not exist."),
-        (rest.ValidationError({"legs": [{}, {"to": ["Unknown."]}]}), "- legs.1.to: Unknown."),
-        (rest.Throttled(wait=5), "Request was throttled. Expected available in 5 seconds."),
-        (rest.APIException("postgres://user:secret@db"), None),
-        (ValueError("secret"), None),
-    ],
-)
-def test_what_a_view_would_answer_with_a_status_of_the_400s_is_told_in_its_words(error, words):
-    assert in_words(error) == words
+def test_errors_by_field_are_lines_that_say_where():
+    assert lines_of({"name": ["Too long.", "Taken."], "legs": [{}, {"to": ["Unknown."]}]}) == [
+        "- name: Too long. Taken.",
+        "- legs.1.to: Unknown.",
+    ]
+    assert lines_of({"non_field_errors": ["Too", "much."], "__all__": ["No."]}) == ["- Too much.", "- No."]
+    assert [lines_of(errors) for errors in (["No."], "No.", {})] == [["- No."], ["- No."], []]
