@@ -29,7 +29,7 @@ from django_mcp.protocol import inbound  # noqa: E402
 from django_mcp.protocol.inbound import Inbound, Limits  # noqa: E402
 from django_mcp.protocol.replies import Reply  # noqa: E402
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, Era  # noqa: E402
-from django_mcp.storage.sessions import SessionState  # noqa: E402
+from django_mcp.storage.session_state import SessionState  # noqa: E402
 
 from .tables import print_table  # noqa: E402
 

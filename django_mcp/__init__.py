@@ -5,6 +5,8 @@
 INSTALLED_APPS loads.
 """
 
+from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, InputRequired
+from django_mcp.primitives.call_options import Budget, BudgetExceeded
 from django_mcp.primitives.content import (
     AssistantMessage,
     Audio,
@@ -23,18 +25,15 @@ from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
-from django_mcp.protocol.modern import Cache
+from django_mcp.protocol.modern import CacheHints
 from django_mcp.server import MCPServer
-
-from .primitives.asking import ClientCannot, ClientRefused, ClientTimeout, InputRequired
-from .primitives.call_options import Budget, BudgetExceeded
 
 __all__ = [
     "AssistantMessage",
     "Audio",
     "Budget",
     "BudgetExceeded",
-    "Cache",
+    "CacheHints",
     "Cancelled",
     "ClientCannot",
     "ClientRefused",

@@ -17,8 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
-
-from .storage.sessions import terminate_all
+from django_mcp.storage.sessions import terminate_all
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]

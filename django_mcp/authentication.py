@@ -15,11 +15,10 @@ from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from django_mcp.endpoint import protected_resource
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol import replies
 from django_mcp.protocol.replies import Reply
-
-from .endpoint import protected_resource
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView

@@ -20,11 +20,14 @@ from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
 from django_mcp.conf import mcp_settings
-from django_mcp.methods import METHODS, Method
+from django_mcp.methods import METHODS, Method, request_state
 from django_mcp.methods.notifications import effect_of
+from django_mcp.methods.request import Call, Effect, Listen, Outcome, Request, Result, ResultWithEffect
 from django_mcp.primitives import tool_search
+from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
+from django_mcp.primitives.call_options import Budget
 from django_mcp.primitives.content import Icon
-from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
+from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
 from django_mcp.primitives.middleware import Invocation, Middleware, wrap
 from django_mcp.primitives.registry import Registry
 from django_mcp.primitives.resources import Resources
@@ -42,16 +45,11 @@ from django_mcp.protocol.errors import (
 from django_mcp.protocol.headers import PROTOCOL_VERSION
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.jsonrpc import RequestId
-from django_mcp.protocol.modern import NAME_SOURCES, Cache
+from django_mcp.protocol.modern import NAME_SOURCES, CacheHints
+from django_mcp.protocol.records import record
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
 from django_mcp.signals import server_changed
-
-from .methods import request_state
-from .methods.request import Answer, Call, Effect, Listen, Outcome, Request, Result
-from .primitives.asking import InputRequired, Inputs, check_capability
-from .primitives.call_options import Budget
-from .protocol.records import record
 
 logger = logging.getLogger("django_mcp")
 
@@ -73,7 +71,7 @@ _MODERN_CALL: Final = _CALL | {"_meta"}
 
 
 @record(frozen=True, slots=True)
-class Effected:
+class PendingReply:
     """A reply that may be sent once its effect has been carried out."""
 
     reply: Reply
@@ -102,7 +100,7 @@ class MCPServer:
         website_url: str | None = None,
         icons: Iterable[Icon] = (),
         page_size: int | None = None,
-        cache: Cache | None = None,
+        cache: CacheHints | None = None,
         middleware: Iterable[Middleware] = (),
         budget: Budget | None = None,
         search_tools_above: int | None = None,
@@ -116,7 +114,7 @@ class MCPServer:
         self._website_url = website_url
         self._icons = [icon.to_wire() for icon in icons]
         self._page_size = page_size
-        self.cache = cache or Cache()
+        self.cache = cache or CacheHints()
         self.budget = budget
         self.search_tools_above = search_tools_above
         self._language = language
@@ -273,18 +271,18 @@ class MCPServer:
         inbound: Inbound,
         session: Session | None,
         caller: Caller,
-        outlet: Outlet | None = None,
+        request_stream: RequestStream | None = None,
         *,
         streams: bool = False,
-    ) -> Reply | Effected | Call | Listen:
+    ) -> Reply | PendingReply | Call | Listen:
         """What a message comes to: a reply, a reply that waits for its effect, a function to run, or a stream of
         changes.
         """
         if inbound.kind != "request" or inbound.id is None:
             effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
-            return Effected(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
+            return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
         try:
-            request = self._read_request(inbound, inbound.id, session, caller, outlet, streams)
+            request = self._read_request(inbound, inbound.id, session, caller, request_stream, streams)
             outcome = METHODS[request.method].handler(request)
         except ProtocolError as error:
             return replies.error(error, inbound.era, inbound.id)
@@ -292,8 +290,8 @@ class MCPServer:
             return self._wrapped(outcome)
         if isinstance(outcome, Listen):
             return outcome
-        if isinstance(outcome, Answer):
-            return Effected(self._reply(request, outcome.result), outcome.effect, request.id)
+        if isinstance(outcome, ResultWithEffect):
+            return PendingReply(self._reply(request, outcome.result), outcome.effect, request.id)
         return self._reply(request, outcome)
 
     def repeat(self, call: Call, inputs: Inputs) -> Call | Reply:
@@ -340,8 +338,8 @@ class MCPServer:
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
         # DRF reads the settings when it is imported, and a settings module may import django_mcp.
-        from .drf.arguments import adapt
-        from .drf.throttles import throttle_of
+        from django_mcp.drf.arguments import adapt
+        from django_mcp.drf.throttles import throttle_of
 
         if options.get("throttle") is not None:
             options["throttle"] = throttle_of(options["throttle"], options.get("name") or name_of(function))
@@ -370,7 +368,7 @@ class MCPServer:
         request_id: RequestId,
         session: Session | None,
         caller: Caller,
-        outlet: Outlet | None,
+        request_stream: RequestStream | None,
         streams: bool,
     ) -> Request:
         method = METHODS.get(inbound.method)
@@ -388,7 +386,7 @@ class MCPServer:
             headers=inbound.headers,
             session=session,
             caller=caller,
-            outlet=outlet,
+            request_stream=request_stream,
             streams=streams,
             inputs=self._read_inputs(inbound, caller) if inbound.era == "modern" else None,
         )
@@ -455,11 +453,11 @@ class MCPServer:
                 else {"name": self.name, "version": self.version}
             )
             # What a client's own answers went into is nobody else's, and not for later.
-            cache = Cache() if request.inputs else self._cache()
+            cache = CacheHints() if request.inputs else self._cache()
             return replies.result(request.id, modern.complete(request.method, result, info, cache))
         return replies.result(request.id, handshake.shape(request.method, result, request.version))
 
-    def _cache(self) -> Cache:
+    def _cache(self) -> CacheHints:
         """What may be kept, and by whom: lists that are not the same for everybody are nobody else's."""
         is_for_one = self.registry.is_guarded or self._chooses_tools()
         return replace(self.cache, scope="private") if is_for_one else self.cache

@@ -19,11 +19,10 @@ from django.test import Client
 from django.utils.module_loading import import_string
 
 from django_mcp.authentication import forced_user
+from django_mcp.endpoint.request_stream import inline_answers
+from django_mcp.execution.threads import caller_waits
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
-
-from .endpoint.request_stream import inline_answers
-from .execution.threads import caller_waits
 
 ACCEPT = "application/json, text/event-stream"
 CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}

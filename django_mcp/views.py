@@ -21,7 +21,14 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from django_mcp import authentication
 from django_mcp.conf import mcp_settings
+from django_mcp.endpoint import cors, origins, protected_resource
+from django_mcp.endpoint.exchange import Exchange, SessionPolicy
+from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream, inline_answers
+from django_mcp.endpoint.thread_stream import ThreadRequestStream
+from django_mcp.execution.threads import hop
+from django_mcp.methods.request import Call
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -29,13 +36,6 @@ from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.server import MCPServer
-
-from . import authentication
-from .endpoint import cors, origins, protected_resource
-from .endpoint.exchange import Exchange, SessionPolicy
-from .endpoint.request_stream import InlineOutlet, Outlet, ThreadOutlet, inline_answers
-from .execution.threads import hop
-from .methods.request import Call
 
 logger = logging.getLogger("django_mcp")
 
@@ -289,11 +289,11 @@ class MCPView(APIView):
         message = inbound.read(headers, _read_body(request, headers, limits.body_bytes), limits, self.eras)
         if isinstance(message, Reply):
             return to_response(message)
-        outlet = _outlet_for(message)
-        exchange = self._exchange(caller, outlet)
+        request_stream = _outlet_for(message)
+        exchange = self._exchange(caller, request_stream)
         step = exchange.find(message)
         if isinstance(step, Call):
-            answer = _run(exchange, step, outlet)
+            answer = _run(exchange, step, request_stream)
             return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request)
         reply = step if isinstance(step, Reply) else replies.INTERNAL
         return to_response(self.point_to_metadata(reply, request))
@@ -330,8 +330,8 @@ class MCPView(APIView):
     def default_response_headers(self) -> dict[str, str]:
         return {}
 
-    def _exchange(self, caller: Caller, outlet: Outlet | None = None) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), caller, outlet=outlet)
+    def _exchange(self, caller: Caller, request_stream: RequestStream | None = None) -> Exchange:
+        return Exchange(self.get_server(), self.get_sessions(), caller, request_stream=request_stream)
 
 
 _STEPS: Final = ("initial", "initialize_request", "post", "get", "delete", "handle_exception", "finalize_response")
@@ -387,23 +387,25 @@ def _asks_for_a_model(permission: Any) -> bool:
     return isinstance(permission, type) and issubclass(permission, DjangoModelPermissions)
 
 
-def _outlet_for(message: Inbound | Batch) -> ThreadOutlet | InlineOutlet | None:
+def _outlet_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
     if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
         return None
     if (answers := inline_answers.get()) is not None:
-        return InlineOutlet(message.id, message.era, answers)
-    return ThreadOutlet(message.id, message.era)
+        return InlineRequestStream(message.id, message.era, answers)
+    return ThreadRequestStream(message.id, message.era)
 
 
-def _run(exchange: Exchange, call: Call, outlet: ThreadOutlet | InlineOutlet | None) -> Reply | Iterator[bytes]:
+def _run(
+    exchange: Exchange, call: Call, request_stream: ThreadRequestStream | InlineRequestStream | None
+) -> Reply | Iterator[bytes]:
     """The reply to a call, or the lines of its stream. A function that takes no context has nothing to say before it is
     done, so it runs in this very thread.
     """
-    if isinstance(outlet, InlineOutlet):
-        return outlet.to_reply(exchange.run(call))
-    if outlet is None or not call.can_speak:
+    if isinstance(request_stream, InlineRequestStream):
+        return request_stream.to_reply(exchange.run(call))
+    if request_stream is None or not call.can_speak:
         return exchange.run(call)
-    return outlet.run(lambda: exchange.run(call))
+    return request_stream.run(lambda: exchange.run(call))
 
 
 def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:

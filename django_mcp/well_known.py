@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .endpoint.protected_resource import WELL_KNOWN, ProtectedResourceView
+from django_mcp.endpoint.protected_resource import WELL_KNOWN, ProtectedResourceView
 
 urlpatterns = [
     path(WELL_KNOWN.lstrip("/"), ProtectedResourceView.as_view()),

@@ -13,10 +13,10 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIO
 from django_mcp import MCPServer
 from django_mcp.execution.runner import run
 from django_mcp.methods.request import Call, Effect, Listen
-from django_mcp.primitives.context import Caller, Outlet, Principal
+from django_mcp.primitives.context import Caller, Principal, RequestStream
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
-from django_mcp.server import Effected
+from django_mcp.server import PendingReply
 from tests import wire
 
 VERSIONS = KNOWN_PROTOCOL_VERSIONS
@@ -73,7 +73,7 @@ def ask(
     *,
     session: Session | None = None,
     headers: Mapping[str, str] | None = None,
-    outlet: Outlet | None = None,
+    request_stream: RequestStream | None = None,
     streams: bool = False,
     caller: Caller = CALLER,
 ) -> Answered:
@@ -83,10 +83,10 @@ def ask(
         session = session or (None if method == "initialize" else Session(version))
     else:
         message = wire.request(method, {"_meta": wire.ENVELOPE, **(params or {})})
-    step = server.prepare(inbound(message, version, headers), session, caller, outlet, streams=streams)
+    step = server.prepare(inbound(message, version, headers), session, caller, request_stream, streams=streams)
     assert not isinstance(step, Listen)
-    effect = step.effect if isinstance(step, Effected) else None
-    if isinstance(step, Effected):
+    effect = step.effect if isinstance(step, PendingReply) else None
+    if isinstance(step, PendingReply):
         step = step.reply
     if isinstance(step, Call):
         step = server.finish(step, run(step))

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils.translation import get_language, gettext
 from rest_framework.permissions import IsAdminUser
 
-from django_mcp import Budget, Cache, Context, Invocation, MCPServer, ToolError, UserMessage
+from django_mcp import Budget, CacheHints, Context, Invocation, MCPServer, ToolError, UserMessage
 from django_mcp.methods.request import Request
 from django_mcp.primitives.tools import Tool
 
@@ -205,7 +205,7 @@ async def broken_prompt() -> str:
     raise RuntimeError(SECRET)
 
 
-guarded = MCPServer("guarded", version="1.0", page_size=2, cache=Cache(5000, "public"))
+guarded = MCPServer("guarded", version="1.0", page_size=2, cache=CacheHints(5000, "public"))
 
 
 @guarded.tool

@@ -13,7 +13,7 @@ TESTS = ROOT / "tests"
 
 WITHOUT_TESTS = {
     "exceptions.py": "declares; what raises them is tested",
-    "methods/requests.py": "declares; every journey uses it",
+    "methods/request.py": "declares; every journey uses it",
     "contrib/oauth/apps.py": "declares; its checks are tested",
     "contrib/tokens/apps.py": "declares",
     "contrib/oauth/urls.py": "declares; its views are tested",

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_mcp.bus import poller
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
-from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage import changes, client_requests, events, sessions, standalone, subscriptions
 from django_mcp.storage.standalone import Held
 
 pytestmark = pytest.mark.django_db
@@ -56,8 +56,8 @@ def held(session):
 HOT = {
     "a request resumes its session": lambda session: sessions.resume(session.session_id, **OWNER),
     "a request notes that its session is used": lambda session: sessions.touch_all([session.pk]),
-    "a session opens": lambda session: sessions._refuse_too_many("default", "user:7", timezone.now()),
-    "a new session hears of changes from then on": lambda session: sessions.last_change("airports", "default"),
+    "a session opens": lambda session: sessions._refuse_too_many("user:7", timezone.now()),
+    "a new session hears of changes from then on": lambda session: changes.last_change("airports"),
     "a session's state is kept": lambda session: sessions.set_log_level(session.session_id, "debug"),
     "a stream is opened": lambda session: standalone.take(session.pk, "holder", force=True),
     "a stream is read": lambda session: standalone.read(held(session)),
@@ -65,15 +65,15 @@ HOT = {
     "a stream is given back": lambda session: standalone.release(held(session)[0]),
     "a client resumes a stream": lambda session: events.locate(session.pk, "airports", "s:1.0"),
     "what a stream missed is read": lambda session: events.read_after(events.Position("s", 1, 0), session.pk),
-    "a message is published": lambda session: events.publish(session.pk, "{}"),
+    "a message is published": lambda session: standalone.publish(session.pk, "{}"),
     "a running request is looked at": lambda session: events.is_cancelled(session.pk, "k"),
     "a running request says that it lives": lambda session: events.renew_stream(session.pk, "k"),
     "a request is cancelled": lambda session: events.cancel(session.pk, 1),
-    "a question is answered": lambda session: events.answer(session.pk, "q", {}),
-    "an answer is taken": lambda session: events.take_answer(session.pk, "q"),
-    "a resource is subscribed to": lambda session: events.subscribe(session.pk, "u://1"),
-    "a change is recorded": lambda session: events.record_change("airports", "m"),
-    "changes are read": lambda session: events.read_changes("airports", 1490, "user:7"),
+    "a question is answered": lambda session: client_requests.answer(session.pk, "q", {}),
+    "an answer is taken": lambda session: client_requests.take_answer(session.pk, "q"),
+    "a resource is subscribed to": lambda session: subscriptions.subscribe(session.pk, "u://1"),
+    "a change is recorded": lambda session: changes.record_change("airports", "m"),
+    "changes are read": lambda session: changes.read_changes("airports", 1490, "user:7"),
 }
 
 

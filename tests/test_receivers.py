@@ -3,15 +3,15 @@
 import logging
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
-from django_mcp import MCPServer
+from django_mcp import MCPServer, receivers
 from django_mcp.bus import bell
 from django_mcp.models import EVERYBODY, Change, Event, Session
 from django_mcp.signals import credential_ended
-from django_mcp.storage import events, sessions
+from django_mcp.storage import changes, events, sessions
 
 OWNER = {"server": "test", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"
@@ -57,7 +57,7 @@ def open_session():
     return Session.objects.get(pk=opened.pk)
 
 
-def changes():
+def recorded():
     rows = Change.objects.order_by("pk")
     return list(rows.values_list("server", "sequence", "method", "uri", "principal"))
 
@@ -73,9 +73,9 @@ def updated_uris():
 def test_a_change_is_published_on_commit_and_not_before(server, rung):
     with transaction.atomic():
         server.notify_tools_changed()
-        assert (changes(), rung) == ([], [])
+        assert (recorded(), rung) == ([], [])
 
-    assert changes() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
+    assert recorded() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
     assert rung == [bell.server_group("test")]
 
 
@@ -83,7 +83,7 @@ def test_a_change_is_published_on_commit_and_not_before(server, rung):
 def test_a_change_outside_a_transaction_is_published_at_once(server, rung):
     server.notify_tools_changed()
 
-    assert changes() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
+    assert recorded() == [("test", 1, TOOLS_CHANGED, "", EVERYBODY)]
     assert rung == [bell.server_group("test")]
 
 
@@ -95,7 +95,7 @@ def test_a_change_that_is_rolled_back_is_not_published(server, rung):
         session.send("notifications/message", {"level": "info", "data": "x"})
         transaction.set_rollback(True)
 
-    assert (changes(), Event.objects.count(), rung) == ([], 0, [])
+    assert (recorded(), Event.objects.count(), rung) == ([], 0, [])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,7 +106,7 @@ def test_only_the_part_that_is_rolled_back_is_not_published(server):
             server.notify_prompts_changed()
             transaction.set_rollback(True)
 
-    assert [method for _, _, method, _, _ in changes()] == [TOOLS_CHANGED]
+    assert [method for _, _, method, _, _ in recorded()] == [TOOLS_CHANGED]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -114,7 +114,7 @@ def test_a_failure_to_publish_is_logged_and_does_not_fail_what_was_committed(ser
     def fail(*args, **kwargs):
         raise RuntimeError("the table is full")
 
-    monkeypatch.setattr(events, "record_change", fail)
+    monkeypatch.setattr(changes, "record_change", fail)
     with caplog.at_level(logging.ERROR), transaction.atomic():
         Group.objects.create(name="crew")
         server.notify_tools_changed()
@@ -147,7 +147,7 @@ def test_a_changed_list_is_told_to_everybody_or_to_one_principal(
         notify(principal=principal)
 
     whose = EVERYBODY if principal is None else principal
-    assert changes() == [("test", 1, f"notifications/{kind}/list_changed", "", whose)]
+    assert recorded() == [("test", 1, f"notifications/{kind}/list_changed", "", whose)]
 
 
 @pytest.mark.django_db
@@ -155,7 +155,7 @@ def test_an_updated_resource_is_told_by_its_uri(server, rung, django_capture_on_
     with django_capture_on_commit_callbacks(execute=True):
         server.notify_resource_updated("news://1")
 
-    assert changes() == [("test", 1, UPDATED, "news://1", EVERYBODY)]
+    assert recorded() == [("test", 1, UPDATED, "news://1", EVERYBODY)]
     assert rung == [bell.server_group("test")]
 
 
@@ -166,7 +166,7 @@ def test_changes_are_those_of_the_server_as_it_is_named_now(settings, django_cap
     with django_capture_on_commit_callbacks(execute=True):
         server.notify_tools_changed()
 
-    assert changes() == [("renamed", 1, TOOLS_CHANGED, "", EVERYBODY)]
+    assert recorded() == [("renamed", 1, TOOLS_CHANGED, "", EVERYBODY)]
 
 
 @pytest.mark.django_db
@@ -265,7 +265,7 @@ def test_a_save_that_is_rolled_back_updates_nothing(watch, rung):
         Group.objects.create(name="crew")
         transaction.set_rollback(True)
 
-    assert (changes(), rung) == ([], [])
+    assert (recorded(), rung) == ([], [])
 
 
 # The end of a session
@@ -318,3 +318,12 @@ def test_revoking_what_everybody_shares_ends_no_session(django_capture_on_commit
             credential_ended.send(Session, principal=principal)
 
     assert list(Session.objects.active().values_list("principal", flat=True)) == [""]
+
+
+@pytest.mark.django_db
+def test_where_nothing_asks_for_permissions_nobody_is_told(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(receivers, "guarded_servers", list)
+    ada, permission = User.objects.create_user("ada"), Permission.objects.first()
+
+    with django_assert_num_queries(0):
+        receivers._user_changed(instance=ada, action="post_add", reverse=False, pk_set={permission.pk})

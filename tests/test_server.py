@@ -6,13 +6,13 @@ import logging
 import pytest
 from mcp_types.methods import CLIENT_REQUESTS
 
-from django_mcp import Cache, Context, Icon, MCPServer, default_server
+from django_mcp import CacheHints, Context, Icon, MCPServer, default_server
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.runner import run
 from django_mcp.methods import METHODS
 from django_mcp.methods.request import Call, CancelRequest, KeepAnswer, Outcome, SetLogLevel
 from django_mcp.protocol.replies import ACCEPTED, Reply
-from django_mcp.server import Effected
+from django_mcp.server import PendingReply
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
 
@@ -53,11 +53,11 @@ def test_a_server_is_what_it_is_made_with():
         website_url="https://example.com",
         icons=[Icon("data:,")],
         page_size=7,
-        cache=Cache(5, "public"),
+        cache=CacheHints(5, "public"),
     )
 
     assert (server.name, server.version, server.title, server.instructions) == ("bench", "2", "Bench", "Sit.")
-    assert (server.page_size, server.cache) == (7, Cache(5, "public"))
+    assert (server.page_size, server.cache) == (7, CacheHints(5, "public"))
     assert server.implementation() == {
         "name": "bench",
         "version": "2",
@@ -303,7 +303,7 @@ def test_a_notification_is_accepted_and_never_answered(server, message, version)
 def test_a_cancellation_is_the_sessions_to_carry_out(server):
     message = {**wire.notification("notifications/cancelled"), "params": {"requestId": "7", "reason": "bored"}}
 
-    assert prepare(server, message) == Effected(ACCEPTED, CancelRequest("7"), None)
+    assert prepare(server, message) == PendingReply(ACCEPTED, CancelRequest("7"), None)
 
 
 def test_a_modern_cancellation_cancels_nothing(server):
@@ -315,7 +315,7 @@ def test_a_modern_cancellation_cancels_nothing(server):
 
 @pytest.mark.parametrize("message", [wire.answer({"action": "accept"}, 7), wire.error(-1, "no", "x")])
 def test_a_response_is_kept_for_what_waits_for_it(server, message):
-    assert prepare(server, message) == Effected(ACCEPTED, KeepAnswer(message["id"], message), None)
+    assert prepare(server, message) == PendingReply(ACCEPTED, KeepAnswer(message["id"], message), None)
 
 
 # Preparing and finishing
@@ -324,7 +324,7 @@ def test_a_response_is_kept_for_what_waits_for_it(server, message):
 def test_a_reply_with_an_effect_waits_for_it(server):
     step = prepare(server, wire.request("logging/setLevel", {"level": "debug"}))
 
-    assert step == Effected(Reply(200, b'{"jsonrpc":"2.0","id":1,"result":{}}'), SetLogLevel("debug"), 1)
+    assert step == PendingReply(Reply(200, b'{"jsonrpc":"2.0","id":1,"result":{}}'), SetLogLevel("debug"), 1)
 
 
 @pytest.mark.parametrize("request_id", [0, -1, "", "1", 2**63 - 1])

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 
 from django_mcp.models import Session
 from django_mcp.signals import session_expired, session_opened, session_terminated
-from django_mcp.storage import sessions
+from django_mcp.storage import purge, sessions
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +84,7 @@ def test_purged_expired_sessions_are_told_once_a_batch(heard):
     opened = [open_session().session_id for _ in range(5)]
     heard.clear()
 
-    sessions.purge(batch_size=2, now=NOW + timedelta(days=1))
+    purge.purge(batch_size=2, now=NOW + timedelta(days=1))
 
     assert [name for name, _ in heard] == ["expired"] * 3
     assert [len(arguments["session_ids"]) for _, arguments in heard] == [2, 2, 1]
@@ -96,7 +96,7 @@ def test_purged_terminated_sessions_were_told_when_they_ended(heard):
     sessions.terminate(session.session_id, server="airports", principal="user:1", now=NOW)
     heard.clear()
 
-    sessions.purge(now=NOW + timedelta(days=1))
+    purge.purge(now=NOW + timedelta(days=1))
 
     assert heard == []
 

@@ -13,10 +13,10 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from django_mcp.endpoint import cors
-from django_mcp.execution.threads import Place
+from django_mcp.execution.threads import LoopContext
 from django_mcp.views import MCPView
 
-from .handler import Receive, Scope, Send, Visit, read_headers
+from .handler import EndpointRequest, Receive, Scope, Send, read_headers
 from .shutdown import close_streams_at_shutdown
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
@@ -66,12 +66,12 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
         # Asked once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None
-        place = Place.on(task.get_loop())
+        loop_context = LoopContext.on(task.get_loop())
         close_streams_at_shutdown()
         view, headers = route.view(), read_headers(scope)
         if told := cors.headers_for(headers, view.get_allowed_origins()):
             send = _telling(send, told)
-        stream = await Visit(view, kwargs, scope, receive, send, headers, task, place).serve()
+        stream = await EndpointRequest(view, kwargs, scope, receive, send, headers, task, loop_context).serve()
         if stream is not None:
             await stream.serve(scope, receive, send)
 

@@ -16,10 +16,10 @@ from django.http import HttpRequest
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.exchange import Exchange, StandingStream
-from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, inline_answers
+from django_mcp.endpoint.exchange import Exchange, StandaloneStream
+from django_mcp.endpoint.request_stream import InlineRequestStream, inline_answers
 from django_mcp.execution.runner import arun
-from django_mcp.execution.threads import Place
+from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
@@ -28,10 +28,15 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
+from django_mcp.storage import events
 from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
-from .consumers import ListenConsumer, StreamConsumer, consumer_of, listeners
+from .listen import ListenConsumer, listeners
+from .replay import ReplayConsumer
+from .request_stream import ASGIRequestStream
+from .standalone import MCPConsumer
+from .stream import StreamConsumer
 
 logger = logging.getLogger("django_mcp")
 
@@ -49,7 +54,7 @@ class Disconnected(Exception):
 
 
 @dataclass(slots=True)
-class Visit:
+class EndpointRequest:
     """A request at an endpoint: `view` configures it, `kwargs` are what its path says."""
 
     view: MCPView
@@ -59,7 +64,7 @@ class Visit:
     send: Send
     headers: Headers
     task: "asyncio.Task[Any]"
-    place: Place
+    loop_context: LoopContext
     body: bytes = b""
     _request: HttpRequest | None = None
     _has_given_up: bool = False
@@ -102,14 +107,14 @@ class Visit:
             case "GET":
                 return await self._get()
             case "DELETE":
-                return await self.place.hop(self._admitted, Exchange.terminate)
+                return await self.loop_context.hop(self._admitted, Exchange.terminate)
             case "OPTIONS" if answer := self.view.preflight(self.headers):
                 return answer
         return replies.method_not_allowed(ALLOW)
 
     async def _get(self) -> Reply | StreamConsumer:
-        opened: Reply | StandingStream = await self.place.hop(self._admitted, Exchange.open_stream)
-        return consumer_of(opened) if isinstance(opened, StandingStream) else opened
+        opened: Reply | StandaloneStream = await self.loop_context.hop(self._admitted, Exchange.open_stream)
+        return consumer_of(opened) if isinstance(opened, StandaloneStream) else opened
 
     async def _post(self) -> Reply | StreamConsumer | None:
         limits = self.view.get_limits()
@@ -122,49 +127,57 @@ class Visit:
         is_open = self.view.is_open()
         if isinstance(message, Reply) and is_open:
             return message
-        outlet = self._outlet(message)
+        request_stream = self._request_stream(message)
         try:
-            reply = await self._run(message, outlet, is_open=is_open)
+            reply = await self._run(message, request_stream, is_open=is_open)
         except BaseException:
-            if isinstance(outlet, AsyncOutlet):
-                outlet.abandon()
+            if isinstance(request_stream, ASGIRequestStream):
+                request_stream.abandon()
             raise
-        if isinstance(outlet, AsyncOutlet):
+        if isinstance(request_stream, ASGIRequestStream):
             if isinstance(reply, Reply):
-                return await outlet.finish(reply)
-            outlet.abandon()
+                return await request_stream.finish(reply)
+            request_stream.abandon()
             return reply
-        return outlet.to_reply(reply) if outlet is not None and isinstance(reply, Reply) else reply
+        return request_stream.to_reply(reply) if request_stream is not None and isinstance(reply, Reply) else reply
 
     async def _run(
-        self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None, *, is_open: bool
+        self,
+        message: Inbound | Batch | Reply,
+        request_stream: ASGIRequestStream | InlineRequestStream | None,
+        *,
+        is_open: bool,
     ) -> Reply | StreamConsumer:
         if not is_open or isinstance(message, Reply):
-            exchange, step = await self.place.hop(self._admit_and_begin, message, outlet)
+            exchange, step = await self.loop_context.hop(self._admit_and_begin, message, request_stream)
         else:
-            exchange = self._exchange(anonymous_caller(self.request), outlet)
+            exchange = self._exchange(anonymous_caller(self.request), request_stream)
             needs_thread = exchange.needs_database(message)
-            step = await self.place.hop(exchange.begin, message) if needs_thread else exchange.prepare(message)
+            step = await self.loop_context.hop(exchange.begin, message) if needs_thread else exchange.prepare(message)
         if isinstance(step, Listen):
             return self._listen(step)
-        return await self._call(exchange, step, outlet) if isinstance(step, Call) else step
+        return await self._call(exchange, step, request_stream) if isinstance(step, Call) else step
 
-    async def _call(self, exchange: Exchange, call: Call, outlet: AsyncOutlet | InlineOutlet | None) -> Reply:
-        if call.is_async and isinstance(outlet, AsyncOutlet):
-            outlet.runs_in(self.task)
+    async def _call(
+        self, exchange: Exchange, call: Call, request_stream: ASGIRequestStream | InlineRequestStream | None
+    ) -> Reply:
+        if call.is_async and isinstance(request_stream, ASGIRequestStream):
+            request_stream.runs_in(self.task)
         try:
-            outcome = await arun(call, exchange.server.repeat, self.place)
+            outcome = await arun(call, exchange.server.repeat, self.loop_context)
         except asyncio.CancelledError:
-            if outlet is None or not outlet.cancelled:
+            if request_stream is None or not request_stream.cancelled:
                 raise
             # It was the client that cancelled the call, and nobody who cancels this request.
             self.task.uncancel()
-            return outlet.cancelled_reply()
+            return request_stream.cancelled_reply()
         finally:
-            if isinstance(outlet, AsyncOutlet):
-                outlet.runs_in(None)
+            if isinstance(request_stream, ASGIRequestStream):
+                request_stream.runs_in(None)
         return (
-            await self.place.hop(exchange.end, call, outcome) if exchange.must_save() else exchange.end(call, outcome)
+            await self.loop_context.hop(exchange.end, call, outcome)
+            if exchange.must_save()
+            else exchange.end(call, outcome)
         )
 
     def _listen(self, listen: Listen) -> Reply | StreamConsumer:
@@ -196,15 +209,19 @@ class Visit:
 
         return asks
 
-    def _outlet(self, message: Inbound | Batch | Reply) -> AsyncOutlet | InlineOutlet | None:
+    def _request_stream(self, message: Inbound | Batch | Reply) -> ASGIRequestStream | InlineRequestStream | None:
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
             return None
         if (answers := inline_answers.get()) is not None:
-            return InlineOutlet(message.id, message.era, answers)
-        return AsyncOutlet(message.id, message.era, self.receive, self.send, self.place.loop)
+            return InlineRequestStream(message.id, message.era, answers)
+        return ASGIRequestStream(message.id, message.era, self.receive, self.send, self.loop_context.loop)
 
-    def _exchange(self, caller: Caller, outlet: AsyncOutlet | InlineOutlet | None = None) -> Exchange:
-        return Exchange(self.view.get_server(), self.view.get_sessions(), caller, outlet=outlet, streams=True)
+    def _exchange(
+        self, caller: Caller, request_stream: ASGIRequestStream | InlineRequestStream | None = None
+    ) -> Exchange:
+        return Exchange(
+            self.view.get_server(), self.view.get_sessions(), caller, request_stream=request_stream, streams=True
+        )
 
     def _admit(self) -> Caller | Reply:
         if self.view.is_open():
@@ -212,7 +229,7 @@ class Visit:
         return self.view.admit(self.request(), **self.kwargs)
 
     def _admit_and_begin(
-        self, message: Inbound | Batch | Reply, outlet: AsyncOutlet | InlineOutlet | None
+        self, message: Inbound | Batch | Reply, request_stream: ASGIRequestStream | InlineRequestStream | None
     ) -> tuple[Exchange, Step]:
         """The whole of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what
         was wrong.
@@ -220,7 +237,7 @@ class Visit:
         caller = self._admit()
         if isinstance(caller, Reply):
             return self._exchange(anonymous_caller(self.request)), caller
-        exchange = self._exchange(caller, outlet)
+        exchange = self._exchange(caller, request_stream)
         return exchange, message if isinstance(message, Reply) else exchange.begin(message)
 
     def _admitted(self, answer: Callable[[Exchange, Headers], Any]) -> Any:
@@ -235,7 +252,7 @@ class Visit:
         if http.declares_more(self.headers, limit):
             return None
         # What asyncio.timeout() does, for an eighth of its time: this is around every request.
-        timer = self.place.loop.call_later(mcp_settings.BODY_TIMEOUT_SECONDS, self._give_up)
+        timer = self.loop_context.loop.call_later(mcp_settings.BODY_TIMEOUT_SECONDS, self._give_up)
         try:
             return await self._receive_body(limit)
         except asyncio.CancelledError:
@@ -285,3 +302,8 @@ def read_headers(scope: Scope) -> Headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(http.OWS)
         joined[name] = f"{joined[name]},{value}" if name in joined else value
     return joined
+
+
+def consumer_of(stream: StandaloneStream) -> StreamConsumer:
+    """The consumer that writes a stream."""
+    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)

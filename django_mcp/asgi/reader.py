@@ -25,7 +25,7 @@ PORTION: Final = 200
 """Streams read for in one query."""
 
 
-class Hearer(Protocol):
+class StreamClient(Protocol):
     """A stream that is read for."""
 
     held: Held
@@ -45,13 +45,13 @@ class Reader:
     """The standalone streams of one event loop."""
 
     def __init__(self) -> None:
-        self._streams: dict[Hearer, bell.Listener] = {}
-        self._rung: dict[Hearer, None] = {}
+        self._streams: dict[StreamClient, bell.Listener] = {}
+        self._rung: dict[StreamClient, None] = {}
         self._news = asyncio.Event()
         self._reading = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def add(self, stream: Hearer) -> None:
+    async def add(self, stream: StreamClient) -> None:
         """Reads for a stream from where it is."""
         held = stream.held
         groups = [bell.session_group(held.session_pk), bell.server_group(held.server)]
@@ -60,7 +60,7 @@ class Reader:
             self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._keep())]
         self.ring(stream)
 
-    def remove(self, stream: Hearer) -> None:
+    def remove(self, stream: StreamClient) -> None:
         """Reads for it no more."""
         self._rung.pop(stream, None)
         if listener := self._streams.pop(stream, None):
@@ -70,7 +70,7 @@ class Reader:
                 task.cancel()
             self._tasks = []
 
-    def ring(self, stream: Hearer) -> None:
+    def ring(self, stream: StreamClient) -> None:
         """Reads for a stream as soon as it is not busy."""
         self._rung[stream] = None
         self._news.set()
@@ -98,7 +98,7 @@ class Reader:
                 for stream in streams:
                     stream.keep_alive()
 
-    async def _tell(self, read: Callable[[Sequence[Held]], list[News]], streams: Sequence[Hearer]) -> None:
+    async def _tell(self, read: Callable[[Sequence[Held]], list[News]], streams: Sequence[StreamClient]) -> None:
         """Reads for some streams, and tells them. One read at a time: two would find the same news."""
         async with self._reading:
             streams = [stream for stream in streams if stream in self._streams]
@@ -129,7 +129,7 @@ def reader() -> Reader:
     return _readers[loop]
 
 
-def _portions(streams: Sequence[Hearer]) -> Iterable[Sequence[Hearer]]:
+def _portions(streams: Sequence[StreamClient]) -> Iterable[Sequence[StreamClient]]:
     return (streams[start : start + PORTION] for start in range(0, len(streams), PORTION))
 
 

@@ -11,7 +11,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from . import consumers
+from .stream import close_all
 
 _watched: set[int] = set()
 
@@ -31,7 +31,7 @@ def _listen(number: int, loop: asyncio.AbstractEventLoop) -> None:
 
     def close_first(received: int, frame: FrameType | None) -> Any:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(consumers.close_all)
+            loop.call_soon_threadsafe(close_all)
         if callable(handler):
             return handler(received, frame)
         signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -20,7 +20,8 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.loops import serving_loop
 
-from .poller import Poller, calls_group, server_group, session_group
+from .groups import calls_group, server_group, session_group
+from .poller import Poller
 
 __all__ = ["Listener", "Wakeup", "calls_group", "listen", "ring", "server_group", "session_group", "spans_processes"]
 
@@ -47,9 +48,9 @@ def ring(groups: Iterable[str]) -> None:
     never raises.
     """
     rung = list(groups)
-    for loop, switchboard in list(_switchboards.items()):
+    for loop, listeners in list(_listeners_of_loops.items()):
         with contextlib.suppress(RuntimeError):  # the loop was closed
-            loop.call_soon_threadsafe(switchboard.ring, rung)
+            loop.call_soon_threadsafe(listeners.ring, rung)
     if spans_processes():
         serving = serving_loop.get() or _running_loop()
         if serving is not None and serving.is_running():
@@ -61,16 +62,16 @@ def ring(groups: Iterable[str]) -> None:
 class Listener:
     """Somebody who is told of rings. `told` is called on the event loop, and must not block."""
 
-    __slots__ = ("_switchboard", "groups", "told")
+    __slots__ = ("_listeners", "groups", "told")
 
-    def __init__(self, groups: Iterable[str], told: Callable[[], object], switchboard: "Switchboard") -> None:
+    def __init__(self, groups: Iterable[str], told: Callable[[], object], listeners: "Listeners") -> None:
         self.groups = tuple(groups)
         self.told = told
-        self._switchboard = switchboard
+        self._listeners = listeners
 
     def stop(self) -> None:
         """Is told no more."""
-        self._switchboard.remove(self)
+        self._listeners.remove(self)
 
 
 async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
@@ -78,11 +79,11 @@ async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
     this, so that nothing falls between.
     """
     loop = asyncio.get_running_loop()
-    if loop not in _switchboards:
-        _switchboards[loop] = Switchboard()
-    switchboard = _switchboards[loop]
-    listener = Listener(groups, told, switchboard)
-    await switchboard.add(listener)
+    if loop not in _listeners_of_loops:
+        _listeners_of_loops[loop] = Listeners()
+    listeners = _listeners_of_loops[loop]
+    listener = Listener(groups, told, listeners)
+    await listeners.add(listener)
     return listener
 
 
@@ -114,7 +115,7 @@ class Wakeup:
         return True
 
 
-class Switchboard:
+class Listeners:
     """The listeners of one event loop, the channel on which other processes ring for them, and the looking."""
 
     def __init__(self) -> None:
@@ -236,6 +237,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-_switchboards: WeakKeyDictionary[asyncio.AbstractEventLoop, Switchboard] = WeakKeyDictionary()
+_listeners_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Listeners] = WeakKeyDictionary()
 _background: set[Any] = set()
 """Keeps the event loop from forgetting a task that nobody waits for."""

@@ -4,18 +4,19 @@ which groups to ring for.
 It costs a few queries, however many streams there are. Knows the tables; neither the channel layer nor who listens.
 """
 
-import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import router
 from django.db.models import Max
 from django.utils import timezone
 
 from django_mcp.execution.threads import hop
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream
+from django_mcp.storage.database import alias
+
+from .groups import calls_group, server_group, session_group
 
 LATE_SECONDS: Final = 3
 """Numbers are given out when a row is written, and it appears when its transaction ends: for so long, rows of lower
@@ -27,22 +28,6 @@ ROWS_LIMIT: Final = 2000
 
 SESSIONS_LIMIT: Final = 500
 """Sessions asked for in one query."""
-
-
-def session_group(session_pk: int) -> str:
-    """Who reads a session's streams."""
-    return f"mcp.session.{session_pk}"
-
-
-def calls_group(session_pk: int) -> str:
-    """A session's calls that run: each waits for an answer, or to be cancelled."""
-    return f"mcp.calls.{session_pk}"
-
-
-def server_group(name: str) -> str:
-    """Who hears of a server's changes."""
-    # A name may hold what a group's may not.
-    return f"mcp.server.{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 class Poller:
@@ -83,7 +68,7 @@ class _Tail:
     def read(self) -> set[Any] | None:
         """Whom the rows that are new concern; `None` when they are too many to say."""
         now = time.monotonic()
-        rows = self._rows.using(_alias())
+        rows = self._rows.using(alias())
         if self._floor is None:
             last = rows.aggregate(last=Max("pk"))["last"] or 0
             self._floor = max(0, last - ROWS_LIMIT // 2)
@@ -121,7 +106,7 @@ class _Ends:
         now = timezone.now()
         # The clock of the machine that ended a session may be behind.
         since = (self._since or now) - timedelta(seconds=LATE_SECONDS)
-        rows = Session.objects.using(_alias()).filter(expires_at__gt=since, expires_at__lte=now)
+        rows = Session.objects.using(alias()).filter(expires_at__gt=since, expires_at__lte=now)
         found = list(rows.order_by("expires_at").values_list("pk", "expires_at")[: ROWS_LIMIT + 1])
         new = {pk for pk, _ in found if pk not in self._seen}
         self._seen = {pk: ended for pk, ended in (*self._seen.items(), *found) if ended > since}
@@ -133,8 +118,8 @@ def _read_called(pks: Sequence[int]) -> set[int]:
     """The sessions, of these, with a call that has been cancelled or answered, and has not noticed yet."""
     called: set[int] = set()
     for portion in _portions(pks):
-        streams = Stream.objects.using(_alias()).filter(session__in=portion, ended_at=None, cancelled_at__isnull=False)
-        answers = ClientRequest.objects.using(_alias()).filter(session__in=portion, answer__isnull=False)
+        streams = Stream.objects.using(alias()).filter(session__in=portion, ended_at=None, cancelled_at__isnull=False)
+        answers = ClientRequest.objects.using(alias()).filter(session__in=portion, answer__isnull=False)
         called.update(streams.values_list("session_id", flat=True))
         called.update(answers.values_list("session_id", flat=True))
     return called
@@ -142,7 +127,3 @@ def _read_called(pks: Sequence[int]) -> set[int]:
 
 def _portions(pks: Sequence[int]) -> Iterable[Sequence[int]]:
     return (pks[start : start + SESSIONS_LIMIT] for start in range(0, len(pks), SESSIONS_LIMIT))
-
-
-def _alias() -> str:
-    return router.db_for_write(Session)

@@ -1,6 +1,6 @@
 """For those who come from django-mcp-server: its two base classes under their own names.
 
-`from mcp_server import MCPToolset, ModelQueryToolset` becomes `from django_mcp.contrib.mcp_server import …`. Subclasses
+`from mcp_server import MCPToolset, ModelQueryToolset` becomes `from .mcp_server import …`. Subclasses
 register themselves, on the default server. New code is better off with `Toolset` and `ModelToolset`.
 """
 

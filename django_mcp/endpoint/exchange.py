@@ -32,18 +32,18 @@ from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
 from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
-from django_mcp.server import Effected, MCPServer
-from django_mcp.storage import events, sessions, standalone
-from django_mcp.storage.sessions import SessionState
+from django_mcp.server import MCPServer, PendingReply
+from django_mcp.storage import client_requests, events, session_state, sessions, standalone, subscriptions
+from django_mcp.storage.session_state import SessionState
 
-from .request_stream import Outlet
+from .request_stream import RequestStream
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""
 
 
 @dataclass(frozen=True, slots=True)
-class StandingStream:
+class StandaloneStream:
     """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
     until when the caller's credential is good.
     """
@@ -57,7 +57,7 @@ class StandingStream:
 class Exchange:
     """A POST or DELETE of one caller. `begin`, then for a `Call` that it gives back, `end` with the call's outcome."""
 
-    __slots__ = ("_policy", "caller", "outlet", "server", "session", "streams")
+    __slots__ = ("_policy", "caller", "request_stream", "server", "session", "streams")
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class Exchange:
         policy: SessionPolicy,
         caller: Caller,
         *,
-        outlet: Outlet | None = None,
+        request_stream: RequestStream | None = None,
         streams: bool = False,
     ) -> None:
         self.server = server
         self.caller = caller
-        self.outlet = outlet
+        self.request_stream = request_stream
         self.streams = streams
         self.session: SessionState | None = None
         self._policy = policy
@@ -103,8 +103,8 @@ class Exchange:
         if isinstance(inbound, Batch):
             return self._answer_batch(inbound)
         streams = self.streams and self._is_reached_later(inbound)
-        step = self.server.prepare(inbound, self.session, self.caller, self.outlet, streams=streams)
-        return self._carry_out(step) if isinstance(step, Effected) else step
+        step = self.server.prepare(inbound, self.session, self.caller, self.request_stream, streams=streams)
+        return self._carry_out(step) if isinstance(step, PendingReply) else step
 
     def run(self, call: Call) -> Reply:
         """The reply to a call, made in this thread."""
@@ -121,10 +121,10 @@ class Exchange:
         """The reply to a call that was made. What it kept in the session's state is written, unless it failed or was
         only tried.
         """
-        is_tried = call.terms.dry_run
+        is_tried = call.options.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
-                sessions.save_state(self.session)
+                session_state.save_state(self.session)
             except TypeError as error:
                 outcome = Outcome(error=error)
         if self.session is not None and (outcome.error is not None or is_tried):
@@ -139,7 +139,7 @@ class Exchange:
         ended = sessions.terminate(headers[SESSION_ID], **self._own())
         return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
 
-    def open_stream(self, headers: Headers) -> "Reply | StandingStream":
+    def open_stream(self, headers: Headers) -> "Reply | StandaloneStream":
         """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
         if refusal := self.check_session(headers, allow="POST", stream=True):
             return refusal
@@ -161,7 +161,7 @@ class Exchange:
             if not standalone.take(session.pk, holder, force=last_event_id is not None):
                 return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
             bell.ring([bell.session_group(session.pk)])
-        return StandingStream(session, position, holder, self.caller.principal.expires_at)
+        return StandaloneStream(session, position, holder, self.caller.principal.expires_at)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
         """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from
@@ -212,8 +212,8 @@ class Exchange:
         if session.needs_touch:
             sessions.touch(session)
         self.session = session
-        if self.outlet is not None:
-            self.outlet.bind(session)
+        if self.request_stream is not None:
+            self.request_stream.bind(session)
         return None
 
     def _answer_batch(self, batch: Batch) -> Reply:
@@ -221,7 +221,7 @@ class Exchange:
         if self.session is None or self.session.protocol_version != BATCH_VERSION:
             return replies.error(ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400))
         # The answers share one response, so nothing can be said before them.
-        self.outlet = None
+        self.request_stream = None
         answers = []
         for message in batch.messages:
             step = self.prepare(message)
@@ -230,7 +230,7 @@ class Exchange:
                 answers.append(reply.body)
         return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
 
-    def _carry_out(self, step: Effected) -> Reply:
+    def _carry_out(self, step: PendingReply) -> Reply:
         if isinstance(step.effect, OpenSession):
             return step.reply if self._policy == "off" else self._open(step, step.effect)
         if self.session is not None:
@@ -242,17 +242,17 @@ class Exchange:
             case SetLogLevel(level=level):
                 sessions.set_log_level(session.session_id, level)
             case Subscribe(uri=uri):
-                events.subscribe(session.pk, uri)
+                subscriptions.subscribe(session.pk, uri)
             case Unsubscribe(uri=uri):
-                events.unsubscribe(session.pk, uri)
+                subscriptions.unsubscribe(session.pk, uri)
             case CancelRequest(request_id=request_id):
                 events.cancel(session.pk, request_id)
                 bell.ring([bell.calls_group(session.pk)])
             case KeepAnswer(request_id=request_id, message=message):
-                if events.answer(session.pk, request_id, dict(message)):
+                if client_requests.answer(session.pk, request_id, dict(message)):
                     bell.ring([bell.calls_group(session.pk)])
 
-    def _open(self, step: Effected, effect: OpenSession) -> Reply:
+    def _open(self, step: PendingReply, effect: OpenSession) -> Reply:
         try:
             session = sessions.open(
                 server=self.server.name,

@@ -19,12 +19,12 @@ from django_mcp.conf import mcp_settings
 from django_mcp.methods.request import Call, Outcome
 from django_mcp.primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
 from django_mcp.primitives.call_options import exceeded
-from django_mcp.primitives.context import Cancelled, Outlet
+from django_mcp.primitives.context import Cancelled, RequestStream
 from django_mcp.protocol.replies import Reply
 from django_mcp.replicas import reading
 
 from .budgets import Meter
-from .threads import Place
+from .threads import LoopContext
 from .transactions import LazyAtomic
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ def run(call: Call, repeat: Repeat | None = None) -> Outcome:
     outcome = _run_once(call)
     while outcome.required is not None and repeat is not None and call.request.era == "handshake":
         try:
-            outlet, questions = _to_ask(call, outcome.required)
-            answers = {key: outlet.ask(question) for key, question in questions.items()}
+            request_stream, questions = _to_ask(call, outcome.required)
+            answers = {key: request_stream.ask(question) for key, question in questions.items()}
         except (Cancelled, Exception) as error:
             return Outcome(error=error)
         again = repeat(call, _with_answers(call, answers, outcome.required))
@@ -56,32 +56,32 @@ def run(call: Call, repeat: Repeat | None = None) -> Outcome:
     return outcome
 
 
-async def arun(call: Call, repeat: Repeat | None = None, place: Place | None = None) -> Outcome:
-    """See run(). A sync function runs in a worker thread, an async one here: `place` is where that is."""
-    place = place or Place.here()
+async def arun(call: Call, repeat: Repeat | None = None, loop_context: LoopContext | None = None) -> Outcome:
+    """See run(). A sync function runs in a worker thread, an async one here: `loop_context` is where that is."""
+    loop_context = loop_context or LoopContext.here()
     if not call.is_async:
-        return await place.hop(run, call, repeat)
-    outcome = await _arun_once(call, place)
+        return await loop_context.hop(run, call, repeat)
+    outcome = await _arun_once(call, loop_context)
     while outcome.required is not None and repeat is not None and call.request.era == "handshake":
         try:
-            outlet, questions = _to_ask(call, outcome.required)
-            answers = {key: await outlet.aask(question) for key, question in questions.items()}
+            request_stream, questions = _to_ask(call, outcome.required)
+            answers = {key: await request_stream.aask(question) for key, question in questions.items()}
         except (Cancelled, Exception) as error:
             return Outcome(error=error)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if isinstance(again, Reply):
             return outcome
         call = again
-        outcome = await _arun_once(call, place)
+        outcome = await _arun_once(call, loop_context)
     return outcome
 
 
 def _run_once(call: Call) -> Outcome:
     try:
-        with reading(call.terms.read_only), _on_terms(call):
+        with reading(call.options.read_only), _on_terms(call):
             value = async_to_sync(_in_time)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
-            if call.terms.dry_run:
+            if call.options.dry_run:
                 raise _Undone(outcome)
             return outcome
     except _Undone as undone:
@@ -99,9 +99,9 @@ class _Undone(Exception):
         self.outcome = outcome
 
 
-async def _arun_once(call: Call, place: Place) -> Outcome:
+async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
     try:
-        if place.caller_waits:
+        if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
         with _OwnThread(_on_terms(call)) as thread:
             try:
@@ -118,23 +118,23 @@ async def _arun_once(call: Call, place: Place) -> Outcome:
 
 def _checked(call: Call, value: Any) -> Any:
     """What a function returned, unless the client has called it off, or must answer first."""
-    if call.request.outlet is not None and call.request.outlet.cancelled:
+    if call.request.request_stream is not None and call.request.request_stream.cancelled:
         raise Cancelled
     if isinstance(value, InputRequired):
         raise value
     return value
 
 
-def _to_ask(call: Call, required: InputRequired) -> tuple[Outlet, dict[str, Question]]:
+def _to_ask(call: Call, required: InputRequired) -> tuple[RequestStream, dict[str, Question]]:
     """Whom to ask, and what, before a handshake client's call can go on. Raises `ToolError` when that cannot be."""
     request = call.request
-    if request.outlet is None:
+    if request.request_stream is None:
         raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
     if (request.inputs or Inputs()).round >= mcp_settings.MAX_ROUNDS:
         raise RuntimeError("The call asked for more input too often.")
     for question in required.questions.values():
         check_capability(question, request.client_capabilities, request.era)
-    return request.outlet, required.questions
+    return request.request_stream, required.questions
 
 
 def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) -> Inputs:
@@ -144,7 +144,7 @@ def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) 
 
 async def _arun_async(call: Call) -> Outcome:
     try:
-        with reading(call.terms.read_only):
+        with reading(call.options.read_only):
             value = _checked(call, await _in_time(call))
             try:
                 return Outcome(call.to_result(value))
@@ -158,7 +158,7 @@ async def _arun_async(call: Call) -> Outcome:
 
 
 async def _in_time(call: Call) -> Any:
-    seconds = call.terms.budget.seconds if call.terms.budget else None
+    seconds = call.options.budget.seconds if call.options.budget else None
     if seconds is None:
         return await call.function(*call.args, **call.kwargs)
     try:
@@ -171,7 +171,7 @@ async def _in_time(call: Call) -> Any:
 
 
 def _reason_to_undo(call: Call, outcome: Outcome) -> BaseException | None:
-    return outcome.error or outcome.required or (_Undone(outcome) if call.terms.dry_run else None)
+    return outcome.error or outcome.required or (_Undone(outcome) if call.options.dry_run else None)
 
 
 async def _arun_in_callers_thread(call: Call) -> Outcome:
@@ -239,9 +239,9 @@ class _OwnThread(Executor):
 
 def _on_terms(call: Call) -> AbstractContextManager[object]:
     """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
-    terms = call.terms
-    transaction = LazyAtomic(read_only=terms.read_only) if terms.atomic else nullcontext()
-    return transaction if terms.budget is None else _Metered(transaction, Meter(terms.budget))
+    options = call.options
+    transaction = LazyAtomic(read_only=options.read_only) if options.atomic else nullcontext()
+    return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
 
 
 class _Metered:

@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 @record(frozen=True, slots=True)
-class Place:
+class LoopContext:
     """Where a request is served: on which event loop, and whether a sync caller waits for it (a test, WSGI), whose
     thread is used then, so that it sees its own transaction.
     """
@@ -56,12 +56,12 @@ class Place:
     caller_waits: bool
 
     @classmethod
-    def on(cls, loop: asyncio.AbstractEventLoop) -> "Place":
+    def on(cls, loop: asyncio.AbstractEventLoop) -> "LoopContext":
         """Here, for who knows the loop: to ask which one is running is a system call before Python 3.12."""
         return cls(loop, loop in AsyncToSync.loop_thread_executors or caller_waits.get())
 
     @classmethod
-    def here(cls) -> "Place":
+    def here(cls) -> "LoopContext":
         return cls.on(asyncio.get_running_loop())
 
     async def hop(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -75,7 +75,7 @@ class Place:
 
 async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """What a sync function returns, run in a worker thread; in the caller's own where one waits."""
-    return await Place.here().hop(function, *args, **kwargs)
+    return await LoopContext.here().hop(function, *args, **kwargs)
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from typing import Final, TypeAlias
 from django_mcp.protocol.versions import Era
 
 from . import completion, lifecycle, log_level, prompts, resources, subscriptions, tools
-from .request import Answer, Call, Listen, Request, Result
+from .request import Call, Listen, Request, Result, ResultWithEffect
 
-Handler: TypeAlias = Callable[[Request], Result | Answer | Call | Listen]
+Handler: TypeAlias = Callable[[Request], Result | ResultWithEffect | Call | Listen]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 from django_mcp.protocol import versions
 
-from .request import Answer, OpenSession, Request, Result
+from .request import OpenSession, Request, Result, ResultWithEffect
 
 
-def initialize(request: Request) -> Answer:
+def initialize(request: Request) -> ResultWithEffect:
     """The handshake: settles the revision, and opens a session that remembers it."""
     params = request.params
     version = versions.negotiate(params["protocolVersion"])
@@ -18,7 +18,7 @@ def initialize(request: Request) -> Answer:
     }
     if instructions := request.server.instructions:
         result["instructions"] = instructions
-    return Answer(result, OpenSession(version, params["clientInfo"], params["capabilities"]))
+    return ResultWithEffect(result, OpenSession(version, params["clientInfo"], params["capabilities"]))
 
 
 def ping(request: Request) -> Result:

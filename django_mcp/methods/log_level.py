@@ -3,11 +3,11 @@
 from django_mcp.primitives.context import LOG_LEVELS
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
-from .request import Answer, Request, SetLogLevel, take_string
+from .request import Request, ResultWithEffect, SetLogLevel, take_string
 
 
-def set_level(request: Request) -> Answer:
+def set_level(request: Request) -> ResultWithEffect:
     level = take_string(request.params, "level")
     if level not in LOG_LEVELS:
         raise ProtocolError(INVALID_PARAMS, f"Unknown log level: {level}. Levels: {', '.join(LOG_LEVELS)}")
-    return Answer({}, SetLogLevel(level))
+    return ResultWithEffect({}, SetLogLevel(level))

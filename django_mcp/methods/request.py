@@ -1,4 +1,4 @@
-"""What a method is given and what it gives back: a `Request` in; a result, an `Answer` with an effect, or a `Call` out.
+"""What a method is given and what it gives back: a `Request` in; a result, an `ResultWithEffect` with an effect, or a `Call` out.
 
 A method decides and never does: what must be remembered it names as an effect, and the function of a tool it hands on
 as a `Call`. So no method knows a database, a thread or an event loop.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from django.conf import settings
 
 from django_mcp.primitives.asking import InputRequired, Inputs
-from django_mcp.primitives.call_options import PLAIN, Terms
-from django_mcp.primitives.context import Caller, Cancelled, Context, Outlet, Session
+from django_mcp.primitives.call_options import DEFAULT_OPTIONS, CallOptions
+from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
@@ -41,7 +41,7 @@ class Request:
     headers: Headers
     session: Session | None
     caller: Caller
-    outlet: Outlet | None = None
+    request_stream: RequestStream | None = None
     streams: bool = False
     inputs: Inputs | None = None
 
@@ -73,7 +73,7 @@ class Request:
             meta=self.meta,
             session=self.session if self.era == "handshake" else None,
             caller=self.caller,
-            outlet=self.outlet,
+            request_stream=self.request_stream,
             inputs=self.inputs or Inputs(),
         )
 
@@ -127,7 +127,7 @@ Effect: TypeAlias = OpenSession | SetLogLevel | Subscribe | Unsubscribe | Cancel
 
 
 @record(frozen=True, slots=True)
-class Answer:
+class ResultWithEffect:
     """A result whose effect must be carried out before it is sent."""
 
     result: Result
@@ -147,7 +147,7 @@ class Call:
     is_async: bool
     to_result: Callable[[Any], Result]
     to_failure: Callable[[Exception], Result]
-    terms: Terms = PLAIN
+    options: CallOptions = DEFAULT_OPTIONS
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     is_wrapped: bool = False

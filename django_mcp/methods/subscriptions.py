@@ -4,19 +4,19 @@ from typing import Any
 
 from django_mcp.protocol.errors import ProtocolError
 
-from .request import LIST_CHANGES, Answer, Listen, Request, Subscribe, Unsubscribe, take_string
+from .request import LIST_CHANGES, Listen, Request, ResultWithEffect, Subscribe, Unsubscribe, take_string
 from .resources import find_resource
 
 
-def subscribe(request: Request) -> Answer:
+def subscribe(request: Request) -> ResultWithEffect:
     """Has the session told of a resource's changes. One that is not there is refused, as reading it would be."""
     uri = take_string(request.params, "uri")
     find_resource(request, uri)
-    return Answer({}, Subscribe(uri))
+    return ResultWithEffect({}, Subscribe(uri))
 
 
-def unsubscribe(request: Request) -> Answer:
-    return Answer({}, Unsubscribe(take_string(request.params, "uri")))
+def unsubscribe(request: Request) -> ResultWithEffect:
+    return ResultWithEffect({}, Unsubscribe(take_string(request.params, "uri")))
 
 
 def listen(request: Request) -> Listen:

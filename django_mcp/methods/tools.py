@@ -53,7 +53,7 @@ def call_tool(request: Request) -> Call | Result:
         logger.error("Tool %s cannot be called: its arguments cannot be told", tool.name, exc_info=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     try:
-        terms, arguments = tool.settle(arguments, request.server.budget)
+        options, arguments = tool.resolve_options(arguments, request.server.budget)
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
     except Exception as error:
         # A validator of the developer's own can raise anything.
@@ -63,9 +63,11 @@ def call_tool(request: Request) -> Call | Result:
         function=tool.signature.function,
         is_async=tool.signature.is_async,
         kwargs=kwargs,
-        to_result=lambda value: _held_to(terms.budget, tool.to_result(value, objects_only=request.era == "handshake")),
+        to_result=lambda value: _held_to(
+            options.budget, tool.to_result(value, objects_only=request.era == "handshake")
+        ),
         to_failure=lambda error: _to_failure(tool, error),
-        terms=terms,
+        options=options,
     )
 
 

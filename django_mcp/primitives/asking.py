@@ -55,7 +55,7 @@ class InputRequired(BaseException):
     """Ends a call with questions to the client. Raise it, or return it; `ctx.elicit` and its like raise it for you.
 
     `questions` are named by keys, under which `ctx.answers` has the answers when the client calls again; `state` is
-    anything that is JSON, and is then `ctx.state_of_call`. The client sees neither it nor can change it. A
+    anything that is JSON, and is then `ctx.call_state`. The client sees neither it nor can change it. A
     `BaseException`, since it is no failure: a tool's own `except Exception` must let it pass.
     """
 

@@ -1,4 +1,4 @@
-"""On what terms a call runs: whether it may write, whether that is kept, and how much it may use."""
+"""On what options a call runs: whether it may write, whether that is kept, and how much it may use."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +25,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class CallOptions:
     """`atomic`: what the function wrote is undone when it fails. `read_only`: it cannot write. `dry_run`: what it wrote
     is undone in any case.
     """
@@ -36,8 +36,8 @@ class Terms:
     budget: Budget | None = None
 
 
-PLAIN: Final = Terms()
-"""The terms of a call of which nothing is said."""
+DEFAULT_OPTIONS: Final = CallOptions()
+"""The options of a call of which nothing is said."""
 
 
 def exceeded(what: str, limit: float) -> BudgetExceeded:

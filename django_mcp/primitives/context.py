@@ -54,7 +54,7 @@ class Session(Protocol):
     def state(self) -> dict[str, Any]: ...
 
 
-class Outlet(Protocol):
+class RequestStream(Protocol):
     """The way to the client while a request runs. Safe to use from any thread."""
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
@@ -133,7 +133,7 @@ class Context:
     meta: Mapping[str, Any]
     session: Session | None
     caller: Caller
-    outlet: Outlet | None = None
+    request_stream: RequestStream | None = None
     inputs: Inputs = field(default_factory=Inputs)
     _progress: float = float("-inf")
     _tokens: float = PROGRESS_PER_SECOND
@@ -166,7 +166,7 @@ class Context:
         """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a plain function looks here
         now and then.
         """
-        return self.outlet is not None and self.outlet.cancelled
+        return self.request_stream is not None and self.request_stream.cancelled
 
     def raise_if_cancelled(self) -> None:
         """Raises `Cancelled` when the client has cancelled."""
@@ -179,7 +179,11 @@ class Context:
         """
         token = self.meta.get("progressToken")
         # JSON has no word for infinity, nor for what is no number.
-        if self.outlet is None or not isinstance(token, str | int) or not self._progress < progress < float("inf"):
+        if (
+            self.request_stream is None
+            or not isinstance(token, str | int)
+            or not self._progress < progress < float("inf")
+        ):
             return
         now = time.monotonic()
         self._tokens = min(PROGRESS_PER_SECOND, self._tokens + (now - self._reported_at) * PROGRESS_PER_SECOND)
@@ -190,7 +194,9 @@ class Context:
         self._tokens -= 1
         self._progress = progress
         params = {"progressToken": token, "progress": progress, "total": total, "message": message}
-        self.outlet.notify("notifications/progress", {key: value for key, value in params.items() if value is not None})
+        self.request_stream.notify(
+            "notifications/progress", {key: value for key, value in params.items() if value is not None}
+        )
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Sends a log message to the client, if it wants those of this level. `data` is anything that is JSON; put no
@@ -199,10 +205,10 @@ class Context:
         wanted = self._wanted_log_level()
         if level not in LOG_LEVELS:
             raise ValueError(f"{level!r} is no log level; the levels are {', '.join(LOG_LEVELS)}.")
-        if self.outlet is None or wanted is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):
+        if self.request_stream is None or wanted is None or LOG_LEVELS.index(level) < LOG_LEVELS.index(wanted):
             return
         params = {"level": level, "data": data} | ({"logger": logger} if logger else {})
-        self.outlet.notify("notifications/message", params)
+        self.request_stream.notify("notifications/message", params)
 
     def debug(self, data: Any, logger: str | None = None) -> None:
         self.log("debug", data, logger)
@@ -284,15 +290,15 @@ class Context:
         """See list_roots()."""
         return await self._adrive(asking.list_roots(key, timeout_seconds))
 
-    def form(self, message: str, form: Any) -> Question:
+    def form_question(self, message: str, form: Any) -> Question:
         """The question that elicit() asks, for an `InputRequired` of your own."""
         return asking.form_question(message, form, self.protocol_version)
 
-    def sampling(self, messages: Any, *, max_tokens: int, **options: Any) -> Question:
+    def sampling_question(self, messages: Any, *, max_tokens: int, **options: Any) -> Question:
         """The question that sample() asks, for an `InputRequired` of your own."""
         return asking.sample_question(messages, max_tokens, options)
 
-    def roots(self) -> Question:
+    def roots_question(self) -> Question:
         """The question that list_roots() asks, for an `InputRequired` of your own."""
         return asking.roots_question()
 
@@ -300,8 +306,8 @@ class Context:
         """Lets go of the connection while the request runs on. A client from 2025-11-25 on comes back for the rest;
         others keep waiting.
         """
-        if self.outlet is not None:
-            self.outlet.close()
+        if self.request_stream is not None:
+            self.request_stream.close()
 
     @property
     def answers(self) -> Mapping[str, Any]:
@@ -309,7 +315,7 @@ class Context:
         return self.inputs.answers
 
     @property
-    def state_of_call(self) -> Any:
+    def call_state(self) -> Any:
         """The `state` of the `InputRequired` that ended the round before."""
         return self.inputs.state
 
@@ -329,7 +335,7 @@ class Context:
                 return value
             known, answer = self._known_answer(question)
             if not known:
-                answer = self._outlet().ask(question)
+                answer = self._request_stream().ask(question)
 
     async def _adrive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
@@ -341,7 +347,7 @@ class Context:
                 return value
             known, answer = self._known_answer(question)
             if not known:
-                answer = await self._outlet().aask(question)
+                answer = await self._request_stream().aask(question)
 
     def _known_answer(self, question: Question) -> tuple[bool, Any]:
         """The answer that a modern client has given already. Raises `InputRequired` when it has not; a handshake client
@@ -355,7 +361,7 @@ class Context:
             raise InputRequired({key: question}, state=self.inputs.state)
         return True, self.inputs.answers[key]
 
-    def _outlet(self) -> Outlet:
-        if self.outlet is None:
+    def _request_stream(self) -> RequestStream:
+        if self.request_stream is None:
             raise ClientCannot("The client cannot be asked here: there is no session, or the request came in a batch.")
-        return self.outlet
+        return self.request_stream

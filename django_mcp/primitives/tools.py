@@ -13,7 +13,7 @@ from pydantic_core import ValidationError
 
 from . import schemas, signatures
 from .access import Access, Permission, make_access
-from .call_options import Budget, Terms
+from .call_options import Budget, CallOptions
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Caller, Context
 from .errors import ToolError as ToolError
@@ -80,7 +80,7 @@ class Tool:
     structured: bool
     check: Check | None
     param_headers: Mapping[str, tuple[str, ...]]
-    terms: Terms
+    options: CallOptions
     dry_run: bool = False
     always_listed: bool = False
     throttle: Callable[[Any], float | None] | None = None
@@ -96,17 +96,19 @@ class Tool:
         definition = {**self.definition, "inputSchema": listed}
         return replace(self, definition=definition, check=_names_checker(schema), describe=None)
 
-    def settle(self, arguments: Mapping[str, Any], budget: Budget | None = None) -> tuple[Terms, Mapping[str, Any]]:
-        """The terms of a call, and the arguments that are the function's. `budget` holds where the tool has none."""
-        terms = self.terms if self.terms.budget or budget is None else replace(self.terms, budget=budget)
+    def resolve_options(
+        self, arguments: Mapping[str, Any], budget: Budget | None = None
+    ) -> tuple[CallOptions, Mapping[str, Any]]:
+        """The options of a call, and the arguments that are the function's. `budget` holds where the tool has none."""
+        options = self.options if self.options.budget or budget is None else replace(self.options, budget=budget)
         if not self.dry_run or _DRY_RUN not in arguments:
-            return terms, arguments
+            return options, arguments
         dry_run = arguments[_DRY_RUN]
         if not isinstance(dry_run, bool):
             raise InvalidArguments(f"Invalid arguments for {self.name}:\n- {_DRY_RUN}: Input should be a boolean")
         if _DRY_RUN not in self.signature.schema.get("properties", {}):
             arguments = {name: value for name, value in arguments.items() if name != _DRY_RUN}
-        return replace(terms, dry_run=dry_run), arguments
+        return replace(options, dry_run=dry_run), arguments
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises `InvalidArguments`."""
@@ -221,7 +223,7 @@ def make_tool(
         structured=structured is not False,
         check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,
         param_headers=read_param_headers(schema, label),
-        terms=Terms(atomic=atomic, read_only=bool(read_only) and atomic, budget=budget),
+        options=CallOptions(atomic=atomic, read_only=bool(read_only) and atomic, budget=budget),
         dry_run=dry_run,
         always_listed=always_listed,
         throttle=throttle,

@@ -46,7 +46,7 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,16}(\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class CacheHints:
     """How long, in milliseconds, a client may keep lists and resources, and whether for its own user only.
 
     `public` lets a shared cache serve one user's answer to another: right only where every user sees the same.
@@ -128,7 +128,7 @@ def log_level(meta: Mapping[str, Any]) -> str | None:
     return level if isinstance(level, str) else None
 
 
-def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: Cache) -> dict[str, Any]:
+def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: CacheHints) -> dict[str, Any]:
     """A result as this era has it: its type, who answered, and on lists and reads how long it keeps. What the result
     says itself stands.
     """

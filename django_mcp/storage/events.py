@@ -18,23 +18,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import IntegrityError, router, transaction
-from django.db.models import Exists, Max, Min, OuterRef, Q
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Min
 from django.db.models.functions import Length
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import (
-    EVERYBODY,
     Change,
-    ClientRequest,
     Event,
-    Session,
     Stream,
-    Subscription,
-    concerns,
-    label,
 )
+
+from .database import alias
 
 STANDALONE: Final = "s"
 
@@ -57,10 +53,6 @@ EARLY_LIMIT: Final = 100
 
 class UnknownEvent(Exception):
     """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
-
-
-class TooManyClientRequests(Exception):
-    """The client has too many requests of the server's to answer already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +91,7 @@ def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
     already.
     """
     text = _id_text(request_id)
-    rows = Stream.objects.using(_alias())
+    rows = Stream.objects.using(alias())
     rows.create(session_id=session_pk, key=key, request_id=text, lease_until=lease())
     # Read after the row is there, as cancel() writes after it has looked for the row: one of the two sees the other.
     if rows.filter(session_id=session_pk, key=_early_key(text), lease_until__gt=timezone.now()).exists():
@@ -108,21 +100,21 @@ def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
 
 def renew_stream(session_pk: int, key: str) -> bool:
     """Says that the request still runs. Whether the client has cancelled it."""
-    rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
+    rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key)
     rows.filter(ended_at__isnull=True).update(lease_until=lease())
     return rows.filter(cancelled_at__isnull=False).exists()
 
 
 def is_cancelled(session_pk: int, key: str) -> bool:
     """Whether the client has cancelled the request; a session that has ended has cancelled all of its requests."""
-    rows = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key)
+    rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key)
     row = rows.values_list("cancelled_at", "session__terminated_at").first()
     return row is None or row != (None, None)
 
 
 def has_ended(session_pk: int, key: str) -> bool:
     """Whether a POST's stream has said its last."""
-    return not Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).exists()
+    return not Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).exists()
 
 
 def cancel(session_pk: int, request_id: str | int) -> bool:
@@ -130,7 +122,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
     begun, and then the cancellation waits for it a while.
     """
     text, now = _id_text(request_id), timezone.now()
-    rows = Stream.objects.using(_alias()).filter(session_id=session_pk)
+    rows = Stream.objects.using(alias()).filter(session_id=session_pk)
     running = rows.filter(request_id=text, ended_at__isnull=True)
     if running.update(cancelled_at=now) > 0:
         return True
@@ -144,7 +136,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
 
 
 def end_stream(session_pk: int, key: str) -> None:
-    Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).update(
+    Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).update(
         ended_at=timezone.now()
     )
 
@@ -166,8 +158,8 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
         for item in stored
     ]
     try:
-        with transaction.atomic(using=_alias()):
-            Event.objects.using(_alias()).bulk_create(rows)
+        with transaction.atomic(using=alias()):
+            Event.objects.using(alias()).bulk_create(rows)
     except IntegrityError:
         return stored
     if is_last:
@@ -178,20 +170,20 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
     return stored
 
 
-def bury(session_pk: int, key: str, message: str) -> None:
+def end_dead_stream(session_pk: int, key: str, message: str) -> None:
     """Ends a stream whose process died with a last message, unless somebody else has already."""
-    with transaction.atomic(using=_alias()):
-        dead = Stream.objects.using(_alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
+    with transaction.atomic(using=alias()):
+        dead = Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
         if dead.filter(lease_until__lt=timezone.now()).update(ended_at=timezone.now()):
-            last = _events(session_pk, key).aggregate(last=Max("sequence"))["last"] or 0
-            Event.objects.using(_alias()).create(
+            last = events_of(session_pk, key).aggregate(last=Max("sequence"))["last"] or 0
+            Event.objects.using(alias()).create(
                 session_id=session_pk, stream=key, sequence=last + 1, message=message, is_last=True
             )
 
 
 def dead_request(session_pk: int, key: str) -> Any:
     """The id of the request whose stream this is, when its process is taken for dead; `None` otherwise."""
-    row = Stream.objects.using(_alias()).filter(
+    row = Stream.objects.using(alias()).filter(
         session_id=session_pk, key=key, ended_at__isnull=True, lease_until__lt=timezone.now()
     )
     text = row.values_list("request_id", flat=True).first()
@@ -210,10 +202,10 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
         raise UnknownEvent
     key = match["key"]
     position = Position(key, int(match["event"]), int(match["change"] or 0))
-    bounds = _events(session_pk, key).aggregate(first=Min("sequence"), last=Max("sequence"))
+    bounds = events_of(session_pk, key).aggregate(first=Min("sequence"), last=Max("sequence"))
     _check_bounds(position.event, bounds, may_be_empty=key == STANDALONE)
     if key == STANDALONE:
-        changes = Change.objects.using(_alias()).filter(server=server)
+        changes = Change.objects.using(alias()).filter(server=server)
         _check_bounds(
             position.change, changes.aggregate(first=Min("sequence"), last=Max("sequence")), may_be_empty=True
         )
@@ -222,113 +214,8 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
 
 def read_after(position: Position, session_pk: int) -> list[Stored]:
     """What a POST's stream says after a position, oldest first and a bounded number at once."""
-    rows = _events(session_pk, position.key).filter(sequence__gt=position.event).order_by("sequence")[:READ_LIMIT]
+    rows = events_of(session_pk, position.key).filter(sequence__gt=position.event).order_by("sequence")[:READ_LIMIT]
     return [Stored(Position(position.key, row.sequence), row.message, row.is_last) for row in rows]
-
-
-def read_changes(server: str, after: int, principal: str) -> tuple[list[Change], int]:
-    """The changes of a server after a number that this principal may know of, and the number of the last that was
-    read.
-    """
-    rows = read_rows(server, after)
-    return [row for row in rows if concerns(row.principal, principal)], rows[-1].sequence if rows else after
-
-
-def read_rows(server: str, after: int) -> list[Change]:
-    """A bounded number of the changes of a server after a number, oldest first."""
-    rows = Change.objects.using(_alias()).filter(server=server, sequence__gt=after)
-    return list(rows.order_by("sequence")[:READ_LIMIT])
-
-
-def last_change(server: str) -> int:
-    rows = Change.objects.using(_alias()).filter(server=server)
-    return rows.aggregate(last=Max("sequence"))["last"] or 0
-
-
-UPDATED: Final = "notifications/resources/updated"
-
-
-def to_notification(change: Change) -> dict[str, Any]:
-    message: dict[str, Any] = {"jsonrpc": "2.0", "method": change.method}
-    if change.uri:
-        message["params"] = {"uri": change.uri}
-    return message
-
-
-# The standalone stream
-
-
-def publish(session_pk: int, message: str) -> None:
-    """Adds a message to a session's standalone stream, from any process."""
-
-    def insert(sequence: int) -> None:
-        Event.objects.using(_alias()).create(
-            session_id=session_pk, stream=STANDALONE, sequence=sequence, message=message
-        )
-
-    number = _numbered(lambda: _events(session_pk, STANDALONE).aggregate(last=Max("sequence"))["last"] or 0, insert)
-    if number % TRIM_EVERY == 0:
-        trim(session_pk)
-
-
-def record_change(server: str, method: str, *, uri: str = "", principal: str = EVERYBODY) -> None:
-    """Notes that something of a server's changed."""
-
-    def insert(sequence: int) -> None:
-        Change.objects.using(_alias()).create(
-            server=server, sequence=sequence, method=method, uri=uri, principal=principal
-        )
-
-    _numbered(lambda: last_change(server), insert)
-
-
-# Requests to the client
-
-
-def ask(session_pk: int, request_id: str, method: str) -> None:
-    """Notes that an answer is waited for. Raises `TooManyClientRequests`."""
-    rows = ClientRequest.objects.using(_alias())
-    waiting = rows.filter(session_id=session_pk, answer__isnull=True)
-    if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
-        raise TooManyClientRequests
-    rows.create(session_id=session_pk, request_id=request_id, method=method)
-
-
-def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
-    """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
-    if label(request_id, 64) != request_id:
-        return False  # None of ours, and maybe nothing that the database can compare.
-    rows = ClientRequest.objects.using(_alias()).filter(
-        session_id=session_pk, request_id=request_id, answer__isnull=True
-    )
-    return rows.update(answer=message) > 0
-
-
-def take_answer(session_pk: int, request_id: str) -> tuple[bool, dict[str, Any] | None]:
-    """Whether the session still lives, and the answer if it has come."""
-    row = ClientRequest.objects.using(_alias()).filter(session_id=session_pk, request_id=request_id)
-    found = row.values_list("answer", flat=True).first()
-    if found is not None:
-        return True, found
-    return Session.objects.using(_alias()).active().filter(pk=session_pk).exists(), None
-
-
-def forget_request(session_pk: int, request_id: str) -> None:
-    ClientRequest.objects.using(_alias()).filter(session_id=session_pk, request_id=request_id).delete()
-
-
-# Subscriptions
-
-
-def subscribe(session_pk: int, uri: str) -> None:
-    """Has the session hear of a resource. The key tells it from others; the text is for people, so it can be stored."""
-    Subscription.objects.using(_alias()).get_or_create(
-        session_id=session_pk, uri_key=uri_key(uri), defaults={"uri": label(uri, len(uri))}
-    )
-
-
-def unsubscribe(session_pk: int, uri: str) -> None:
-    Subscription.objects.using(_alias()).filter(session_id=session_pk, uri_key=uri_key(uri)).delete()
 
 
 # Bounds
@@ -340,13 +227,13 @@ def trim(session_pk: int) -> int:
     The newest event of the standalone stream, and of each POST that still runs, stays: what ends it may be numbered
     after it.
     """
-    running = Stream.objects.using(_alias()).filter(session_id=session_pk, ended_at__isnull=True)
+    running = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=True)
     numbered = {STANDALONE, *running.values_list("key", flat=True)}
     kept = size = 0
     excess: list[int] = []
     newest: set[str] = set()
     rows = (
-        Event.objects.using(_alias())
+        Event.objects.using(alias())
         .filter(session_id=session_pk)
         .order_by("-pk")
         .values_list("pk", "stream", Length("message"))
@@ -358,45 +245,12 @@ def trim(session_pk: int) -> int:
             excess.append(pk)
         newest.add(stream)
     for start in range(0, len(excess), 500):
-        Event.objects.using(_alias()).filter(pk__in=excess[start : start + 500]).delete()
+        Event.objects.using(alias()).filter(pk__in=excess[start : start + 500]).delete()
     return len(excess)
 
 
-def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = False) -> int:
-    """Deletes the events, ended streams and changes from before a time, in batches, and returns how many rows those
-    are.
-
-    The newest event of a standalone stream and the newest change of a server stay, since the next are numbered after
-    them.
-    """
-    later_events = Event.objects.filter(
-        session=OuterRef("session"), stream=STANDALONE, sequence__gt=OuterRef("sequence")
-    )
-    later_changes = Change.objects.filter(server=OuterRef("server"), sequence__gt=OuterRef("sequence"))
-    old_events = Event.objects.using(_alias()).filter(created_at__lt=before)
-    aged = (
-        old_events.filter(~Q(stream=STANDALONE) | Exists(later_events)),
-        Change.objects.using(_alias()).filter(Exists(later_changes), created_at__lt=before),
-        Stream.objects.using(_alias()).filter(ended_at__lt=before),
-    )
-    if dry_run:
-        return sum(rows.count() for rows in aged)
-    return sum(_delete_in_batches(rows, batch_size) for rows in aged)
-
-
-def _delete_in_batches(rows: Any, batch_size: int) -> int:
-    deleted = 0
-    while pks := list(rows.values_list("pk", flat=True)[:batch_size]):
-        deleted += rows.model._base_manager.using(_alias()).filter(pk__in=pks).delete()[0]
-    return deleted
-
-
-def _alias() -> str:
-    return router.db_for_write(Session)
-
-
-def _events(session_pk: int, key: str) -> Any:
-    return Event.objects.using(_alias()).filter(session_id=session_pk, stream=key)
+def events_of(session_pk: int, key: str) -> Any:
+    return Event.objects.using(alias()).filter(session_id=session_pk, stream=key)
 
 
 def lease() -> datetime:
@@ -413,10 +267,6 @@ def _id_text(request_id: str | int) -> str:
     return json.dumps(request_id, ensure_ascii=False)
 
 
-def uri_key(uri: str) -> str:
-    return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: bool) -> None:
     first, last = bounds["first"], bounds["last"]
     if first is None or last is None:
@@ -424,21 +274,3 @@ def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: b
             raise UnknownEvent
     elif not first - 1 <= number <= last:
         raise UnknownEvent
-
-
-def _numbered(read_last: Any, insert: Any) -> int:
-    """Inserts a row under the next number, and returns that.
-
-    Two writers that chose the same number: the database lets one of them have it, and the other chooses again. So a
-    number can only be taken when the one below it has been seen, that is, committed, and no reader can pass over a row
-    that appears late.
-    """
-    while True:
-        number: int = read_last() + 1
-        try:
-            with transaction.atomic(using=_alias()):
-                insert(number)
-            return number
-        except IntegrityError:
-            if read_last() < number:
-                raise

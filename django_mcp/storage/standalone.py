@@ -11,14 +11,15 @@ from functools import reduce
 from operator import or_
 from typing import Any, Final
 
-from django.db import router
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Max, Q, Value, When
 from django.utils import timezone
 
 from django_mcp.models import Change, Event, Session, Subscription, concerns, to_json_text
 
-from . import events, sessions
-from .events import STANDALONE, UPDATED, Position, Stored
+from . import changes, events, sessions, subscriptions
+from .changes import UPDATED
+from .database import alias, insert_numbered
+from .events import STANDALONE, TRIM_EVERY, Position, Stored, events_of, trim
 
 EVENTS_LIMIT: Final = 500
 """Events read at once for all streams together: those that are far behind catch up in steps of bounded memory."""
@@ -92,7 +93,7 @@ def renew(streams: Sequence[Held]) -> list[News]:
     if not streams:
         return []
     pks = [stream.session_pk for stream in streams]
-    for session in sessions.barred(_sessions().filter(pk__in=pks)):
+    for session in sessions.revoked(_sessions().filter(pk__in=pks)):
         # Ended for good, or the client would come back to a stream that is closed on it again and again.
         sessions.terminate_all(_sessions().filter(pk=session.pk))
     # Of two connections of one session, the later has taken the stream over.
@@ -121,7 +122,7 @@ def _read_events(streams: Sequence[Held]) -> tuple[dict[int, list[Stored]], Coll
     for stream in streams:
         places.setdefault(stream.position.event, []).append(stream.session_pk)
     after = [Q(session_id__in=pks, sequence__gt=event) for event, pks in places.items()]
-    found_after = Event.objects.using(_alias()).filter(reduce(or_, after), stream=STANDALONE)
+    found_after = Event.objects.using(alias()).filter(reduce(or_, after), stream=STANDALONE)
     rows = list(found_after.order_by("session_id", "sequence")[:EVENTS_LIMIT])
     found: dict[int, list[Stored]] = {}
     for row in rows:
@@ -147,33 +148,33 @@ def _with_changes(streams: Sequence[Held], news: list[News]) -> list[News]:
     places: dict[str, int] = {}
     for stream in streams:
         places[stream.server] = min(stream.position.change, places.get(stream.server, stream.position.change))
-    changes = {server: events.read_rows(server, after) for server, after in places.items()}
-    wanted = _subscriptions(streams, [change for rows in changes.values() for change in rows])
+    changed = {server: changes.read_rows(server, after) for server, after in places.items()}
+    wanted = _subscriptions(streams, [change for rows in changed.values() for change in rows])
     return [
         one
         if one.is_over
-        else _heard(one, stream.principal, changes[stream.server], wanted.get(stream.session_pk, set()))
+        else _heard(one, stream.principal, changed[stream.server], wanted.get(stream.session_pk, set()))
         for stream, one in zip(streams, news, strict=True)
     ]
 
 
-def _heard(news: News, principal: str, changes: Sequence[Change], wanted: Collection[str]) -> News:
+def _heard(news: News, principal: str, changed: Sequence[Change], wanted: Collection[str]) -> News:
     position, stored = news.position, list(news.stored)
-    for change in changes:
+    for change in changed:
         if change.sequence <= position.change:
             continue
         position = Position(STANDALONE, position.event, change.sequence)
         if concerns(change.principal, principal) and (change.method != UPDATED or change.uri in wanted):
-            stored.append(Stored(position, to_json_text(events.to_notification(change))))
-    return News(position, stored, has_more=news.has_more or len(changes) >= events.READ_LIMIT)
+            stored.append(Stored(position, to_json_text(changes.to_notification(change))))
+    return News(position, stored, has_more=news.has_more or len(changed) >= changes.READ_LIMIT)
 
 
-def _subscriptions(streams: Sequence[Held], changes: Iterable[Change]) -> dict[int, set[str]]:
+def _subscriptions(streams: Sequence[Held], changed: Iterable[Change]) -> dict[int, set[str]]:
     """The resources, of those that changed, that each session has subscribed to."""
-    keys = {events.uri_key(change.uri): change.uri for change in changes if change.method == UPDATED}
+    keys = {subscriptions.uri_key(change.uri): change.uri for change in changed if change.method == UPDATED}
     if not keys:
         return {}
-    rows = Subscription.objects.using(_alias()).filter(
+    rows = Subscription.objects.using(alias()).filter(
         session_id__in=[stream.session_pk for stream in streams], uri_key__in=keys
     )
     wanted: dict[int, set[str]] = {}
@@ -187,8 +188,19 @@ def _cursor(position: Position) -> str:
 
 
 def _sessions() -> Any:
-    return Session.objects.using(_alias())
+    return Session.objects.using(alias())
 
 
-def _alias() -> str:
-    return router.db_for_write(Session)
+def publish(session_pk: int, message: str) -> None:
+    """Adds a message to a session's standalone stream, from any process."""
+
+    def insert(sequence: int) -> None:
+        Event.objects.using(alias()).create(
+            session_id=session_pk, stream=STANDALONE, sequence=sequence, message=message
+        )
+
+    number = insert_numbered(
+        lambda: events_of(session_pk, STANDALONE).aggregate(last=Max("sequence"))["last"] or 0, insert
+    )
+    if number % TRIM_EVERY == 0:
+        trim(session_pk)

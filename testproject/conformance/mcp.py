@@ -300,17 +300,17 @@ def test_input_required_result_list_roots(ctx: Context) -> str:
 def test_input_required_result_request_state(ctx: Context) -> str:
     """Asks for a confirmation, and remembers that it did."""
     if "confirm" not in ctx.answers:
-        raise InputRequired({"confirm": ctx.form("Please confirm", CONFIRMATION)}, state={"asked": True})
-    return "state-ok" if ctx.state_of_call == {"asked": True} else "state-lost"
+        raise InputRequired({"confirm": ctx.form_question("Please confirm", CONFIRMATION)}, state={"asked": True})
+    return "state-ok" if ctx.call_state == {"asked": True} else "state-lost"
 
 
 @conformance_server.tool
 def test_input_required_result_multiple_inputs(ctx: Context) -> str:
     """Asks three things at once."""
     questions = {
-        "user_name": ctx.form("What is your name?", NAME),
-        "greeting": ctx.sampling("Generate a greeting", max_tokens=50),
-        "client_roots": ctx.roots(),
+        "user_name": ctx.form_question("What is your name?", NAME),
+        "greeting": ctx.sampling_question("Generate a greeting", max_tokens=50),
+        "client_roots": ctx.roots_question(),
     }
     if missing := {key: question for key, question in questions.items() if key not in ctx.answers}:
         raise InputRequired(missing)

@@ -25,7 +25,7 @@ def own_handlers(monkeypatch):
 def heard(monkeypatch):
     """What happened, in order."""
     happened = []
-    monkeypatch.setattr(shutdown.consumers, "close_all", lambda: happened.append("closed"))
+    monkeypatch.setattr(shutdown, "close_all", lambda: happened.append("closed"))
     for number in SIGNALS:
         signal.signal(number, lambda received, frame: happened.append(received))
     return happened

@@ -9,7 +9,7 @@ from django_mcp.bus import bell, poller
 from django_mcp.bus.poller import Poller
 from django_mcp.execution.threads import hop
 from django_mcp.models import Event, Session
-from django_mcp.storage import events, sessions
+from django_mcp.storage import changes, client_requests, events, sessions, standalone
 
 pytestmark = pytest.mark.django_db
 
@@ -70,14 +70,14 @@ def test_nothing_new_rings_for_nobody(session, look):
 
 
 def test_an_event_rings_for_its_session_once(session, look):
-    events.publish(session.pk, "{}")
+    standalone.publish(session.pk, "{}")
 
     assert look() == [bell.session_group(session.pk)]
     assert look() == []
 
 
 def test_a_change_rings_for_its_server_once(look):
-    events.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("airports", TOOLS_CHANGED)
 
     assert look() == [SERVER]
     assert look() == []
@@ -116,13 +116,13 @@ def test_a_cancelled_call_is_rung_for_while_it_waits(session, look):
 
 
 def test_an_answer_is_rung_for_until_it_is_taken(session, look):
-    events.ask(session.pk, "server-1", "elicitation/create")
+    client_requests.ask(session.pk, "server-1", "elicitation/create")
     assert look(bell.calls_group(session.pk)) == []
 
-    events.answer(session.pk, "server-1", {"result": {}})
+    client_requests.answer(session.pk, "server-1", {"result": {}})
 
     assert look(bell.calls_group(session.pk)) == [bell.calls_group(session.pk)]
-    events.forget_request(session.pk, "server-1")
+    client_requests.forget_request(session.pk, "server-1")
     assert look(bell.calls_group(session.pk)) == []
 
 
@@ -185,14 +185,14 @@ def test_a_row_that_was_late_at_the_first_look_is_noticed(session):
 def test_more_rows_than_are_read_at_once_ring_for_everybody(session, look, monkeypatch):
     monkeypatch.setattr(poller, "ROWS_LIMIT", 3)
     for _ in range(4):
-        events.publish(session.pk, "{}")
+        standalone.publish(session.pk, "{}")
 
     assert look("a", "b") == ["a", "b"]
 
 
 def test_after_a_look_that_failed_everybody_is_rung_for(session, look, monkeypatch):
     """It may have read what it did not come to tell."""
-    events.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("airports", TOOLS_CHANGED)
     with monkeypatch.context() as patched:
         patched.setattr(poller, "_read_called", lambda pks: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -228,7 +228,7 @@ def test_a_row_that_nobody_rings_for_rings_a_bell(settings, clock):
     async def listen():
         async with bell.Wakeup([SERVER]) as wakeup:
             assert await wakeup.wait(10)  # the first look
-            await hop(events.record_change, "airports", TOOLS_CHANGED)
+            await hop(changes.record_change, "airports", TOOLS_CHANGED)
             assert await wakeup.wait(10)
 
     async_to_sync(listen)()

@@ -13,15 +13,17 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
-from django_mcp.endpoint import request_stream
-from django_mcp.endpoint.request_stream import AsyncOutlet, InlineOutlet, ThreadOutlet, Transcript
+from django_mcp.asgi import request_stream as asgi_stream
+from django_mcp.asgi.request_stream import ASGIRequestStream
+from django_mcp.endpoint.request_stream import InlineRequestStream, Transcript
+from django_mcp.endpoint.thread_stream import ThreadRequestStream
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
 from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
 from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
-from django_mcp.storage import events, sessions
+from django_mcp.storage import client_requests, events, sessions
 from tests import wire
 
 LATEST = "2025-11-25"
@@ -40,9 +42,9 @@ def note(number):
     return f'{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":{number}}}}}'
 
 
-def say(outlet, *numbers):
+def say(request_stream, *numbers):
     for number in numbers:
-        outlet.notify("notifications/message", {"data": number})
+        request_stream.notify("notifications/message", {"data": number})
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +95,10 @@ class Client:
 
 
 def make(client, session=None):
-    outlet = AsyncOutlet(1, "handshake" if session else "modern", client.receive, client.send)
+    request_stream = ASGIRequestStream(1, "handshake" if session else "modern", client.receive, client.send)
     if session is not None:
-        outlet.bind(session)
-    return outlet
+        request_stream.bind(session)
+    return request_stream
 
 
 async def until(condition):
@@ -144,27 +146,27 @@ def test_a_sessions_request_that_says_nothing_stores_nothing():
 
 async def test_the_first_notification_opens_the_stream_and_the_reply_ends_it():
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
-    say(outlet, 1)
+    say(request_stream, 1)
     await until(lambda: len(client.sent) == 2)
-    say(outlet, 2)
+    say(request_stream, 2)
 
-    assert await outlet.finish(REPLY) is None
+    assert await request_stream.finish(REPLY) is None
     assert (client.sent[0], client.sent[-1]) == (OPENED, CLOSED)
     assert client.body == b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
 
 
 async def test_a_long_silence_opens_the_stream(monkeypatch, settings):
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     settings.MCP_KEEPALIVE_SECONDS = 0.01
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
     await until(lambda: len(client.sent) >= 2)
 
     assert client.sent[:2] == [OPENED, {"type": "http.response.body", "body": sse.KEEPALIVE, "more_body": True}]
-    assert await outlet.finish(REPLY) is None
+    assert await request_stream.finish(REPLY) is None
     assert client.body.endswith(sse.encode(REPLY.body.decode()))
 
 
@@ -176,9 +178,9 @@ def test_a_sessions_stream_is_numbered_and_primed_for_clients_that_know_how(vers
     session, client = open_session(version), Client()
 
     async def talk():
-        outlet = make(client, session)
-        say(outlet, 1)
-        return await outlet.finish(REPLY)
+        request_stream = make(client, session)
+        say(request_stream, 1)
+        return await request_stream.finish(REPLY)
 
     assert on_a_loop(talk) is None
     (stream,) = Stream.objects.all()
@@ -196,10 +198,10 @@ def test_events_are_stored_before_they_are_sent():
     client.counts = True
 
     async def talk():
-        outlet = make(client, session)
-        say(outlet, 1)
+        request_stream = make(client, session)
+        say(request_stream, 1)
         await until(lambda: len(client.sent) == 3)
-        await outlet.finish(REPLY)
+        await request_stream.finish(REPLY)
 
     on_a_loop(talk)
 
@@ -213,56 +215,56 @@ def test_events_are_stored_before_they_are_sent():
 async def test_a_silent_stream_is_kept_alive(settings):
     settings.MCP_KEEPALIVE_SECONDS = 0.01
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
-    say(outlet, 1)
+    say(request_stream, 1)
     await until(lambda: client.body.endswith(sse.KEEPALIVE))
 
-    await outlet.finish(REPLY)
+    await request_stream.finish(REPLY)
 
 
 async def test_what_is_said_in_other_threads_is_sent():
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
-    await asyncio.to_thread(say, outlet, 1)
+    await asyncio.to_thread(say, request_stream, 1)
     await until(lambda: sse.encode(note(1)) in client.body)
 
-    await outlet.finish(REPLY)
+    await request_stream.finish(REPLY)
 
 
 async def test_what_a_coroutine_says_to_a_slow_client_is_bounded(monkeypatch):
-    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
-    say(outlet, 1, 2, 3, 4)
-    await outlet.finish(REPLY)
+    say(request_stream, 1, 2, 3, 4)
+    await request_stream.finish(REPLY)
 
     assert client.body == b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
 
 
 async def test_a_function_in_a_thread_waits_until_what_it_said_is_written(monkeypatch):
-    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
 
-    await asyncio.to_thread(say, outlet, *range(20))
-    await outlet.finish(REPLY)
+    await asyncio.to_thread(say, request_stream, *range(20))
+    await request_stream.finish(REPLY)
 
     assert client.body == b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
 
 
 @pytest.mark.django_db
 def test_nothing_that_can_be_resumed_is_dropped(monkeypatch):
-    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = AsyncOutlet(1, "handshake", client.receive, client.send)
-        outlet.bind(session)
-        say(outlet, *range(20))
-        await outlet.finish(REPLY)
+        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
+        request_stream.bind(session)
+        say(request_stream, *range(20))
+        await request_stream.finish(REPLY)
 
     on_a_loop(talk)
     assert client.body.count(b"data: {") == 21
@@ -274,12 +276,12 @@ def test_a_connection_can_be_let_go_of_while_the_stream_goes_on(settings):
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = make(client, session)
-        say(outlet, 1)
-        outlet.close()
+        request_stream = make(client, session)
+        say(request_stream, 1)
+        request_stream.close()
         await until(lambda: client.sent[-1:] == [CLOSED])
-        say(outlet, 2)
-        return await outlet.finish(REPLY)
+        say(request_stream, 2)
+        return await request_stream.finish(REPLY)
 
     assert on_a_loop(talk) is None
     assert client.body.endswith(sse.retry(7))
@@ -292,19 +294,19 @@ def test_an_older_client_keeps_its_connection():
     session, client = open_session("2025-06-18"), Client()
 
     async def talk():
-        outlet = make(client, session)
-        outlet.close()
-        return await outlet.finish(REPLY)
+        request_stream = make(client, session)
+        request_stream.close()
+        return await request_stream.finish(REPLY)
 
     assert on_a_loop(talk) == REPLY
 
 
 async def test_a_modern_client_keeps_its_connection():
-    outlet = make(Client())
+    request_stream = make(Client())
 
-    outlet.close()
+    request_stream.close()
 
-    assert await outlet.finish(REPLY) == REPLY
+    assert await request_stream.finish(REPLY) == REPLY
 
 
 # A client that is gone
@@ -317,10 +319,10 @@ def test_what_a_client_misses_is_stored(settings, how):
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = make(client, session)
+        request_stream = make(client, session)
         client.failure, client.hangs = (OSError("gone") if how == "raises" else None), how == "hangs"
-        say(outlet, 1)
-        return await outlet.finish(REPLY), outlet.cancelled
+        say(request_stream, 1)
+        return await request_stream.finish(REPLY), request_stream.cancelled
 
     assert on_a_loop(talk) == (None, False)
     assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
@@ -330,36 +332,36 @@ def test_what_a_client_misses_is_stored(settings, how):
 async def test_a_modern_client_that_goes_has_cancelled(settings, monkeypatch, how):
     """It has no session to come back in."""
     settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     client = Client()
-    outlet = make(client)
+    request_stream = make(client)
     running = asyncio.create_task(asyncio.Event().wait())
-    outlet.runs_in(running)
+    request_stream.runs_in(running)
 
     if how == "disconnects":
         client.gone.set()
     else:
         client.failure, client.hangs = (OSError("gone") if how == "raises" else None), how == "hangs"
-        say(outlet, 1)
+        say(request_stream, 1)
     await until(running.cancelled)
 
-    assert outlet.cancelled
-    outlet.abandon()
+    assert request_stream.cancelled
+    request_stream.abandon()
 
 
 @pytest.mark.django_db
 def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = make(client, session)
-        say(outlet, 1)
+        request_stream = make(client, session)
+        say(request_stream, 1)
         await until(lambda: note(1).encode() in client.body)
         client.gone.set()
-        await until(lambda: outlet._gone)
-        say(outlet, 2)
-        return await outlet.finish(REPLY), outlet.cancelled
+        await until(lambda: request_stream._gone)
+        say(request_stream, 2)
+        return await request_stream.finish(REPLY), request_stream.cancelled
 
     assert on_a_loop(talk) == (None, False)
     assert note(2).encode() not in client.body
@@ -372,22 +374,22 @@ def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
 @pytest.mark.parametrize("bound", ["at once", "late"])
 @pytest.mark.django_db
 def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = AsyncOutlet(1, "handshake", client.receive, client.send)
+        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
         if bound == "late":
-            await until(lambda: outlet._watchers)
-            await hop(outlet.bind, session)
+            await until(lambda: request_stream._watchers)
+            await hop(request_stream.bind, session)
         else:
-            outlet.bind(session)
+            request_stream.bind(session)
         running = asyncio.create_task(asyncio.Event().wait())
-        outlet.runs_in(running)
+        request_stream.runs_in(running)
         await until_stored(partial(events.cancel, session.pk, 1))
         await until(running.cancelled)
-        reply = outlet.cancelled_reply()
-        return outlet.cancelled, json.loads(reply.body), await outlet.finish(reply) == reply
+        reply = request_stream.cancelled_reply()
+        return request_stream.cancelled, json.loads(reply.body), await request_stream.finish(reply) == reply
 
     assert on_a_loop(talk) == (True, wire.error(-32800, "Request cancelled", 1), True)
     assert not Stream.objects.filter(ended_at=None).exists()
@@ -395,14 +397,14 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
 
 @pytest.mark.django_db
 def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
 
     async def talk():
-        outlet = make(client, session)
+        request_stream = make(client, session)
         await until_stored(partial(events.cancel, session.pk, 1))
-        await until(lambda: outlet.cancelled)
-        return await outlet.finish(REPLY)
+        await until(lambda: request_stream.cancelled)
+        return await request_stream.finish(REPLY)
 
     assert on_a_loop(talk) == REPLY
 
@@ -410,7 +412,7 @@ def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
 @pytest.mark.django_db  # A worker thread may have a connection, and closes it when it is old.
 async def test_a_request_ends_after_it_was_made_known(monkeypatch):
     """Its row is written in another thread, and must not be left open by an end that comes first."""
-    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     happened, begun, may_go_on = [], threading.Event(), threading.Event()
 
     def open_stream(*args):
@@ -418,13 +420,13 @@ async def test_a_request_ends_after_it_was_made_known(monkeypatch):
         may_go_on.wait(timeout=10)
         happened.append("opened")
 
-    monkeypatch.setattr(request_stream.events, "open_stream", open_stream)
-    monkeypatch.setattr(request_stream.events, "end_stream", lambda *args: happened.append("ended"))
-    monkeypatch.setattr(request_stream.events, "is_cancelled", lambda *args: False)
-    outlet = make(Client(), SimpleNamespace(pk=1, protocol_version=LATEST))
+    monkeypatch.setattr(events, "open_stream", open_stream)
+    monkeypatch.setattr(events, "end_stream", lambda *args: happened.append("ended"))
+    monkeypatch.setattr(events, "is_cancelled", lambda *args: False)
+    request_stream = make(Client(), SimpleNamespace(pk=1, protocol_version=LATEST))
     await until(begun.is_set)
 
-    finishing = asyncio.create_task(outlet.finish(REPLY))
+    finishing = asyncio.create_task(request_stream.finish(REPLY))
     for _ in range(3):
         await hop(lambda: None)
     may_go_on.set()
@@ -453,21 +455,23 @@ def ask(session, then, *, timeout_seconds=None, from_a_thread=False):
     question = Question("roots/list", {}, {}, None, timeout_seconds)
 
     async def talk():
-        outlet = make(client, session)
-        asking = outlet.aask(question) if not from_a_thread else asyncio.to_thread(outlet.ask, question)
+        request_stream = make(client, session)
+        asking = request_stream.aask(question) if not from_a_thread else asyncio.to_thread(request_stream.ask, question)
         asking = asyncio.create_task(asking) if not from_a_thread else asyncio.ensure_future(asking)
         if then is not None:
-            await then(outlet, await asked(client))
+            await then(request_stream, await asked(client))
         (outcome,) = await asyncio.gather(asking, return_exceptions=True)
-        await outlet.finish(REPLY)
+        await request_stream.finish(REPLY)
         return outcome
 
     return on_a_loop(talk), client
 
 
 def answering(message):
-    async def then(outlet, request):
-        assert await hop(events.answer, outlet.session.pk, request["id"], {"id": request["id"], **message})
+    async def then(request_stream, request):
+        assert await hop(
+            client_requests.answer, request_stream.session.pk, request["id"], {"id": request["id"], **message}
+        )
 
     return then
 
@@ -514,7 +518,7 @@ def test_a_client_that_does_not_answer_in_time_is_told_not_to():
 def test_nobody_waits_for_the_answer_of_a_session_that_has_ended():
     session = open_session()
 
-    async def end(outlet, request):
+    async def end(request_stream, request):
         await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
 
     failure, _ = ask(session, end)
@@ -524,8 +528,8 @@ def test_nobody_waits_for_the_answer_of_a_session_that_has_ended():
 
 @pytest.mark.django_db
 def test_nobody_waits_for_an_answer_to_a_request_that_was_cancelled():
-    async def cancel(outlet, request):
-        outlet.cancelled = True
+    async def cancel(request_stream, request):
+        request_stream.cancelled = True
 
     failure, _ = ask(open_session(), cancel)
 
@@ -543,41 +547,41 @@ def test_a_client_is_not_asked_too_much_at_once(settings):
 
 
 async def test_who_has_no_session_cannot_be_asked():
-    outlet = make(Client())
+    request_stream = make(Client())
 
     with pytest.raises(ClientCannot, match="it has no session"):
-        await outlet.aask(ROOTS)
+        await request_stream.aask(ROOTS)
 
-    await outlet.finish(REPLY)
+    await request_stream.finish(REPLY)
 
 
 async def test_asking_would_block_the_event_loop():
-    outlet = make(Client())
+    request_stream = make(Client())
 
     with pytest.raises(RuntimeError, match="await the a-method instead"):
-        outlet.ask(ROOTS)
+        request_stream.ask(ROOTS)
 
-    await outlet.finish(REPLY)
+    await request_stream.finish(REPLY)
 
 
 # In the view
 
 
 def run(work, session=None, era=None):
-    """The outlet of a request in the view, and what it comes to."""
-    outlet = ThreadOutlet(1, era or ("handshake" if session else "modern"))
+    """The request_stream of a request in the view, and what it comes to."""
+    request_stream = ThreadRequestStream(1, era or ("handshake" if session else "modern"))
     if session is not None:
-        outlet.bind(session)
-    return outlet, outlet.run(lambda: work(outlet))
+        request_stream.bind(session)
+    return request_stream, request_stream.run(lambda: work(request_stream))
 
 
 def test_a_silent_request_in_the_view_has_a_plain_reply():
-    assert run(lambda outlet: REPLY)[1] == REPLY
+    assert run(lambda request_stream: REPLY)[1] == REPLY
 
 
 def test_a_request_in_the_view_that_says_something_is_a_stream():
-    def work(outlet):
-        say(outlet, 1, 2)
+    def work(request_stream):
+        say(request_stream, 1, 2)
         return REPLY
 
     _, lines = run(work)
@@ -589,8 +593,8 @@ def test_a_request_in_the_view_that_says_something_is_a_stream():
 def test_a_sessions_stream_in_the_view_is_stored():
     session = open_session()
 
-    def work(outlet):
-        say(outlet, 1)
+    def work(request_stream):
+        say(request_stream, 1)
         return REPLY
 
     _, lines = run(work, session)
@@ -607,7 +611,7 @@ def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings
     settings.MCP_KEEPALIVE_SECONDS = 0.01
     may_go_on = threading.Event()
 
-    def work(outlet):
+    def work(request_stream):
         may_go_on.wait(timeout=10)
         return REPLY
 
@@ -620,10 +624,10 @@ def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings
 
 
 def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
-    monkeypatch.setattr(request_stream, "OUTBOX_LIMIT", 2)
-    outlet = ThreadOutlet(1, "modern")
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
+    request_stream = ThreadRequestStream(1, "modern")
 
-    lines = outlet.run(lambda: (say(outlet, *range(20)), REPLY)[1])
+    lines = request_stream.run(lambda: (say(request_stream, *range(20)), REPLY)[1])
 
     assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
 
@@ -631,17 +635,17 @@ def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
 def test_a_modern_client_of_the_view_that_goes_has_cancelled():
     may_go_on = threading.Event()
 
-    def work(outlet):
-        say(outlet, 1)
+    def work(request_stream):
+        say(request_stream, 1)
         may_go_on.wait(timeout=10)
         return REPLY
 
-    outlet, lines = run(work)
+    request_stream, lines = run(work)
     next(lines)
     lines.close()
     may_go_on.set()
 
-    assert outlet.cancelled
+    assert request_stream.cancelled
 
 
 @pytest.mark.parametrize("talkative", [False, True])
@@ -652,27 +656,27 @@ def test_a_cancelled_request_in_the_view_is_told(talkative):
     done = threading.Event()
     deadline = time.monotonic() + 10
 
-    def work(outlet):
-        say(outlet, 0)
-        while not done.is_set() and not outlet.cancelled:
-            if talkative and outlet._queue.qsize() < 20:  # So that it is never found empty.
-                say(outlet, 1)
-        return outlet.cancelled_reply()
+    def work(request_stream):
+        say(request_stream, 0)
+        while not done.is_set() and not request_stream.cancelled:
+            if talkative and request_stream._queue.qsize() < 20:  # So that it is never found empty.
+                say(request_stream, 1)
+        return request_stream.cancelled_reply()
 
-    outlet, lines = run(work, session)
+    request_stream, lines = run(work, session)
     next(lines)
     assert events.cancel(session.pk, 1)
-    while not outlet.cancelled and time.monotonic() < deadline:
+    while not request_stream.cancelled and time.monotonic() < deadline:
         next(lines)
     done.set()
     *_, last = lines
 
-    assert outlet.cancelled
+    assert request_stream.cancelled
     assert b"-32800" in last
 
 
 def test_a_failure_in_the_view_is_logged_and_says_nothing(caplog):
-    def work(outlet):
+    def work(request_stream):
         raise RuntimeError("hunter2")
 
     _, reply = run(work)
@@ -690,11 +694,11 @@ class Asked:
         self.answer = (True, None)
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
-            monkeypatch.setattr(request_stream.events, name, getattr(self, f"_{name}"))
+            monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
 
     def _ask(self, session_pk, request_id, method):
         if self.is_full:
-            raise events.TooManyClientRequests
+            raise client_requests.TooManyClientRequests
         self.waiting.append((session_pk, request_id, method, threading.get_ident()))
 
     def _take_answer(self, session_pk, request_id):
@@ -710,28 +714,28 @@ def asked_store(monkeypatch):
 
 
 @pytest.fixture
-def thread_outlet():
-    outlet = ThreadOutlet(1, "handshake")
-    outlet.bind(SimpleNamespace(pk=7, protocol_version=LATEST))
-    yield outlet
-    if outlet._aside is not None:
-        outlet._aside.shutdown()
+def thread_stream():
+    request_stream = ThreadRequestStream(1, "handshake")
+    request_stream.bind(SimpleNamespace(pk=7, protocol_version=LATEST))
+    yield request_stream
+    if request_stream._aside is not None:
+        request_stream._aside.shutdown()
 
 
-def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_outlet):
+def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
     asked_store.answer = (True, {"result": {"roots": []}})
 
-    assert thread_outlet.ask(ROOTS) == {"roots": []}
+    assert thread_stream.ask(ROOTS) == {"roots": []}
     ((session_pk, request_id, method, thread),) = asked_store.waiting
     assert (session_pk, method, asked_store.forgotten) == (7, "roots/list", [request_id])
     # In the tool's own thread it would be part of the tool's transaction.
     assert thread != threading.get_ident()
 
 
-async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_outlet):
+async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_stream):
     asked_store.answer = (True, {"result": {"roots": []}})
 
-    assert await thread_outlet.aask(ROOTS) == {"roots": []}
+    assert await thread_stream.aask(ROOTS) == {"roots": []}
 
 
 @pytest.mark.parametrize(
@@ -743,26 +747,26 @@ async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_o
         ({}, ClientTimeout),
     ],
 )
-def test_what_comes_instead_of_an_answer_is_told_in_the_view(asked_store, thread_outlet, values, expected):
+def test_what_comes_instead_of_an_answer_is_told_in_the_view(asked_store, thread_stream, values, expected):
     for name, value in values.items():
         setattr(asked_store, name, value)
 
     with pytest.raises(expected):
-        thread_outlet.ask(Question("roots/list", {}, {}, None, 0.01))
+        thread_stream.ask(Question("roots/list", {}, {}, None, 0.01))
 
     assert len(asked_store.forgotten) == len(asked_store.waiting)
 
 
-def test_nobody_in_the_view_waits_for_an_answer_to_a_request_that_was_cancelled(asked_store, thread_outlet):
-    thread_outlet.cancelled = True
+def test_nobody_in_the_view_waits_for_an_answer_to_a_request_that_was_cancelled(asked_store, thread_stream):
+    thread_stream.cancelled = True
 
     with pytest.raises(Cancelled):
-        thread_outlet.ask(ROOTS)
+        thread_stream.ask(ROOTS)
 
 
 def test_who_has_no_session_cannot_be_asked_in_the_view():
     with pytest.raises(ClientCannot):
-        ThreadOutlet(1, "modern").ask(ROOTS)
+        ThreadRequestStream(1, "modern").ask(ROOTS)
 
 
 # Under the test client
@@ -770,19 +774,19 @@ def test_who_has_no_session_cannot_be_asked_in_the_view():
 
 @pytest.mark.parametrize("said", [[], [1], [1, 2]])
 def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(said):
-    outlet = InlineOutlet(1, "modern", lambda question: None)
+    request_stream = InlineRequestStream(1, "modern", lambda question: None)
 
-    say(outlet, *said)
-    outlet.close()
+    say(request_stream, *said)
+    request_stream.close()
 
     lines = b"".join(map(sse.encode, [*map(note, said), REPLY.body.decode()]))
-    assert outlet.to_reply(REPLY) == (Reply(200, lines, sse.HEADERS) if said else REPLY)
+    assert request_stream.to_reply(REPLY) == (Reply(200, lines, sse.HEADERS) if said else REPLY)
 
 
 async def test_under_the_test_client_questions_are_answered_on_the_spot():
-    outlet = InlineOutlet(1, "handshake", lambda question: question.method)
+    request_stream = InlineRequestStream(1, "handshake", lambda question: question.method)
 
-    assert (outlet.ask(ROOTS), await outlet.aask(ROOTS)) == ("roots/list", "roots/list")
+    assert (request_stream.ask(ROOTS), await request_stream.aask(ROOTS)) == ("roots/list", "roots/list")
 
 
 @pytest.mark.django_db

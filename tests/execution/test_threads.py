@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp.execution import threads
-from django_mcp.execution.threads import Place, Pool, hop
+from django_mcp.execution.threads import LoopContext, Pool, hop
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 
@@ -66,7 +66,7 @@ def test_a_hop_leads_to_a_thread_of_a_pool_and_under_a_waiting_caller_to_its_own
 
 def test_a_place_says_whether_somebody_waits():
     async def waits():
-        return Place.here().caller_waits
+        return LoopContext.here().caller_waits
 
     assert asyncio.run(waits()) is False
     assert async_to_sync(waits)() is True

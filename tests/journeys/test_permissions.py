@@ -192,7 +192,7 @@ def test_the_members_of_a_group_whose_permissions_change_are_told_and_nobody_els
 
 
 def test_a_large_group_is_told_as_everybody(commits, ada, view_group, monkeypatch):
-    monkeypatch.setattr("django_mcp.grants.MEMBERS_LIMIT", 1)
+    monkeypatch.setattr("django_mcp.receivers.MEMBERS_LIMIT", 1)
     editors = Group.objects.create(name="editors")
     editors.user_set.set([ada, User.objects.create_user("bob")])
     with commits():

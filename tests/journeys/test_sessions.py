@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from django_mcp.models import Session
-from django_mcp.storage import sessions
+from django_mcp.storage import purge
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
 
@@ -174,7 +174,7 @@ def terminated(client, **context):
 
 def purged(client, **context):
     age(client, days=1)
-    assert sessions.purge().expired == 1
+    assert purge.purge().expired == 1
 
 
 def of_another_server(client, **context):

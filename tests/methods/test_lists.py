@@ -1,6 +1,6 @@
 import pytest
 
-from django_mcp import Cache, MCPServer
+from django_mcp import CacheHints, MCPServer
 from tests.answering import HANDSHAKE, MODERN, VERSIONS, ask
 
 LISTS = [
@@ -14,7 +14,7 @@ LISTS = [
 @pytest.fixture
 def server():
     """Five of everything, in pages of two."""
-    server = MCPServer("test", version="1", page_size=2, cache=Cache(5000, "public"))
+    server = MCPServer("test", version="1", page_size=2, cache=CacheHints(5000, "public"))
     for number in range(5):
         server.tool(name=f"t{number}")(lambda: None)
         server.prompt(name=f"t{number}")(lambda: "hi")

@@ -77,8 +77,8 @@ def test_who_a_client_is_is_said_where_its_era_says_it(made, info):
 
 @pytest.mark.parametrize("era", ["handshake", "modern"])
 def test_a_context_has_what_the_request_has(era):
-    outlet, inputs = object(), Inputs({"a": 1}, "state", 2)
-    made = request(era, session=SESSION, outlet=outlet, inputs=inputs)
+    request_stream, inputs = object(), Inputs({"a": 1}, "state", 2)
+    made = request(era, session=SESSION, request_stream=request_stream, inputs=inputs)
     context = made.context()
 
     assert context == Context(
@@ -92,7 +92,7 @@ def test_a_context_has_what_the_request_has(era):
         meta=made.meta,
         session=SESSION if era == "handshake" else None,
         caller=CALLER,
-        outlet=outlet,
+        request_stream=request_stream,
         inputs=inputs,
     )
 

@@ -4,12 +4,12 @@ import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 
-from django_mcp import Cache, Context, EmbeddedResource, MCPServer, ProtocolError, ResourceNotFound
+from django_mcp import CacheHints, Context, EmbeddedResource, MCPServer, ProtocolError, ResourceNotFound
 from tests.answering import MODERN, VERSIONS, ask
 
 SECRET = "the password is hunter2"
 
-server = MCPServer("test", version="1", cache=Cache(5000, "public"))
+server = MCPServer("test", version="1", cache=CacheHints(5000, "public"))
 
 
 @server.resource("news://latest", title="News", mime_type="text/plain", size=2, annotations={"priority": 1})

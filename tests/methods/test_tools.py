@@ -406,7 +406,7 @@ def test_a_call_says_its_function_and_its_colour(name, is_async):
     )
 
     assert isinstance(step, Call)
-    assert (step.function.__name__, step.is_async, step.terms.atomic, step.kwargs) == (name, is_async, True, {"a": 1})
+    assert (step.function.__name__, step.is_async, step.options.atomic, step.kwargs) == (name, is_async, True, {"a": 1})
 
 
 # Arguments that are told when they are needed

@@ -55,7 +55,7 @@ def make(client=None, inputs=None, **values):
             "meta": {},
             "session": None,
             "caller": Caller(Principal("", None), lambda: None),
-            "outlet": client,
+            "request_stream": client,
             "inputs": inputs or Inputs(),
         }
         | values
@@ -188,7 +188,7 @@ def test_a_form_is_not_shown_for_ever(call):
     ],
 )
 def test_what_a_model_is_given_may_be_text_messages_or_the_protocols_own(messages, wire):
-    assert make().sampling(messages, max_tokens=1).params == {"messages": wire, "maxTokens": 1}
+    assert make().sampling_question(messages, max_tokens=1).params == {"messages": wire, "maxTokens": 1}
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,11 @@ def test_a_question_passes_a_tools_own_except():
 def test_questions_can_be_made_to_be_asked_together():
     context = make()
 
-    assert (context.form("?", Count), context.sampling("?", max_tokens=1), context.roots()) == (
+    assert (
+        context.form_question("?", Count),
+        context.sampling_question("?", max_tokens=1),
+        context.roots_question(),
+    ) == (
         Question(
             "elicitation/create", {"message": "?", "requestedSchema": COUNT}, {"elicitation": {"form": {}}}, None, None
         ),

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mcp.primitives.call_options import Budget, Terms, exceeded
+from django_mcp.primitives.call_options import Budget, CallOptions, exceeded
 from django_mcp.primitives.tools import InvalidArguments, make_tool
 
 
@@ -18,17 +18,17 @@ def keep(code: str, dry_run: bool = False) -> str:
 
 
 def test_a_tool_that_reads_only_cannot_write_unless_it_is_not_atomic():
-    assert make_tool(look).terms == Terms(atomic=True, read_only=False)
-    assert make_tool(look, read_only=True).terms == Terms(atomic=True, read_only=True)
-    assert make_tool(look, read_only=True, atomic=False).terms == Terms(atomic=False, read_only=False)
+    assert make_tool(look).options == CallOptions(atomic=True, read_only=False)
+    assert make_tool(look, read_only=True).options == CallOptions(atomic=True, read_only=True)
+    assert make_tool(look, read_only=True, atomic=False).options == CallOptions(atomic=False, read_only=False)
 
 
 def test_a_tools_own_budget_comes_before_the_servers():
     own, servers = Budget(queries=1), Budget(queries=2)
 
-    assert make_tool(look, budget=own).settle({}, servers)[0].budget == own
-    assert make_tool(look).settle({}, servers)[0].budget == servers
-    assert make_tool(look).settle({})[0].budget is None
+    assert make_tool(look, budget=own).resolve_options({}, servers)[0].budget == own
+    assert make_tool(look).resolve_options({}, servers)[0].budget == servers
+    assert make_tool(look).resolve_options({})[0].budget is None
 
 
 def test_a_dry_run_is_an_argument_more():
@@ -47,14 +47,14 @@ def test_a_dry_run_is_an_argument_more():
         },
         "required": ["code"],
     }
-    assert tool.settle({"code": "x", "dry_run": True}) == (Terms(dry_run=True), {"code": "x"})
-    assert tool.settle({"code": "x", "dry_run": False}) == (Terms(), {"code": "x"})
-    assert tool.settle({"code": "x"}) == (Terms(), {"code": "x"})
+    assert tool.resolve_options({"code": "x", "dry_run": True}) == (CallOptions(dry_run=True), {"code": "x"})
+    assert tool.resolve_options({"code": "x", "dry_run": False}) == (CallOptions(), {"code": "x"})
+    assert tool.resolve_options({"code": "x"}) == (CallOptions(), {"code": "x"})
 
 
 def test_a_function_that_has_the_argument_is_told():
-    assert make_tool(keep, dry_run=True).settle({"code": "x", "dry_run": True}) == (
-        Terms(dry_run=True),
+    assert make_tool(keep, dry_run=True).resolve_options({"code": "x", "dry_run": True}) == (
+        CallOptions(dry_run=True),
         {"code": "x", "dry_run": True},
     )
 
@@ -62,11 +62,11 @@ def test_a_function_that_has_the_argument_is_told():
 @pytest.mark.parametrize("value", [1, "true", None, []])
 def test_a_dry_run_is_true_or_false(value):
     with pytest.raises(InvalidArguments, match="dry_run: Input should be a boolean"):
-        make_tool(look, dry_run=True).settle({"code": "x", "dry_run": value})
+        make_tool(look, dry_run=True).resolve_options({"code": "x", "dry_run": value})
 
 
 def test_without_the_option_there_is_no_such_argument():
-    terms, arguments = make_tool(look).settle({"code": "x", "dry_run": True})
+    terms, arguments = make_tool(look).resolve_options({"code": "x", "dry_run": True})
 
     assert not terms.dry_run
     with pytest.raises(InvalidArguments, match="dry_run"):

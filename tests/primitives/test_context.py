@@ -12,7 +12,7 @@ USER = object()
 REQUEST = object()
 
 
-class Outlet:
+class RequestStream:
     """Notes what is said to the client."""
 
     def __init__(self):
@@ -28,8 +28,8 @@ class Outlet:
 
 
 @pytest.fixture
-def outlet():
-    return Outlet()
+def request_stream():
+    return RequestStream()
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def clock(monkeypatch):
     return clock
 
 
-def make(outlet=None, **values):
+def make(request_stream=None, **values):
     return Context(
         **{
             "server": "server",
@@ -53,7 +53,7 @@ def make(outlet=None, **values):
             "meta": {},
             "session": None,
             "caller": Caller(Principal("user:1", USER), lambda: REQUEST),
-            "outlet": outlet,
+            "request_stream": request_stream,
         }
         | values
     )
@@ -82,11 +82,11 @@ def test_a_request_that_nobody_can_call_off_is_not_cancelled():
     assert not context.cancelled
 
 
-def test_a_function_can_look_whether_the_client_has_called_it_off(outlet):
-    context = make(outlet)
+def test_a_function_can_look_whether_the_client_has_called_it_off(request_stream):
+    context = make(request_stream)
     context.raise_if_cancelled()
 
-    outlet.cancelled = True
+    request_stream.cancelled = True
 
     assert context.cancelled
     with pytest.raises(Cancelled):
@@ -97,52 +97,52 @@ def test_a_function_can_look_whether_the_client_has_called_it_off(outlet):
 
 
 @pytest.mark.parametrize("token", [0, "", 7, "abc"])
-def test_progress_goes_to_a_client_that_asked_for_it(outlet, token):
-    context = make(outlet, meta={"progressToken": token})
+def test_progress_goes_to_a_client_that_asked_for_it(request_stream, token):
+    context = make(request_stream, meta={"progressToken": token})
 
     context.progress(0)
     context.progress(0.5, total=2, message="half")
 
-    assert outlet.sent == [
+    assert request_stream.sent == [
         ("notifications/progress", {"progressToken": token, "progress": 0}),
         ("notifications/progress", {"progressToken": token, "progress": 0.5, "total": 2, "message": "half"}),
     ]
 
 
 @pytest.mark.parametrize("meta", [{}, {"progressToken": None}, {"progressToken": 1.5}, {"progressToken": [1]}])
-def test_progress_goes_to_nobody_else(outlet, meta):
-    make(outlet, meta=meta).progress(1)
+def test_progress_goes_to_nobody_else(request_stream, meta):
+    make(request_stream, meta=meta).progress(1)
 
-    assert outlet.sent == []
+    assert request_stream.sent == []
 
 
 def test_progress_without_a_way_to_the_client_is_dropped():
     make(meta={"progressToken": 1}).progress(1)
 
 
-def test_progress_only_goes_up(outlet):
+def test_progress_only_goes_up(request_stream):
     """Spec basic/utilities/progress: each value is greater than the one before."""
-    context = make(outlet, meta={"progressToken": 1})
+    context = make(request_stream, meta={"progressToken": 1})
 
     for progress in (-1, 3, 3, 2, float("nan"), float("inf"), 4):
         context.progress(progress)
 
-    assert [params["progress"] for _, params in outlet.sent] == [-1, 3, 4]
+    assert [params["progress"] for _, params in request_stream.sent] == [-1, 3, 4]
 
 
-def test_too_much_progress_waits_and_the_last_is_told(outlet, clock):
-    context = make(outlet, meta={"progressToken": 1})
+def test_too_much_progress_waits_and_the_last_is_told(request_stream, clock):
+    context = make(request_stream, meta={"progressToken": 1})
 
     for progress in range(100):
         context.progress(progress, total=100)
-    assert len(outlet.sent) == contexts.PROGRESS_PER_SECOND
+    assert len(request_stream.sent) == contexts.PROGRESS_PER_SECOND
 
     context.progress(100, total=100)
-    assert outlet.sent[-1][1]["progress"] == 100
+    assert request_stream.sent[-1][1]["progress"] == 100
 
     clock.now += 1
     context.progress(101, total=200)
-    assert outlet.sent[-1][1]["progress"] == 101
+    assert request_stream.sent[-1][1]["progress"] == 101
 
 
 # Log messages
@@ -168,8 +168,8 @@ def session(level):
         ({"era": "modern", "meta": {"io.modelcontextprotocol/logLevel": 5}}, []),
     ],
 )
-def test_a_client_hears_log_messages_of_its_level_and_above(outlet, values, heard):
-    context = make(outlet, **values)
+def test_a_client_hears_log_messages_of_its_level_and_above(request_stream, values, heard):
+    context = make(request_stream, **values)
 
     context.debug("debug")
     context.info("info")
@@ -177,34 +177,34 @@ def test_a_client_hears_log_messages_of_its_level_and_above(outlet, values, hear
     context.error("error")
     context.log("emergency", "emergency")
 
-    assert outlet.sent == [("notifications/message", {"level": level, "data": level}) for level in heard]
+    assert request_stream.sent == [("notifications/message", {"level": level, "data": level}) for level in heard]
 
 
-def test_a_log_message_is_anything_and_may_have_a_logger(outlet):
-    make(outlet).log("info", {"a": [1]}, "books")
+def test_a_log_message_is_anything_and_may_have_a_logger(request_stream):
+    make(request_stream).log("info", {"a": [1]}, "books")
 
-    assert outlet.sent == [("notifications/message", {"level": "info", "data": {"a": [1]}, "logger": "books"})]
+    assert request_stream.sent == [("notifications/message", {"level": "info", "data": {"a": [1]}, "logger": "books"})]
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_a_level_that_there_is_not_is_the_developers_to_mend(outlet, heard):
+def test_a_level_that_there_is_not_is_the_developers_to_mend(request_stream, heard):
     with pytest.raises(ValueError, match="'loud' is no log level; the levels are debug, info"):
-        make(outlet if heard else None).log("loud", "x")
+        make(request_stream if heard else None).log("loud", "x")
 
 
 # The rest
 
 
-def test_the_connection_can_be_let_go_of(outlet):
-    make(outlet).close_stream()
+def test_the_connection_can_be_let_go_of(request_stream):
+    make(request_stream).close_stream()
     make().close_stream()
 
-    assert outlet.closed == 1
+    assert request_stream.closed == 1
 
 
 def test_what_an_earlier_round_brought_is_at_hand():
     context = make(inputs=Inputs({"name": {"action": "accept"}}, {"step": 2}, 1))
 
     assert context.answers == {"name": {"action": "accept"}}
-    assert context.state_of_call == {"step": 2}
-    assert (make().answers, make().state_of_call) == ({}, None)
+    assert context.call_state == {"step": 2}
+    assert (make().answers, make().call_state) == ({}, None)

@@ -449,7 +449,7 @@ def find(ctx: Context, title: str, limit: int = 10) -> list[Point]:
 def test_a_function_is_a_tool():
     tool = make_tool(find)
 
-    assert (tool.name, tool.terms.atomic, tool.param_headers) == ("find", True, {})
+    assert (tool.name, tool.options.atomic, tool.param_headers) == ("find", True, {})
     assert tool.definition == {
         "name": "find",
         "description": "Find books.",
@@ -488,7 +488,7 @@ def test_a_tool_says_all_that_it_is_told_to():
         atomic=False,
     )
 
-    assert tool.terms.atomic is False
+    assert tool.options.atomic is False
     assert tool.definition == {
         "name": "books.find-1",
         "title": "Find",

@@ -1,22 +1,19 @@
 """What is kept of a session's streams, and what is read back: in order, without gaps, by the right one."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, connection
 
-from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
-from django_mcp.storage import events, sessions
-from django_mcp.storage.events import STANDALONE, UPDATED, Position, Stored, TooManyClientRequests, UnknownEvent
-from tests import wire
+from django_mcp.models import Event, Session, Stream
+from django_mcp.storage import changes, events, sessions, standalone
+from django_mcp.storage.changes import UPDATED
+from django_mcp.storage.events import STANDALONE, Position, Stored, UnknownEvent
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"
-URI = "airport://AMS"
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +89,8 @@ def test_an_event_id_names_the_stream_and_the_place_in_it(position, event_id):
 @pytest.mark.parametrize(("event", "change"), [(0, 0), (1, 0), (0, 2), (2, 1), (2, 2)])
 def test_an_event_id_of_the_standalone_stream_is_located_where_it_was_given(session, event, change):
     for number in range(2):
-        events.publish(session, str(number))
-        events.record_change("airports", TOOLS_CHANGED)
+        standalone.publish(session, str(number))
+        changes.record_change("airports", TOOLS_CHANGED)
 
     position = start(event, change)
     assert events.locate(session, "airports", position.event_id) == position
@@ -153,8 +150,8 @@ def test_the_standalone_stream_can_be_gone_on_from_before_anything_was_said(sess
 )
 def test_an_event_id_that_was_never_given_is_unknown(session, event_id):
     events.append(session, "k", 1, ["a", "b"])
-    events.publish(session, "x")
-    events.record_change("airports", TOOLS_CHANGED)
+    standalone.publish(session, "x")
+    changes.record_change("airports", TOOLS_CHANGED)
 
     with pytest.raises(UnknownEvent):
         events.locate(session, "airports", event_id)
@@ -162,7 +159,7 @@ def test_an_event_id_that_was_never_given_is_unknown(session, event_id):
 
 def test_an_event_id_is_of_use_in_its_own_session_only(session):
     events.append(session, "k", 1, ["a"])
-    events.publish(session, "x")
+    standalone.publish(session, "x")
     other = open_session().pk
 
     for event_id in ("k:1", "s:1.0"):
@@ -171,7 +168,7 @@ def test_an_event_id_is_of_use_in_its_own_session_only(session):
 
 
 def test_a_change_is_located_among_those_of_its_own_server(session):
-    events.record_change("other", TOOLS_CHANGED)
+    changes.record_change("other", TOOLS_CHANGED)
 
     with pytest.raises(UnknownEvent):
         events.locate(session, "airports", "s:0.1")
@@ -180,7 +177,7 @@ def test_a_change_is_located_among_those_of_its_own_server(session):
 def test_an_event_id_whose_successors_were_trimmed_is_unknown(session, settings):
     settings.MCP_EVENTS_PER_SESSION = 2
     for number in range(5):
-        events.publish(session, str(number))
+        standalone.publish(session, str(number))
     events.trim(session)
 
     assert events.locate(session, "airports", "s:3.0") == start(3)
@@ -231,8 +228,8 @@ def test_streams_do_not_hear_each_other(session):
     events.append(session, "k", 1, ["a"])
     events.append(session, "l", 1, ["b"])
     events.append(other, "k", 1, ["c"])
-    events.publish(session, "d")
-    events.record_change("airports", TOOLS_CHANGED)
+    standalone.publish(session, "d")
+    changes.record_change("airports", TOOLS_CHANGED)
 
     assert said(session, Position("k", 0)) == ["a"]
     assert said(session, Position("l", 0)) == ["b"]
@@ -376,7 +373,7 @@ def test_a_dead_request_is_buried_once_with_a_last_message(session, clock):
     clock.move_to(after(minutes=1))
 
     for _ in range(2):
-        events.bury(session, "k", "gone")
+        events.end_dead_stream(session, "k", "gone")
 
     assert read(session, Position("k", 1)) == [Stored(Position("k", 2), "gone", True)]
     assert events.has_ended(session, "k")
@@ -386,14 +383,14 @@ def test_a_dead_request_is_buried_once_with_a_last_message(session, clock):
 def test_a_dead_request_that_never_spoke_is_buried_as_its_first_event(session, clock):
     events.open_stream(session, "k", 1)
     clock.move_to(after(minutes=1))
-    events.bury(session, "k", "gone")
+    events.end_dead_stream(session, "k", "gone")
 
     assert read(session, Position("k", 0)) == [Stored(Position("k", 1), "gone", True)]
 
 
 def test_a_living_request_is_not_buried(session):
     events.open_stream(session, "k", 1)
-    events.bury(session, "k", "gone")
+    events.end_dead_stream(session, "k", "gone")
 
     assert kept(session, "k") == []
     assert not events.has_ended(session, "k")
@@ -402,238 +399,13 @@ def test_a_living_request_is_not_buried(session):
 # The standalone stream
 
 
-def test_numbers_are_of_one_session_each(session):
-    other = open_session().pk
-    for pk in (session, other, session):
-        events.publish(pk, "x")
-
-    assert (kept(session), kept(other)) == ([1, 2], [1])
-
-
-def in_threads(count, function):
-    """Runs the function in so many threads at once, each with a connection of its own. The exceptions raised."""
-    ready = threading.Barrier(count, timeout=10)
-    failures = []
-
-    def run(number):
-        try:
-            ready.wait()
-            function(number)
-        except Exception as failure:
-            failures.append(failure)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return failures
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
-def test_threads_that_publish_at_once_leave_no_gap_and_lose_nothing(session):
-    def publish(thread):
-        for number in range(10):
-            events.publish(session, f"{thread}-{number}")
-            events.record_change("airports", TOOLS_CHANGED)
-
-    assert in_threads(4, publish) == []
-
-    assert kept(session) == list(range(1, 41))
-    assert list(Change.objects.order_by("sequence").values_list("sequence", flat=True)) == list(range(1, 41))
-    messages = list(Event.objects.order_by("sequence").values_list("message", flat=True))
-    assert sorted(messages) == sorted(f"{thread}-{number}" for thread in range(4) for number in range(10))
-    for thread in range(4):
-        assert [m for m in messages if m.startswith(f"{thread}-")] == [f"{thread}-{number}" for number in range(10)]
-
-
-def test_a_number_that_another_took_meanwhile_is_chosen_again(session, monkeypatch):
-    """Two writers at once, in one thread: the first has read the last number when the second writes."""
-    numbers = iter([0, 1, 1])
-    events.publish(session, "theirs")
-    monkeypatch.setattr(events, "_events", lambda *args: _Last(next(numbers)))
-
-    events.publish(session, "mine")
-
-    assert list(Event.objects.order_by("sequence").values_list("sequence", "message")) == [(1, "theirs"), (2, "mine")]
-
-
-class _Last:
-    def __init__(self, number):
-        self.number = number
-
-    def aggregate(self, **kwargs):
-        return {"last": self.number}
-
-
-def test_an_error_that_is_not_about_the_number_is_raised(session, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise IntegrityError("the session is gone")
-
-    monkeypatch.setattr(type(Event.objects.all()), "create", refuse)
-
-    with pytest.raises(IntegrityError, match="the session is gone"):
-        events.publish(session, "x")
-
-
 # Changes
-
-
-def test_changes_are_heard_by_those_whom_they_concern():
-    events.record_change("airports", TOOLS_CHANGED)
-    events.record_change("airports", TOOLS_CHANGED, principal="user:1")
-    events.record_change("airports", TOOLS_CHANGED, principal="user:2")
-    events.record_change("airports", TOOLS_CHANGED, principal="")
-    events.record_change("other", TOOLS_CHANGED)
-
-    def heard(principal, after=0):
-        changes, last = events.read_changes("airports", after, principal)
-        return [change.sequence for change in changes], last
-
-    assert heard("user:1") == ([1, 2], 4)
-    assert heard("user:2") == ([1, 3], 4)
-    assert heard("") == ([1, 4], 4)
-    assert heard("user:1", 1) == ([2], 4)
-    assert heard("user:1", 4) == ([], 4)
-    assert (events.last_change("airports"), events.last_change("other"), events.last_change("none")) == (4, 1, 0)
-
-
-def test_changes_are_read_a_bounded_number_at_once(monkeypatch):
-    monkeypatch.setattr(events, "READ_LIMIT", 2)
-    for _ in range(3):
-        events.record_change("airports", TOOLS_CHANGED)
-
-    changes, last = events.read_changes("airports", 0, "user:1")
-    assert ([change.sequence for change in changes], last) == ([1, 2], 2)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (Change(method=TOOLS_CHANGED), wire.notification(TOOLS_CHANGED)),
-        (Change(method=UPDATED, uri=URI), {**wire.notification(UPDATED), "params": {"uri": URI}}),
-    ],
-)
-def test_a_change_is_told_as_its_notification(change, message):
-    assert events.to_notification(change) == message
 
 
 # Subscriptions
 
 
-def test_subscribing_and_unsubscribing_twice_is_as_good_as_once(session):
-    for _ in range(2):
-        events.subscribe(session, URI)
-    assert list(Subscription.objects.values_list("session", "uri")) == [(session, URI)]
-
-    for _ in range(2):
-        events.unsubscribe(session, URI)
-    assert not Subscription.objects.exists()
-
-
-def test_unsubscribing_ends_that_one_subscription(session):
-    other = open_session().pk
-    for pk, uri in ((session, URI), (session, "airport://ams"), (other, URI)):
-        events.subscribe(pk, uri)
-
-    events.unsubscribe(session, URI)
-
-    assert sorted(Subscription.objects.values_list("session", "uri")) == [(session, "airport://ams"), (other, URI)]
-
-
-@pytest.mark.parametrize(
-    "uri", [pytest.param("airport://" + "x" * 100_000, id="long"), "airport://é🛫", "airport://a\u0000b"]
-)
-def test_any_uri_can_be_subscribed_to(session, uri):
-    events.subscribe(session, uri)
-    events.unsubscribe(session, uri)
-
-    assert not Subscription.objects.exists()
-
-
 # Requests to the client
-
-
-def test_a_clients_answer_comes_to_whoever_waits_for_it(session):
-    events.ask(session, "server-1", "roots/list")
-    assert events.take_answer(session, "server-1") == (True, None)
-
-    message = wire.answer({"roots": [{"uri": "file:///a\u0000b", "name": "🛫"}]}, "server-1")
-    assert events.answer(session, "server-1", message)
-    assert events.take_answer(session, "server-1") == (True, message)
-
-
-def test_a_request_is_answered_once(session):
-    events.ask(session, "server-1", "roots/list")
-    first = wire.answer({"roots": []}, "server-1")
-    assert events.answer(session, "server-1", first)
-
-    assert not events.answer(session, "server-1", wire.error(-1, "no", "server-1"))
-    assert events.take_answer(session, "server-1") == (True, first)
-
-
-@pytest.mark.parametrize(
-    "request_id", [1, 1.0, None, True, "", "2", " 1", "a\u0000b", "é🛫", pytest.param("1" * 255, id="long")]
-)
-def test_an_answer_to_what_was_not_asked_is_nobodys(session, request_id):
-    events.ask(session, "1", "roots/list")
-
-    assert not events.answer(session, request_id, wire.answer({}, request_id))
-    assert events.take_answer(session, "1") == (True, None)
-
-
-def test_an_id_that_only_begins_like_one_that_was_asked_is_another(session):
-    asked = "x" * 64
-    events.ask(session, asked, "roots/list")
-
-    assert not events.answer(session, asked + "y", wire.answer({}))
-
-
-def test_nobody_answers_for_another_session(session):
-    events.ask(session, "server-1", "roots/list")
-
-    assert not events.answer(open_session().pk, "server-1", wire.answer({}))
-    assert events.take_answer(session, "server-1") == (True, None)
-
-
-def test_who_waits_learns_that_the_session_has_ended(session):
-    events.ask(session, "server-1", "roots/list")
-    end(session)
-
-    assert events.take_answer(session, "server-1") == (False, None)
-
-
-def test_an_answer_that_came_before_the_end_of_the_session_is_taken(session):
-    events.ask(session, "server-1", "roots/list")
-    events.answer(session, "server-1", wire.answer({}))
-    end(session)
-
-    assert events.take_answer(session, "server-1") == (True, wire.answer({}))
-
-
-def test_a_request_that_was_forgotten_cannot_be_answered(session):
-    events.ask(session, "server-1", "roots/list")
-    events.forget_request(session, "server-1")
-
-    assert not events.answer(session, "server-1", wire.answer({}))
-    assert not ClientRequest.objects.exists()
-
-
-def test_a_client_has_a_limit_of_requests_to_answer(session, settings):
-    settings.MCP_MAX_CLIENT_REQUESTS = 2
-    for request_id in ("1", "2"):
-        events.ask(session, request_id, "roots/list")
-
-    with pytest.raises(TooManyClientRequests):
-        events.ask(session, "3", "roots/list")
-
-    events.ask(open_session().pk, "3", "roots/list")
-    events.answer(session, "1", wire.answer({}))
-    events.ask(session, "4", "roots/list")
-    assert set(ClientRequest.objects.filter(session=session).values_list("request_id", flat=True)) == {"1", "2", "4"}
 
 
 # Bounds
@@ -642,9 +414,9 @@ def test_a_client_has_a_limit_of_requests_to_answer(session, settings):
 def test_trimming_keeps_the_newest_so_many(session, settings):
     settings.MCP_EVENTS_PER_SESSION = 2
     other = open_session().pk
-    events.publish(other, "x")
+    standalone.publish(other, "x")
     for _ in range(5):
-        events.publish(session, "x")
+        standalone.publish(session, "x")
 
     assert events.trim(session) == 3
     assert (kept(session), kept(other)) == ([4, 5], [1])
@@ -654,7 +426,7 @@ def test_trimming_keeps_the_newest_so_many(session, settings):
 def test_trimming_keeps_the_newest_of_such_a_size(session, settings):
     settings.MCP_EVENT_BYTES_PER_SESSION = 10
     for text in ("aaaa", "bbbb", "cccc", "dddddd"):
-        events.publish(session, text)
+        standalone.publish(session, text)
 
     assert events.trim(session) == 2
     assert kept(session) == [3, 4]
@@ -664,18 +436,18 @@ def test_trimming_keeps_the_newest_event_however_large(session, settings):
     """The next one is numbered after it."""
     settings.MCP_EVENT_BYTES_PER_SESSION = 10
     for _ in range(2):
-        events.publish(session, "x" * 100)
+        standalone.publish(session, "x" * 100)
 
     assert events.trim(session) == 1
     assert kept(session) == [2]
 
-    events.publish(session, "y")
+    standalone.publish(session, "y")
     assert kept(session) == [2, 3]
 
 
 def test_trimming_keeps_the_newest_standalone_event_beneath_many_of_a_post(session, settings):
     settings.MCP_EVENTS_PER_SESSION = 2
-    events.publish(session, "x")
+    standalone.publish(session, "x")
     events.append(session, "k", 1, ["a", "b", "c"])
 
     assert events.trim(session) == 1
@@ -698,6 +470,7 @@ def test_many_short_streams_are_trimmed_as_one_long_one(session, settings, monke
 def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
     monkeypatch.setattr(events, "TRIM_EVERY", 4)
+    monkeypatch.setattr(standalone, "TRIM_EVERY", 4)
     monkeypatch.setattr(events.random, "random", lambda: 0.5)
     for number in range(1, 7):
         events.append(session, "k", number, ["x"])
@@ -706,42 +479,10 @@ def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
     assert kept(session, "k") == [7, 8, 9]
 
     for _ in range(7):
-        events.publish(session, "x")
+        standalone.publish(session, "x")
     assert kept(session) == [2, 3, 4, 5, 6, 7]
-    events.publish(session, "x")
+    standalone.publish(session, "x")
     assert kept(session) == [6, 7, 8]
-
-
-@pytest.mark.parametrize("dry_run", [False, True])
-def test_aged_rows_are_purged_but_those_that_the_next_are_numbered_after(session, clock, dry_run):
-    events.open_stream(session, "k", 1)
-    events.append(session, "k", 1, ["a", "b"], is_last=True)
-    events.open_stream(session, "running", 2)
-    for _ in range(3):
-        events.publish(session, "x")
-        events.record_change("airports", TOOLS_CHANGED)
-    events.record_change("other", TOOLS_CHANGED)
-    clock.move_to(after(hours=2))
-    other = open_session().pk
-    events.publish(other, "new")
-
-    # Two of the POST's, two of the three standalone events, two of the four changes, one stream.
-    assert events.purge_aged(after(hours=1), 1, dry_run=dry_run) == 7
-
-    if not dry_run:
-        assert (kept(session, "k"), kept(session), kept(other)) == ([], [3], [1])
-        assert sorted(Change.objects.values_list("server", "sequence")) == [("airports", 3), ("other", 1)]
-        assert list(Stream.objects.values_list("key", flat=True)) == ["running"]
-    else:
-        assert (kept(session, "k"), kept(session), Change.objects.count()) == ([1, 2], [1, 2, 3], 4)
-
-
-def test_what_has_not_aged_is_not_purged(session):
-    events.publish(session, "x")
-    events.publish(session, "y")
-
-    assert events.purge_aged(NOW) == 0
-    assert kept(session) == [1, 2]
 
 
 def test_a_session_has_a_limit_of_cancellations_that_wait(session, clock, monkeypatch):

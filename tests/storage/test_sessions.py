@@ -2,17 +2,14 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.contenttypes.models import ContentType
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
-from django_mcp.storage import sessions
-from django_mcp.storage.sessions import PurgeCount
+from django_mcp.storage import purge, session_state, sessions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
@@ -320,7 +317,7 @@ def test_sessions_are_read_and_written_where_the_router_writes_them(settings):
         lambda: sessions.resume("a" * 43, **OWNER),
         lambda: sessions.terminate("a" * 43, **OWNER),
         lambda: sessions.set_log_level("a" * 43, "info"),
-        lambda: sessions.purge(),
+        lambda: purge.purge(),
     ):
         with pytest.raises(connections.exception_class, match="far"):
             use()
@@ -382,109 +379,21 @@ def resume(session):
 
 
 @pytest.mark.django_db
-def test_state_is_there_for_the_next_request():
-    session = open_session()
-    session.state["cart"] = {"legs": ["OSL", "BGO"], **AWKWARD}
-    sessions.save_state(session)
-
-    assert resume(session).state == {"cart": {"legs": ["OSL", "BGO"], **AWKWARD}}
-
-
-@pytest.mark.django_db
-def test_state_that_nobody_changed_costs_no_query(django_assert_num_queries):
-    session = open_session()
-    session.state["n"] = 1
-    sessions.save_state(session)
-    read, unread = resume(session), resume(session)
-    assert read.state == {"n": 1}
-
-    with django_assert_num_queries(0):
-        sessions.save_state(read)
-        sessions.save_state(unread)
-        sessions.save_state(session)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("before", "now"), [(1, True), (1, 1.0), ({"a": 1}, {"a": True}), ([1], [1, 2])])
-def test_values_that_python_calls_equal_are_still_changes_to_json(before, now):
-    session = open_session()
-    session.state["value"] = before
-    sessions.save_state(session)
-
-    session.state["value"] = now
-    sessions.save_state(session)
-
-    stored = resume(session).state["value"]
-    assert repr(stored) == repr(now)
-
-
-@pytest.mark.django_db
 def test_two_calls_at_once_keep_each_others_keys():
     session = open_session()
     session.state |= {"kept": 0, "removed": 0, "changed": 0}
-    sessions.save_state(session)
+    session_state.save_state(session)
     one, other = resume(session), resume(session)
 
     one.state["one"] = [1]
     del one.state["removed"]
     other.state["other"] = [2]
     other.state["changed"] = 1
-    sessions.save_state(one)
-    sessions.save_state(other)
+    session_state.save_state(one)
+    session_state.save_state(other)
 
     assert resume(session).state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
     assert other.state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
-
-
-@pytest.mark.django_db
-def test_state_can_be_replaced_and_emptied():
-    session = open_session()
-    session.state = {"a": 1, "b": 2}
-    sessions.save_state(session)
-    assert resume(session).state == {"a": 1, "b": 2}
-
-    session.state = {"b": 3}
-    sessions.save_state(session)
-    assert resume(session).state == {"b": 3}
-
-    session.state.clear()
-    sessions.save_state(session)
-    assert resume(session).state == {}
-
-
-@pytest.mark.django_db
-def test_state_saved_twice_in_one_call_is_the_same_dict_throughout():
-    session = open_session()
-    state = session.state
-    state["a"] = 1
-    sessions.save_state(session)
-    state["b"] = 2
-    sessions.save_state(session)
-
-    assert resume(session).state == {"a": 1, "b": 2}
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("state", "complaint"), [({"when": NOW}, r"state\['when'\]"), ({1: "one"}, "keys are strings: 1 is not")]
-)
-def test_state_that_is_not_json_is_refused_by_name(state, complaint):
-    session = open_session()
-    session.state = state
-
-    with pytest.raises(TypeError, match=complaint):
-        sessions.save_state(session)
-
-
-@pytest.mark.django_db
-def test_state_of_a_session_that_was_purged_meanwhile_is_dropped():
-    session = open_session()
-    session.state["a"] = 1
-    Session.objects.all().delete()
-
-    sessions.save_state(session)
-
-    assert not Session.objects.exists()
 
 
 def in_threads(*functions):
@@ -505,22 +414,6 @@ def in_threads(*functions):
     for thread in threads:
         thread.join(timeout=30)
     return results
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
-def test_no_change_of_state_is_lost_among_threads():
-    session = open_session()
-
-    def change(key):
-        mine = resume(session)
-        for number in range(10):
-            mine.state[f"{key}-{number}"] = number
-            sessions.save_state(mine)
-
-    in_threads(*[lambda key=key: change(key) for key in range(6)])
-
-    assert resume(session).state == {f"{key}-{number}": number for key in range(6) for number in range(10)}
 
 
 @pytest.mark.django_db
@@ -573,148 +466,10 @@ def test_of_many_sessions_the_live_ones_are_terminated():
 # Purge
 
 
-def create_ended(expired=0, terminated=0, live=0):
-    """Sessions that expired at NOW, were terminated at NOW, or live on."""
-    kinds = [
-        *[{"expires_at": NOW}] * expired,
-        *[{"expires_at": NOW, "terminated_at": NOW}] * terminated,
-        *[{"expires_at": after(days=30)}] * live,
-    ]
-    Session.objects.bulk_create([Session(server="airports", **kind) for kind in kinds])
-
-
-@pytest.mark.django_db
-def test_a_purge_deletes_what_has_ended_and_nothing_else():
-    create_ended(expired=3, terminated=2, live=4)
-
-    assert sessions.purge(now=NOW) == PurgeCount(expired=3, terminated=2)
-    assert Session.objects.active(NOW).count() == Session.objects.count() == 4
-    assert sessions.purge(now=NOW) == PurgeCount()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("dry_run", [True, False])
-def test_a_purge_takes_sessions_that_were_only_marked_as_terminated(dry_run):
-    create_ended(live=3)
-    Session.objects.filter(pk=Session.objects.first().pk).update(terminated_at=NOW)
-
-    assert sessions.purge(now=after(microseconds=-1), dry_run=dry_run) == PurgeCount()
-    assert sessions.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=1)
-    assert sessions.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=int(dry_run))
-
-
-@pytest.mark.django_db
-def test_a_purge_can_leave_what_ended_lately():
-    create_ended(expired=1, terminated=1)
-    week = timedelta(days=7)
-
-    assert sessions.purge(older_than=week, now=after(days=7, microseconds=-1)) == PurgeCount()
-    assert sessions.purge(older_than=week, now=after(days=7)) == PurgeCount(expired=1, terminated=1)
-
-
-@pytest.mark.django_db
-def test_a_dry_run_counts_and_deletes_nothing():
-    create_ended(expired=3, terminated=2, live=1)
-
-    assert sessions.purge(dry_run=True, now=NOW) == PurgeCount(expired=3, terminated=2)
-    assert Session.objects.count() == 6
-
-
-@pytest.mark.django_db
-def test_a_purge_goes_in_batches_and_tells_its_progress():
-    create_ended(expired=5, terminated=3)
-    told = []
-
-    sessions.purge(batch_size=2, progress=told.append, now=NOW)
-
-    assert [count.expired + count.terminated for count in told] == [2, 4, 6, 8]
-    assert told[-1] == PurgeCount(expired=5, terminated=3)
-
-
-@pytest.mark.django_db
-def test_each_batch_is_one_delete_of_a_few_rows():
-    create_ended(expired=5)
-
-    with CaptureQueriesContext(connection) as queries:
-        sessions.purge(batch_size=2, now=NOW)
-
-    statements = [query["sql"] for query in queries]
-    table = Session._meta.db_table
-    deletes = [sql for sql in statements if sql.startswith("DELETE") and sql.split()[2].strip('"`') == table]
-    assert len(deletes) == 3
-    assert all("LIMIT 2" in sql for sql in statements if "ORDER BY" in sql)
-
-
-@pytest.mark.django_db
-def test_a_batch_has_at_least_one_row():
-    with pytest.raises(ValueError, match="at least 1"):
-        sessions.purge(batch_size=0)
-
-
-@pytest.mark.django_db
-def test_what_belongs_to_a_session_is_deleted_first_and_in_batches_too(monkeypatch):
-    create_ended(expired=2, live=1)
-    user = get_user_model().objects.create_user("ada")
-    entry = {"user": user, "content_type": ContentType.objects.get_for_model(Session), "action_flag": CHANGE}
-    LogEntry.objects.bulk_create(
-        [LogEntry(object_id=str(pk), **entry) for pk in Session.objects.values_list("pk", flat=True) for _ in range(3)]
-    )
-    monkeypatch.setattr(
-        sessions, "CHILDREN", [lambda pks: LogEntry.objects.order_by().filter(object_id__in=map(str, pks))]
-    )
-
-    with CaptureQueriesContext(connection) as queries:
-        sessions.purge(batch_size=2, now=NOW)
-
-    deletes = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
-    assert ["admin_log" in sql for sql in deletes if "mcp_" not in sql or "mcp_session" in sql] == [True] * 3 + [False]
-    assert [*LogEntry.objects.values_list("object_id", flat=True)] == [str(Session.objects.get().pk)] * 3
-
-
-@pytest.mark.django_db
-def test_a_session_that_another_purge_deleted_is_not_counted(monkeypatch):
-    create_ended(expired=3)
-    delete = sessions._delete
-
-    def rival(batch, alias, batch_size):
-        Session.objects.filter(pk__in=[row.pk for row in batch[:1]]).delete()
-        return delete(batch, alias, batch_size)
-
-    monkeypatch.setattr(sessions, "_delete", rival)
-
-    assert sessions.purge(now=NOW) == PurgeCount(expired=2)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
-def test_two_purges_at_once_share_the_work():
-    create_ended(expired=200, terminated=100, live=5)
-
-    counts = in_threads(*[lambda: sessions.purge(batch_size=10, now=NOW)] * 3)
-
-    assert sum(count.expired for count in counts) == 200
-    assert sum(count.terminated for count in counts) == 100
-    assert Session.objects.count() == 5
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_purge_that_is_stopped_keeps_what_it_has_done():
-    create_ended(expired=4)
-
-    def stop(count):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        sessions.purge(batch_size=1, progress=stop, now=NOW)
-
-    assert not transaction.get_connection().in_atomic_block
-    assert Session.objects.count() == 3
-
-
 @pytest.mark.django_db
 def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
     """Else opening one would cost the more, the more there are."""
-    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     settings.MCP_MAX_SESSIONS, settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 10_000, None
     with CaptureQueriesContext(connection) as queries:
         for _ in range(20):
@@ -726,7 +481,7 @@ def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
 
 @pytest.mark.django_db
 def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
-    monkeypatch.setattr(sessions, "_crowd", sessions._Crowd())
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     monkeypatch.setattr(sessions, "EXACTLY", 0)
     settings.MCP_MAX_SESSIONS = 20
     for _ in range(20):
@@ -738,8 +493,8 @@ def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
 
 @pytest.mark.django_db
 def test_a_server_that_was_full_has_room_again_a_second_later(settings, monkeypatch):
-    crowd = sessions._Crowd()
-    monkeypatch.setattr(sessions, "_crowd", crowd)
+    crowd = sessions.SessionCounter()
+    monkeypatch.setattr(sessions, "_session_counter", crowd)
     monkeypatch.setattr(sessions, "EXACTLY", 0)
     settings.MCP_MAX_SESSIONS = 1
     one = open_session()

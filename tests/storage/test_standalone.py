@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_mcp.models import Session
-from django_mcp.storage import events, sessions, standalone
-from django_mcp.storage.events import STANDALONE, UPDATED, Position, Stored
+from django_mcp.storage import changes, events, sessions, standalone, subscriptions
+from django_mcp.storage.changes import UPDATED
+from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import Held, News
 
 pytestmark = pytest.mark.django_db
@@ -199,7 +200,7 @@ def read(stream):
 
 def test_published_messages_are_read_in_order(session):
     for text in "abc":
-        events.publish(session.pk, text)
+        standalone.publish(session.pk, text)
 
     expected = [Stored(start(number), text) for number, text in enumerate("abc", 1)]
     assert read(taken(session)) == (expected, start(3))
@@ -208,15 +209,15 @@ def test_published_messages_are_read_in_order(session):
 
 
 def test_a_change_comes_after_what_was_sent(session):
-    events.record_change("airports", TOOLS_CHANGED)
-    events.publish(session.pk, "a")
+    changes.record_change("airports", TOOLS_CHANGED)
+    standalone.publish(session.pk, "a")
 
     assert read(taken(session)) == ([Stored(start(1, 0), "a"), Stored(start(1, 1), TOLD)], start(1, 1))
 
 
 def test_changes_are_heard_by_those_whom_they_concern():
     for server, principal in [("airports", "*"), ("airports", "user:1"), ("airports", "user:2"), ("other", "*")]:
-        events.record_change(server, TOOLS_CHANGED, principal=principal)
+        changes.record_change(server, TOOLS_CHANGED, principal=principal)
     streams = [taken(open_session(principal)) for principal in ("user:1", "user:2", "")]
     streams.append(taken(open_session(server="other"), start(0, 0)))
 
@@ -227,27 +228,27 @@ def test_changes_are_heard_by_those_whom_they_concern():
 
 
 def test_a_change_that_a_session_does_not_want_is_passed(session):
-    events.record_change("airports", TOOLS_CHANGED, principal="user:2")
-    events.record_change("airports", UPDATED, uri=URI)
+    changes.record_change("airports", TOOLS_CHANGED, principal="user:2")
+    changes.record_change("airports", UPDATED, uri=URI)
 
     assert read(taken(session)) == ([], start(0, 2))
 
 
 def test_a_new_session_hears_of_the_changes_to_come_only():
-    events.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("airports", TOOLS_CHANGED)
     session = open_session()
     assert standalone.delivered(session.pk) == start(0, 1)
-    events.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("airports", TOOLS_CHANGED)
 
     assert read(taken(session, standalone.delivered(session.pk))) == ([Stored(start(0, 2), TOLD)], start(0, 2))
 
 
 def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
     other = open_session()
-    events.subscribe(session.pk, URI)
-    events.subscribe(other.pk, "airport://LHR")
-    events.record_change("airports", UPDATED, uri="airport://LHR")
-    events.record_change("airports", UPDATED, uri=URI)
+    subscriptions.subscribe(session.pk, URI)
+    subscriptions.subscribe(other.pk, "airport://LHR")
+    changes.record_change("airports", UPDATED, uri="airport://LHR")
+    changes.record_change("airports", UPDATED, uri=URI)
 
     first, second = standalone.read([taken(session), taken(other)])
 
@@ -259,10 +260,10 @@ def test_each_stream_is_read_from_its_own_place():
     opened = [open_session() for _ in range(3)]
     for session in opened:
         for text in "abc":
-            events.publish(session.pk, text)
+            standalone.publish(session.pk, text)
             events.append(session.pk, "key", ord(text), [text.upper()])
     for _ in range(3):
-        events.record_change("airports", TOOLS_CHANGED)
+        changes.record_change("airports", TOOLS_CHANGED)
 
     news = standalone.read([taken(session, start(number, 3 - number)) for number, session in enumerate(opened)])
 
@@ -279,7 +280,7 @@ def test_streams_that_are_far_behind_catch_up_in_steps(monkeypatch):
     opened = [open_session() for _ in range(3)]
     for session in opened:
         for text in "abc":
-            events.publish(session.pk, text)
+            standalone.publish(session.pk, text)
     streams = [taken(session) for session in opened]
     told, more = [[], [], []], []
     for size in (4, 4, 1):
@@ -295,9 +296,9 @@ def test_streams_that_are_far_behind_catch_up_in_steps(monkeypatch):
 
 
 def test_many_changes_are_read_in_steps_whether_or_not_a_session_wants_them(session, monkeypatch):
-    monkeypatch.setattr(events, "READ_LIMIT", 2)
+    monkeypatch.setattr(changes, "READ_LIMIT", 2)
     for uri in ("", URI, URI):
-        events.record_change("airports", UPDATED if uri else TOOLS_CHANGED, uri=uri)
+        changes.record_change("airports", UPDATED if uri else TOOLS_CHANGED, uri=uri)
 
     assert standalone.read([taken(session)]) == [News(start(0, 2), [Stored(start(0, 1), TOLD)], has_more=True)]
     assert standalone.read([held(session, start(0, 2))]) == [News(start(0, 3))]
@@ -314,11 +315,11 @@ def test_nothing_is_asked_for_nobody():
 def test_reading_takes_three_queries_however_many_streams_there_are(django_assert_num_queries):
     """Who holds them, their own events, and the server's changes; the subscriptions only for updates of resources."""
     streams = [taken(open_session()) for _ in range(5)]
-    events.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("airports", TOOLS_CHANGED)
     with django_assert_num_queries(3):
         standalone.read(streams)
 
-    events.record_change("airports", UPDATED, uri=URI)
+    changes.record_change("airports", UPDATED, uri=URI)
     with django_assert_num_queries(4):
         standalone.read(streams)
 

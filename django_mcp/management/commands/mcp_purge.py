@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
-from django_mcp.storage import events
-from django_mcp.storage.sessions import PurgeCount, purge
+from django_mcp.storage.purge import PurgeCount, purge, purge_aged
 
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # One transaction deletes one batch, and SQLite takes at most some 32 000 values in a statement.
@@ -64,7 +63,7 @@ class Command(BaseCommand):
             start = "\r" if on_terminal else ""
             self.stdout.write(f"{start}{did} {total(count)}: {count.expired} expired, {count.terminated} terminated.")
         before = timezone.now() - timedelta(seconds=mcp_settings.EVENT_MAX_AGE_SECONDS)
-        old = events.purge_aged(before, size, dry_run=dry_run)
+        old = purge_aged(before, size, dry_run=dry_run)
         if verbosity > 0 and old:
             self.stdout.write(f"{did} {old} events of live sessions, past their age.")
 

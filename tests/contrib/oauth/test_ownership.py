@@ -18,7 +18,7 @@ from oauth2_provider.models import AccessToken, Application
 from django_mcp import Context, MCPServer
 from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.models import ClientRequest, Session, Stream
-from django_mcp.storage import events
+from django_mcp.storage import client_requests, events, standalone
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
@@ -122,8 +122,8 @@ def test_a_session(send, who):
 @pytest.mark.parametrize("who", STRANGERS)
 def test_a_stream_and_what_was_said_on_it(send, who):
     session = Session.objects.get()
-    events.publish(session.pk, NOTE)
-    events.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
 
     assert as_if_unknown(send, who, "GET", accept="text/event-stream", last_event_id="s:1.0")
     resumed = send("owner", "GET", accept="text/event-stream", last_event_id="s:1.0")
@@ -133,7 +133,7 @@ def test_a_stream_and_what_was_said_on_it(send, who):
 @pytest.mark.parametrize("who", STRANGERS)
 def test_the_answer_to_a_question(send, who):
     session = Session.objects.get()
-    events.ask(session.pk, "question", "elicitation/create")
+    client_requests.ask(session.pk, "question", "elicitation/create")
     answer = wire.answer({"action": "accept", "content": {"name": "Mallory"}}, "question")
 
     assert as_if_unknown(send, who, "POST", answer)

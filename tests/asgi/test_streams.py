@@ -13,15 +13,18 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from django_mcp.asgi import consumers
-from django_mcp.asgi.consumers import ListenConsumer, MCPConsumer, consumer_of
+from django_mcp.asgi import listen as listen_module
+from django_mcp.asgi import stream as streams
+from django_mcp.asgi.handler import consumer_of
+from django_mcp.asgi.listen import ListenConsumer, listeners
+from django_mcp.asgi.standalone import MCPConsumer
 from django_mcp.bus import bell
-from django_mcp.endpoint.exchange import StandingStream
+from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
 from django_mcp.models import EVERYBODY, Session
 from django_mcp.protocol import sse
-from django_mcp.storage import events, sessions, standalone
+from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.standalone import Held, News
 
 pytestmark = pytest.mark.django_db
@@ -101,18 +104,18 @@ def open_session(version="2025-11-25"):
     )
 
 
-def standing_stream(session, holder="h"):
+def standalone_stream(session, holder="h"):
     assert standalone.take(session.pk, holder, force=True)
-    return StandingStream(session, standalone.delivered(session.pk), holder)
+    return StandaloneStream(session, standalone.delivered(session.pk), holder)
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):
-    events.record_change("test", method, uri=uri, principal=principal)
+    changes.record_change("test", method, uri=uri, principal=principal)
     bell.ring([bell.server_group("test")])
 
 
 def publish(session, message=NOTE):
-    events.publish(session.pk, message)
+    standalone.publish(session.pk, message)
     bell.ring([bell.session_group(session.pk)])
 
 
@@ -124,7 +127,7 @@ def test_a_stream_opens_at_once(version, opening):
     session = open_session(version)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(opening)
         await connection.hangs_up()
         return connection.sent
@@ -136,7 +139,7 @@ def test_what_is_published_is_told_with_its_place():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.prime("s:0.0", 7))
         await hop(publish, session)
         await connection.has(sse.encode(NOTE, "s:1.0"))
@@ -150,12 +153,12 @@ def test_what_is_published_is_told_with_its_place():
 
 def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     session = open_session()
-    events.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
     standalone.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
-    events.publish(session.pk, NOTE)
+    standalone.publish(session.pk, NOTE)
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.prime("s:1.0", 7) + sse.encode(NOTE, "s:2.0"))
         return await connection.hangs_up()
 
@@ -167,7 +170,7 @@ def test_a_silent_stream_is_kept_alive(settings):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(sse.KEEPALIVE * 2)
         await connection.hangs_up()
 
@@ -178,7 +181,7 @@ def test_a_stream_ends_with_its_session():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         await hop(partial(sessions.terminate, session.session_id, server="test", principal="user:1"))
         await connection.ends()
@@ -191,9 +194,9 @@ def test_a_stream_ends_when_another_connection_takes_it():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session, "first")))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session, "first")))
         await connection.has(b"retry")
-        await hop(standing_stream, session, "second")
+        await hop(standalone_stream, session, "second")
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7)
@@ -205,7 +208,7 @@ def test_a_client_that_goes_leaves_the_stream_to_others(how):
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         if how == "hangs up":
             await connection.hangs_up()
@@ -222,9 +225,9 @@ def test_a_server_that_stops_says_when_to_come_back():
     session = open_session()
 
     async def talk():
-        connection = Connection(MCPConsumer(await hop(standing_stream, session)))
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
-        consumers.close_all()
+        streams.close_all()
         return await connection.ends()
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7) + sse.retry(7)
@@ -236,8 +239,8 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
     session = open_session()
 
     async def talk():
-        consumers.close_all()
-        return await Connection(MCPConsumer(await hop(standing_stream, session))).ends()
+        streams.close_all()
+        return await Connection(MCPConsumer(await hop(standalone_stream, session))).ends()
 
     assert on_a_loop(talk) == sse.retry(7)
     assert standalone.take(session.pk, "next", force=False)
@@ -249,7 +252,7 @@ def test_a_stream_that_opens_while_its_server_stops_is_closed_as_well():
 def post_stream(session):
     events.open_stream(session.pk, "key", 1)
     events.append(session.pk, "key", 0, ["", NOTE])
-    return StandingStream(session, events.Position("key", 0), "")
+    return StandaloneStream(session, events.Position("key", 0), "")
 
 
 def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
@@ -318,12 +321,12 @@ def test_a_client_hears_what_it_asked_for_and_may_know():
         await connection.has(b"acknowledged")
 
         def happen():
-            events.record_change("test", "notifications/prompts/list_changed")
-            events.record_change("other", TOOLS_CHANGED)
-            events.record_change("test", TOOLS_CHANGED, principal="user:2")
-            events.record_change("test", UPDATED, uri="a://3")
-            events.record_change("test", UPDATED, uri="a://1")
-            events.record_change("test", TOOLS_CHANGED, principal="user:1")
+            changes.record_change("test", "notifications/prompts/list_changed")
+            changes.record_change("other", TOOLS_CHANGED)
+            changes.record_change("test", TOOLS_CHANGED, principal="user:2")
+            changes.record_change("test", UPDATED, uri="a://3")
+            changes.record_change("test", UPDATED, uri="a://1")
+            changes.record_change("test", TOOLS_CHANGED, principal="user:1")
             change(UPDATED, "a://2")
 
         await hop(happen)
@@ -340,7 +343,7 @@ def test_a_server_that_stops_ends_a_subscription_with_its_result():
     async def talk():
         connection = Connection(listen(toolsListChanged=True))
         await connection.has(b"acknowledged")
-        consumers.close_all()
+        streams.close_all()
         return await connection.ends()
 
     result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
@@ -349,7 +352,7 @@ def test_a_server_that_stops_ends_a_subscription_with_its_result():
 
 def test_a_subscription_that_is_made_while_its_server_stops_ends_with_its_result():
     async def talk():
-        consumers.close_all()
+        streams.close_all()
         return await Connection(listen(toolsListChanged=True)).ends()
 
     result = f'{{"jsonrpc":"2.0","id":5,"result":{{"resultType":"complete",{TAG}}}}}'
@@ -368,19 +371,20 @@ def test_a_silent_subscription_is_kept_alive(settings):
 
 
 def test_open_subscriptions_are_counted_and_no_other_streams(monkeypatch):
-    monkeypatch.setattr(consumers, "_open", set())
+    monkeypatch.setattr(streams, "open_streams", opened := set())
+    monkeypatch.setattr(listen_module, "open_streams", opened)
     session = open_session()
 
     async def talk():
-        subscription, stream = listen(), MCPConsumer(await hop(standing_stream, session))
+        subscription, stream = listen(), MCPConsumer(await hop(standalone_stream, session))
         connections = [Connection(subscription), Connection(stream)]
         await connections[0].has(b"acknowledged")
         await connections[1].has(b"retry")
-        count = consumers.listeners()
+        count = listeners()
         assert count == [subscription]
         for connection in connections:
             await connection.hangs_up()
-        return consumers.listeners()
+        return listeners()
 
     assert on_a_loop(talk) == []
 
@@ -397,7 +401,7 @@ def test_a_stream_ends_with_the_credential_that_opened_it_and_the_client_may_com
     session = open_session()
 
     async def talk():
-        stream = await hop(standing_stream, session)
+        stream = await hop(standalone_stream, session)
         return await Connection(MCPConsumer(replace(stream, expires_at=timezone.now()))).ends()
 
     assert on_a_loop(talk).endswith(sse.retry(7))
@@ -455,7 +459,7 @@ def test_what_is_no_time_is_no_end():
 
 
 def test_a_stream_that_fails_is_logged_and_ended(monkeypatch, caplog):
-    monkeypatch.setattr(consumers.events, "last_change", lambda server: 1 / 0)
+    monkeypatch.setattr(changes, "last_change", lambda server: 1 / 0)
 
     async def talk():
         return await Connection(listen()).ends()
@@ -469,7 +473,7 @@ def test_an_end_that_is_said_again_does_not_begin_anew():
     session = open_session()
 
     async def talk():
-        consumer = MCPConsumer(await hop(standing_stream, session))
+        consumer = MCPConsumer(await hop(standalone_stream, session))
         connection = Connection(consumer)
         await connection.has(b"retry")
         consumer.hear(News(consumer.held.position, is_over=True))

@@ -1,0 +1,69 @@
+"""A GET that resumes the stream of a POST: the rest of it, as it is stored."""
+
+from collections.abc import AsyncGenerator
+
+from django_mcp.bus import bell
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.exchange import StandaloneStream
+from django_mcp.execution.threads import hop
+from django_mcp.models import Session
+from django_mcp.protocol import replies, sse
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.storage import events, sessions
+
+from .stream import LinesConsumer, opening_lines
+
+
+class ReplayConsumer(LinesConsumer):
+    """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
+
+    def __init__(self, stream: StandaloneStream) -> None:
+        super().__init__(stream.expires_at)
+        self._session = stream.session
+        self._position = stream.position
+
+    def farewell(self) -> bytes:
+        return sse.retry(mcp_settings.RETRY_MILLISECONDS)
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        listener = await bell.listen([bell.session_group(self._session.pk)], self.news.set)
+        try:
+            yield opening_lines(self._session.protocol_version, self._position)
+            while not self.is_closing:
+                stored, has_ended = await hop(self._read)
+                if stored:
+                    yield (
+                        b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                        or sse.KEEPALIVE
+                    )
+                if has_ended:
+                    return
+                if not stored and not await self.has_news():
+                    yield sse.KEEPALIVE
+        finally:
+            listener.stop()
+
+    def _read(self) -> tuple[list[events.Stored], bool]:
+        """What is new, and whether the stream is over."""
+        session = self._session
+        stored = events.read_after(self._position, session.pk)
+        if stored:
+            self._position = stored[-1].position
+            return stored, any(item.is_last for item in stored)
+        if sessions.resume(session.session_id, server=session.server, principal=session.principal) is None:
+            return [], True
+        if sessions.revoked(Session.objects.filter(pk=session.pk)):
+            sessions.terminate(session.session_id, server=session.server, principal=session.principal)
+            return [], True
+        self._end_if_dead()
+        # Nothing may have been stored between the read and the end of the stream.
+        ended = events.has_ended(session.pk, self._position.key)
+        return [], ended and not events.read_after(self._position, session.pk)
+
+    def _end_if_dead(self) -> None:
+        """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""
+        key = self._position.key
+        request_id = events.dead_request(self._session.pk, key)
+        if request_id is not None:
+            error = ProtocolError(INTERNAL_ERROR, "The server process that ran this request has stopped")
+            events.end_dead_stream(self._session.pk, key, replies.error(error, "handshake", request_id).body.decode())

@@ -1,0 +1,255 @@
+"""The request stream of the ASGI lane: a task writes it while the request runs, on this event loop or in a thread."""
+
+import asyncio
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from django_mcp.bus import bell
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.questions import ClientQuestion
+from django_mcp.endpoint.request_stream import (
+    OUTBOX_LIMIT,
+    PORTION,
+    PRIMED_SINCE,
+    WATCH_AFTER_SECONDS,
+    RequestStream,
+    logger,
+)
+from django_mcp.execution.threads import hop, waiting_thread
+from django_mcp.models import to_json_text
+from django_mcp.primitives.asking import Question
+from django_mcp.protocol import sse
+from django_mcp.protocol.jsonrpc import RequestId
+from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import Era, is_at_least
+from django_mcp.storage import events
+from django_mcp.storage.session_state import SessionState
+
+
+class ASGIRequestStream(RequestStream):
+    """Writes the stream from a task while the request runs, in this event loop or in a thread."""
+
+    # What stays so for most requests, which say nothing before their reply.
+    _final: bytes | None = None
+    _closing = False
+    _gone = False
+    _pump: asyncio.Task[None] | None = None
+    _watchers: tuple[asyncio.Task[None], ...] = ()
+    _knowing: asyncio.Task[None] | None = None
+    _running: asyncio.Task[Any] | None = None
+    _watching_in: contextvars.Context | None = None
+    _watches_session = False
+    _room: threading.Event | None = None
+
+    def __init__(
+        self,
+        request_id: RequestId,
+        era: Era,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(request_id, era)
+        self._loop = loop or asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._receive = receive
+        self._send_to_client = send
+        self._outbox: deque[Mapping[str, Any]] = deque()
+        self._news = asyncio.Event()
+        self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
+
+    def bind(self, session: SessionState) -> None:
+        super().bind(session)
+        if self._watching_in is not None:
+            # Finding the session took so long that watching has begun without it.
+            self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
+
+    # For the tool, from any thread
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self._put(message)
+
+    def ask(self, question: Question) -> Any:
+        if threading.get_ident() == self._thread:
+            raise RuntimeError(
+                "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
+            )
+        with waiting_thread():
+            return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
+
+    async def aask(self, question: Question) -> Any:
+        client_question = ClientQuestion(question, self)
+        steps, result = client_question.steps(), None
+        group = bell.calls_group(client_question.session_pk)
+        async with bell.Wakeup([group]) as wakeup:
+            try:
+                while True:
+                    step = steps.send(result)
+                    result = await (hop(step) if callable(step) else wakeup.wait(step))
+            except StopIteration as end:
+                return end.value
+            finally:
+                await asyncio.shield(hop(client_question.forget))
+
+    def close(self) -> None:
+        if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):
+            self._closing = True
+            self._put(None)
+
+    # For the lane
+
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        """Says which task a cancellation must reach: that of a coroutine; a function in a thread looks by itself."""
+        self._running = task
+
+    async def finish(self, reply: Reply) -> Reply | None:
+        """Sends the reply as the stream's last event; gives it back when no stream was opened."""
+        self._timer.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
+        if self._pump is None:
+            if self._knowing is not None:
+                await asyncio.wait([self._knowing])
+                await hop(self.transcript.end)
+            return reply
+        self._final = reply.body
+        self._news.set()
+        await self._pump
+        return None
+
+    def abandon(self) -> None:
+        """Stops everything: the request has failed beyond a reply."""
+        self._timer.cancel()
+        for task in (*self._watchers, self._pump):
+            if task is not None:
+                task.cancel()
+
+    # The stream
+
+    def _put(self, message: Mapping[str, Any] | None) -> None:
+        in_loop = threading.get_ident() == self._thread
+        if not in_loop:
+            self._wait_for_room()
+        if message is not None and (self.session is not None or not in_loop or len(self._outbox) < OUTBOX_LIMIT):
+            self._outbox.append(message)
+        if in_loop:
+            self._wake()
+        else:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wait_for_room(self) -> None:
+        while len(self._outbox) >= OUTBOX_LIMIT and not self.cancelled:
+            self._room = threading.Event()
+            self._loop.call_soon_threadsafe(self._wake)
+            self._room.wait(1)
+
+    def _wake(self) -> None:
+        if self._pump is None:
+            self._pump = self._loop.create_task(self._write())
+        self._news.set()
+
+    async def _write(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
+        if self.session is not None:
+            await self._make_known()
+            await self._send_lines(await hop(self.transcript.open))
+        while True:
+            self._news.clear()
+            messages = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
+            final = None if self._outbox else self._final
+            if self._outbox:
+                self._news.set()
+            elif self._room is not None:
+                self._room.set()
+            texts = [to_json_text(message) for message in messages]
+            if final:
+                texts.append(final.decode())
+            if texts:
+                await self._send_lines(await self._record(texts, is_last=final is not None))
+            if self._closing and not self._gone:
+                await self._send_lines(sse.retry(mcp_settings.RETRY_MILLISECONDS))
+                await self._send({"type": "http.response.body", "body": b""})
+                self._gone = True
+            if final is not None:
+                break
+            try:
+                await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS)
+            except TimeoutError:
+                await self._send_lines(sse.KEEPALIVE)
+        if not self._gone:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _record(self, texts: list[str], *, is_last: bool) -> bytes:
+        if self.session is None:
+            return self.transcript.add(texts, is_last=is_last)
+        lines = await hop(self.transcript.add, texts, is_last=is_last)
+        if self._gone:
+            # Another connection, perhaps of another process, reads this stream now.
+            await hop(bell.ring, [bell.session_group(self.session.pk)])
+        return lines
+
+    async def _send_lines(self, lines: bytes) -> None:
+        if lines and not self._gone:
+            await self._send({"type": "http.response.body", "body": lines, "more_body": True})
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        try:
+            await asyncio.wait_for(self._send_to_client(message), mcp_settings.SEND_TIMEOUT_SECONDS)
+        except Exception as error:  # whatever the server raises for a client that is gone or does not read
+            logger.debug("A stream's client is gone: %r", error)
+            self._gone = True
+            if self.era == "modern":
+                self._cancel()
+
+    async def _make_known(self) -> None:
+        """Writes the stream's row, for whoever of the writer and the watcher comes first."""
+        if self._knowing is None:
+            self._knowing = self._loop.create_task(hop(self.transcript.make_known))
+        await asyncio.shield(self._knowing)
+
+    # Cancellation
+
+    def _start_watching(self) -> None:
+        self._watching_in = contextvars.copy_context()
+        self._watchers = (self._loop.create_task(self._watch_client()),)
+        self._watch_session()
+        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
+
+    def _watch_session(self) -> None:
+        if self.session is not None and not self._watches_session:
+            self._watches_session = True
+            self._watchers += (self._loop.create_task(self._watch_for_cancellation(self.session)),)
+
+    async def _watch_client(self) -> None:
+        """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        if self.era == "modern":
+            self._cancel()
+
+    async def _watch_for_cancellation(self, session: SessionState) -> None:
+        async with bell.Wakeup([bell.calls_group(session.pk)]) as wakeup:
+            await self._make_known()
+            renewed = self._loop.time()
+            while not await hop(events.is_cancelled, session.pk, self.transcript.key):
+                await wakeup.wait(mcp_settings.STREAM_LEASE_SECONDS / 3)
+                if self._loop.time() - renewed >= mcp_settings.STREAM_LEASE_SECONDS / 3:
+                    renewed = self._loop.time()
+                    await hop(events.renew_stream, session.pk, self.transcript.key)
+        self._cancel()
+
+    def _cancel(self) -> None:
+        self.cancelled = True
+        if self._running is not None:
+            self._running.cancel()
+
+
+def _raw_headers() -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]

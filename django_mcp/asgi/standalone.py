@@ -1,0 +1,90 @@
+"""The GET of a handshake session: its standalone stream, for which the reader of the event loop reads."""
+
+import asyncio
+
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.exchange import StandaloneStream
+from django_mcp.execution.threads import hop
+from django_mcp.protocol import sse
+from django_mcp.storage import standalone
+from django_mcp.storage.standalone import Held, News
+
+from .reader import reader
+from .stream import StreamConsumer, logger, opening_lines
+
+
+class MCPConsumer(StreamConsumer):
+    """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
+
+    def __init__(self, stream: StandaloneStream) -> None:
+        super().__init__(stream.expires_at)
+        session = stream.session
+        self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
+        self._opening = opening_lines(session.protocol_version, stream.position)
+        self._writing: asyncio.Task[None] | None = None
+        self._is_silent = True
+        self._is_ending = False
+
+    @property
+    def is_busy(self) -> bool:
+        return self._writing is not None
+
+    async def begin(self) -> None:
+        await reader().add(self)
+
+    async def let_go(self) -> None:
+        reader().remove(self)
+        if self._writing is not None:
+            self._writing.cancel()
+        await asyncio.shield(hop(standalone.release, self.held))
+
+    def close(self) -> None:
+        self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
+
+    def hear(self, news: News) -> None:
+        if news.is_over:
+            self._write(b"", is_last=True)
+        elif not self.is_busy:
+            # What opens the stream goes out with what is there already, so that a client which comes back has it at
+            # once.
+            said = self._opening + b"".join(
+                sse.encode(item.message, item.position.event_id) for item in news.stored if item.message
+            )
+            self._opening = b""
+            if said:
+                self._write(said, news)
+            else:
+                self._move(news)
+
+    def keep_alive(self) -> None:
+        if self._is_silent and not self.is_busy:
+            self._write(sse.KEEPALIVE)
+        self._is_silent = True
+
+    def _write(self, chunk: bytes, news: News | None = None, *, is_last: bool = False) -> None:
+        if self._is_ending:
+            # A client that does not read would keep the stream open if each end began anew.
+            return
+        self._is_ending = is_last
+        if is_last and self._writing is not None:
+            self._writing.cancel()
+        self._is_silent = False
+        self._writing = asyncio.create_task(self._deliver(chunk, news, is_last))
+
+    async def _deliver(self, chunk: bytes, news: News | None, is_last: bool) -> None:
+        try:
+            if is_last:
+                await self.finish(chunk)
+            elif await self.say(chunk) and news is not None:
+                self._move(news)
+        except Exception:
+            logger.exception("A stream failed")
+            self._leave()
+        finally:
+            if self._writing is asyncio.current_task():
+                self._writing = None
+                reader().wake()
+
+    def _move(self, news: News) -> None:
+        held = self.held
+        self.held = Held(held.session_pk, held.server, held.principal, held.holder, news.position)

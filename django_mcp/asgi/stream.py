@@ -1,0 +1,203 @@
+"""The streams that stand open: a handshake session's GET, and a modern client's `subscriptions/listen`.
+
+Each reads rows after the last one that it wrote, when it is rung for and when it has not been for a while. No rule of
+the protocol lives here: what may be opened is decided before.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from weakref import WeakSet
+
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
+from channels.generic.http import AsyncHttpConsumer
+from django.utils import timezone
+
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.request_stream import PRIMED_SINCE
+from django_mcp.protocol import sse
+from django_mcp.protocol.versions import is_at_least
+from django_mcp.storage import events
+
+logger = logging.getLogger("django_mcp")
+
+
+_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
+open_streams: "WeakSet[StreamConsumer]" = WeakSet()
+_stopping: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
+
+
+class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
+    """An SSE response that lasts, until its client goes, the server closes it, or it has said everything.
+
+    Channels' documented pattern writes from `handle`, and then neither layer messages nor the disconnect arrive before
+    it is done. Its own loop has a task for each source of messages; this one has the connection alone, in the task that
+    it is served in, so that an idle stream costs little.
+    """
+
+    # The bus listens for all: Channels would end the stream when its layer fails, and this one goes on by looking.
+    channel_layer_alias = ""
+
+    def __init__(self, expires_at: datetime | None = None) -> None:
+        """The stream closes when its client's credential ends, at `expires_at`: the client has to show the next one."""
+        super().__init__()
+        self._expires_at = expires_at
+        self._expiry: asyncio.TimerHandle | None = None
+        self._serving: asyncio.Task[Any] | None = None
+        self._is_over = False
+
+    async def dispatch(self, message: MutableMapping[str, Any]) -> None:
+        # Channels would close old database connections first, in a thread that everybody shares; here they are for
+        # `hop` to close.
+        await getattr(self, get_handler_name(message))(message)
+
+    async def serve(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serves the stream to its end, whoever ends it."""
+        self.scope, self.base_send = scope, send
+        self._serving = asyncio.current_task()
+        open_streams.add(self)
+        try:
+            await self.dispatch({"type": "http.request"})
+            while True:
+                message = await receive()
+                # A request with a body has been read before, one without still comes.
+                if message["type"] != "http.request":
+                    await self.dispatch(message)
+        except StopConsumer:
+            pass
+        except asyncio.CancelledError:
+            if not self._is_over or self._serving is None:
+                raise
+            self._serving.uncancel()
+        finally:
+            open_streams.discard(self)
+            if self._expiry is not None:
+                self._expiry.cancel()
+            await self.let_go()
+
+    async def http_request(self, message: MutableMapping[str, Any]) -> None:
+        await self.send_headers(headers=_HEADERS)
+        await self.begin()
+        loop = asyncio.get_running_loop()
+        if loop in _stopping:
+            self.close()
+        elif isinstance(self._expires_at, datetime):
+            self._expiry = loop.call_later(_seconds_until(self._expires_at), self.close)
+
+    async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
+        raise StopConsumer
+
+    async def begin(self) -> None:
+        """Starts to say something."""
+        raise NotImplementedError
+
+    async def let_go(self) -> None:
+        """Gives back what the stream holds."""
+
+    def close(self) -> None:
+        """Ends the stream, with a word to its client; the server is about to stop."""
+        raise NotImplementedError
+
+    async def say(self, chunk: bytes) -> bool:
+        """Whether the client took it."""
+        try:
+            async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
+                await self.send_body(chunk, more_body=True)
+        except (OSError, TimeoutError) as error:
+            logger.debug("A stream's client is gone: %r", error)
+            self._leave()
+            return False
+        return True
+
+    async def finish(self, farewell: bytes = b"") -> None:
+        """Ends the response, and with it the stream."""
+        try:
+            async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
+                await self.send_body(farewell)
+        except (OSError, TimeoutError) as error:
+            logger.debug("A stream's client is gone: %r", error)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Stops waiting for the client: not every server tells of a disconnect once the response is complete."""
+        if not self._is_over and self._serving is not None:
+            self._is_over = True
+            self._serving.cancel()
+
+
+class LinesConsumer(StreamConsumer):
+    """A stream whose lines come from a generator, in a task of its own."""
+
+    def __init__(self, expires_at: datetime | None = None) -> None:
+        super().__init__(expires_at)
+        self._writer: asyncio.Task[None] | None = None
+        self.news = asyncio.Event()
+        self.is_closing = False
+
+    def lines(self) -> AsyncGenerator[bytes, None]:
+        """What the stream says, until it ends. Closing it is the end of the client's interest."""
+        raise NotImplementedError
+
+    def farewell(self) -> bytes:
+        """What a client hears when the server closes the stream."""
+        return b""
+
+    def close(self) -> None:
+        self.is_closing = True
+        self.news.set()
+
+    async def begin(self) -> None:
+        self._writer = asyncio.create_task(self._write())
+
+    async def let_go(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+
+    async def has_news(self) -> bool:
+        """Waits until there is news, the server closes, or it is time for a sign of life."""
+        try:
+            async with asyncio.timeout(mcp_settings.KEEPALIVE_SECONDS):
+                await self.news.wait()
+        except TimeoutError:
+            return False
+        self.news.clear()
+        return True
+
+    async def _write(self) -> None:
+        lines = self.lines()
+        try:
+            async for chunk in lines:
+                if not await self.say(chunk):
+                    return
+            await self.finish(self.farewell() if self.is_closing else b"")
+        except Exception:
+            logger.exception("A stream failed")
+            self._leave()
+        finally:
+            await lines.aclose()
+
+
+def close_all() -> None:
+    """Asks every open stream to end, with a word to its client; called on the event loop when the server stops.
+
+    So do those that open from then on: a server accepts connections for a while yet, and then waits for them to end.
+    """
+    _stopping.add(asyncio.get_running_loop())
+    for consumer in list(open_streams):
+        consumer.close()
+
+
+def _seconds_until(moment: datetime) -> float:
+    """Credentials say it with a time zone or, where the project has none, without."""
+    aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    return max(0, (aware - datetime.now(UTC)).total_seconds())
+
+
+def opening_lines(version: str, position: events.Position) -> bytes:
+    if is_at_least(version, PRIMED_SINCE):
+        return sse.prime(position.event_id, mcp_settings.RETRY_MILLISECONDS)
+    return sse.KEEPALIVE

@@ -1,0 +1,82 @@
+"""A request of the server's to the client of a running call: asked on the call's own stream, answered by a POST to any
+process.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from django_mcp.conf import mcp_settings
+from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
+from django_mcp.primitives.context import Cancelled
+from django_mcp.storage import client_requests
+
+if TYPE_CHECKING:
+    from .request_stream import RequestStream
+
+Step: TypeAlias = Callable[[], Any] | float
+"""A function of the storage to run outside of the call's transaction, or seconds to wait for an answer at most."""
+
+
+class ClientQuestion:
+    """One question on its way to the client and back. A carrier drives `steps()` in its own colour, and calls
+    `forget()` when it is done.
+    """
+
+    def __init__(self, question: Question, stream: "RequestStream") -> None:
+        if stream.session is None:
+            raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
+        self._question = question
+        self._stream = stream
+        self.session_pk = stream.session.pk
+        self._is_asked = False
+        self._request_id = f"server-{secrets.token_urlsafe(12)}"
+
+    def steps(self) -> Generator[Step, Any, Any]:
+        """Yields each step, takes its result, and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`,
+        `ClientCannot` and `Cancelled`.
+        """
+        question, request_id = self._question, self._request_id
+        seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
+        deadline = time.monotonic() + seconds
+        yield partial(_ask, self.session_pk, request_id, question.method)
+        self._is_asked = True
+        self._stream.send({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
+        while (answer := (yield partial(_take_answer, self.session_pk, request_id))) is None:
+            if self._stream.cancelled:
+                raise Cancelled
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                reason = f"Timed out after {seconds:g} seconds"
+                self._stream.notify("notifications/cancelled", {"requestId": request_id, "reason": reason})
+                raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
+            yield min(remaining, mcp_settings.KEEPALIVE_SECONDS)
+        return _read_answer(question, answer)
+
+    def forget(self) -> None:
+        """Deletes the question's row: nobody waits for an answer any more."""
+        if self._is_asked:
+            client_requests.forget_request(self.session_pk, self._request_id)
+
+
+def _ask(session_pk: int, request_id: str, method: str) -> None:
+    try:
+        client_requests.ask(session_pk, request_id, method)
+    except client_requests.TooManyClientRequests:
+        raise ClientCannot("The client has too many requests to answer already.") from None
+
+
+def _take_answer(session_pk: int, request_id: str) -> dict[str, Any] | None:
+    alive, answer = client_requests.take_answer(session_pk, request_id)
+    if not alive:
+        raise ClientCannot("The session ended before the client answered.")
+    return answer
+
+
+def _read_answer(question: Question, answer: Mapping[str, Any]) -> Any:
+    if "error" in answer:
+        error = answer["error"] if isinstance(answer["error"], dict) else {}
+        raise ClientRefused(f"The client answered {question.method} with an error: {error.get('message', 'unknown')}")
+    return answer.get("result")

@@ -1,0 +1,128 @@
+"""Rows that are numbered without gaps."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from django.db import IntegrityError, connection
+
+from django_mcp.models import Change, Event
+from django_mcp.storage import changes, sessions, standalone
+from django_mcp.storage.events import STANDALONE
+
+pytestmark = pytest.mark.django_db
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+OWNER = {"server": "airports", "principal": "user:1"}
+
+
+TOOLS_CHANGED = "notifications/tools/list_changed"
+
+
+@pytest.fixture(autouse=True)
+def clock(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def session():
+    return open_session().pk
+
+
+def open_session(**values):
+    return sessions.open(
+        **{
+            **OWNER,
+            "user": None,
+            "protocol_version": "2025-11-25",
+            "client_info": {"name": "test", "version": "1"},
+            "client_capabilities": {},
+        }
+        | values
+    )
+
+
+def kept(session, key=STANDALONE):
+    rows = Event.objects.filter(session=session, stream=key)
+    return list(rows.order_by("sequence").values_list("sequence", flat=True))
+
+
+def test_numbers_are_of_one_session_each(session):
+    other = open_session().pk
+    for pk in (session, other, session):
+        standalone.publish(pk, "x")
+
+    assert (kept(session), kept(other)) == ([1, 2], [1])
+
+
+def in_threads(count, function):
+    """Runs the function in so many threads at once, each with a connection of its own. The exceptions raised."""
+    ready = threading.Barrier(count, timeout=10)
+    failures = []
+
+    def run(number):
+        try:
+            ready.wait()
+            function(number)
+        except Exception as failure:
+            failures.append(failure)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return failures
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_threads_that_publish_at_once_leave_no_gap_and_lose_nothing(session):
+    def publish(thread):
+        for number in range(10):
+            standalone.publish(session, f"{thread}-{number}")
+            changes.record_change("airports", TOOLS_CHANGED)
+
+    assert in_threads(4, publish) == []
+
+    assert kept(session) == list(range(1, 41))
+    assert list(Change.objects.order_by("sequence").values_list("sequence", flat=True)) == list(range(1, 41))
+    messages = list(Event.objects.order_by("sequence").values_list("message", flat=True))
+    assert sorted(messages) == sorted(f"{thread}-{number}" for thread in range(4) for number in range(10))
+    for thread in range(4):
+        assert [m for m in messages if m.startswith(f"{thread}-")] == [f"{thread}-{number}" for number in range(10)]
+
+
+def test_a_number_that_another_took_meanwhile_is_chosen_again(session, monkeypatch):
+    """Two writers at once, in one thread: the first has read the last number when the second writes."""
+    numbers = iter([0, 1, 1])
+    standalone.publish(session, "theirs")
+    monkeypatch.setattr(standalone, "events_of", lambda *args: _Last(next(numbers)))
+
+    standalone.publish(session, "mine")
+
+    assert list(Event.objects.order_by("sequence").values_list("sequence", "message")) == [(1, "theirs"), (2, "mine")]
+
+
+class _Last:
+    def __init__(self, number):
+        self.number = number
+
+    def aggregate(self, **kwargs):
+        return {"last": self.number}
+
+
+def test_an_error_that_is_not_about_the_number_is_raised(session, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise IntegrityError("the session is gone")
+
+    monkeypatch.setattr(type(Event.objects.all()), "create", refuse)
+
+    with pytest.raises(IntegrityError, match="the session is gone"):
+        standalone.publish(session, "x")

@@ -1,0 +1,250 @@
+"""What is over is deleted, in batches, and nothing else is."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from django_mcp.models import Change, Event, Session, Stream
+from django_mcp.storage import changes, events, purge, sessions, standalone
+from django_mcp.storage.events import STANDALONE
+from django_mcp.storage.purge import PurgeCount
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def after(**delta):
+    return NOW + timedelta(**delta)
+
+
+def in_threads(*functions):
+    """The results of the functions, run all at once, each with a connection of its own."""
+    results = [None] * len(functions)
+    start = threading.Barrier(len(functions), timeout=10)
+
+    def run(number, function):
+        try:
+            start.wait()
+            results[number] = function()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    return results
+
+
+def create_ended(expired=0, terminated=0, live=0):
+    """Sessions that expired at NOW, were terminated at NOW, or live on."""
+    kinds = [
+        *[{"expires_at": NOW}] * expired,
+        *[{"expires_at": NOW, "terminated_at": NOW}] * terminated,
+        *[{"expires_at": after(days=30)}] * live,
+    ]
+    Session.objects.bulk_create([Session(server="airports", **kind) for kind in kinds])
+
+
+@pytest.mark.django_db
+def test_a_purge_deletes_what_has_ended_and_nothing_else():
+    create_ended(expired=3, terminated=2, live=4)
+
+    assert purge.purge(now=NOW) == PurgeCount(expired=3, terminated=2)
+    assert Session.objects.active(NOW).count() == Session.objects.count() == 4
+    assert purge.purge(now=NOW) == PurgeCount()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_purge_takes_sessions_that_were_only_marked_as_terminated(dry_run):
+    create_ended(live=3)
+    Session.objects.filter(pk=Session.objects.first().pk).update(terminated_at=NOW)
+
+    assert purge.purge(now=after(microseconds=-1), dry_run=dry_run) == PurgeCount()
+    assert purge.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=1)
+    assert purge.purge(now=NOW, dry_run=dry_run) == PurgeCount(terminated=int(dry_run))
+
+
+@pytest.mark.django_db
+def test_a_purge_can_leave_what_ended_lately():
+    create_ended(expired=1, terminated=1)
+    week = timedelta(days=7)
+
+    assert purge.purge(older_than=week, now=after(days=7, microseconds=-1)) == PurgeCount()
+    assert purge.purge(older_than=week, now=after(days=7)) == PurgeCount(expired=1, terminated=1)
+
+
+@pytest.mark.django_db
+def test_a_dry_run_counts_and_deletes_nothing():
+    create_ended(expired=3, terminated=2, live=1)
+
+    assert purge.purge(dry_run=True, now=NOW) == PurgeCount(expired=3, terminated=2)
+    assert Session.objects.count() == 6
+
+
+@pytest.mark.django_db
+def test_a_purge_goes_in_batches_and_tells_its_progress():
+    create_ended(expired=5, terminated=3)
+    told = []
+
+    purge.purge(batch_size=2, progress=told.append, now=NOW)
+
+    assert [count.expired + count.terminated for count in told] == [2, 4, 6, 8]
+    assert told[-1] == PurgeCount(expired=5, terminated=3)
+
+
+@pytest.mark.django_db
+def test_each_batch_is_one_delete_of_a_few_rows():
+    create_ended(expired=5)
+
+    with CaptureQueriesContext(connection) as queries:
+        purge.purge(batch_size=2, now=NOW)
+
+    statements = [query["sql"] for query in queries]
+    table = Session._meta.db_table
+    deletes = [sql for sql in statements if sql.startswith("DELETE") and sql.split()[2].strip('"`') == table]
+    assert len(deletes) == 3
+    assert all("LIMIT 2" in sql for sql in statements if "ORDER BY" in sql)
+
+
+@pytest.mark.django_db
+def test_a_batch_has_at_least_one_row():
+    with pytest.raises(ValueError, match="at least 1"):
+        purge.purge(batch_size=0)
+
+
+@pytest.mark.django_db
+def test_what_belongs_to_a_session_is_deleted_first_and_in_batches_too(monkeypatch):
+    create_ended(expired=2, live=1)
+    user = get_user_model().objects.create_user("ada")
+    entry = {"user": user, "content_type": ContentType.objects.get_for_model(Session), "action_flag": CHANGE}
+    LogEntry.objects.bulk_create(
+        [LogEntry(object_id=str(pk), **entry) for pk in Session.objects.values_list("pk", flat=True) for _ in range(3)]
+    )
+    monkeypatch.setattr(
+        purge, "CHILDREN", [lambda pks: LogEntry.objects.order_by().filter(object_id__in=map(str, pks))]
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        purge.purge(batch_size=2, now=NOW)
+
+    deletes = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
+    assert ["admin_log" in sql for sql in deletes if "mcp_" not in sql or "mcp_session" in sql] == [True] * 3 + [False]
+    assert [*LogEntry.objects.values_list("object_id", flat=True)] == [str(Session.objects.get().pk)] * 3
+
+
+@pytest.mark.django_db
+def test_a_session_that_another_purge_deleted_is_not_counted(monkeypatch):
+    create_ended(expired=3)
+    delete = purge._delete
+
+    def rival(batch, batch_size):
+        Session.objects.filter(pk__in=[row.pk for row in batch[:1]]).delete()
+        return delete(batch, batch_size)
+
+    monkeypatch.setattr(purge, "_delete", rival)
+
+    assert purge.purge(now=NOW) == PurgeCount(expired=2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="an in-memory database is one connection's")
+def test_two_purges_at_once_share_the_work():
+    create_ended(expired=200, terminated=100, live=5)
+
+    counts = in_threads(*[lambda: purge.purge(batch_size=10, now=NOW)] * 3)
+
+    assert sum(count.expired for count in counts) == 200
+    assert sum(count.terminated for count in counts) == 100
+    assert Session.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_that_is_stopped_keeps_what_it_has_done():
+    create_ended(expired=4)
+
+    def stop(count):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        purge.purge(batch_size=1, progress=stop, now=NOW)
+
+    assert not transaction.get_connection().in_atomic_block
+    assert Session.objects.count() == 3
+
+
+pytestmark = pytest.mark.django_db
+
+
+OWNER = {"server": "airports", "principal": "user:1"}
+
+
+TOOLS_CHANGED = "notifications/tools/list_changed"
+
+
+@pytest.fixture(autouse=True)
+def clock(time_machine):
+    time_machine.move_to(NOW, tick=False)
+    return time_machine
+
+
+@pytest.fixture
+def session():
+    return open_session().pk
+
+
+def open_session(**values):
+    return sessions.open(
+        **{
+            **OWNER,
+            "user": None,
+            "protocol_version": "2025-11-25",
+            "client_info": {"name": "test", "version": "1"},
+            "client_capabilities": {},
+        }
+        | values
+    )
+
+
+def kept(session, key=STANDALONE):
+    rows = Event.objects.filter(session=session, stream=key)
+    return list(rows.order_by("sequence").values_list("sequence", flat=True))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_aged_rows_are_purged_but_those_that_the_next_are_numbered_after(session, clock, dry_run):
+    events.open_stream(session, "k", 1)
+    events.append(session, "k", 1, ["a", "b"], is_last=True)
+    events.open_stream(session, "running", 2)
+    for _ in range(3):
+        standalone.publish(session, "x")
+        changes.record_change("airports", TOOLS_CHANGED)
+    changes.record_change("other", TOOLS_CHANGED)
+    clock.move_to(after(hours=2))
+    other = open_session().pk
+    standalone.publish(other, "new")
+
+    # Two of the POST's, two of the three standalone events, two of the four changes, one stream.
+    assert purge.purge_aged(after(hours=1), 1, dry_run=dry_run) == 7
+
+    if not dry_run:
+        assert (kept(session, "k"), kept(session), kept(other)) == ([], [3], [1])
+        assert sorted(Change.objects.values_list("server", "sequence")) == [("airports", 3), ("other", 1)]
+        assert list(Stream.objects.values_list("key", flat=True)) == ["running"]
+    else:
+        assert (kept(session, "k"), kept(session), Change.objects.count()) == ([1, 2], [1, 2, 3], 4)
+
+
+def test_what_has_not_aged_is_not_purged(session):
+    standalone.publish(session, "x")
+    standalone.publish(session, "y")
+
+    assert purge.purge_aged(NOW) == 0
+    assert kept(session) == [1, 2]
