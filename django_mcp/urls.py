@@ -4,6 +4,8 @@ with options.
 
 from typing import Any, TypeAlias
 
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.urls import URLPattern, re_path
 
 from django_mcp.server import MCPServer
@@ -20,6 +22,8 @@ def endpoint(server: MCPServer | None = None, *, view_class: type[MCPView] = MCP
     With and without a trailing slash, and never a redirect: a client's POST would not survive one. `reverse("<server
     name>:endpoint")` gives the URL.
     """
+    if isinstance(server, HttpRequest):
+        raise ImproperlyConfigured('endpoint is called where it is mounted: path("mcp", endpoint()).')
     namespace = "mcp" if server is None else server.name
     return _patterns(server=server, view_class=view_class, **options), app_name, namespace
 

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
@@ -61,6 +62,15 @@ class Unread(BaseParser):
         return QueryDict()
 
 
+def _check_options(cls: "type[MCPView]", given: dict[str, Any]) -> None:
+    """Raises `ImproperlyConfigured` for a policy that there is not."""
+    sessions, eras = given.get("sessions", cls.sessions), given.get("eras", cls.eras)
+    if sessions not in get_args(SessionPolicy):
+        raise ImproperlyConfigured(f"An endpoint's sessions are one of {get_args(SessionPolicy)}, not {sessions!r}.")
+    if isinstance(eras, str) or not eras or not set(eras) <= set(get_args(Era)):
+        raise ImproperlyConfigured(f"An endpoint's eras are a tuple of some of {get_args(Era)}, not {eras!r}.")
+
+
 class MCPView(APIView):
     """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405; streams are the ASGI lane's.
 
@@ -109,6 +119,7 @@ class MCPView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
+        _check_options(cls, initkwargs)
         view = super().as_view(**initkwargs)
         # Django's LoginRequiredMiddleware would answer with a redirect to a page; the policies here answer 401.
         view.login_required = False  # type: ignore[attr-defined]

@@ -3,7 +3,10 @@
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from django.urls import path
+from django.utils.translation import gettext_lazy
 
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
@@ -53,10 +56,17 @@ def test_an_asgi_project_is_told_to_mount_the_lane(settings, path, expected):
     assert ids() == expected
 
 
+def stocked(name):
+    """A server with something on it."""
+    server = MCPServer(name)
+    server.tool(lambda: None, name="nothing")
+    return server
+
+
 class endpoints:
     urlpatterns = [
-        path("open/mcp", endpoint(MCPServer("open"), public=True)),
-        path("closed/mcp", endpoint(MCPServer("closed"))),
+        path("open/mcp", endpoint(stocked("open"), public=True)),
+        path("closed/mcp", endpoint(stocked("closed"))),
     ]
 
 
@@ -70,6 +80,58 @@ def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     assert ids() == []
     settings.DEBUG = True
     assert "django_mcp.W006" not in ids(include_deployment_checks=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("MAX_BODY_BYTES", None, "a whole number"),
+        ("PAGE_SIZE", "ten", "a whole number"),
+        ("PAGE_SIZE", True, "a whole number"),
+        ("SESSION_TTL_SECONDS", -1, "more than zero"),
+        ("MAX_LISTENERS", -1, "zero or more"),
+        ("MAX_SESSIONS", "many", "a whole number or None"),
+        ("KEEPALIVE_SECONDS", "soon", "a number"),
+        ("ALLOWED_ORIGINS", "https://app.example.com", "a list of strings"),
+        (
+            "ALLOWED_ORIGINS",
+            ["https://app.example.com/"],
+            'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end',
+        ),
+        ("PUBLIC_URL", "api.example.com", 'a scheme and a host, such as "https://api.example.com"'),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named(settings, name, value, wanted):
+    setattr(settings, f"MCP_{name}", value)
+
+    (message,) = run_checks(tags=["mcp"])
+
+    assert (message.id, message.msg, message.hint) == (
+        "django_mcp.E032",
+        f"MCP_{name} is {value!r}.",
+        f"It has to be {wanted}.",
+    )
+
+
+def test_values_that_can_be_meant_are_left_alone(settings):
+    settings.MCP_SERVER_TITLE = gettext_lazy("Library")
+    settings.MCP_MAX_SESSIONS, settings.MCP_MAX_LISTENERS, settings.MCP_BODY_TIMEOUT_SECONDS = None, 0, 5
+    settings.MCP_ALLOWED_ORIGINS = ("http://localhost:3000",)
+
+    assert ids() == []
+
+
+def test_an_endpoint_with_nothing_on_it_is_named_and_one_that_is_not_called(settings):
+    settings.ROOT_URLCONF = type(
+        "urls", (), {"urlpatterns": [path("<slug:tenant>/mcp", endpoint(MCPServer("empty"))), path("mcp", endpoint)]}
+    )
+
+    assert [(message.id, message.msg) for message in run_checks(tags=["mcp"])] == [
+        ("django_mcp.W031", "The endpoint /<slug:tenant>/mcp has no tool, no resource and no prompt."),
+        ("django_mcp.E033", "/mcp leads to the function endpoint itself."),
+    ]
+    with pytest.raises(ImproperlyConfigured, match="called where it is mounted"):
+        Client().get("/mcp")
 
 
 @pytest.mark.parametrize(

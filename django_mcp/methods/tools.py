@@ -45,13 +45,13 @@ def call_tool(request: Request) -> Call | Result:
     if tool.throttle is not None and (wait_seconds := tool.throttle(request.caller)) is not None:
         raise TooManyCalls(wait_seconds)
     arguments = request.params.get("arguments") or {}
-    if request.era == "modern" and tool.param_headers:
-        modern.check_param_headers(tool.param_headers, arguments, request.headers)
     try:
         tool = tool.described(request.caller)
     except Exception as error:
         logger.error("Tool %s cannot be called: its arguments cannot be told", tool.name, exc_info=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
+    if request.era == "modern" and tool.param_headers:
+        modern.check_param_headers(tool.param_headers, arguments, request.headers)
     try:
         options, arguments = tool.resolve_options(arguments, request.server.budget)
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)

@@ -1,5 +1,6 @@
 """What a server offers, by name, in the order of declaration: the order in which clients list it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ class Registry:
         self.templates: dict[str, ResourceTemplate] = {}
         self.prompts: dict[str, Prompt] = {}
         self.is_guarded = False
+        self.replaced: list[tuple[str, str, str]] = []
+        """What two functions of one name in a module were declared as: the kind, the key, the functions' name."""
 
     def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
         tool = self._add(self.tools, (made := make_tool(function, **options)).name, made, "tool")
@@ -65,6 +68,15 @@ class Registry:
             return tool is not None and any((tool.access, tool.throttle, tool.describe))
         return self.is_guarded
 
+    def by_kind(self) -> dict[str, Mapping[str, Tool | Resource | ResourceTemplate | Prompt]]:
+        """All primitives, by the word for their kind and by their key."""
+        return {
+            "tool": self.tools,
+            "resource": self.resources,
+            "resource template": self.templates,
+            "prompt": self.prompts,
+        }
+
     def has_completions(self) -> bool:
         return any(entry.completers for entry in self.templates.values()) or any(
             entry.completers for entry in self.prompts.values()
@@ -77,9 +89,17 @@ class Registry:
                 f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by "
                 f"{_origin(earlier.signature)}; give one of them another name."
             )
+        if earlier is not None and _place(earlier.signature) != _place(primitive.signature):
+            self.replaced.append((kind, key, _origin(primitive.signature)))
         entries[key] = primitive
         self.is_guarded = self.is_guarded or primitive.access is not None
         return primitive
+
+
+def _place(signature: Signature) -> Any:
+    """Where a function stands: declaring one again that was imported again, or is made by a function, is no clash."""
+    code = getattr(inspect.unwrap(signature.function), "__code__", None)
+    return code and (code.co_filename, code.co_firstlineno)
 
 
 def _origin(signature: Signature) -> str:

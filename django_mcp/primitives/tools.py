@@ -94,7 +94,8 @@ class Tool:
         schema = {"type": "object", "properties": {}, **self.describe(caller)}
         listed = _with_dry_run(schema) if self.dry_run else schema
         definition = {**self.definition, "inputSchema": listed}
-        return replace(self, definition=definition, check=_names_checker(schema), describe=None)
+        headers = read_param_headers(schema, f"Tool {self.name!r}")
+        return replace(self, definition=definition, check=_names_checker(schema), param_headers=headers, describe=None)
 
     def resolve_options(
         self, arguments: Mapping[str, Any], budget: Budget | None = None
@@ -193,6 +194,8 @@ def make_tool(
         raise ImproperlyConfigured(f"{label}: a tool's name is 1 to 128 letters, digits, '_', '-' and '.'; pass name=…")
     if input_schema is not None and input_schema.get("type") != "object":
         raise ImproperlyConfigured(f'{label}: input_schema must say "type": "object" at its root.')
+    if read_only and destructive:
+        raise ImproperlyConfigured(f"{label}: a tool that only reads destroys nothing; take one of the two away.")
     if dry_run and not atomic:
         raise ImproperlyConfigured(f"{label}: what is not atomic cannot be undone, so there is no dry_run.")
     schema = signature.schema if input_schema is None else {"properties": {}, **input_schema}
