@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
@@ -275,7 +276,7 @@ class MCPClient:
             yield page
 
     def _result(self, response: Response) -> dict[str, Any]:
-        answer = response.json()
+        answer = self._read(response)
         if response.is_stream:
             self.notifications += [message for message in response.messages() if "method" in message]
         if "error" in answer:
@@ -283,6 +284,19 @@ class MCPClient:
             raise MCPError(error["code"], error["message"], error.get("data"), response.status_code, response.headers)
         result: dict[str, Any] = answer["result"]
         return result
+
+    def _read(self, response: Response) -> dict[str, Any]:
+        """The message in a response. Raises `AssertionError`, saying what came, where there is none."""
+        try:
+            answer = response.json()
+        except (ValueError, IndexError):
+            answer = None
+        if isinstance(answer, dict) and answer.keys() & {"result", "error"}:
+            return answer
+        content_type = response.headers.get("content-type") or "nothing"
+        raise AssertionError(
+            f"{self.path} answered {response.status_code} with {content_type}, and no MCP message. {_advice(response)}"
+        )
 
     def _send_wsgi(self, http_method: str, body: bytes, headers: Mapping[str, str]) -> Response:
         rest = dict(headers)
@@ -296,7 +310,7 @@ class MCPClient:
         )
 
     def _send_asgi(self, http_method: str, body: bytes, headers: Mapping[str, str]) -> Response:
-        application = self._application or import_string(settings.ASGI_APPLICATION)
+        application = self._application or _asgi_application()
         sent = {"host": "testserver", "content-length": str(len(body)), **headers}
         path, _, query = self.path.partition("?")
         scope = {
@@ -318,6 +332,25 @@ class MCPClient:
             return async_to_sync(_run_asgi)(application, scope, body)
         finally:
             caller_waits.reset(token)
+
+
+def _asgi_application() -> Any:
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    if not path:
+        raise ImproperlyConfigured(
+            'MCPClient(lane="asgi") calls the project\'s ASGI application: set ASGI_APPLICATION, such as '
+            '"mysite.asgi.application", or give MCPClient application=….'
+        )
+    return import_string(path)
+
+
+def _advice(response: Response) -> str:
+    if response.status_code == 400 and "testserver" not in settings.ALLOWED_HOSTS:
+        return (
+            "Outside of a test runner, call django.test.utils.setup_test_environment() first: ALLOWED_HOSTS does not "
+            "have 'testserver'."
+        )
+    return "Is an endpoint mounted at that path?"
 
 
 def _header_value(text: str) -> str:

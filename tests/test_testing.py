@@ -6,6 +6,7 @@ from unittest.mock import ANY
 
 import pytest
 from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.test import TestCase
 
 from django_mcp.authentication import forced_user
@@ -226,3 +227,22 @@ class ProjectTests(TestCase):
 
         for lane in ("view", "asgi"):
             assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).structured == ["mine"]
+
+
+def test_what_is_no_endpoint_is_told_by_its_status_and_path(settings):
+    told = "/wrong answered 404 with text/html.*, and no MCP message. Is an endpoint mounted at that path"
+    for era in ("modern", "handshake"):
+        with pytest.raises(AssertionError, match=told):
+            MCPClient("/wrong", era=era).list_tools()
+
+    settings.ALLOWED_HOSTS = ["example.com"]
+    settings.DEBUG = False
+    with pytest.raises(AssertionError, match=r"/wrong answered 400 .*setup_test_environment\(\) first"):
+        MCPClient("/wrong").list_tools()
+
+
+def test_a_project_without_an_asgi_application_is_told_to_name_one(settings):
+    settings.ASGI_APPLICATION = None
+
+    with pytest.raises(ImproperlyConfigured, match=r"set ASGI_APPLICATION, .* or give MCPClient application="):
+        MCPClient("/mcp", lane="asgi").list_tools()
