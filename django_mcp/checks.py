@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
-from django_mcp.endpoint.protected_resource import endpoint_paths, endpoint_views, find_view, url_callbacks
+from django_mcp.endpoint.protected_resource import endpoint_paths, find_view
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -33,30 +33,6 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Error(f"{name} is {getattr(settings, name)!r}.", hint=f"It has to be {wanted}.", id="django_mcp.E032")
         for name, wanted in wrong_settings().items()
     ]
-
-
-@register("mcp")
-def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """An endpoint with nothing on it, and one that is mounted without being called."""
-    empty: list[CheckMessage] = [
-        Warning(
-            f"The endpoint /{path} has no tool, no resource and no prompt.",
-            hint="The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?",
-            id="django_mcp.W031",
-        )
-        for path, view in endpoint_views()
-        if view.get_server().is_empty()
-    ]
-    uncalled: list[CheckMessage] = [
-        Error(
-            f"/{path} leads to the function endpoint itself.",
-            hint=f'Call it: path("{path}", endpoint()).',
-            id="django_mcp.E033",
-        )
-        for path, callback in url_callbacks()
-        if (getattr(callback, "__module__", ""), getattr(callback, "__name__", "")) == ("django_mcp.urls", "endpoint")
-    ]
-    return empty + uncalled
 
 
 @register("mcp")

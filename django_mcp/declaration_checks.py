@@ -1,5 +1,6 @@
-"""What `manage.py check` says of what apps declare: tools that are very long, or whose arguments cannot be told,
-permissions that nobody can have, names that are declared twice. Asks no database: it runs before `migrate`.
+"""What `manage.py check` says of what apps declare and mount: endpoints with nothing on them, tools that are very long or
+whose arguments cannot be told, permissions that nobody can have, names that are declared twice. Asks no database: it
+runs before `migrate`.
 """
 
 import json
@@ -13,13 +14,37 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.protected_resource import endpoint_views
 from django_mcp.primitives.tools import Tool
 from django_mcp.server import MCPServer
 
 _WAYS_TO_A_DATABASE: Final = ("cursor", "chunked_cursor", "ensure_connection")
+
+
+@register("mcp")
+def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An endpoint with nothing on it, and one that is mounted without being called."""
+    empty: list[CheckMessage] = [
+        Warning(
+            f"The endpoint /{path} has no tool, no resource and no prompt.",
+            hint="The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?",
+            id="django_mcp.W031",
+        )
+        for path, view in _endpoint_views()
+        if view.get_server().is_empty()
+    ]
+    uncalled: list[CheckMessage] = [
+        Error(
+            f"/{path} leads to the function endpoint itself.",
+            hint=f'Call it: path("{path}", endpoint()).',
+            id="django_mcp.E033",
+        )
+        for path, callback in _callbacks(get_resolver().url_patterns)
+        if (getattr(callback, "__module__", ""), getattr(callback, "__name__", "")) == ("django_mcp.urls", "endpoint")
+    ]
+    return empty + uncalled
 
 
 @register("mcp")
@@ -69,7 +94,27 @@ def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _servers() -> list[MCPServer]:
     """The servers that have an endpoint."""
-    return list({id(server): server for _, view in endpoint_views() for server in [view.get_server()]}.values())
+    servers = [view.get_server() for _, view in _endpoint_views()]
+    return list({id(server): server for server in servers}.values())
+
+
+def _endpoint_views() -> list[tuple[str, Any]]:
+    """The views of all endpoints in the URLconf, each with its path; there may be variables in it."""
+    return [
+        (path, callback.view_class(**callback.view_initkwargs))
+        for path, callback in _callbacks(get_resolver().url_patterns)
+        if callback is not None and getattr(callback, "mcp_view", None) is callback
+    ]
+
+
+def _callbacks(patterns: "list[URLPattern | URLResolver]", above: str = "") -> Iterator[tuple[str, Any]]:
+    """What the URLconf leads to, each with its path, in which expressions are left out."""
+    for entry in patterns:
+        path = f"{above}{getattr(entry.pattern, '_route', '')}"
+        if isinstance(entry, URLResolver):
+            yield from _callbacks(entry.url_patterns, path)
+        else:
+            yield path, entry.callback
 
 
 def _check_arguments(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:

@@ -3,8 +3,6 @@
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
-from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
 from django.urls import path
 from django.utils.translation import gettext_lazy
 
@@ -119,19 +117,6 @@ def test_values_that_can_be_meant_are_left_alone(settings):
     settings.MCP_ALLOWED_ORIGINS = ("http://localhost:3000",)
 
     assert ids() == []
-
-
-def test_an_endpoint_with_nothing_on_it_is_named_and_one_that_is_not_called(settings):
-    settings.ROOT_URLCONF = type(
-        "urls", (), {"urlpatterns": [path("<slug:tenant>/mcp", endpoint(MCPServer("empty"))), path("mcp", endpoint)]}
-    )
-
-    assert [(message.id, message.msg) for message in run_checks(tags=["mcp"])] == [
-        ("django_mcp.W031", "The endpoint /<slug:tenant>/mcp has no tool, no resource and no prompt."),
-        ("django_mcp.E033", "/mcp leads to the function endpoint itself."),
-    ]
-    with pytest.raises(ImproperlyConfigured, match="called where it is mounted"):
-        Client().get("/mcp")
 
 
 @pytest.mark.parametrize(

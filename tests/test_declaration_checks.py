@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from django.urls import path
 from rest_framework import serializers, viewsets
 
@@ -23,6 +24,19 @@ def server(settings):
 def check():
     found = [message for message in run_checks(tags=["mcp"]) if message.id != "django_mcp.W003"]
     return [(message.id, message.msg) for message in found]
+
+
+def test_an_endpoint_with_nothing_on_it_is_named_and_one_that_is_not_called(settings):
+    settings.ROOT_URLCONF = type(
+        "urls", (), {"urlpatterns": [path("<slug:tenant>/mcp", endpoint(MCPServer("empty"))), path("mcp", endpoint)]}
+    )
+
+    assert [(message.id, message.msg) for message in run_checks(tags=["mcp"])] == [
+        ("django_mcp.W031", "The endpoint /<slug:tenant>/mcp has no tool, no resource and no prompt."),
+        ("django_mcp.E033", "/mcp leads to the function endpoint itself."),
+    ]
+    with pytest.raises(ImproperlyConfigured, match="called where it is mounted"):
+        Client().get("/mcp")
 
 
 class GroupSerializer(serializers.ModelSerializer):

@@ -85,26 +85,13 @@ def find_view(path: str) -> Any:
         callback: Any = resolve(path).func
     except Resolver404:
         return None
-    return callback.view_class(**callback.view_initkwargs) if _is_endpoint(callback) else None
+    is_endpoint = getattr(callback, "mcp_view", None) is callback
+    return callback.view_class(**callback.view_initkwargs) if is_endpoint else None
 
 
 def endpoint_paths() -> list[str]:
     """The paths of the endpoints in the URLconf whose path has no variables, without the slash before them."""
-    return [path for path, callback in url_callbacks() if _is_endpoint(callback) and "<" not in path]
-
-
-def endpoint_views() -> list[tuple[str, Any]]:
-    """The views of all endpoints in the URLconf, each with its path; there may be variables in it."""
-    return [
-        (path, callback.view_class(**callback.view_initkwargs))
-        for path, callback in url_callbacks()
-        if _is_endpoint(callback)
-    ]
-
-
-def url_callbacks() -> list[tuple[str, Any]]:
-    """What the URLconf leads to, each with its path, in which expressions are left out."""
-    return list(_callbacks(get_resolver().url_patterns, ""))
+    return list(_paths(get_resolver().url_patterns, ""))
 
 
 def _only_path(request: HttpRequest) -> str | None:
@@ -114,19 +101,15 @@ def _only_path(request: HttpRequest) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _is_endpoint(callback: Any) -> bool:
-    return getattr(callback, "mcp_view", None) is callback
-
-
-def _callbacks(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[tuple[str, Any]]:
+def _paths(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[str]:
     for entry in patterns:
         # An endpoint's own pattern is an expression, for its optional slash; what leads there is written out.
         route = getattr(entry.pattern, "_route", "")
         path = f"{above}{route}"
         if isinstance(entry, URLResolver):
-            yield from _callbacks(entry.url_patterns, path)
-        else:
-            yield path, entry.callback
+            yield from _paths(entry.url_patterns, path)
+        elif getattr(entry.callback, "mcp_view", None) is entry.callback and "<" not in path:
+            yield path
 
 
 def _quoted(value: str) -> str:
