@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
-from django_mcp.endpoint.protected_resource import endpoint_paths, find_view
+from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -75,6 +75,39 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         for path, view in views.items()
         if view is not None and view.public
     ]
+
+
+@register("mcp")
+def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Sessions, subscriptions and states of calls are kept under a server's name: two of one name would share them."""
+    mounted: dict[str, dict[int, str]] = {}
+    for path, view in mounted_views():
+        server = view.get_server()
+        mounted.setdefault(server.name, {}).setdefault(id(server), path)
+    return [
+        Error(
+            f"Several servers are called {name!r}: those at {', '.join(sorted(paths.values()))}.",
+            hint="Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME.",
+            id="django_mcp.E030",
+        )
+        for name, paths in mounted.items()
+        if len(paths) > 1
+    ]
+
+
+@register("mcp", deploy=True)
+def check_authenticators(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The messages of the endpoints' authentication classes, of those that have a method `check(path)`."""
+    return [
+        message
+        for path, view in mounted_views()
+        for authenticator in view.get_authenticators()
+        for message in getattr(authenticator, "check", _no_messages)(path)
+    ]
+
+
+def _no_messages(path: str) -> list[CheckMessage]:
+    return []
 
 
 @register("mcp")

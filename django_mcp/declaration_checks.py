@@ -1,5 +1,5 @@
-"""What `manage.py check` says of what apps declare and mount: endpoints with nothing on them, tools that are very long or
-whose arguments cannot be told, permissions that nobody can have, names that are declared twice. Asks no database: it
+"""What `manage.py check` says of what apps declare and mount: endpoints with nothing on them, tools that are very long
+or whose arguments cannot be told, permissions that nobody can have, names that are declared twice. Asks no database: it
 runs before `migrate`.
 """
 
@@ -17,6 +17,7 @@ from django.db import OperationalError, connections
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.routes import mounted_views
 from django_mcp.primitives.tools import Tool
 from django_mcp.server import MCPServer
 
@@ -28,11 +29,11 @@ def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """An endpoint with nothing on it, and one that is mounted without being called."""
     empty: list[CheckMessage] = [
         Warning(
-            f"The endpoint /{path} has no tool, no resource and no prompt.",
+            f"The endpoint {path} has no tool, no resource and no prompt.",
             hint="The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?",
             id="django_mcp.W031",
         )
-        for path, view in _endpoint_views()
+        for path, view in mounted_views()
         if view.get_server().is_empty()
     ]
     uncalled: list[CheckMessage] = [
@@ -94,17 +95,8 @@ def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 def _servers() -> list[MCPServer]:
     """The servers that have an endpoint."""
-    servers = [view.get_server() for _, view in _endpoint_views()]
+    servers = [view.get_server() for _, view in mounted_views()]
     return list({id(server): server for server in servers}.values())
-
-
-def _endpoint_views() -> list[tuple[str, Any]]:
-    """The views of all endpoints in the URLconf, each with its path; there may be variables in it."""
-    return [
-        (path, callback.view_class(**callback.view_initkwargs))
-        for path, callback in _callbacks(get_resolver().url_patterns)
-        if callback is not None and getattr(callback, "mcp_view", None) is callback
-    ]
 
 
 def _callbacks(patterns: "list[URLPattern | URLResolver]", above: str = "") -> Iterator[tuple[str, Any]]:

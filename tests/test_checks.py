@@ -3,7 +3,7 @@
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
-from django.urls import path
+from django.urls import include, path
 from django.utils.translation import gettext_lazy
 
 from django_mcp import MCPServer
@@ -78,6 +78,34 @@ def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     assert ids() == []
     settings.DEBUG = True
     assert "django_mcp.W006" not in ids(include_deployment_checks=True)
+
+
+def test_two_servers_of_one_name_are_an_error_with_its_remedy(settings):
+    """They would share sessions, subscriptions and the state of calls."""
+
+    class routes:
+        urlpatterns = [
+            path("a/mcp", endpoint(MCPServer("trips"))),
+            path("<slug:tenant>/mcp", endpoint(MCPServer("trips"), public=True)),
+            path("c/mcp", include("django_mcp.urls")),
+            path("d/mcp", endpoint(MCPServer())),
+            path("e/mcp", endpoint(lonely)),
+            path("f/mcp", endpoint(lonely, public=True)),
+        ]
+
+    settings.ROOT_URLCONF, settings.MCP_SERVER_NAME = routes, "example"
+
+    found = [message for message in run_checks(tags=["mcp"]) if message.id == "django_mcp.E030"]
+    assert [message.msg for message in found] == [
+        "Several servers are called 'trips': those at /<slug:tenant>/mcp, /a/mcp.",
+        "Several servers are called 'example': those at /c/mcp, /d/mcp.",
+    ]
+    assert {message.hint for message in found} == {
+        "Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME."
+    }
+
+
+lonely = MCPServer("lonely")
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,10 @@ class ListenConsumer(LinesConsumer):
     def principal(self) -> str:
         return self._listen.request.caller.principal.key
 
+    @property
+    def account(self) -> str:
+        return self._listen.request.caller.principal.account
+
     def _say(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
 

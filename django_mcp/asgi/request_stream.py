@@ -22,9 +22,8 @@ from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import sse
-from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import Era, is_at_least
+from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
 from django_mcp.storage.session_state import SessionState
 
@@ -46,13 +45,11 @@ class ASGIRequestStream(RequestStream):
 
     def __init__(
         self,
-        request_id: RequestId,
-        era: Era,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(request_id, era)
+        super().__init__()
         self._loop = loop or asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._receive = receive
@@ -105,11 +102,9 @@ class ASGIRequestStream(RequestStream):
     # For the lane
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says which task a cancellation must reach: that of a coroutine; a function in a thread looks by itself."""
         self._running = task
 
     async def finish(self, reply: Reply) -> Reply | None:
-        """Sends the reply as the stream's last event; gives it back when no stream was opened."""
         self._timer.cancel()
         for watcher in self._watchers:
             watcher.cancel()
@@ -124,7 +119,6 @@ class ASGIRequestStream(RequestStream):
         return None
 
     def abandon(self) -> None:
-        """Stops everything: the request has failed beyond a reply."""
         self._timer.cancel()
         for task in (*self._watchers, self._pump):
             if task is not None:

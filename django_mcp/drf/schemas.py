@@ -10,9 +10,10 @@ from pydantic import PydanticUserError, TypeAdapter
 from rest_framework import relations, serializers
 from rest_framework.settings import api_settings
 
-from django_mcp.drf.requests import request_of
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema, describe
+
+from .requests import request_of
 
 Mode: TypeAlias = Literal["input", "output"]
 
@@ -119,7 +120,7 @@ def choices_schema(choices: Sequence[tuple[Any, Any]]) -> Schema:
 
 
 def request_context(ctx: Context) -> dict[str, Any]:
-    """What a serializer is told of a call, as a view tells it: DRF's `request`, with the user and the credential, and
+    """The context of a serializer in a call, as a view gives it: DRF's `request`, with the user and the credential, and
     `ctx`.
     """
     return {"request": request_of(ctx.caller), "ctx": ctx}

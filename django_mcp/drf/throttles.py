@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from django_mcp.drf.requests import request_of
 from django_mcp.primitives.context import Caller
+
+from .requests import request_of
 
 Throttle = Callable[[Caller], float | None]
 """How many seconds a caller must wait; `None` when a call may go ahead, and is counted."""
@@ -29,6 +31,8 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
     def wait(caller: Caller) -> float | None:
         throttle = throttle_class()
+        if isinstance(throttle, _ToolThrottle):
+            throttle.account = caller.principal.account
         if throttle.allow_request(request_of(caller), None):
             return None
         return float(throttle.wait() or 60)
@@ -37,7 +41,8 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
 
 class _ToolThrottle(SimpleRateThrottle):
+    account = ""
+
     def get_cache_key(self, request: Request, view: Any) -> str:
-        user = request.user
-        ident = f"user_{user.pk}" if user.is_authenticated else self.get_ident(request)
+        ident = quote(self.account) or self.get_ident(request)
         return str(self.cache_format % {"scope": self.scope, "ident": ident})

@@ -22,6 +22,7 @@ from . import schemas
 from .context import Context
 from .errors import explain as explain
 from .schemas import Schema
+from .validators import runs_own_code
 
 _SECTION: Final = re.compile(
     r"^\s*(Args|Arguments|Parameters|Returns|Return|Raises|Yields|Examples?|Notes?|See Also)\s*:\s*$", re.MULTILINE
@@ -45,6 +46,7 @@ class Signature:
     description: str
     misnamed: tuple[str, ...] = ()
     """The names that the docstring describes and the function does not take."""
+    has_validators: bool = False
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises pydantic's `ValidationError`: `explain` puts that in words."""
@@ -98,6 +100,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
         returns=hints.get("return", inspect.Parameter.empty),
         description=description,
         misnamed=() if takes_anything else tuple(_misnamed(function, documented, parameters)),
+        has_validators=runs_own_code(adapter),
     )
 
 

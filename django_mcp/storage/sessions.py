@@ -63,10 +63,11 @@ def open(
     """
     now = now or timezone.now()
     _refuse_too_large(client_info, client_capabilities)
-    _refuse_too_many(principal, now)
+    user_id = user.pk if isinstance(user, get_user_model()) else None
+    _refuse_too_many(principal, user_id, now)
     row = Session(
         server=server,
-        user_id=user.pk if isinstance(user, get_user_model()) else None,
+        user_id=user_id,
         principal=principal,
         protocol_version=protocol_version,
         client_info=dict(client_info),
@@ -136,16 +137,18 @@ def _refuse_too_large(*texts: Mapping[str, Any]) -> None:
         raise ClientTooLarge(MAX_CLIENT_CHARACTERS)
 
 
-def _refuse_too_many(principal: str, now: datetime) -> None:
+def _refuse_too_many(principal: str, user_id: Any, now: datetime) -> None:
     """Raise TooManySessions. Each count stops at its limit, so a flood is not answered with ever longer counting.
 
+    A user's sessions count together, whichever client or token opened them: a user can have any number of those.
     Anonymous clients share the principal "": a limit on it would let one stranger lock the others out, so they have
     the common limit only. Openings at the same instant may each see the last free place: the limits keep a table from
     filling, and do not number its rows.
     """
     live = Session.objects.using(alias()).active(now)
     limit = mcp_settings.MAX_SESSIONS_PER_PRINCIPAL
-    if principal and limit is not None and live.for_principal(principal)[:limit].count() >= limit:
+    own = live.for_principal(principal) if user_id is None else live.filter(user=user_id)
+    if principal and limit is not None and own[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
     limit = mcp_settings.MAX_SESSIONS
     if limit is not None and _session_counter.is_full(live, limit):

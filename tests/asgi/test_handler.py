@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -9,7 +10,8 @@ from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 from rest_framework.authtoken.models import Token
 
-from django_mcp.asgi import mcp_application
+from django_mcp import Principal
+from django_mcp.asgi import handler, mcp_application
 from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import sse
@@ -178,6 +180,22 @@ def test_one_subscription_too_many_of_one_user_is_429_and_nobody_else_is_kept_ou
     assert (response.status_code, response.headers["retry-after"]) == (429, "60")
     assert response.json() == wire.error(-32603, "Too many open subscriptions", 1)
     assert MCPClient("/plain", lane="asgi").post(subscribe).status_code == 200
+
+
+def test_the_subscriptions_of_a_user_count_together_whichever_client_opened_them(settings, monkeypatch):
+    settings.MCP_MAX_LISTENERS_PER_PRINCIPAL = 1
+    ada = User.objects.create_user("ada")
+    open_one = SimpleNamespace(account=Principal(f"user:{ada.pk}:client:c1", ada).account)
+    monkeypatch.setattr(handler, "listeners", lambda: [open_one])
+    subscribe = wire.modern_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+
+    def status(client_id):
+        headers = {"authorization": f"Bearer {client_id}:"}
+        return MCPClient("/scoped", lane="asgi", headers=headers).post(subscribe).status_code
+
+    assert (status("c1"), status("c2")) == (429, 429)
+    open_one.account = "user:0"
+    assert status("c2") == 200
 
 
 def deactivate(user, token):

@@ -4,11 +4,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from django.test import RequestFactory
 from django.urls import path
 from rest_framework.throttling import BaseThrottle
 
-from django_mcp import MCPServer
+from django_mcp import MCPServer, Principal
 from django_mcp.drf.throttles import throttle_of
+from django_mcp.primitives.context import Caller
 from django_mcp.testing import MCPError
 from django_mcp.urls import endpoint
 
@@ -74,6 +76,16 @@ def test_a_call_too_many_is_429_with_the_time_to_wait(connect, tool):
     # Another caller, and another tool, have their own.
     assert connect("/mcp", user=bob).call_tool(tool).text == "done"
     assert connect("/mcp").call_tool(tool).text == "done"
+
+
+def test_a_user_has_one_share_with_all_clients_and_a_row_of_another_kind_has_its_own():
+    wait = throttle_of("1/hour", "shared")
+
+    def is_free(key):
+        return wait(Caller(Principal(key, User(pk=7)), lambda: RequestFactory().post("/mcp"))) is None
+
+    keys = ["user:7", "user:7:client:c1", "devices.device:7", "devices.device:7:client:c1", "client:c1", "client:c 2"]
+    assert [is_free(key) for key in keys] == [True, False, True, False, True, True]
 
 
 def test_a_class_of_drfs_decides_by_the_user(connect):

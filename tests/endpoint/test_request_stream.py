@@ -95,7 +95,8 @@ class Client:
 
 
 def make(client, session=None):
-    request_stream = ASGIRequestStream(1, "handshake" if session else "modern", client.receive, client.send)
+    request_stream = ASGIRequestStream(client.receive, client.send)
+    request_stream.identify(1, "handshake" if session else "modern")
     if session is not None:
         request_stream.bind(session)
     return request_stream
@@ -261,7 +262,8 @@ def test_nothing_that_can_be_resumed_is_dropped(monkeypatch):
     session, client = open_session(), Client()
 
     async def talk():
-        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
+        request_stream = ASGIRequestStream(client.receive, client.send)
+        request_stream.identify(1, "handshake")
         request_stream.bind(session)
         say(request_stream, *range(20))
         await request_stream.finish(REPLY)
@@ -378,7 +380,8 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
     session, client = open_session(), Client()
 
     async def talk():
-        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
+        request_stream = ASGIRequestStream(client.receive, client.send)
+        request_stream.identify(1, "handshake")
         if bound == "late":
             await until(lambda: request_stream._watchers)
             await hop(request_stream.bind, session)
@@ -774,7 +777,7 @@ def test_who_has_no_session_cannot_be_asked_in_the_view():
 
 @pytest.mark.parametrize("said", [[], [1], [1, 2]])
 def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(said):
-    request_stream = InlineRequestStream(1, "modern", lambda question: None)
+    request_stream = InlineRequestStream(lambda question: None)
 
     say(request_stream, *said)
     request_stream.close()
@@ -784,7 +787,7 @@ def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(sai
 
 
 async def test_under_the_test_client_questions_are_answered_on_the_spot():
-    request_stream = InlineRequestStream(1, "handshake", lambda question: question.method)
+    request_stream = InlineRequestStream(lambda question: question.method)
 
     assert (request_stream.ask(ROOTS), await request_stream.aask(ROOTS)) == ("roots/list", "roots/list")
 

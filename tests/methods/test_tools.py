@@ -8,6 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from pydantic import AfterValidator
 
 from django_mcp import Context, Image, MCPServer, ParamHeader, ProtocolError, ResourceLink, ToolError, ToolResult
+from django_mcp.methods.answering import prepare
 from django_mcp.methods.request import Call
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
@@ -401,8 +402,11 @@ def test_an_unknown_tool_is_told_before_its_headers():
 
 @pytest.mark.parametrize(("name", "is_async"), [("add", False), ("add_later", True)])
 def test_a_call_says_its_function_and_its_colour(name, is_async):
-    step = server.prepare(
-        inbound(wire.request("tools/call", {"name": name, "arguments": {"a": 1}}), "2025-11-25"), Session(), CALLER
+    step = prepare(
+        server,
+        inbound(wire.request("tools/call", {"name": name, "arguments": {"a": 1}}), "2025-11-25"),
+        Session(),
+        CALLER,
     )
 
     assert isinstance(step, Call)
@@ -450,4 +454,4 @@ def test_a_tool_may_tell_its_arguments_to_each_caller_and_only_when_it_is_asked(
     assert ask(late, "tools/call", {"name": "cut", "arguments": {"sise": 1}}).result["content"][0]["text"] == (
         "Invalid arguments for cut:\n- size: Field required\n- sise: Unknown argument"
     )
-    assert late.asks_for_permissions(inbound(wire.request("tools/list"), MODERN))
+    assert (late.registry.is_guarded, late.registry.tools["cut"].is_inert) == (True, False)

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from django.http import HttpRequest
 from oauth2_provider.settings import oauth2_settings
 
-from django_mcp.endpoint.protected_resource import endpoint_paths, find_view, public_url
+from django_mcp.endpoint.protected_resource import public_url
+from django_mcp.endpoint.routes import endpoint_paths, find_view
 
 
 def issuer(request: HttpRequest) -> str:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.management.base import BaseCommand, CommandError
 from django.test import RequestFactory
 
+from django_mcp.methods.answering import prepare
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
@@ -84,7 +85,7 @@ def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any
         params: dict[str, Any] | None = {}
         while params is not None:
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            reply = server.prepare(Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
+            reply = prepare(server, Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
             result = json.loads(reply.body).get("result", {}) if isinstance(reply, Reply) else {}
             entries += result.get(key, [])
             params = {"cursor": result["nextCursor"]} if "nextCursor" in result else None
