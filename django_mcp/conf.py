@@ -151,6 +151,21 @@ class Settings:
     ISSUER_REQUESTS: int = 8
     """Questions about tokens that one process has open at one introspection endpoint; one more caller is told 503."""
 
+    OAUTH_REGISTRATIONS_PER_ADDRESS: int | None = 30
+    """OAuth clients that may register themselves from one address in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_REGISTRATIONS: int | None = 1000
+    """OAuth clients that may register themselves from everywhere in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_DOCUMENTS_PER_USER: int | None = 30
+    """Documents of OAuth clients that are fetched for one user in an hour; beyond it a client that is not known yet
+    stays unknown. None: any number.
+    """
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer what a tool asks of it."""
 
@@ -199,6 +214,11 @@ _MAY_BE_ZERO: Final = frozenset(
         "MAX_LISTENERS_PER_PRINCIPAL",
         "EVENTS_PER_SESSION",
         "EVENT_BYTES_PER_SESSION",
+        "MAX_UNADMITTED_BYTES",
+        "MAX_BATCH_MESSAGES",
+        "OAUTH_REGISTRATIONS_PER_ADDRESS",
+        "OAUTH_REGISTRATIONS",
+        "OAUTH_DOCUMENTS_PER_USER",
     }
 )
 """The numbers of which none at all makes sense."""
@@ -221,7 +241,7 @@ def _problem(name: str, value: Any, hint: Any) -> str:
         kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         return " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if name in _MAY_BE_ZERO:
+        if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
             return "" if value >= 0 else "zero or more"
         return "" if value > 0 else "more than zero"
     if name == "ALLOWED_ORIGINS" and not all(map(_is_origin, value)):

@@ -40,11 +40,6 @@ UNAUTHENTICATED = wire.error(-32600, "Authentication required")
 FORBIDDEN = wire.error(-32600, "Forbidden")
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def ada():
     return User.objects.create_user("ada", password="lovelace")

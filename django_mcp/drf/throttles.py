@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
 from django_mcp.primitives.context import Caller
@@ -40,7 +41,20 @@ def throttle_of(given: Any, name: str) -> Throttle:
     return wait
 
 
-class _ToolThrottle(SimpleRateThrottle):
+class AddressThrottle(SimpleRateThrottle):
+    """A throttle of DRF's that tells strangers apart by the address of the peer.
+
+    DRF believes X-Forwarded-For, which a caller writes as it likes, until NUM_PROXIES says how many of its entries are
+    the project's own proxies'.
+    """
+
+    def get_ident(self, request: Any) -> str:
+        if api_settings.NUM_PROXIES is None:
+            return str(request.META.get("REMOTE_ADDR") or "")
+        return str(super().get_ident(request))
+
+
+class _ToolThrottle(AddressThrottle):
     account = ""
 
     def get_cache_key(self, request: Request, view: Any) -> str:

@@ -251,9 +251,8 @@ class Exchange:
         answers: list[bytes] = []
         size = 0
         for number, message in enumerate(batch.messages):
-            reply = self._refuse_one_more(number, size) or self._answer_one(message)
-            if reply.status >= 400 and message.kind == "request":
-                reply = replies.with_id(reply, message.id)
+            refusal = self._refuse_one_more(number, size)
+            reply = replies.with_id(refusal, message.id) if refusal else self._answer_one(message)
             if reply.body and message.kind == "request":
                 answers.append(reply.body)
                 size += len(reply.body)

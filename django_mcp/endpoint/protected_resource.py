@@ -15,7 +15,7 @@ from django.views import View
 from django_mcp.conf import mcp_settings
 
 from .origins import LOCAL_HOSTS
-from .routes import endpoint_paths, find_view
+from .routes import endpoint_paths, find_view, mounted_views
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 MAX_AGE_SECONDS: Final = 3600
@@ -92,6 +92,12 @@ def is_own_port(request: HttpRequest) -> bool:
     """
     _, port = split_domain_port(request.get_host())
     return not port or port == request.get_port()
+
+
+def known_scopes() -> set[str]:
+    """The scopes that an endpoint of the URLconf says, or that something on its server asks for."""
+    views = [view for _, view in mounted_views()]
+    return {scope for view in views for scope in (*view.scopes_supported, *view.get_server().registry.scopes())}
 
 
 def _only_path(request: HttpRequest) -> str | None:

@@ -65,10 +65,7 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
 
 def with_id(reply: Reply, request_id: RequestId | None) -> Reply:
     """A refusal that had no request to answer, as the answer to one."""
-    body = json.loads(reply.body)
-    if body.get("id") is None:
-        body = {"jsonrpc": "2.0", "id": request_id, **body, **{"id": request_id}}
-    return replace(reply, body=jsonrpc.encode(body))
+    return replace(reply, body=jsonrpc.encode({**json.loads(reply.body), "id": request_id}))
 
 
 def refusal(status: int, message: str) -> Reply:

@@ -11,8 +11,9 @@ from rest_framework.throttling import BaseThrottle
 from django_mcp import MCPServer, Principal
 from django_mcp.drf.throttles import throttle_of
 from django_mcp.primitives.context import Caller
-from django_mcp.testing import MCPError
+from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
+from tests import wire
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,17 @@ def test_a_user_has_one_share_with_all_clients_and_a_row_of_another_kind_has_its
 def test_a_class_of_drfs_decides_by_the_user(connect):
     assert refusal(connect("/mcp"), "never") == (429, 12, -32600)
     assert connect("/mcp", user=User.objects.create_user("ada")).call_tool("never").text == "done"
+
+
+def test_a_stranger_is_counted_by_an_address_that_a_header_cannot_change(lane, settings):
+    def call(forwarded):
+        client = MCPClient("/mcp", headers={"X-Forwarded-For": forwarded}, **lane)
+        return client.post(wire.modern_request("tools/call", {"name": "twice", "arguments": {}})).status_code
+
+    assert [call(f"192.0.2.{number}") for number in range(3)] == [200, 200, 429]
+    # A proxy of the project's own is believed, for what it has written itself: the last address.
+    settings.REST_FRAMEWORK = {"NUM_PROXIES": 1}
+    assert [call(f"192.0.2.{number}, 192.0.2.9") for number in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.parametrize("given", ["often", "10", "x/minute", "10/fortnight", 5, object])
