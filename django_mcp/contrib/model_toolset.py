@@ -8,7 +8,7 @@ from operator import and_, or_
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models, router, transaction
 from django.db.models import Avg, Count, Max, Min, ProtectedError, Q, RestrictedError, Sum
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
@@ -16,7 +16,7 @@ from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
-from . import filtersets, model_fields
+from . import filtersets, model_fields, names
 from .described import described
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
@@ -39,11 +39,14 @@ class ModelToolset(Toolset):
     read. `filters` are names of fields with or without a lookup ("country", "elevation_ft__gte"); `filterset` is a
     django-filter FilterSet, whose filters are taken beside them. Each operation asks
     for the model's own permission (view, add, change, delete) beside `permission`, unless `model_permissions` is off.
+    Tools are named by the model's class; `noun` and `plural` say otherwise.
     """
 
-    hooks: ClassVar[Sequence[str]] = ("get_queryset", "prepare")
+    hooks: ClassVar[Sequence[str]] = ("get_queryset", "get_related_queryset", "prepare")
 
     model: ClassVar[type[models.Model]]
+    noun: ClassVar[str] = ""
+    plural: ClassVar[str] = ""
     fields: ClassVar[Sequence[str]]
     operations: ClassVar[Sequence[str]] = ("list", "get")
     writable: ClassVar[Sequence[str] | None] = None
@@ -62,11 +65,24 @@ class ModelToolset(Toolset):
     def prepare(self, row: Any) -> None:
         """Called with a row before it is validated and saved: the place to set its owner."""
 
+    def get_related_queryset(self, name: str) -> "models.QuerySet[Any]":
+        """The rows that a client may name in a relation that it writes. Override it, and rows may be read through that
+        relation too (`vault__name`): by default they are all rows, which this user may not be meant to read.
+        """
+        field: Any = model_fields.resolve(self.model, name)
+        return field.related_model._default_manager.complex_filter(field.get_limit_choices_to())  # type: ignore[no-any-return]
+
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
-        """The function of each operation and its options, then those of the methods that the subclass adds."""
-        if unknown := set(cls.operations) - {*READS, *WRITES}:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: no such operations: {', '.join(sorted(unknown))}.")
+        """The function of each operation and its options, then those of the methods that the subclass adds. Raises
+        `ImproperlyConfigured` with all that cannot work.
+        """
+        if problems := list(dict.fromkeys(cls._problems())):
+            raise ImproperlyConfigured(
+                "\n- ".join([f"{cls.__qualname__}:", *problems])
+                if problems[1:]
+                else f"{cls.__qualname__}: {problems[0]}"
+            )
         for operation in cls.operations:
             method = _METHODS[operation](cls)
             method.__module__, method.__qualname__ = cls.__module__, f"{cls.__qualname__}.{operation}"
@@ -74,10 +90,85 @@ class ModelToolset(Toolset):
         yield from super().tools()
 
     @classmethod
+    def _problems(cls) -> Iterator[str]:
+        """All that cannot work, a sentence each, with the way out."""
+        if unknown := set(cls.operations) - {*READS, *WRITES}:
+            yield f"no such operations: {', '.join(sorted(unknown))}."
+        for attribute in ("fields", "writable", "ordering", "search_fields"):
+            for path in getattr(cls, attribute) or ():
+                yield from cls._problems_with(attribute, path)
+        for name in cls.filters:
+            if name in RESERVED:
+                yield f"a filter cannot be called {name!r}; use {name}__exact."
+            elif problem := _refused(lambda name=name: _filter_of(cls, name)):
+                yield problem
+        if "search" in cls.operations:
+            yield from cls._search_problems()
+        if "create" in cls.operations and (missing := cls._missing()):
+            yield (
+                f"create cannot work, since a new {cls.model.__name__} needs {', '.join(missing)}: have that written "
+                "(fields, writable), set it in prepare(), or leave create out."
+            )
+        yield from cls._reading_problems()
+
+    @classmethod
+    def _problems_with(cls, attribute: str, path: str) -> Iterator[str]:
+        if problem := _refused(lambda: model_fields.type_of(model_fields.resolve(cls.model, path))):
+            yield problem
+            return
+        field = model_fields.resolve(cls.model, path)
+        if attribute == "writable" and ("__" in path or not (field.primary_key or model_fields.is_writable(field))):
+            yield f"{path!r} cannot be written by a client; leave it out of writable."
+        if attribute == "ordering" and not model_fields.kind_of_target(field).is_scalar:
+            yield f"a list cannot be sorted by {path!r}; leave it out of ordering."
+
+    @classmethod
+    def _search_problems(cls) -> Iterator[str]:
+        if not cls.search_fields:
+            yield "search needs search_fields."
+
+    @classmethod
+    def _missing(cls) -> list[str]:
+        """The fields that a new row needs and nobody gives it."""
+        if cls.prepare is not ModelToolset.prepare or _problem_in_fields(cls):
+            return []
+        given = set(cls._writable())
+        return [
+            field.name
+            for field in cls.model._meta.concrete_fields
+            if field.name not in given
+            and not model_fields.is_optional(field)
+            and not model_fields.is_written_by_itself(field)
+        ]
+
+    @classmethod
+    def _reading_problems(cls) -> Iterator[str]:
+        """Paths through a relation that a client can point at any row there is: it would read all of them."""
+        if _problem_in_fields(cls) or cls.get_related_queryset is not ModelToolset.get_related_queryset:
+            return
+        written = set(cls._writable()) if {"create", "update"} & set(cls.operations) else set()
+        filters = [] if cls.filterset is None else [one.field_name for one in cls.filterset.base_filters.values()]
+        paths = [*cls.fields, *(cls.filters or ()), *cls.ordering, *cls.search_fields, *filters]
+        for path in dict.fromkeys(path for path in paths if path and path.partition("__")[0] in written):
+            relation, _, inner = path.partition("__")
+            if inner and inner not in (*model_fields.LOOKUPS, "in", "isnull"):
+                yield (
+                    f"{path!r} would read any row, since a client may write {relation!r}: say in "
+                    f"get_related_queryset(self, name) which rows it may name, or leave {relation!r} out of writable."
+                )
+
+    @classmethod
+    def _noun(cls) -> str:
+        return cls.noun or names.noun_of(cls.model)
+
+    @classmethod
     def _options(cls, operation: str) -> dict[str, Any]:
-        noun = cls.model._meta.verbose_name_plural if operation in _PLURAL else cls.model._meta.verbose_name
+        noun = cls._noun()
+        several = operation in _PLURAL
+        spoken = _plural(cls) if several else _singular(cls)
         return {
-            "name": f"{cls.prefix}{operation}_{str(noun).lower().replace(' ', '_')}",
+            "name": f"{cls.prefix}{operation}_{cls.plural or names.plural(noun) if several else noun}",
+            "title": f"{operation.capitalize()} {spoken}",
             "read_only": operation in READS,
             "destructive": operation in ("update", "delete") or None,
             "permission": cls._permissions(operation),
@@ -99,16 +190,37 @@ class ModelToolset(Toolset):
         if cls.writable is not None:
             return list(cls.writable)
         named = {name: model_fields.resolve(cls.model, name) for name in cls.fields if "__" not in name}
-        return [
-            name
-            for name, field in named.items()
-            if field.editable and not field.primary_key and not isinstance(field, models.FileField)
-        ]
+        return [name for name, field in named.items() if model_fields.is_writable(field)]
+
+    @classmethod
+    def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        """The arguments of create: each its type and its default."""
+        fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
+        return {
+            name: (model_fields.parameter_type(field), None if model_fields.is_optional(field) else ...)
+            for name, field in fields.items()
+        }
+
+    @classmethod
+    def _change_arguments(cls) -> dict[str, Any]:
+        """The types of the fields that update changes. A row with another key would be another row."""
+        fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
+        return {name: model_fields.change_type(field) for name, field in fields.items() if not field.primary_key}
+
+    @classmethod
+    def _row_type(cls) -> Any:
+        return model_fields.row_type(cls.model, cls.fields)
+
+    @classmethod
+    def _one_type(cls) -> Any:
+        """The type of one row where it is asked for alone."""
+        return cls._row_type()
 
     def _rows(self) -> "models.QuerySet[Any]":
-        relations = [path.rpartition("__")[0] for path in self.fields if "__" in path]
+        joined, apart = model_fields.relations_of(self.model, self.fields)
         rows = self.get_queryset()
-        return rows.select_related(*relations) if relations else rows
+        rows = rows.select_related(*joined) if joined else rows
+        return rows.prefetch_related(*apart) if apart else rows
 
     def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
         own = {name: value for name, value in given.items() if value is not None}
@@ -116,6 +228,10 @@ class ModelToolset(Toolset):
         if self.filterset is not None:
             names = self.filterset.base_filters
             rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
+        several = {name: own.pop(name) for name in list(own) if _may_repeat(self.model, name)}
+        if several:
+            # A row that has two of them is listed once.
+            rows = rows.filter(pk__in=self.get_queryset().filter(**several).values("pk"))
         return rows.filter(**own)
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
@@ -125,13 +241,6 @@ class ModelToolset(Toolset):
         ]
         rows = self._rows()
         return rows.filter(reduce(and_, words)) if words else rows.none()
-
-    @classmethod
-    def _check_search(cls) -> None:
-        if not cls.search_fields:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: search needs search_fields.")
-        for path in cls.search_fields:
-            model_fields.resolve(cls.model, path)
 
     def _show(self, row: models.Model) -> dict[str, Any]:
         return {path: model_fields.value_at(row, path) for path in self.fields}
@@ -155,13 +264,10 @@ class ModelToolset(Toolset):
         }
 
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in values.items() if value is not None}
-        return self._save(self.model(**_by_column(type(self), given)))
+        return self._save(self.model(), {name: value for name, value in values.items() if value is not None})
 
     def _change(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        for name, value in _by_column(type(self), values).items():
-            setattr(row, name, value)
-        return self._save(row)
+        return self._save(row, values)
 
     def _delete(self, row: Any) -> None:
         try:
@@ -169,25 +275,88 @@ class ModelToolset(Toolset):
         except (ProtectedError, RestrictedError):
             raise ToolError(f"The {_singular(type(self))} is still in use, so it is kept.") from None
 
-    def _save(self, row: Any) -> dict[str, Any]:
+    def _save(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+        self._check_related(values)
+        later = model_fields.assign(row, values)
         self.prepare(row)
         try:
             row.full_clean()
-            with transaction.atomic(using=row._state.db):
+            with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
                 row.save()
+                for name, value in later.items():
+                    getattr(row, name).set(value)
+                return self._show(self._saved(row))
         except ValidationError as error:
-            raise ToolError(_problems(error)) from None
+            raise ToolError(_explain(error)) from None
         except IntegrityError:
-            raise ToolError(f"The {self.model._meta.verbose_name} conflicts with one that is there.") from None
-        return self._show(self._get(row.pk))
+            raise ToolError(_conflict(row)) from None
+
+    def _saved(self, row: Any) -> Any:
+        """A row as it is read again. One that the user would not see is not saved."""
+        try:
+            return self._rows().get(pk=row.pk)
+        except ObjectDoesNotExist:
+            raise ToolError(f"Not saved: the {_singular(type(self))} would not be among those that you see.") from None
+
+    def _check_related(self, values: Mapping[str, Any]) -> None:
+        """Raises `ToolError` for keys of rows that this user may not name."""
+        is_limited = type(self).get_related_queryset is not ModelToolset.get_related_queryset
+        lines = []
+        for name, value in values.items():
+            field: Any = model_fields.resolve(self.model, name)
+            if isinstance(field, models.ManyToManyField):
+                keys, path = list(value or ()), "pk"
+            elif isinstance(field, models.ForeignKey) and is_limited and value is not None:
+                keys, path = [value], field.target_field.attname
+            else:
+                continue
+            rows = self.get_related_queryset(name)
+            found = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
+            missing = ", ".join(str(key) for key in keys if str(key) not in found)
+            if missing:
+                lines.append(f"- {name}: There is no {field.related_model._meta.verbose_name} {missing}.")
+        if lines:
+            raise ToolError("\n".join(["Not saved:", *lines]))
 
 
-def _problems(error: ValidationError) -> str:
+def _explain(error: ValidationError) -> str:
     """A line for each field that is wrong."""
     if not hasattr(error, "error_dict"):
         return "\n".join(error.messages)
     lines = [f"- {name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
     return "\n".join(["Not saved:", *(line.replace("- __all__: ", "- ") for line in lines)])
+
+
+def _conflict(row: Any) -> str:
+    """Why a database refused a row: a value that it must have, else one that another row has."""
+    fields = [field for field in row._meta.concrete_fields if not field.null]
+    missing = [
+        field.name
+        for field in fields
+        if not model_fields.is_written_by_itself(field) and field.value_from_object(row) is None
+    ]
+    if missing:
+        return "\n".join(["Not saved:", *(f"- {name}: This field is required." for name in missing)])
+    return f"The {row._meta.verbose_name} conflicts with one that is there."
+
+
+def _refused(ask: Callable[[], Any]) -> str:
+    """Why something is refused, or nothing where it is not."""
+    try:
+        ask()
+    except ImproperlyConfigured as error:
+        return str(error)
+    return ""
+
+
+def _problem_in_fields(cls: type[ModelToolset]) -> bool:
+    paths = (*cls.fields, *(cls.writable or ()))
+    return any(_refused(lambda path=path: model_fields.resolve(cls.model, path)) for path in paths)
+
+
+def _may_repeat(model: type[models.Model], name: str) -> bool:
+    path, _, lookup = name.rpartition("__")
+    return lookup == "in" and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many
 
 
 # The methods of the operations. Each is made for a class, since what it takes and returns is that class' to say.
@@ -207,8 +376,6 @@ def _list(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 
 def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
-    cls._check_search()
-
     def method(self: ModelToolset, *, query: str, page: int = 1, limit: int = cls.page_size) -> Any:
         return self._page(self._matching(query), page, limit)
 
@@ -222,7 +389,7 @@ def _get(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, *, pk: Any) -> Any:
         return self._show(self._get(pk))
 
-    return _described(method, f"One {_singular(cls)}.", _key(cls), model_fields.row_type(cls.model, cls.fields))
+    return _described(method, f"One {_singular(cls)}.", _key(cls), cls._one_type())
 
 
 def _count(cls: type[ModelToolset]) -> Callable[..., Any]:
@@ -244,13 +411,14 @@ def _aggregate(cls: type[ModelToolset]) -> Callable[..., Any]:
         groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
         return [{"group": group[group_by], "value": group["value"]} for group in groups]
 
-    own = [name for name in cls.fields if "__" not in name]
+    fields = {name: model_fields.resolve(cls.model, name) for name in cls.fields if "__" not in name}
+    own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
     numeric = (models.IntegerField, models.FloatField, models.DecimalField)
-    numbers = [name for name in own if isinstance(model_fields.resolve(cls.model, name), numeric)]
+    numbers = [name for name in own if isinstance(fields[name], numeric)]
     parameters = {
         "function": (Literal[tuple(AGGREGATES)], ...),
         "field": (Literal[(*own, "pk")], "pk"),
-        "group_by": (Literal[tuple(own)], None),
+        **({"group_by": (Literal[tuple(own)], None)} if own else {}),
         **_filters(cls),
     }
     group = create_model("Group", group=(Any, None), value=(Any, None))
@@ -261,27 +429,17 @@ def _create(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, **given: Any) -> Any:
         return self._create(given)
 
-    parameters = {}
-    for name in cls._writable():
-        field = model_fields.resolve(cls.model, name)
-        parameters[name] = (model_fields.parameter_type(field), None if model_fields.is_optional(field) else ...)
-    row = model_fields.row_type(cls.model, cls.fields)
-    return _described(method, f"Create one {_singular(cls)}.", parameters, row)
+    return _described(method, f"Create one {_singular(cls)}.", cls._create_arguments(), cls._row_type())
 
 
 def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any, changes: BaseModel) -> Any:
-        return self._change(self._get(pk), {name: getattr(changes, name) for name in changes.model_fields_set})
+    def method(self: ModelToolset, *, pk: Any, changes: Mapping[str, Any]) -> Any:
+        return self._change(self._get(pk), changes)
 
-    kind = model_fields.changes_type(cls.model, cls._writable())
+    kind = model_fields.changes_type(cls.model, cls._change_arguments())
     changes: Any = Annotated[kind, Field(description="the fields to change")]
-    row = model_fields.row_type(cls.model, cls.fields)
-    return _described(
-        method,
-        f"Change one {_singular(cls)}.",
-        {**_key(cls), "changes": (changes, ...)},
-        row,
-    )
+    parameters = {**_key(cls), "changes": (changes, ...)}
+    return _described(method, f"Change one {_singular(cls)}.", parameters, cls._row_type())
 
 
 def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
@@ -313,17 +471,22 @@ def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]]
 def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
     parameters: dict[str, tuple[Any, Any]] = {}
     for name in cls.filters:
-        if name in RESERVED:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: a filter cannot be called {name!r}; use {name}__exact.")
-        path, _, lookup = name.rpartition("__")
-        if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
-            path, lookup = name, "exact"
-        parameters[name] = (model_fields.parameter_type(model_fields.resolve(cls.model, path), lookup), None)
+        path, lookup = _filter_of(cls, name)
+        parameters[name] = (model_fields.filter_type(model_fields.resolve(cls.model, path), lookup), None)
     for name, (schema, required) in filtersets.schemas_of(cls.filterset).items():
         if name in RESERVED or name in parameters:
             raise ImproperlyConfigured(f"{cls.__qualname__}: the filterset's {name!r} is taken; declare it otherwise.")
         parameters[name] = (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
     return parameters
+
+
+def _filter_of(cls: type[ModelToolset], name: str) -> tuple[str, str]:
+    """The field of a filter and its lookup. Raises `ImproperlyConfigured`."""
+    path, _, lookup = name.rpartition("__")
+    if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
+        path, lookup = name, "exact"
+    model_fields.filter_type(model_fields.resolve(cls.model, path), lookup)
+    return path, lookup
 
 
 def _paging(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
@@ -333,18 +496,13 @@ def _paging(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
 
 
 def _page_type(cls: type[ModelToolset]) -> type[BaseModel]:
-    row: Any = model_fields.row_type(cls.model, cls.fields)
+    row: Any = cls._row_type()
     return create_model("Page", items=(list[row], ...), next_page=(int | None, None))
 
 
 def _key(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
     key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
     return {"pk": (Annotated[key, Field(description="its key")], ...)}
-
-
-def _by_column(cls: type[ModelToolset], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the name that a row takes them under: a key of another row is not that row."""
-    return {model_fields.resolve(cls.model, name).attname: value for name, value in given.items()}
 
 
 def _plural(cls: type[ModelToolset]) -> str:
