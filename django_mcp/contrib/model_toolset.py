@@ -94,8 +94,9 @@ class ModelToolset(Toolset):
         """All that cannot work, a sentence each, with the way out."""
         if unknown := set(cls.operations) - {*READS, *WRITES}:
             yield f"no such operations: {', '.join(sorted(unknown))}."
-        for attribute in ("fields", "writable", "ordering", "search_fields"):
-            for path in getattr(cls, attribute) or ():
+        named = {"fields": cls._paths(), "writable": cls.writable or (), "ordering": cls.ordering}
+        for attribute, paths in (named | {"search_fields": cls.search_fields}).items():
+            for path in paths:
                 yield from cls._problems_with(attribute, path)
         for name in cls.filters:
             if name in RESERVED:
@@ -193,6 +194,11 @@ class ModelToolset(Toolset):
         return [name for name, field in named.items() if model_fields.is_writable(field)]
 
     @classmethod
+    def _paths(cls) -> list[str]:
+        """Those of the fields that are the model's."""
+        return list(cls.fields)
+
+    @classmethod
     def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
         """The arguments of create: each its type and its default."""
         fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
@@ -208,6 +214,10 @@ class ModelToolset(Toolset):
         return {name: model_fields.change_type(field) for name, field in fields.items() if not field.primary_key}
 
     @classmethod
+    def _delete_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        return {}
+
+    @classmethod
     def _row_type(cls) -> Any:
         return model_fields.row_type(cls.model, cls.fields)
 
@@ -217,14 +227,19 @@ class ModelToolset(Toolset):
         return cls._row_type()
 
     def _rows(self) -> "models.QuerySet[Any]":
-        joined, apart = model_fields.relations_of(self.model, self.fields)
+        joined, apart = model_fields.relations_of(self.model, self._paths())
         rows = self.get_queryset()
         rows = rows.select_related(*joined) if joined else rows
         return rows.prefetch_related(*apart) if apart else rows
 
+    def _permit(self, *paths: str) -> None:
+        """Called with the paths that a call filters, sorts or sums up by."""
+
     def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
         own = {name: value for name, value in given.items() if value is not None}
         rows = self._rows()
+        sets = self.filterset.base_filters if self.filterset is not None else {}
+        self._permit(*(sets[name].field_name or name if name in sets else name for name in own))
         if self.filterset is not None:
             names = self.filterset.base_filters
             rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
@@ -244,6 +259,10 @@ class ModelToolset(Toolset):
 
     def _show(self, row: models.Model) -> dict[str, Any]:
         return {path: model_fields.value_at(row, path) for path in self.fields}
+
+    def _show_one(self, row: models.Model) -> dict[str, Any]:
+        """A row where it is asked for alone."""
+        return self._show(row)
 
     def _get(self, pk: Any) -> Any:
         try:
@@ -287,9 +306,9 @@ class ModelToolset(Toolset):
                     getattr(row, name).set(value)
                 return self._show(self._saved(row))
         except ValidationError as error:
-            raise ToolError(_explain(error)) from None
+            raise ToolError(explain(error)) from None
         except IntegrityError:
-            raise ToolError(_conflict(row)) from None
+            raise ToolError(conflict(row)) from None
 
     def _saved(self, row: Any) -> Any:
         """A row as it is read again. One that the user would not see is not saved."""
@@ -319,7 +338,7 @@ class ModelToolset(Toolset):
             raise ToolError("\n".join(["Not saved:", *lines]))
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """A line for each field that is wrong."""
     if not hasattr(error, "error_dict"):
         return "\n".join(error.messages)
@@ -327,7 +346,7 @@ def _explain(error: ValidationError) -> str:
     return "\n".join(["Not saved:", *(line.replace("- __all__: ", "- ") for line in lines)])
 
 
-def _conflict(row: Any) -> str:
+def conflict(row: Any) -> str:
     """Why a database refused a row: a value that it must have, else one that another row has."""
     fields = [field for field in row._meta.concrete_fields if not field.null]
     missing = [
@@ -350,7 +369,7 @@ def _refused(ask: Callable[[], Any]) -> str:
 
 
 def _problem_in_fields(cls: type[ModelToolset]) -> bool:
-    paths = (*cls.fields, *(cls.writable or ()))
+    paths = (*cls._paths(), *(cls.writable or ()))
     return any(_refused(lambda path=path: model_fields.resolve(cls.model, path)) for path in paths)
 
 
@@ -369,6 +388,7 @@ def _list(cls: type[ModelToolset]) -> Callable[..., Any]:
         self: ModelToolset, *, page: int = 1, limit: int = cls.page_size, order_by: str | None = None, **given: Any
     ) -> Any:
         rows = self._filtered(given)
+        self._permit(*([order_by] if order_by else []))
         return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
 
     parameters = {**_filters(cls), **({"order_by": (Literal[tuple(orders)], None)} if orders else {}), **_paging(cls)}
@@ -387,7 +407,7 @@ def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 def _get(cls: type[ModelToolset]) -> Callable[..., Any]:
     def method(self: ModelToolset, *, pk: Any) -> Any:
-        return self._show(self._get(pk))
+        return self._show_one(self._get(pk))
 
     return _described(method, f"One {_singular(cls)}.", _key(cls), cls._one_type())
 
@@ -406,12 +426,13 @@ def _aggregate(cls: type[ModelToolset]) -> Callable[..., Any]:
         rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
+        self._permit(field, *([group_by] if group_by else []))
         if group_by is None:
             return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
         groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
         return [{"group": group[group_by], "value": group["value"]} for group in groups]
 
-    fields = {name: model_fields.resolve(cls.model, name) for name in cls.fields if "__" not in name}
+    fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
     own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
     numeric = (models.IntegerField, models.FloatField, models.DecimalField)
     numbers = [name for name in own if isinstance(fields[name], numeric)]
@@ -443,11 +464,11 @@ def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
 
 
 def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any) -> Any:
-        self._delete(self._get(pk))
+    def method(self: ModelToolset, *, pk: Any, **given: Any) -> Any:
+        self._delete(self._get(pk), **given)
         return f"Deleted {_singular(cls)} {pk}."
 
-    return _described(method, f"Delete one {_singular(cls)}.", _key(cls), str)
+    return _described(method, f"Delete one {_singular(cls)}.", {**_key(cls), **cls._delete_arguments()}, str)
 
 
 _METHODS: Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]] = {

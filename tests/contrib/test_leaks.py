@@ -75,6 +75,9 @@ class ModelUsers(ModelToolset):
     ordering = ("username",)
     model_permissions = False
 
+    def prepare(self, row):
+        row.password = row.password or "!"
+
 
 server = MCPServer("leaks", version="1")
 for toolset in (AdminUsers, ViewSetUsers, ModelUsers):
