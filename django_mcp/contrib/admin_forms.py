@@ -244,7 +244,7 @@ def _writable(own: Any, adding: bool) -> Iterator[str]:
         if name in declared:
             if not field.disabled:
                 yield name
-        elif (adding or not field.primary_key) and field.editable and not _has_rows_between(field):
+        elif (adding or not field.primary_key) and field.editable and not model_fields.has_rows_between(field):
             yield name
 
 
@@ -291,7 +291,8 @@ def _model_type(field: Any, adding: bool) -> Any:
 def _form_type(field: Any) -> Any:
     kind: Any = Any
     if isinstance(field, forms.ModelChoiceField):
-        kind = model_fields.type_of(field.queryset.model._meta.pk)
+        rows: Any = field.queryset
+        kind = model_fields.type_of(rows.model._meta.pk)
         kind = list[kind] if isinstance(field, forms.ModelMultipleChoiceField) else kind
     else:
         kind = next((kind for form_field, kind in _TYPES if isinstance(field, form_field)), Any)
@@ -318,10 +319,6 @@ def _must_come(field: Any) -> bool:
 
 def _is_file(field: Any) -> bool:
     return isinstance(field, models.FileField | forms.FileField | ReadOnlyPasswordHashField)
-
-
-def _has_rows_between(field: Any) -> bool:
-    return isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created
 
 
 def has_own(own: Any, hooks: Sequence[str]) -> bool:

@@ -172,7 +172,8 @@ class AdminToolset(ModelToolset):
 
     def get_queryset(self) -> "models.QuerySet[Any]":
         """The rows that the admin lists to this user."""
-        return self._asked.own.get_queryset(self._asked.request)  # type: ignore[no-any-return]
+        rows: models.QuerySet[Any] = self._asked.own.get_queryset(self._asked.request)
+        return rows
 
     @cached_property
     def _asked(self) -> admin_forms.Asked:
@@ -185,15 +186,14 @@ class AdminToolset(ModelToolset):
 
     def _permit(self, *paths: str) -> None:
         """Raises `ToolError` for a path that a call filters, sorts or sums up by, and that the admin hides here."""
-        looked = self._asked.filtered() | {self.model._meta.pk.name, "pk"}
+        looked = {self.model._meta.pk.name, "pk", *self._asked.filtered(), *self._asked.shown_of_all()}
         for path in paths:
             name = path.removeprefix("-")
-            if not any(name == one or name.startswith(f"{one}__") for one in looked):
-                is_shown = name.partition("__")[0] in self._asked.shown_of_all()
-                if not is_shown or not _is_own(self.model, name):
-                    raise ToolError(f"{name}: the admin shows you no such field to look for.")
+            if not looked & {name, _without_lookup(name)}:
+                raise ToolError(f"{name}: the admin shows you no such field to look for.")
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
+        rows: models.QuerySet[Any]
         rows, may_repeat = self._asked.own.get_search_results(self._asked.request, self._rows(), query)
         return rows.distinct() if may_repeat else rows
 
@@ -355,10 +355,9 @@ def _values(asked: admin_forms.Asked, row: Any, columns: Sequence[str]) -> dict[
     }
 
 
-def _is_own(model: type[models.Model], path: str) -> bool:
-    """Whether a path is of the row itself, with a lookup or without, and not of a related one."""
-    _, _, lookup = path.partition("__")
-    return not lookup or lookup in (*model_fields.LOOKUPS, "in", "isnull")
+def _without_lookup(path: str) -> str:
+    field, _, lookup = path.rpartition("__")
+    return field if lookup in (*model_fields.LOOKUPS, "in", "isnull") else path
 
 
 def _said_of(action: Any) -> tuple[Any, Any]:

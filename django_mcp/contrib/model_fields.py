@@ -19,7 +19,7 @@ from django.core import validators
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import connection, models
 from django.utils.choices import CallableChoiceIterator
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 Reader = Callable[[Any, Any], Any]
@@ -77,7 +77,7 @@ def kind_of(field: Any) -> Kind:
     """The kind of a field, by its class, a base class, or the column that it says it is. Raises
     `ImproperlyConfigured`.
     """
-    own = field.output_field if isinstance(field, models.GeneratedField) else field
+    own: Any = field.output_field if isinstance(field, models.GeneratedField) else field
     for base in type(own).__mro__:
         if found := _KINDS.get(base) or _KINDS.get(f"{base.__module__}.{base.__qualname__}"):
             return found
@@ -107,7 +107,8 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
 def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
     """The type of a field's values. `checked`: with the limits that a value must keep to when it is written."""
     if isinstance(field, models.GeneratedField):
-        return type_of(field.output_field, checked=False)
+        computed: Any = field.output_field
+        return type_of(computed, checked=False)
     if isinstance(field, models.ForeignKey):
         return type_of(field.target_field, checked=checked)
     kind = kind_of(field)
@@ -162,9 +163,14 @@ def is_writable(field: "models.Field[Any, Any]") -> bool:
     """Whether a client can write the field where it may: no key, no file, nothing that is computed."""
     if not field.editable or field.primary_key or isinstance(field, models.FileField | models.GeneratedField):
         return False
-    if isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created:
+    if has_rows_between(field):
         return False
     return isinstance(field, models.ForeignKey) or kind_of(field).write is not None
+
+
+def has_rows_between(field: Any) -> bool:
+    """Whether a many-to-many relation is by rows of a model of the project's own, which hold more than two keys."""
+    return isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created  # type: ignore[union-attr]
 
 
 def row_type(
@@ -310,7 +316,7 @@ def _plain(python_type: Any) -> Kind:
 
 
 def _array(field: Any, checked: bool) -> Any:
-    inner = type_of(field.base_field, checked=checked)
+    inner: Any = type_of(field.base_field, checked=checked)
     size = field.size if checked else None
     return Annotated[list[inner], Field(max_length=size)] if size else list[inner]
 
@@ -423,7 +429,7 @@ def _typed_dict(name: str, members: Mapping[str, Any], **config: Any) -> Any:
     # Not a model of pydantic's: a column may be called `_state` or `copy`. By another name, for mypy.
     make: Any = TypedDict
     made = make(name, dict(members))
-    made.__pydantic_config__ = ConfigDict(**config)
+    made.__pydantic_config__ = config
     return made
 
 
@@ -509,7 +515,9 @@ def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
 
 def _column_range(field: "models.Field[Any, Any]", limits: dict[str, Any]) -> Any:
     """The range of a column of whole numbers, which is checked and not told: it says nothing of the field."""
-    low, high = connection.ops.integer_field_range(field.get_internal_type())
+    # A backend can have no limit.
+    bounds: tuple[int | None, int | None] = connection.ops.integer_field_range(field.get_internal_type())
+    low, high = bounds
     if limits.get("le") == high:
         del limits["le"]
     if limits.get("ge") == low and low != 0:

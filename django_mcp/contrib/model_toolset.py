@@ -101,7 +101,7 @@ class ModelToolset(Toolset):
         for name in cls.filters:
             if name in RESERVED:
                 yield f"a filter cannot be called {name!r}; use {name}__exact."
-            elif problem := _refused(lambda name=name: _filter_of(cls, name)):
+            elif problem := _refused(_filter_of, cls, name):
                 yield problem
         if "search" in cls.operations:
             yield from cls._search_problems()
@@ -114,7 +114,7 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _problems_with(cls, attribute: str, path: str) -> Iterator[str]:
-        if problem := _refused(lambda: model_fields.type_of(model_fields.resolve(cls.model, path))):
+        if problem := _refused(_type_at, cls.model, path):
             yield problem
             return
         field = model_fields.resolve(cls.model, path)
@@ -359,10 +359,14 @@ def conflict(row: Any) -> str:
     return f"The {row._meta.verbose_name} conflicts with one that is there."
 
 
-def _refused(ask: Callable[[], Any]) -> str:
+def _type_at(model: type[models.Model], path: str) -> Any:
+    return model_fields.type_of(model_fields.resolve(model, path))
+
+
+def _refused(ask: Callable[..., Any], *arguments: Any) -> str:
     """Why something is refused, or nothing where it is not."""
     try:
-        ask()
+        ask(*arguments)
     except ImproperlyConfigured as error:
         return str(error)
     return ""
@@ -370,7 +374,7 @@ def _refused(ask: Callable[[], Any]) -> str:
 
 def _problem_in_fields(cls: type[ModelToolset]) -> bool:
     paths = (*cls._paths(), *(cls.writable or ()))
-    return any(_refused(lambda path=path: model_fields.resolve(cls.model, path)) for path in paths)
+    return any(_refused(model_fields.resolve, cls.model, path) for path in paths)
 
 
 def _may_repeat(model: type[models.Model], name: str) -> bool:
