@@ -137,7 +137,9 @@ class ModelToolset(Toolset):
         return [
             field.name
             for field in cls.model._meta.concrete_fields
-            if field.name not in given
+            # What is not editable is not validated either, and may be filled in as the row is saved.
+            if field.editable
+            and field.name not in given
             and not model_fields.is_optional(field)
             and not model_fields.is_written_by_itself(field)
         ]
@@ -239,7 +241,8 @@ class ModelToolset(Toolset):
         own = {name: value for name, value in given.items() if value is not None}
         rows = self._rows()
         sets = self.filterset.base_filters if self.filterset is not None else {}
-        self._permit(*(sets[name].field_name or name if name in sets else name for name in own))
+        # A filter by a method of the filter set's is the developer's own, whatever it looks at.
+        self._permit(*(sets[name].field_name if name in sets else name for name in own if not _is_method(sets, name)))
         if self.filterset is not None:
             names = self.filterset.base_filters
             rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
@@ -375,6 +378,10 @@ def _refused(ask: Callable[..., Any], *arguments: Any) -> str:
 def _problem_in_fields(cls: type[ModelToolset]) -> bool:
     paths = (*cls._paths(), *(cls.writable or ()))
     return any(_refused(model_fields.resolve, cls.model, path) for path in paths)
+
+
+def _is_method(sets: Mapping[str, Any], name: str) -> bool:
+    return name in sets and bool(sets[name].method)
 
 
 def _may_repeat(model: type[models.Model], name: str) -> bool:
