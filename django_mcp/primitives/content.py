@@ -286,7 +286,8 @@ def _fallback(value: Any) -> Any:
             # A row of Django's says nowhere which of its columns clients may see.
             raise TypeError(
                 f"{name} is a row of the database, which is not JSON: return a pydantic model or a dict with what "
-                f"clients may see, or annotate the return with a DRF serializer. A ModelToolset makes tools of {name}'s rows."
+                f"clients may see, or annotate the return with a DRF serializer. "
+                f"A ModelToolset makes tools of {name}'s rows."
             )
         raise TypeError(f"{name} is not JSON: return a pydantic model, a dataclass, a dict or content blocks")
     return items
