@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import models
 from django.http import HttpRequest, QueryDict
 from django.urls import ResolverMatch
-from django.utils.choices import CallableChoiceIterator
+from django.utils.choices import CallableChoiceIterator, flatten_choices
 from django.utils.datastructures import MultiValueDict
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
@@ -192,8 +192,10 @@ def is_hash(model: type[models.Model], path: str) -> bool:
 
 def arguments_of(own: Any, *, adding: bool) -> dict[str, tuple[Any, Any]]:
     """The arguments that the admin's form takes of anybody: each its type, and its default (`...` for none)."""
-    declared = _form_of(own, adding).declared_fields
-    is_sure = not has_own(own, _HOOKS)
+    form = _form_of(own, adding)
+    declared = form.declared_fields
+    # A form can have first values for fields as it is made.
+    is_sure = not has_own(own, _HOOKS) and form.__init__ is forms.ModelForm.__init__
     found: dict[str, tuple[Any, Any]] = {}
     for name in _writable(own, adding):
         field: Any = declared.get(name) or own.model._meta.get_field(name)
@@ -204,7 +206,7 @@ def arguments_of(own: Any, *, adding: bool) -> dict[str, tuple[Any, Any]]:
 
 def cannot_come(own: Any, arguments: Iterable[str]) -> list[str]:
     """The fields that a new row must have, and that are none of the arguments."""
-    if has_own(own, _HOOKS):
+    if has_own(own, _HOOKS) or _form_of(own, True).__init__ is not forms.ModelForm.__init__:
         return []
     declared, given = _form_of(own, True).declared_fields, set(arguments)
     fields = {name: declared.get(name) or own.model._meta.get_field(name) for name in _named(own, adding=True)}
@@ -291,8 +293,9 @@ def _model_type(field: Any, adding: bool) -> Any:
 def _form_type(field: Any) -> Any:
     kind: Any = Any
     if isinstance(field, forms.ModelChoiceField):
+        # A form may set the rows as it is made.
         rows: Any = field.queryset
-        kind = model_fields.type_of(rows.model._meta.pk)
+        kind = Any if rows is None else model_fields.type_of(rows.model._meta.pk)
         kind = list[kind] if isinstance(field, forms.ModelMultipleChoiceField) else kind
     else:
         kind = next((kind for form_field, kind in _TYPES if isinstance(field, form_field)), Any)
@@ -362,21 +365,54 @@ def _fill(form: Any, name: str, given: Mapping[str, Any]) -> None:
 
 
 def _as_typed(form: Any, name: str, field: Any, value: Any) -> Any:
+    """A value that a client gave, as the form field takes what is typed into it."""
     if isinstance(field, forms.MultiValueField) and not isinstance(value, list):
         # Its parts are those that the model's own field makes of the whole.
         row = copy(form.instance)
-        db_field = form.instance._meta.get_field(name)
-        setattr(row, db_field.attname, value)
-        return field.widget.decompress(db_field.value_from_object(row))
-    return field.prepare_value(value) if isinstance(field, forms.JSONField) else value
+        model_fields.assign(row, {name: value})
+        return field.widget.decompress(row._meta.get_field(name).value_from_object(row))
+    if isinstance(field, forms.JSONField):
+        return field.prepare_value(value)
+    if isinstance(field, forms.MultipleChoiceField) and isinstance(value, str):
+        return value.split(",") if value else []
+    if isinstance(field, forms.CharField) and isinstance(value, list) and not _is_djangos(field):
+        # Tags, which are typed with commas between.
+        return ", ".join('"{}"'.format(str(one).replace('"', "")) for one in value)
+    return value
 
 
 def _prepared(field: Any, value: Any) -> Any:
+    """A value that the form has at first, as its page would send it back."""
     if isinstance(field, forms.FileField):
         return None
     if isinstance(field, forms.MultiValueField):
         return value if isinstance(value, list) else field.widget.decompress(value)
-    return value if isinstance(value, datetime.datetime) else field.prepare_value(value)
+    if isinstance(value, datetime.datetime):
+        return value
+    is_select = isinstance(field.widget, forms.Select) and not field.widget.allow_multiple_selected
+    if value is None and is_select and _has_listed_choices(field):
+        # A browser sends the first.
+        return next((choice for choice, _ in flatten_choices(field.choices)), None)
+    value = field.prepare_value(value)
+    writer = getattr(field.widget, "format_value", None)
+    return value if writer is None or _is_djangos(writer) else writer(value)
+
+
+def choices_of(field: Any) -> str:
+    """The choices that a refused field has, where they are no rows, and few."""
+    if not _has_listed_choices(field):
+        return ""
+    values = [str(choice) for choice, _ in flatten_choices(field.choices) if choice not in (None, "")]
+    return f" One of: {', '.join(values)}." if 0 < len(values) <= model_fields.CHOICES_LIMIT else ""
+
+
+def _has_listed_choices(field: Any) -> bool:
+    return isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField)
+
+
+def _is_djangos(one: Any) -> bool:
+    module = getattr(one, "__module__", None) or type(one).__module__
+    return str(module).startswith("django.")
 
 
 def _name(column: Any) -> str:

@@ -255,11 +255,7 @@ class AdminToolset(ModelToolset):
         if refused:
             raise ToolError("\n".join(["Not saved:", *(f"- {name}: You may not write this here." for name in refused)]))
         if not form.is_valid():
-            lines = [
-                f"- {' '.join(errors)}" if name == NON_FIELD_ERRORS else f"- {name}: {' '.join(errors)}"
-                for name, errors in form.errors.items()
-            ]
-            raise ToolError("\n".join(["Not saved:", *lines]))
+            raise ToolError("\n".join(["Not saved:", *(_problem(form, name) for name in form.errors)]))
         return self._show(self._save_as_admin(form, is_change=row is not None))
 
     def _save_as_admin(self, form: Any, *, is_change: bool) -> Any:
@@ -353,6 +349,13 @@ def _values(asked: admin_forms.Asked, row: Any, columns: Sequence[str]) -> dict[
         else asked.value(row, name)
         for name in columns
     }
+
+
+def _problem(form: Any, name: str) -> str:
+    text = " ".join(form.errors[name])
+    if name == NON_FIELD_ERRORS:
+        return f"- {text}"
+    return f"- {name}: {text}{admin_forms.choices_of(form.fields[name]) if name in form.fields else ''}"
 
 
 def _without_lookup(path: str) -> str:

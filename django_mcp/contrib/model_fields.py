@@ -16,9 +16,9 @@ from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from django.core import validators
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
 from django.db import connection, models
-from django.utils.choices import CallableChoiceIterator
+from django.utils.choices import CallableChoiceIterator, flatten_choices
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
@@ -160,12 +160,10 @@ def is_written_by_itself(field: "models.Field[Any, Any]") -> bool:
 
 
 def is_writable(field: "models.Field[Any, Any]") -> bool:
-    """Whether a client can write the field where it may: no key, no file, nothing that is computed."""
-    if not field.editable or field.primary_key or isinstance(field, models.FileField | models.GeneratedField):
+    """Whether a client can write the field where it may: no file, nothing that is computed."""
+    if has_rows_between(field) or isinstance(field, models.GeneratedField):
         return False
-    if has_rows_between(field):
-        return False
-    return isinstance(field, models.ForeignKey) or kind_of(field).write is not None
+    return kind_of_target(field).write is not None
 
 
 def has_rows_between(field: Any) -> bool:
@@ -442,8 +440,13 @@ def _asks_for_choices(field: Any) -> bool:
     return isinstance(field.choices, CallableChoiceIterator)
 
 
+def _pairs(field: Any) -> list[Any]:
+    # Not `flatchoices`, which django-countries answers with None.
+    return list(flatten_choices(field.choices or ()))
+
+
 def _values(field: Any) -> list[Any]:
-    values = [value for value, _ in field.flatchoices if value is not None]
+    values = [value for value, _ in _pairs(field) if value is not None]
     blank = [""] if field.blank and field.empty_strings_allowed and "" not in values else []
     return [*values, *blank]
 
@@ -451,17 +454,28 @@ def _values(field: Any) -> list[Any]:
 def _chosen(field: Any, kind: Kind) -> Any:
     if not _asks_for_choices(field):
         values = _values(field)
-        if len(values) <= CHOICES_LIMIT and all(isinstance(value, str | int) for value in values):
+        is_told = len(values) <= CHOICES_LIMIT and all(isinstance(value, str | int) for value in values)
+        if is_told and not _holds_several(field, values):
             return Literal[tuple(values)]
     return Annotated[kind.type_for(field, True), AfterValidator(_one_of(field))]
+
+
+def _holds_several(field: Any, values: list[Any]) -> bool:
+    """Whether a column of text holds several choices at once, as some packages' fields do, with commas between."""
+    text = [value for value in values if isinstance(value, str) and value]
+    try:
+        return bool(text) and (bool(getattr(field, "multiple", False)) or isinstance(field.to_python(text[0]), list))
+    except (TypeError, ValueError, ValidationError):
+        return False
 
 
 def _one_of(field: Any) -> Callable[[Any], Any]:
     """A validator that names the choices nearest to a value that is none: how a client looks one up."""
 
     def check(value: Any) -> Any:
-        labels = {str(choice): str(label) for choice, label in field.flatchoices}
-        if str(value) in labels or (value == "" and field.blank):
+        labels = {str(choice): str(label) for choice, label in _pairs(field)}
+        parts = str(value).split(",") if _holds_several(field, list(labels)) else [str(value)]
+        if labels.keys() >= set(parts) or (value == "" and field.blank):
             return value
         part = str(value).lower()
         near = [choice for choice, label in labels.items() if part in choice.lower() or part in label.lower()]
@@ -475,11 +489,11 @@ def _describe_choices(field: Any) -> str:
     if not field.choices:
         return ""
     if _asks_for_choices(field):
-        return "One of the choices there are; a wrong one is answered with those near it."
-    pairs = [(value, str(label)) for value, label in field.flatchoices if value not in (None, "")]
+        return "one of a list of choices; a wrong one is answered with those near it"
+    pairs = [(value, str(label)) for value, label in _pairs(field) if value not in (None, "")]
     if len(pairs) > CHOICES_LIMIT:
         some = ", ".join(f"{value} ({label})" if _says_more(value, label) else str(value) for value, label in pairs[:3])
-        return f"One of {len(pairs)} choices, such as {some}; a wrong one is answered with those near it."
+        return f"one of {len(pairs)} choices, such as {some}; a wrong one is answered with those near it"
     return "; ".join(f"{value}: {label}" for value, label in pairs if _says_more(value, label))
 
 

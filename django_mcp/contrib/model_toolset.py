@@ -118,7 +118,7 @@ class ModelToolset(Toolset):
             yield problem
             return
         field = model_fields.resolve(cls.model, path)
-        if attribute == "writable" and ("__" in path or not (field.primary_key or model_fields.is_writable(field))):
+        if attribute == "writable" and ("__" in path or not model_fields.is_writable(field)):
             yield f"{path!r} cannot be written by a client; leave it out of writable."
         if attribute == "ordering" and not model_fields.kind_of_target(field).is_scalar:
             yield f"a list cannot be sorted by {path!r}; leave it out of ordering."
@@ -193,7 +193,11 @@ class ModelToolset(Toolset):
         if cls.writable is not None:
             return list(cls.writable)
         named = {name: model_fields.resolve(cls.model, name) for name in cls.fields if "__" not in name}
-        return [name for name, field in named.items() if model_fields.is_writable(field)]
+        return [
+            name
+            for name, field in named.items()
+            if field.editable and not field.primary_key and model_fields.is_writable(field)
+        ]
 
     @classmethod
     def _paths(cls) -> list[str]:
