@@ -36,6 +36,9 @@ _ROW_HOOKS: Final = (*_HOOKS, "get_list_display", "has_view_permission", "has_ch
 _OURS: Final = ("django.contrib.admin.options", "django.contrib.auth.admin")
 """The modules whose methods answer as the attributes of the admin say."""
 
+_ALL: Final = "all rows"
+"""The key of what is shown of each row alike."""
+
 _SHOWN: Final = (str, bool, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 
 _TYPES: "Final[tuple[tuple[type[forms.Field], Any], ...]]" = (
@@ -70,8 +73,8 @@ class Asked:
 
     def shown(self, row: Any) -> frozenset[str]:
         """The names of the columns and fields of a row that this user sees in the admin."""
-        key = None if self._is_the_same_for_all else row.pk or id(row)
-        if key not in self._shown:
+        key = _ALL if self._is_the_same_for_all else row.pk
+        if key is None or key not in self._shown:
             self._shown[key] = frozenset(self._fields_shown(row) | self._listed().keys())
         return self._shown[key]
 
@@ -121,7 +124,7 @@ class Asked:
         # Asked of the parent, as the admin does.
         asked.own, asked._is_the_same_for_all, asked._shown = inline, True, {}
         if inline.has_view_or_change_permission(self.request, row):
-            asked._shown[None] = frozenset(_in_form(asked, row, formset_class.form.base_fields))
+            asked._shown[_ALL] = frozenset(_in_form(asked, row, formset_class.form.base_fields))
             return asked, list(formset.get_queryset()[:limit])
         return asked, []
 
@@ -170,15 +173,6 @@ def column_type(own: Any, name: str) -> Any:
     except AttributeError:
         label = ""
     return Annotated[Any, Field(description=label)] if label else Any
-
-
-def is_field(model: type[models.Model], name: str) -> bool:
-    """Whether a column is a field of the model that clients can read as such."""
-    try:
-        model_fields.type_of(model_fields.resolve(model, name))
-    except ImproperlyConfigured:
-        return False
-    return True
 
 
 def is_hash(model: type[models.Model], path: str) -> bool:
@@ -253,7 +247,7 @@ def _writable(own: Any, adding: bool) -> Iterator[str]:
 def _is_column(own: Any, name: str) -> bool:
     if name in ("__str__", "action_checkbox", "<lambda>") or is_hash(own.model, name):
         return False
-    if is_field(own.model, name):
+    if model_fields.is_readable(own.model, name):
         return True
     columns = map(_name, filter(callable, (*own.readonly_fields, *getattr(own, "list_display", ()))))
     return name in columns or any(hasattr(holder, name) for holder in (own, own.model))

@@ -111,7 +111,7 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _paths(cls) -> list[str]:
-        return [name for name in cls.fields if admin_forms.is_field(cls.model, name)]
+        return [name for name in cls.fields if model_fields.is_readable(cls.model, name)]
 
     @classmethod
     def _narrowed(cls) -> set[str] | None:
@@ -337,7 +337,7 @@ def from_admin(
 
 def _columns_type(own: Any, columns: Sequence[str], more: Mapping[str, Any] | None = None) -> Any:
     """The type of a row as an admin shows it: any of the columns but the key may be hidden from a user."""
-    fields = [name for name in columns if admin_forms.is_field(own.model, name)]
+    fields = [name for name in columns if model_fields.is_readable(own.model, name)]
     others = {name: NotRequired[admin_forms.column_type(own, name)] for name in columns if name not in fields}
     return model_fields.row_type(own.model, fields, may_lack=True, more={**others, **(more or {})})
 
@@ -345,7 +345,7 @@ def _columns_type(own: Any, columns: Sequence[str], more: Mapping[str, Any] | No
 def _values(asked: admin_forms.Asked, row: Any, columns: Sequence[str]) -> dict[str, Any]:
     return {
         name: model_fields.value_at(row, name)
-        if admin_forms.is_field(asked.own.model, name)
+        if model_fields.is_readable(asked.own.model, name)
         else asked.value(row, name)
         for name in columns
     }

@@ -70,7 +70,8 @@ def register_field(
     value that came.
     """
     _KINDS[field_class] = Kind(lambda field, checked: type_, read or _read_plain, write or _as_given)
-    _reader.cache_clear()
+    for known in (_reader, relations_of, is_readable):
+        known.cache_clear()
 
 
 def kind_of(field: Any) -> Kind:
@@ -209,11 +210,21 @@ def value_at(row: models.Model, path: str) -> Any:
     return _reader(type(row), path)(row)
 
 
-def relations_of(model: type[models.Model], paths: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What reading these paths of many rows joins, and what it reads in a query of its own."""
-    named = list(paths)
-    joined = dict.fromkeys(path.rpartition("__")[0] for path in named if "__" in path)
-    return list(joined), [path for path in named if kind_of_target(resolve(model, path)).is_many]
+@lru_cache(maxsize=1024)
+def relations_of(model: type[models.Model], paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The relations that are joined to read these paths of many rows, and those that take a query of their own."""
+    joined = dict.fromkeys(path.rpartition("__")[0] for path in paths if "__" in path)
+    return list(joined), [path for path in paths if kind_of_target(resolve(model, path)).is_many]
+
+
+@lru_cache(maxsize=4096)
+def is_readable(model: type[models.Model], path: str) -> bool:
+    """Whether a path leads to a field that clients can read."""
+    try:
+        type_of(resolve(model, path))
+    except ImproperlyConfigured:
+        return False
+    return True
 
 
 def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:

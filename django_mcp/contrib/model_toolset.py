@@ -233,7 +233,7 @@ class ModelToolset(Toolset):
         return cls._row_type()
 
     def _rows(self) -> "models.QuerySet[Any]":
-        joined, apart = model_fields.relations_of(self.model, self._paths())
+        joined, apart = model_fields.relations_of(self.model, tuple(self._paths()))
         rows = self.get_queryset()
         rows = rows.select_related(*joined) if joined else rows
         return rows.prefetch_related(*apart) if apart else rows
