@@ -109,7 +109,7 @@ def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
     """The type of a field's values. `checked`: with the limits that a value must keep to when it is written."""
     if isinstance(field, models.GeneratedField):
         computed: Any = field.output_field
-        return type_of(computed, checked=False)
+        return type_of(computed, checked=checked)
     if isinstance(field, models.ForeignKey):
         return type_of(field.target_field, checked=checked)
     kind = kind_of(field)

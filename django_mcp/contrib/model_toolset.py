@@ -217,7 +217,12 @@ class ModelToolset(Toolset):
     def _change_arguments(cls) -> dict[str, Any]:
         """The types of the fields that update changes. A row with another key would be another row."""
         fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
-        return {name: model_fields.change_type(field) for name, field in fields.items() if not field.primary_key}
+        keys = {field.name for field in cls.model._meta.pk_fields}
+        return {
+            name: model_fields.change_type(field)
+            for name, field in fields.items()
+            if name not in keys and not field.primary_key
+        }
 
     @classmethod
     def _delete_arguments(cls) -> dict[str, tuple[Any, Any]]:

@@ -18,7 +18,7 @@ from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import CALLER, MODERN, ask
 from tests.contrib import zoo
-from tests.contrib.zoo import Animal, Code, PointField, Tag
+from tests.contrib.zoo import Animal, Code, PointField, Puma, Seat, Tag
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +146,44 @@ def test_a_key_that_is_text_is_given_once():
     assert refusal("update_code", {"pk": "a", "changes": {"code": "b"}}).endswith("changes.code: Unknown argument")
     assert refusal("create_code", {"code": "b", "size": 3}).endswith("'3' is none of the 2 choices; near: none")
     assert refusal("create_code", {"code": "a"}) == "Not saved:\n- code: Post (draft) with this Code already exists."
+
+
+def test_a_key_of_several_columns_is_a_list():
+    class Seats(ModelToolset):
+        model = Seat
+        fields = ("pk", "row", "number", "taken")
+        operations = ("list", "get", "create", "update", "delete")
+        model_permissions = False
+
+    seats = MCPServer("seats", version="1")
+    seats.toolset(Seats)
+    free = {"pk": ["A", 3], "row": "A", "number": 3, "taken": False}
+
+    assert call("create_seat", {"row": "A", "number": 3}, on=seats)["structuredContent"] == free
+    moved = {"pk": ["A", 3], "changes": {"number": 4}}
+    assert refusal("update_seat", moved, on=seats).endswith("changes.number: Unknown argument")
+    taken = call("update_seat", {"pk": ["A", 3], "changes": {"taken": True}}, on=seats)["structuredContent"]
+    assert call("list_seats", on=seats)["structuredContent"]["items"] == [taken] == [{**free, "taken": True}]
+    call("delete_seat", {"pk": ["A", 3]}, on=seats)
+    assert not Seat.objects.exists()
+
+
+def test_a_row_in_two_tables_is_one():
+    class Pumas(ModelToolset):
+        model = Puma
+        fields = ("code", "weight")
+        operations = ("get", "create", "update")
+        writable = ("code", "weight")
+        model_permissions = False
+
+    pumas = MCPServer("pumas", version="1")
+    pumas.toolset(Pumas)
+
+    call("create_puma", {"code": "p", "weight": 50}, on=pumas)
+    call("update_puma", {"pk": "p", "changes": {"weight": 60}}, on=pumas)
+    assert call("get_puma", {"pk": "p"}, on=pumas)["structuredContent"] == {"code": "p", "weight": 60}
+    assert refusal("update_puma", {"pk": "p", "changes": {"code": "q"}}, on=pumas).endswith("Unknown argument")
+    assert Code.objects.count() == 1
 
 
 # Schemas

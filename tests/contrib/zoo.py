@@ -118,8 +118,26 @@ with isolate_apps("testproject.airports"):
         def __str__(self):
             return self.code
 
+    class Seat(models.Model):
+        pk = models.CompositePrimaryKey("row", "number")
+        row = models.CharField(max_length=2)
+        number = models.PositiveSmallIntegerField()
+        taken = models.BooleanField(default=False)
 
-MODELS = (Tag, Animal, Code)
+        class Meta:
+            app_label = "airports"
+
+        def __str__(self):
+            return f"{self.row}{self.number}"
+
+    class Puma(Code):
+        weight = models.IntegerField()
+
+        class Meta:
+            app_label = "airports"
+
+
+MODELS = (Tag, Animal, Code, Seat, Puma)
 
 
 def make_tables():
