@@ -28,6 +28,7 @@ from django.utils.safestring import SafeString
 from pydantic import Field
 
 from . import model_fields
+from .field_choices import CHOICES_LIMIT
 
 _HOOKS: Final = ("get_form", "get_formset", "get_fieldsets", "get_fields", "get_exclude", "get_readonly_fields")
 _ROW_HOOKS: Final = (*_HOOKS, "get_list_display", "has_view_permission", "has_change_permission")
@@ -305,7 +306,7 @@ def _choices(field: Any) -> str:
     if isinstance(field, forms.ModelChoiceField) or isinstance(choices, CallableChoiceIterator):
         return ""
     pairs = [pair for pair in choices if isinstance(pair[1], str) or hasattr(pair[1], "_proxy____cast")]
-    return "; ".join(f"{value}: {label}" for value, label in pairs[: model_fields.CHOICES_LIMIT] if value != "")
+    return "; ".join(f"{value}: {label}" for value, label in pairs[:CHOICES_LIMIT] if value != "")
 
 
 def _must_come(field: Any) -> bool:
@@ -397,7 +398,7 @@ def choices_of(field: Any) -> str:
     if not _has_listed_choices(field):
         return ""
     values = [str(choice) for choice, _ in flatten_choices(field.choices) if choice not in (None, "")]
-    return f" One of: {', '.join(values)}." if 0 < len(values) <= model_fields.CHOICES_LIMIT else ""
+    return f" One of: {', '.join(values)}." if 0 < len(values) <= CHOICES_LIMIT else ""
 
 
 def _has_listed_choices(field: Any) -> bool:

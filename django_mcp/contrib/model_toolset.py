@@ -5,19 +5,18 @@ declared.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, models, router, transaction
-from django.db.models import Avg, Count, Max, Min, ProtectedError, Q, RestrictedError, Sum
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from django.db.models import ProtectedError, Q, RestrictedError
 
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
 from . import filtersets, model_fields, names
-from .described import described
+from .model_operations import METHODS, PLURAL, RESERVED, filter_of, plural_of, singular_of
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -25,10 +24,6 @@ WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
 
 OFFSET_LIMIT: Final = 10_000
 """Rows that a list can skip: a client that wants more filters, since skipping costs as much as reading."""
-
-GROUPS_LIMIT: Final = 100
-RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", "ctx")
-AGGREGATES: Final = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
 
 
 class ModelToolset(Toolset):
@@ -84,7 +79,7 @@ class ModelToolset(Toolset):
                 else f"{cls.__qualname__}: {problems[0]}"
             )
         for operation in cls.operations:
-            method = _METHODS[operation](cls)
+            method = METHODS[operation](cls)
             method.__module__, method.__qualname__ = cls.__module__, f"{cls.__qualname__}.{operation}"
             yield as_function(cls, method), cls._options(operation)
         yield from super().tools()
@@ -101,7 +96,7 @@ class ModelToolset(Toolset):
         for name in cls.filters:
             if name in RESERVED:
                 yield f"a filter cannot be called {name!r}; use {name}__exact."
-            elif problem := _refused(_filter_of, cls, name):
+            elif problem := _refused(filter_of, cls, name):
                 yield problem
         if "search" in cls.operations:
             yield from cls._search_problems()
@@ -167,8 +162,8 @@ class ModelToolset(Toolset):
     @classmethod
     def _options(cls, operation: str) -> dict[str, Any]:
         noun = cls._noun()
-        several = operation in _PLURAL
-        spoken = _plural(cls) if several else _singular(cls)
+        several = operation in PLURAL
+        spoken = plural_of(cls) if several else singular_of(cls)
         return {
             "name": f"{cls.prefix}{operation}_{cls.plural or names.plural(noun) if several else noun}",
             "title": f"{operation.capitalize()} {spoken}",
@@ -304,7 +299,7 @@ class ModelToolset(Toolset):
         try:
             row.delete()
         except (ProtectedError, RestrictedError):
-            raise ToolError(f"The {_singular(type(self))} is still in use, so it is kept.") from None
+            raise ToolError(f"The {singular_of(type(self))} is still in use, so it is kept.") from None
 
     def _save(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         self._check_related(values)
@@ -327,7 +322,9 @@ class ModelToolset(Toolset):
         try:
             return self._rows().get(pk=row.pk)
         except ObjectDoesNotExist:
-            raise ToolError(f"Not saved: the {_singular(type(self))} would not be among those that you see.") from None
+            raise ToolError(
+                f"Not saved: the {singular_of(type(self))} would not be among those that you see."
+            ) from None
 
     def _check_related(self, values: Mapping[str, Any]) -> None:
         """Raises `ToolError` for keys of rows that this user may not name."""
@@ -396,159 +393,3 @@ def _is_method(sets: Mapping[str, Any], name: str) -> bool:
 def _may_repeat(model: type[models.Model], name: str) -> bool:
     path, _, lookup = name.rpartition("__")
     return lookup == "in" and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many
-
-
-# The methods of the operations. Each is made for a class, since what it takes and returns is that class' to say.
-
-
-def _list(cls: type[ModelToolset]) -> Callable[..., Any]:
-    orders = [f"{sign}{name}" for name in cls.ordering for sign in ("", "-")]
-
-    def method(
-        self: ModelToolset, *, page: int = 1, limit: int = cls.page_size, order_by: str | None = None, **given: Any
-    ) -> Any:
-        rows = self._filtered(given)
-        self._permit(*([order_by] if order_by else []))
-        return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
-
-    parameters = {**_filters(cls), **({"order_by": (Literal[tuple(orders)], None)} if orders else {}), **_paging(cls)}
-    return _described(method, f"List {_plural(cls)}.", parameters, _page_type(cls))
-
-
-def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, query: str, page: int = 1, limit: int = cls.page_size) -> Any:
-        return self._page(self._matching(query), page, limit)
-
-    query = Annotated[str, Field(max_length=200, description="words that it must have"), model_fields.STORABLE]
-    return _described(
-        method, f"Search {_plural(cls)} for words.", {"query": (query, ...), **_paging(cls)}, _page_type(cls)
-    )
-
-
-def _get(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any) -> Any:
-        return self._show_one(self._get(pk))
-
-    return _described(method, f"One {_singular(cls)}.", _key(cls), cls._one_type())
-
-
-def _count(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, **given: Any) -> Any:
-        return self._filtered(given).count()
-
-    return _described(method, f"Count {_plural(cls)}.", _filters(cls), int)
-
-
-def _aggregate(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(
-        self: ModelToolset, *, function: str, field: str = "pk", group_by: str | None = None, **given: Any
-    ) -> Any:
-        rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
-        if function in ("sum", "avg") and field not in numbers:
-            raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
-        self._permit(field, *([group_by] if group_by else []))
-        if group_by is None:
-            return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
-        groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
-        return [{"group": group[group_by], "value": group["value"]} for group in groups]
-
-    fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
-    own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
-    numeric = (models.IntegerField, models.FloatField, models.DecimalField)
-    numbers = [name for name in own if isinstance(fields[name], numeric)]
-    parameters = {
-        "function": (Literal[tuple(AGGREGATES)], ...),
-        "field": (Literal[(*own, "pk")], "pk"),
-        **({"group_by": (Literal[tuple(own)], None)} if own else {}),
-        **_filters(cls),
-    }
-    group = create_model("Group", group=(Any, None), value=(Any, None))
-    return _described(method, f"Count or sum up {_plural(cls)}.", parameters, list[group])  # type: ignore[valid-type]
-
-
-def _create(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, **given: Any) -> Any:
-        return self._create(given)
-
-    return _described(method, f"Create one {_singular(cls)}.", cls._create_arguments(), cls._row_type())
-
-
-def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any, changes: Mapping[str, Any]) -> Any:
-        return self._change(self._get(pk), changes)
-
-    kind = model_fields.changes_type(cls.model, cls._change_arguments())
-    changes: Any = Annotated[kind, Field(description="the fields to change")]
-    parameters = {**_key(cls), "changes": (changes, ...)}
-    return _described(method, f"Change one {_singular(cls)}.", parameters, cls._row_type())
-
-
-def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any, **given: Any) -> Any:
-        self._delete(self._get(pk), **given)
-        return f"Deleted {_singular(cls)} {pk}."
-
-    return _described(method, f"Delete one {_singular(cls)}.", {**_key(cls), **cls._delete_arguments()}, str)
-
-
-_METHODS: Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]] = {
-    "list": _list,
-    "get": _get,
-    "search": _search,
-    "count": _count,
-    "aggregate": _aggregate,
-    "create": _create,
-    "update": _update,
-    "delete": _delete,
-}
-_PLURAL: Final = ("list", "search", "count", "aggregate")
-
-
-def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:
-    method.__doc__ = text
-    return described(method, parameters, returns)
-
-
-def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    parameters: dict[str, tuple[Any, Any]] = {}
-    for name in cls.filters:
-        path, lookup = _filter_of(cls, name)
-        parameters[name] = (model_fields.filter_type(model_fields.resolve(cls.model, path), lookup), None)
-    for name, (schema, required) in filtersets.schemas_of(cls.filterset).items():
-        if name in RESERVED or name in parameters:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: the filterset's {name!r} is taken; declare it otherwise.")
-        parameters[name] = (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
-    return parameters
-
-
-def _filter_of(cls: type[ModelToolset], name: str) -> tuple[str, str]:
-    """The field of a filter and its lookup. Raises `ImproperlyConfigured`."""
-    path, _, lookup = name.rpartition("__")
-    if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
-        path, lookup = name, "exact"
-    model_fields.filter_type(model_fields.resolve(cls.model, path), lookup)
-    return path, lookup
-
-
-def _paging(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    page = Annotated[int, Field(ge=1, description="next_page of the page before")]
-    limit = Annotated[int, Field(ge=1, le=cls.max_page_size, description="rows of a page")]
-    return {"page": (page, 1), "limit": (limit, cls.page_size)}
-
-
-def _page_type(cls: type[ModelToolset]) -> type[BaseModel]:
-    row: Any = cls._row_type()
-    return create_model("Page", items=(list[row], ...), next_page=(int | None, None))
-
-
-def _key(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
-    return {"pk": (Annotated[key, Field(description="its key")], ...)}
-
-
-def _plural(cls: type[ModelToolset]) -> str:
-    return str(cls.model._meta.verbose_name_plural)
-
-
-def _singular(cls: type[ModelToolset]) -> str:
-    return str(cls.model._meta.verbose_name)

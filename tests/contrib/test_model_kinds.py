@@ -11,7 +11,7 @@ from django.test.utils import isolate_apps
 from pydantic import TypeAdapter, ValidationError
 
 from django_mcp import MCPServer
-from django_mcp.contrib import model_fields
+from django_mcp.contrib import field_kinds, model_fields
 from django_mcp.contrib.admin_toolset import from_admin
 from django_mcp.contrib.model_fields import register_field
 from django_mcp.contrib.model_toolset import ModelToolset
@@ -244,7 +244,7 @@ def test_all_that_cannot_be_named_is_told_at_once():
 
 
 def test_a_project_teaches_a_kind_of_its_own(monkeypatch):
-    monkeypatch.setattr(model_fields, "_KINDS", dict(model_fields._KINDS))
+    monkeypatch.setitem(field_kinds.KINDS, PointField, None)
     register_field(
         PointField,
         list[float],
