@@ -93,7 +93,7 @@ class Asked:
         return {entry[0] if isinstance(entry, list | tuple) else entry for entry in entries} | self._listed().keys()
 
     def value(self, row: Any, name: str) -> Any:
-        """What a column of the admin shows of a row: a method's or a property's value, as text where it is no data."""
+        """The value of a column that is no field: a method's or a property's, as text where it is no data."""
         try:
             _, _, value = lookup_field(self._listed().get(name, name), row, self.own)
         except ObjectDoesNotExist:
@@ -137,7 +137,7 @@ class Asked:
         if own.has_change_permission(request, row):
             fields = flatten_fieldsets(own.get_fieldsets(request, row))
             return _in_form(self, row, own.get_form(request, row, change=True, fields=fields).base_fields)
-        # Who only looks is shown all as read-only, and the form is empty.
+        # Users who only look are shown all as read-only, and the form is empty.
         excluded = own.get_exclude(request, row)
         excluded = _meta(own.form, "exclude") if excluded is None else excluded
         kept = set(own.get_readonly_fields(request, row))
@@ -152,7 +152,7 @@ class Asked:
         return {_name(column): column for column in self.own.get_list_display(self.request)}
 
     def _point_at(self, row: Any) -> None:
-        """What an admin may look at to know which page this is."""
+        """Says which page of the admin this would be: some look there."""
         meta = self.own.opts
         page, kwargs = ("add", {}) if row is None else ("change", {"object_id": str(row.pk)})
         name = f"{meta.app_label}_{meta.model_name}_{page}"
@@ -208,7 +208,7 @@ def cannot_come(own: Any, arguments: Iterable[str]) -> list[str]:
     return [name for name, field in fields.items() if name not in given and _must_come(field)]
 
 
-# What is known without a request.
+# Known without a request.
 
 
 def _named(own: Any, *, adding: bool) -> list[str]:
@@ -325,7 +325,7 @@ def has_own(own: Any, hooks: Sequence[str]) -> bool:
     return any(method is not None and getattr(method, "__module__", "") not in _OURS for method in methods)
 
 
-# What a request is asked.
+# Asked for one request.
 
 
 def _in_form(asked: Asked, row: Any, in_form: Mapping[str, Any]) -> set[str]:
@@ -431,7 +431,7 @@ def _page() -> None:
 
 
 class _Messages(list[Any]):
-    """What an admin says to its user, instead of on the next page."""
+    """Messages of an admin to its user, which no next page shows."""
 
     def add(self, level: int, message: Any, extra_tags: str = "") -> None:
         self.append(message)

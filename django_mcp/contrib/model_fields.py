@@ -145,7 +145,7 @@ def change_type(field: "models.Field[Any, Any]") -> Any:
 
 
 def value_at(row: models.Model, path: str) -> Any:
-    """What a row holds at a path; `None` where a relation on the way leads nowhere."""
+    """The value of a row at a path; `None` where a relation on the way leads nowhere."""
     return _reader(type(row), path)(row)
 
 

@@ -132,7 +132,7 @@ class ModelToolset(Toolset):
         return [
             field.name
             for field in cls.model._meta.concrete_fields
-            # What is not editable is not validated either, and may be filled in as the row is saved.
+            # A field that is not editable is not validated either, and may be filled in as the row is saved.
             if field.editable
             and field.name not in given
             and not model_fields.is_optional(field)

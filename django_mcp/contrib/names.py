@@ -18,8 +18,8 @@ _claimed: dict[str, str] = {}
 
 
 def noun_of(model: Any) -> str:
-    """What the tools of a model call one row: `trip_plan` of `TripPlan`, `geo_country` where another app's `Country`
-    was named first. Raises `ImproperlyConfigured` for a class whose name has no ASCII letters.
+    """The word for one row in the names of a model's tools: `trip_plan` of `TripPlan`, `geo_country` where another
+    app's `Country` was named first. Raises `ImproperlyConfigured` for a class whose name has no ASCII letters.
     """
     noun, label = snake(model.__name__), str(model._meta.label)
     if not noun:
