@@ -148,7 +148,7 @@ def test_one_who_only_looks_is_shown_the_fields_and_writes_none(serve):
     assert client.call_tool("list_users").structured["items"] == [{"id": ada.pk, "first_name": "", "email": ""}]
 
 
-# What is hidden cannot be found out by looking for it.
+# A hidden value cannot be found out by looking for it.
 
 
 def test_a_hidden_field_is_not_filtered_sorted_or_summed_up_by(serve):

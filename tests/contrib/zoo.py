@@ -13,7 +13,7 @@ ZONES = [(name, name) for name in sorted(available_timezones())]
 
 
 class Country:
-    """What the attribute of a `CountryField` is, as in django-countries: an object, whatever was assigned."""
+    """The attribute of a `CountryField`, as in django-countries: an object, whatever was assigned."""
 
     def __init__(self, code):
         self.code = code
