@@ -286,6 +286,8 @@ KINDS: dict[type[Any] | str, Kind] = {
     models.TextField: _plain(str),
     models.GenericIPAddressField: _plain(str),
     models.FileField: Kind(lambda field, checked: str, _read_file, None),
+    # Any path would be taken: the form of the admin alone looks which files there are.
+    models.FilePathField: Kind(lambda field, checked: str, read_plain, None),
     models.JSONField: _JSON,
     models.ManyToManyField: Kind(_keys, _read_keys, as_given, is_scalar=False, is_many=True),
     "django.db.models.fields.composite.CompositePrimaryKey": Kind(_composite, _read_composite, None, is_scalar=False),

@@ -62,6 +62,12 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
     return _field(at, name, path, model)
 
 
+def split_lookup(name: str) -> tuple[str, str]:
+    """The path of a filter and its lookup, `exact` where it names none. A field may be called as a lookup is."""
+    path, _, lookup = name.rpartition("__")
+    return (path, lookup) if path and lookup in (*LOOKUPS, "in", "isnull") else (name, "exact")
+
+
 def parameter_type(field: "models.Field[Any, Any]") -> Any:
     """The type of what a client gives for a field, with its description."""
     return _with_description(type_of(field), field)
@@ -72,7 +78,8 @@ def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
     if lookup == "isnull":
         return _with_description(bool, field)
     if not _has_lookup(field, lookup):
-        raise ImproperlyConfigured(f"{field} has no lookup {lookup!r}.")
+        others = ", ".join(one for one in (*LOOKUPS, "in") if _has_lookup(field, one))
+        raise ImproperlyConfigured(f"{field} has no lookup {lookup!r}; use one of {others}, isnull.")
     kind = kind_of_target(field)
     if kind.is_many:
         inner = keys_of(field, checked=True)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from .model_toolset import ModelToolset
 
 GROUPS_LIMIT: Final = 100
-RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", "ctx")
+OF_METHODS: Final = ("self", "ctx")
+"""Names that no argument can have, since each method has them."""
+
+RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", *OF_METHODS)
 AGGREGATES: Final = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
 
 
@@ -145,9 +148,7 @@ def _filters(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
 
 def filter_of(cls: "type[ModelToolset]", name: str) -> tuple[str, str]:
     """The field of a filter and its lookup. Raises `ImproperlyConfigured`."""
-    path, _, lookup = name.rpartition("__")
-    if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
-        path, lookup = name, "exact"
+    path, lookup = model_fields.split_lookup(name)
     model_fields.filter_type(model_fields.resolve(cls.model, path), lookup)
     return path, lookup
 
