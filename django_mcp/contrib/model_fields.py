@@ -15,11 +15,13 @@ from pydantic import Field
 
 from . import field_choices
 from .field_kinds import (
+    COMPOSITE,
     KINDS,
     Kind,
     Reader,
     Writer,
     as_given,
+    is_plain,
     keys_of,
     kind_of,
     read_plain,
@@ -112,8 +114,9 @@ def is_written_by_itself(field: "models.Field[Any, Any]") -> bool:
 
 
 def is_writable(field: "models.Field[Any, Any]") -> bool:
-    """Whether a client can write the field where it may: no file, nothing that is computed."""
-    if has_rows_between(field) or isinstance(field, models.GeneratedField):
+    """Whether a client can write the field where it may: no file, nothing that is computed, no moment of saving."""
+    is_moment = bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
+    if has_rows_between(field) or isinstance(field, models.GeneratedField) or is_moment:
         return False
     return kind_of_target(field).write is not None
 
@@ -154,6 +157,15 @@ def change_type(field: "models.Field[Any, Any]") -> Any:
 def value_at(row: models.Model, path: str) -> Any:
     """The value of a row at a path; `None` where a relation on the way leads nowhere."""
     return _reader(type(row), path)(row)
+
+
+def value_alone(field: "models.Field[Any, Any]", value: Any) -> Any:
+    """A field's value that came without its row, as a client reads it in one."""
+    if is_plain(value):
+        return value
+    row = field.model()
+    setattr(row, field.attname, value)
+    return kind_of_target(field).read(field, row)
 
 
 @lru_cache(maxsize=1024)
@@ -233,7 +245,7 @@ def _may_be_null(model: type[models.Model], path: str) -> bool:
 
 
 def _has_lookup(field: Any, lookup: str) -> bool:
-    if isinstance(field, models.ForeignKey) or kind_of(field).is_many:
+    if isinstance(field, models.ForeignKey) or kind_of(field).is_many or kind_of(field) is KINDS[COMPOSITE]:
         return lookup in ("exact", "in", *(() if field.many_to_many else ("gt", "gte", "lt", "lte")))
     return field.get_lookup(lookup) is not None
 

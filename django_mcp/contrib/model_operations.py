@@ -71,11 +71,20 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
+        if field == "pk" and function != "count" and len(cls.model._meta.pk_fields) > 1:
+            raise ToolError(f"field: {function} is of one column, and a key has several; name one of them.")
         self._permit(field, *([group_by] if group_by else []))
+        # An extreme is a value of the field's; what is counted or summed up is a number.
+        of_field = field if function in ("min", "max") else None
         if group_by is None:
-            return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
-        groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
-        return [{"group": group[group_by], "value": group["value"]} for group in groups]
+            return [{"group": None, "value": shown(of_field, rows.aggregate(**{_ALIAS: aggregate})[_ALIAS])}]
+        groups = rows.values(group_by).annotate(**{_ALIAS: aggregate}).order_by(f"-{_ALIAS}", group_by)[:GROUPS_LIMIT]
+        return [
+            {"group": shown(group_by, group[group_by]), "value": shown(of_field, group[_ALIAS])} for group in groups
+        ]
+
+    def shown(name: str | None, value: Any) -> Any:
+        return model_fields.value_alone(fields[name], value) if name in fields else value
 
     fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
     own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
@@ -126,6 +135,9 @@ METHODS: "Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]]" 
     "update": _update,
     "delete": _delete,
 }
+_ALIAS: Final = "_mcp_aggregate"
+"""The name of a sum in a query: none that a model's field has, as `value` could be."""
+
 PLURAL: Final = ("list", "search", "count", "aggregate")
 
 

@@ -1,6 +1,5 @@
 """The zoo has a project for each settings module beside this file; `nox -s zoo` runs them one after the other."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-_APPS_OF_OURS = ("kinds", "ranges")
+_APPS_OF_OURS = ("kinds", "ranges", "pages")
 
 
 def pytest_collection_modifyitems(items):

@@ -7,6 +7,7 @@ import uuid
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.validators import RegexValidator
 from django.db import models, router, transaction
 
 _numbers = itertools.count(1)
@@ -57,12 +58,16 @@ def _value_of(field):
         flat = [value for value, _ in field.flatchoices or () if value not in ("", None)]
         if flat:
             return flat[0]
+    if isinstance(field, models.EmailField):
+        return f"x{n}@zoo.example"
+    if isinstance(field, models.URLField):
+        return f"https://zoo.example/{n}"
+    if field.blank and not _is_plain(field):
+        return None
     kinds = {
         "CharField": f"x{n}"[: field.max_length],
         "TextField": f"words {n}",
         "SlugField": f"x{n}",
-        "EmailField": f"x{n}@zoo.example",
-        "URLField": f"https://zoo.example/{n}",
         "BooleanField": True,
         "DateField": datetime.date(2026, 3, 1),
         "DateTimeField": datetime.datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=datetime.UTC),
@@ -76,6 +81,14 @@ def _value_of(field):
     }
     kind = field.get_internal_type()
     return n if kind.endswith("IntegerField") else kinds.get(kind)
+
+
+def _is_plain(field):
+    """Whether any text will do."""
+    has_pattern = any(isinstance(validator, RegexValidator) for validator in field.validators)
+    return type(field).__module__.startswith("django.") and not (
+        has_pattern and not isinstance(field, models.SlugField)
+    )
 
 
 def make_user(kind):

@@ -202,7 +202,7 @@ class Seat(models.Model):
 class Odd(models.Model):
     """Names that are words of Python's, of pydantic's or of the tools' own."""
 
-    class_ = models.CharField("class", max_length=10, blank=True, db_column="class")
+    klass = models.CharField("class", max_length=10, blank=True, db_column="class")
     copy = models.CharField(max_length=10, blank=True)
     model_config = models.CharField(max_length=10, blank=True)
     schema = models.CharField(max_length=10, blank=True)

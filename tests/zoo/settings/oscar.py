@@ -8,10 +8,15 @@ from .base import CONTEXT_PROCESSORS, CONTRIB, MIDDLEWARE, OURS
 LANGUAGE_CODE = "ja"
 SITE_ID = 1
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
+# Thumbnails take a package more.
+OSCAR_DELETE_IMAGE_FILES = False
 OSCAR_INITIAL_ORDER_STATUS = OSCAR_INITIAL_LINE_STATUS = "Pending"
 ROOT_URLCONF = "tests.zoo.urls_oscar"
 MIDDLEWARE = [*MIDDLEWARE, "oscar.apps.basket.middleware.BasketMiddleware"]
-AUTHENTICATION_BACKENDS = ["oscar.apps.customer.auth_backends.EmailBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "oscar.apps.customer.auth_backends.EmailBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 CONTEXT_PROCESSORS.append("oscar.apps.checkout.context_processors.checkout")
 
 INSTALLED_APPS = [
