@@ -11,6 +11,8 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
+# The zoo installs sixty packages, and is asked for by its name.
+nox.options.sessions = ["tests"]
 
 # The oldest Python carries the oldest Django that is supported; the others the newest one.
 DJANGO = {"3.11": "django~=5.2.19", "3.12": "django", "3.13": "django", "3.14": "django"}
@@ -36,4 +38,16 @@ def tests(session: nox.Session) -> None:
         "--numprocesses",
         "auto",
         *(argument.replace("{python}", python) for argument in session.posargs),
+    )
+
+
+@nox.session(python="3.12")
+@nox.parametrize("project", ["kinds", "wagtail", "oscar", "helpdesk"])
+def zoo(session: nox.Session, project: str) -> None:
+    """Every model of projects that others wrote, with settings of their own: `nox -s zoo`, or one by its name."""
+    session.install("--editable", ".", "--group", "zoo")
+    session.run(
+        *("python", "-m", "pytest", "tests/zoo", "-m", "zoo", "--confcutdir=tests/zoo", *session.posargs),
+        *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
+        env={"DJANGO_SETTINGS_MODULE": f"tests.zoo.settings.{project}"},
     )

@@ -198,6 +198,17 @@ def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
     return later
 
 
+def assign_later(row: models.Model, values: Mapping[str, Any]) -> None:
+    """Writes the relations of a row that is saved."""
+    for name, value in values.items():
+        related = getattr(row, name)
+        related.set(value)
+        # Relations of django-modelcluster, as of Wagtail's pages, wait to be told.
+        waiting = getattr(related, "get_tagged_item_manager", lambda related=related: related)()
+        if commit := getattr(waiting, "commit", None):
+            commit()
+
+
 @lru_cache(maxsize=4096)
 def _reader(model: type[models.Model], path: str) -> Callable[[Any], Any]:
     *relations, _ = path.split("__")

@@ -312,8 +312,7 @@ class ModelToolset(Toolset):
             row.full_clean()
             with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
                 row.save()
-                for name, value in later.items():
-                    getattr(row, name).set(value)
+                model_fields.assign_later(row, later)
                 return self._show(self._saved(row))
         except ValidationError as error:
             raise ToolError(explain(error)) from None

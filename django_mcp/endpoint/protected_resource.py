@@ -22,7 +22,7 @@ MAX_AGE_SECONDS: Final = 3600
 
 
 class ProtectedResourceView(View):
-    """The metadata of the endpoint whose path follows the well-known one; at the root, of the only one that has any.
+    """The metadata of the endpoint whose path follows the well-known one; at the root, of the project's only one.
 
     Public, for any origin, and cacheable.
     """
@@ -31,7 +31,7 @@ class ProtectedResourceView(View):
 
     def get(self, request: HttpRequest, path: str = "") -> JsonResponse:
         if not path:
-            path = _only_path(request) or ""
+            path = _only_path() or ""
         view = find_view(f"/{path}")
         if view is None or not view.get_authorization_servers(request):
             raise Http404
@@ -100,11 +100,12 @@ def known_scopes() -> set[str]:
     return {scope for view in views for scope in (*view.scopes_supported, *view.get_server().registry.scopes())}
 
 
-def _only_path(request: HttpRequest) -> str | None:
-    """The path of the endpoint that has metadata, when there is one such and its path has no variables."""
-    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
-    found = [path for path, view in views.items() if view is not None and view.get_authorization_servers(request)]
-    return found[0] if len(found) == 1 else None
+def _only_path() -> str | None:
+    """The path of the project's only endpoint, if it has no variables. Beside another endpoint a document at the root
+    would be taken for that one's: clients read it there unasked, and start to sign in to what is open.
+    """
+    paths = endpoint_paths()
+    return paths[0] if len(paths) == len(list(mounted_views())) == 1 else None
 
 
 def _quoted(value: str) -> str:

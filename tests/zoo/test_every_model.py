@@ -95,7 +95,8 @@ def _filter_by_everything(client, served, row):
         value = row.get(path)
         if lookup == "isnull":
             value = value is None
-        if value in (None, "", []) or row[path] == []:
+        # An empty text may be how a null is read.
+        if row[path] in ("", []) or value is None:
             continue
         several = value if isinstance(value, list) and path != "pk" else [value]
         for one in [several] if lookup == "in" else several:
