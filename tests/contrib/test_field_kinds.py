@@ -352,6 +352,7 @@ class Odds(ModelToolset):
 
 
 def test_fields_are_called_as_the_words_of_queries_are():
+    ContentType.objects.get_for_model(Odd)
     Odd.objects.create(exact=3, value=5, country="KE")
     server = MCPServer("odd", version="1")
     server.toolset(Odds)
@@ -361,8 +362,8 @@ def test_fields_are_called_as_the_words_of_queries_are():
 
     assert [row["value"] for row in answer("list_odds", exact=3)["items"]] == [5]
     summed = answer("aggregate_odds", function="sum", field="value", group_by="value")
-    assert summed == {"result": [{"group": 5, "value": 5}]}
-    assert answer("aggregate_odds", function="max", field="country") == {"result": [{"group": None, "value": "KE"}]}
+    assert summed == [{"group": 5, "value": 5}]
+    assert answer("aggregate_odds", function="max", field="country") == [{"group": None, "value": "KE"}]
 
 
 def test_what_is_set_by_itself_or_is_elsewhere_is_only_read():
@@ -386,17 +387,11 @@ def test_a_column_called_self_is_refused_where_it_would_be_an_argument(attribute
 
 
 def test_a_key_of_several_columns_is_counted_and_has_no_largest_and_no_text():
-    toolset = type("Seats", (ModelToolset,), {"model": Seat, "fields": ("row",), "operations": ("aggregate",)})
-    toolset.model_permissions = False
+    members = {"model": Seat, "fields": ("row",), "operations": ("aggregate",), "model_permissions": False}
     server = MCPServer("seats", version="1")
-    server.toolset(toolset)
-    arguments = {"function": "max"}
+    server.toolset(type("Seats", (ModelToolset,), members))
 
-    answer = ask(server, MODERN, "tools/call", {"name": "aggregate_seats", "arguments": arguments})["result"]
-
-    text = "field: max is of one column, and a key has several; name one of them."
-    assert answer["content"] == [{"type": "text", "text": text}]
-    with pytest.raises(
-        ImproperlyConfigured, match="no lookup 'icontains'; use one of exact, gt, gte, lt, lte, in, isnull"
-    ):
+    said = refusal("aggregate_seats", {"function": "max"}, on=server)
+    assert said == "field: max is of one column, and a key has several; name one of them."
+    with pytest.raises(ImproperlyConfigured, match="'icontains'; use one of exact, gt, gte, lt, lte, in, isnull"):
         model_fields.filter_type(model_fields.resolve(Seat, "pk"), "icontains")
