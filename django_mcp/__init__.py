@@ -5,8 +5,16 @@
 INSTALLED_APPS loads.
 """
 
-from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, InputRequired
-from django_mcp.primitives.call_options import Budget, BudgetExceeded
+from django_mcp.exceptions import (
+    BudgetExceeded,
+    Cancelled,
+    ClientCannot,
+    ClientRefused,
+    ClientTimeout,
+    ResourceNotFound,
+)
+from django_mcp.primitives.asking import InputRequired
+from django_mcp.primitives.call_options import Budget
 from django_mcp.primitives.content import (
     AssistantMessage,
     Audio,
@@ -18,10 +26,9 @@ from django_mcp.primitives.content import (
     ToolResult,
     UserMessage,
 )
-from django_mcp.primitives.context import Cancelled, Context, Principal
+from django_mcp.primitives.context import Context, Principal
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError

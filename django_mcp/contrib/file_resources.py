@@ -13,10 +13,10 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage, default_storage
 from django.db import models
 
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.content import EmbeddedResource
 from django_mcp.primitives.context import Context
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 

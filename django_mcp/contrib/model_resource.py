@@ -8,9 +8,9 @@ from django.db import models
 from rest_framework.serializers import BaseSerializer
 
 from django_mcp.drf.schemas import request_context
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.context import Context
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 
 from . import model_fields, names

@@ -8,7 +8,8 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from rest_framework.generics import GenericAPIView
 
-from django_mcp.drf.schemas import Unreadable, properties_of
+from django_mcp.drf.schemas import properties_of
+from django_mcp.exceptions import Unreadable
 from django_mcp.primitives.schemas import Schema
 
 from . import filtersets

@@ -17,13 +17,14 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import WithJsonSchema
 from rest_framework import serializers
 
+from django_mcp.exceptions import ToolError, Unreadable
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.elicitation_forms import django_schema
-from django_mcp.primitives.errors import ToolError, lines_of
+from django_mcp.primitives.errors import lines_of
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
 
-from .schemas import Unreadable, request_context, schema_of
+from .schemas import request_context, schema_of
 
 _CONTEXT: Final = "mcp_context"
 

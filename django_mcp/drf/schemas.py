@@ -10,6 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter
 from rest_framework import relations, serializers
 from rest_framework.settings import api_settings
 
+from django_mcp.exceptions import Unreadable
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema, describe
 
@@ -50,10 +51,6 @@ _KEYS: "Final[tuple[tuple[type[models.Field[Any, Any]], Schema], ...]]" = (
     (models.UUIDField, {"type": "string", "format": "uuid"}),
     (models.CharField, {"type": "string"}),
 )
-
-
-class Unreadable(TypeError):
-    """A field that no JSON can fill, such as an uploaded file."""
 
 
 def schema_of(serializer: Any, mode: Mode) -> Schema:

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
+from django_mcp import exceptions
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
@@ -177,7 +178,7 @@ class Exchange:
                 if last_event_id is None
                 else events.locate(session.pk, self.server.name, last_event_id)
             )
-        except events.UnknownEvent:
+        except exceptions.UnknownEvent:
             return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
         holder = ""
         if position.key == events.STANDALONE:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from django_mcp import exceptions
 from django_mcp.conf import mcp_settings
-from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
-from django_mcp.primitives.context import Cancelled
+from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
+from django_mcp.primitives.asking import Question
 from django_mcp.storage import client_requests
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class ClientQuestion:
 def _ask(session_pk: int, request_id: str, method: str) -> None:
     try:
         client_requests.ask(session_pk, request_id, method)
-    except client_requests.TooManyClientRequests:
+    except exceptions.TooManyClientRequests:
         raise ClientCannot("The client has too many requests to answer already.") from None
 
 

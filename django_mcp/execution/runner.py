@@ -17,11 +17,12 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import Cancelled, ClientCannot
 from django_mcp.methods.answering import repeat
 from django_mcp.methods.request import Call, Outcome
-from django_mcp.primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
+from django_mcp.primitives.asking import InputRequired, Inputs, Question, check_capability
 from django_mcp.primitives.call_options import exceeded
-from django_mcp.primitives.context import Cancelled, RequestStream
+from django_mcp.primitives.context import RequestStream
 from django_mcp.replicas import reading
 
 from .budgets import Meter

@@ -12,8 +12,9 @@ from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import Cancelled
 from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
-from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
+from django_mcp.primitives.context import Caller, Context, RequestStream, Session
 from django_mcp.primitives.middleware import Invocation, wrap
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (

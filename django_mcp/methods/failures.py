@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from django.core import exceptions
 from django.http import Http404
 
-from django_mcp.primitives.errors import ToolError, lines_of
+from django_mcp.exceptions import ToolError
+from django_mcp.primitives.errors import lines_of
 
 
 def in_words(error: Exception) -> str | None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.conf import settings
 
+from django_mcp.exceptions import Cancelled
 from django_mcp.primitives.asking import InputRequired, Inputs
 from django_mcp.primitives.call_options import DEFAULT_OPTIONS, CallOptions
-from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
+from django_mcp.primitives.context import Caller, Context, RequestStream, Session
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers

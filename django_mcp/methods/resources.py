@@ -6,8 +6,9 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from pydantic import ValidationError
 
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives import content
-from django_mcp.primitives.resources import Resource, ResourceNotFound, ResourceTemplate
+from django_mcp.primitives.resources import Resource, ResourceTemplate
 from django_mcp.primitives.templates import in_language
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
 

@@ -11,30 +11,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+from django_mcp.exceptions import ClientCannot, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.versions import Era, is_at_least
 
 from .content import to_messages
 from .elicitation_forms import Form, InvalidAnswer, for_version, form_of
-from .errors import ToolError
 
 T = TypeVar("T")
 
 MAX_ATTEMPTS: Final = 3
 """How often a user is shown a form again that was filled in wrongly."""
-
-
-class ClientCannot(ToolError):
-    """The client has not said that it can be asked this, or cannot be reached: the tool must do without."""
-
-
-class ClientRefused(ToolError):
-    """The client answered a request with an error."""
-
-
-class ClientTimeout(ToolError):
-    """The client did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)

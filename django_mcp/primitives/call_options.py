@@ -3,11 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import ToolError
-
-
-class BudgetExceeded(ToolError):
-    """A call used more than its budget. The text tells the model what to ask for instead."""
+from django_mcp.exceptions import BudgetExceeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

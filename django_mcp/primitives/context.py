@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from asgiref.sync import sync_to_async
+
+from django_mcp.exceptions import Cancelled, ClientCannot
 from django_mcp.protocol.records import record
 
 from . import asking as asking
-from .asking import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
+from .asking import Asking, Elicited, InputRequired, Inputs, Question, Sampled
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -31,10 +34,6 @@ server/utilities/logging).
 
 PROGRESS_PER_SECOND: Final = 10
 """Progress beyond this, after a first burst of as many, waits for the next report: a client shows no more."""
-
-
-class Cancelled(BaseException):
-    """The client has cancelled the request, or is gone: what the function wrote is undone."""
 
 
 class Session(Protocol):
@@ -335,26 +334,25 @@ class Context:
     def _drive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
         while True:
-            try:
-                question = conversation.send(answer)
-            except StopIteration as end:
-                value: T = end.value
+            is_over, step = _advance(conversation, answer)
+            if is_over:
+                value: T = step
                 return value
-            known, answer = self._known_answer(question)
+            known, answer = self._known_answer(step)
             if not known:
-                answer = self._request_stream().ask(question)
+                answer = self._request_stream().ask(step)
 
     async def _adrive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
         while True:
-            try:
-                question = conversation.send(answer)
-            except StopIteration as end:
-                value: T = end.value
+            # Forms and their validators are the developer's code, which may ask the database.
+            is_over, step = await sync_to_async(_advance)(conversation, answer)
+            if is_over:
+                value: T = step
                 return value
-            known, answer = self._known_answer(question)
+            known, answer = self._known_answer(step)
             if not known:
-                answer = await self._request_stream().aask(question)
+                answer = await self._request_stream().aask(step)
 
     def _known_answer(self, question: Question) -> tuple[bool, Any]:
         """The answer that a modern client has given already. Raises `InputRequired` when it has not; a handshake client
@@ -372,3 +370,11 @@ class Context:
         if self.request_stream is None:
             raise ClientCannot("The client cannot be asked here: there is no session, or the request came in a batch.")
         return self.request_stream
+
+
+def _advance(conversation: "Asking[Any]", answer: Any) -> tuple[bool, Any]:
+    """The next question of a conversation, or that it is over and what came of it."""
+    try:
+        return False, conversation.send(answer)
+    except StopIteration as end:
+        return True, end.value

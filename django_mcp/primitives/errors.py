@@ -9,10 +9,6 @@ _OF_THE_WHOLE: Final = ("non_field_errors", "__all__")
 """DRF's name and Django's for errors that are of no one field."""
 
 
-class ToolError(Exception):
-    """What went wrong, said to the model: it reads the text in the call's result and can correct itself."""
-
-
 def lines_of(errors: Any, path: str = "") -> list[str]:
     """Errors by field, as Django's and DRF's validation has them: a line each, with the path to what is wrong."""
     if isinstance(errors, Mapping):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.core.exceptions import ImproperlyConfigured
+from django_mcp.exceptions import AlreadyRegistered
 
 from .access import Access
 from .prompts import Prompt, make_prompt
@@ -15,10 +15,6 @@ from .tools import Tool, make_tool
 
 Primitive = TypeVar("Primitive", Tool, Resource, ResourceTemplate, Prompt)
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class AlreadyRegistered(ImproperlyConfigured):
-    """Two functions under one name; the message says which was first."""
 
 
 class Registry:

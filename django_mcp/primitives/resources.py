@@ -18,10 +18,6 @@ from .uri_templates import URITemplate, compile_template, is_template
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 
-class ResourceNotFound(Exception):
-    """There is no such resource, or none that this user may know of: a client cannot tell the two apart."""
-
-
 @runtime_checkable
 class Resources(Protocol):
     """What brings resources of its own: the rows of a model, the files of a storage."""

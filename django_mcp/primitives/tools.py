@@ -11,12 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic_core import ValidationError
 
+from django_mcp.exceptions import InvalidArguments
+from django_mcp.exceptions import ToolError as ToolError
+
 from . import schemas, signatures
 from .access import Access, Permission, make_access
 from .call_options import Budget, CallOptions
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Caller, Context
-from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
@@ -32,10 +34,6 @@ _DRY_RUN_SCHEMA: Final = {
     "default": False,
     "description": "Try it: the result tells what would happen, and nothing is kept",
 }
-
-
-class InvalidArguments(ToolError):
-    """The arguments of a call do not fit the tool's schema; the text names each."""
 
 
 class NotDescribed(Exception):

@@ -5,6 +5,7 @@ A row waits for its answer until the tool takes it. Every function is synchronou
 from typing import Any
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import TooManyClientRequests
 from django_mcp.models import (
     ClientRequest,
     Session,
@@ -12,10 +13,6 @@ from django_mcp.models import (
 )
 
 from .database import alias
-
-
-class TooManyClientRequests(Exception):
-    """The client has too many requests of the server's to answer already."""
 
 
 def ask(session_pk: int, request_id: str, method: str) -> None:

@@ -24,6 +24,7 @@ from django.db.models.functions import Length
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import (
     Change,
     Event,
@@ -49,10 +50,6 @@ EARLY: Final = "~"
 
 EARLY_LIMIT: Final = 100
 """Such cancellations that a session may have: who sends more has not made the requests."""
-
-
-class UnknownEvent(Exception):
-    """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,15 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import async_to_sync
 
+from django_mcp import exceptions
 from django_mcp.asgi import request_stream as asgi_stream
 from django_mcp.asgi.request_stream import ASGIRequestStream
 from django_mcp.endpoint.request_stream import InlineRequestStream, Transcript
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
+from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
-from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, Question
-from django_mcp.primitives.context import Cancelled
+from django_mcp.primitives.asking import Question
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
 from django_mcp.storage import client_requests, events, sessions
@@ -701,7 +702,7 @@ class Asked:
 
     def _ask(self, session_pk, request_id, method):
         if self.is_full:
-            raise client_requests.TooManyClientRequests
+            raise exceptions.TooManyClientRequests
         self.waiting.append((session_pk, request_id, method, threading.get_ident()))
 
     def _take_answer(self, session_pk, request_id):

@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
+from django_mcp.exceptions import BudgetExceeded
 from django_mcp.execution import budgets
 from django_mcp.execution.budgets import Meter
-from django_mcp.primitives.call_options import Budget, BudgetExceeded
+from django_mcp.primitives.call_options import Budget
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from django_mcp import ToolError, UserMessage
-from django_mcp.primitives.asking import ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
+from django_mcp.exceptions import ClientCannot
+from django_mcp.primitives.asking import Elicited, InputRequired, Inputs, Question, Sampled
 from django_mcp.primitives.context import Caller, Context, Principal
 from django_mcp.protocol.errors import ProtocolError
 

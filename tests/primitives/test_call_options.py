@@ -3,8 +3,9 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mcp.exceptions import InvalidArguments
 from django_mcp.primitives.call_options import Budget, CallOptions, exceeded
-from django_mcp.primitives.tools import InvalidArguments, make_tool
+from django_mcp.primitives.tools import make_tool
 
 
 def look(code: str) -> str:

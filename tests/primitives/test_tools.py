@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from typing_extensions import TypedDict
 
 from django_mcp import Context, Icon, Image, Text, ToolError, ToolResult
-from django_mcp.primitives.tools import InvalidArguments, make_tool
+from django_mcp.exceptions import InvalidArguments
+from django_mcp.primitives.tools import make_tool
 from django_mcp.protocol import handshake, jsonrpc
 
 HANDSHAKE = KNOWN_PROTOCOL_VERSIONS[:-1]

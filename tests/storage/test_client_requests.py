@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from django_mcp.exceptions import TooManyClientRequests
 from django_mcp.models import ClientRequest, Session
 from django_mcp.storage import client_requests, sessions
-from django_mcp.storage.client_requests import TooManyClientRequests
 from tests import wire
 
 pytestmark = pytest.mark.django_db

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import Event, Session, Stream
 from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.changes import UPDATED
-from django_mcp.storage.events import STANDALONE, Position, Stored, UnknownEvent
+from django_mcp.storage.events import STANDALONE, Position, Stored
 
 pytestmark = pytest.mark.django_db
 
