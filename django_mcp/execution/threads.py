@@ -34,6 +34,9 @@ from .under_test import under_test
 MAX_WAITING_THREADS: Final = 256
 """Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
 
+_USUAL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
+"""The limit where `MCP_THREADS` is None. Counted once: `os.cpu_count()` opens a file of the system's each time."""
+
 END_SECONDS: Final = 5
 """How long a process that ends waits for its threads."""
 
@@ -129,7 +132,7 @@ class Pool:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _limit(self) -> int:
-        threads: int = mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
+        threads: int = mcp_settings.THREADS or _USUAL_THREADS
         return threads + min(self._waiting, MAX_WAITING_THREADS)
 
     def _grow(self) -> None:
