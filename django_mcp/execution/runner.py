@@ -257,7 +257,7 @@ class _OwnThread(Executor):
 def _on_terms(call: Call) -> AbstractContextManager[object]:
     """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
     options = call.options
-    transaction = LazyAtomic(read_only=options.read_only) if options.atomic else nullcontext()
+    transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
     return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
 
 

@@ -8,7 +8,8 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp.execution.transactions import LazyAtomic, WroteInReadOnly
+from django_mcp.execution.guards import WroteInReadOnly
+from django_mcp.execution.transactions import LazyAtomic
 
 transactional = pytest.mark.django_db(transaction=True)
 in_a_test_case = pytest.mark.django_db
