@@ -126,6 +126,20 @@ class Settings:
     MAX_CLIENT_REQUESTS: int = 32
     """Requests to one session's client that may wait for an answer at once."""
 
+    MAX_WAITING_CALLS: int = 64
+    """Calls of handshake clients that may wait for an answer at once in one process; one more is told that its client
+    cannot be asked. Anonymous callers have half of them together. Under WSGI each also holds a thread of the server's:
+    set this below the threads of a worker.
+    """
+
+    MAX_WAITING_CALLS_PER_PRINCIPAL: int | None = 8
+    """Those of one user or client; of an anonymous caller, those of one session. None: any number."""
+
+    CLIENT_GONE_SECONDS: float = 60
+    """A call that waits for an answer is ended, and its transaction undone, when its client has had no connection for
+    this long: neither its own POST's, nor a GET stream of the session.
+    """
+
     MAX_LISTENERS: int = 1000
     """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""
 

@@ -96,7 +96,7 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
 def _run_once(call: Call) -> Outcome:
     try:
         with reading(call.options.read_only), _on_terms(call):
-            value = async_to_sync(_in_time)(call) if call.is_async else call.function(*call.args, **call.kwargs)
+            value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
                 raise _Undone(outcome)
@@ -172,6 +172,22 @@ async def _arun_async(call: Call) -> Outcome:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
+
+
+async def _in_its_own_loop(call: Call) -> Any:
+    stream = call.request.request_stream
+    if stream is None:
+        return await _in_time(call)
+    stream.runs_in(asyncio.current_task())
+    try:
+        return await _in_time(call)
+    except asyncio.CancelledError:
+        # It was the client that cancelled the call, and nobody who cancels this task.
+        if stream.cancelled:
+            raise Cancelled from None
+        raise
+    finally:
+        stream.runs_in(None)
 
 
 async def _in_time(call: Call) -> Any:

@@ -39,7 +39,8 @@ def head_of(sql: str, vendor: str) -> str:
     """
     if _NESTED.search(sql) or (vendor == "mysql" and _EXECUTED.search(sql)) or not _is_one(sql, vendor):
         return ""
-    gap, words, place = _GAP.get(vendor, _GAP[""]), [], 0
+    gap, place = _GAP.get(vendor, _GAP[""]), 0
+    words: list[str] = []
     while len(words) < _WORDS and (word := _WORD.match(sql, _end(gap, sql, place))):
         words.append(word[0].upper())
         place = word.end()

@@ -29,10 +29,8 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
 from .loops import serving_loop
+from .transactions import release_connections
 from .under_test import under_test
-
-MAX_WAITING_THREADS: Final = 256
-"""Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
 
 _USUAL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 """The limit where `MCP_THREADS` is None. Counted once: `os.cpu_count()` opens a file of the system's each time."""
@@ -78,9 +76,12 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
 @contextmanager
 def waiting_thread() -> Iterator[None]:
-    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
-    answers out.
+    """Around a wait in a worker thread: another may work meanwhile, and this one holds no connection that it does not
+    need. Else threads that wait for answers would keep the answers out.
+
+    A wait is the caller's to bound: there are `MCP_THREADS` threads, and one more for each that waits.
     """
+    release_connections()
     _pool.wait_begins()
     try:
         yield
@@ -132,8 +133,7 @@ class Pool:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _limit(self) -> int:
-        threads: int = mcp_settings.THREADS or _USUAL_THREADS
-        return threads + min(self._waiting, MAX_WAITING_THREADS)
+        return (mcp_settings.THREADS or _USUAL_THREADS) + self._waiting
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
@@ -226,14 +226,14 @@ def _with_connections(
     loop: asyncio.AbstractEventLoop, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> T:
     serving_loop.set(loop)
-    _look_after_connections()
+    look_after_connections()
     try:
         return function(*args, **kwargs)
     finally:
-        _close_spent_connections()
+        close_spent_connections()
 
 
-def _look_after_connections() -> None:
+def look_after_connections() -> None:
     """Before a thread works: `close_old_connections`, and so Django's health check, at most once a second. A connection
     that has just answered does not need to be asked whether it does.
     """
@@ -243,7 +243,7 @@ def _look_after_connections() -> None:
         close_old_connections()
 
 
-def _close_spent_connections() -> None:
+def close_spent_connections() -> None:
     """After it: those that have failed, are too old, or were left in another mode."""
     for connection in connections.all(initialized_only=True):
         if connection.connection is None:

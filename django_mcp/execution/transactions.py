@@ -175,3 +175,22 @@ def _can_begin(connection: BaseDatabaseWrapper) -> bool:
     if connection.in_atomic_block:
         return True
     return bool(connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit)
+
+
+def release_connections() -> None:
+    """Closes this thread's connections that are in no transaction, before it waits for long. Each opens again when it
+    is asked something.
+    """
+    for connection in connections.all(initialized_only=True):
+        # Also where a LazyAtomic has not begun, which only looks like a transaction.
+        if connection.connection is not None and connection.autocommit:
+            _close(connection)
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    hooks, looks_atomic = connection.run_on_commit, connection.in_atomic_block
+    connection.in_atomic_block = False
+    try:
+        connection.close()
+    finally:
+        connection.run_on_commit, connection.in_atomic_block = hooks, looks_atomic

@@ -14,6 +14,8 @@ from . import asking as asking
 from .asking import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
 
 if TYPE_CHECKING:
+    import asyncio
+
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
     from django.http import HttpRequest
 
@@ -68,6 +70,9 @@ class RequestStream(Protocol):
 
     def close(self) -> None:
         """Closes the connection, and not the stream."""
+
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        """Says which task a cancellation must reach."""
 
     @property
     def cancelled(self) -> bool: ...

@@ -24,6 +24,7 @@ from django_mcp.primitives.context import Cancelled
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
 from django_mcp.storage import client_requests, events, sessions
+from django_mcp.storage.client_requests import Taken
 from tests import wire
 
 LATEST = "2025-11-25"
@@ -361,7 +362,7 @@ def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
         say(request_stream, 1)
         await until(lambda: note(1).encode() in client.body)
         client.gone.set()
-        await until(lambda: request_stream._gone)
+        await until(lambda: request_stream.is_left)
         say(request_stream, 2)
         return await request_stream.finish(REPLY), request_stream.cancelled
 
@@ -575,7 +576,8 @@ def run(work, session=None, era=None):
     request_stream = ThreadRequestStream(1, era or ("handshake" if session else "modern"))
     if session is not None:
         request_stream.bind(session)
-    return request_stream, request_stream.run(lambda: work(request_stream))
+    answer = request_stream.run(lambda: work(request_stream))
+    return request_stream, answer if isinstance(answer, Reply) else iter(answer)
 
 
 def test_a_silent_request_in_the_view_has_a_plain_reply():
@@ -694,7 +696,7 @@ class Asked:
     def __init__(self, monkeypatch):
         self.waiting = []
         self.forgotten = []
-        self.answer = (True, None)
+        self.answer = Taken()
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
             monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
@@ -719,14 +721,12 @@ def asked_store(monkeypatch):
 @pytest.fixture
 def thread_stream():
     request_stream = ThreadRequestStream(1, "handshake")
-    request_stream.bind(SimpleNamespace(pk=7, protocol_version=LATEST))
-    yield request_stream
-    if request_stream._aside is not None:
-        request_stream._aside.shutdown()
+    request_stream.bind(SimpleNamespace(pk=7, protocol_version=LATEST, principal="user:1", user_id=1))
+    return request_stream
 
 
 def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = (True, {"result": {"roots": []}})
+    asked_store.answer = Taken({"result": {"roots": []}})
 
     assert thread_stream.ask(ROOTS) == {"roots": []}
     ((session_pk, request_id, method, thread),) = asked_store.waiting
@@ -736,7 +736,7 @@ def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
 
 
 async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = (True, {"result": {"roots": []}})
+    asked_store.answer = Taken({"result": {"roots": []}})
 
     assert await thread_stream.aask(ROOTS) == {"roots": []}
 
@@ -744,8 +744,8 @@ async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_s
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"answer": (True, {"error": {"message": "no"}})}, ClientRefused),
-        ({"answer": (False, None)}, ClientCannot),
+        ({"answer": Taken({"error": {"message": "no"}})}, ClientRefused),
+        ({"answer": Taken(is_alive=False)}, ClientCannot),
         ({"is_full": True}, ClientCannot),
         ({}, ClientTimeout),
     ],
