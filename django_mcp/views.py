@@ -450,7 +450,7 @@ def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
     """Whether a body of unknown length can be read to its end: some WSGI servers end the input where the body does.
     Django reads such a body as empty.
     """
-    return "content-length" not in headers and bool(request.META.get("wsgi.input_terminated"))
+    return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))
 
 
 def _read_chunks(request: HttpRequest, limit: int) -> bytes:
