@@ -99,6 +99,11 @@ class Settings:
     most 32.
     """
 
+    ASYNC_THREADS: int = 32
+    """Async calls of one process that may have a thread and a connection of their own for the database at once; another
+    waits for its first query. As many threads as THREADS says are kept between calls.
+    """
+
     KEEPALIVE_SECONDS: float = 15
     """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes
     longer becomes one.

@@ -39,6 +39,7 @@ def threads_of_its_own() -> Iterator[None]:
     """A thread that stays has a connection to a database that the next test may not ask, or that is to be dropped."""
     yield
     threads._pool.stop(10)
+    threads._lent.stop(10)
     aside.stop(10)
 
 

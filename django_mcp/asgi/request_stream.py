@@ -18,6 +18,7 @@ from django_mcp.endpoint.request_stream import (
     RequestStream,
     logger,
 )
+from django_mcp.execution.own_thread import waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
@@ -83,7 +84,7 @@ class ASGIRequestStream(RequestStream):
         client_question = ClientQuestion(question, self)
         steps, result = client_question.steps(), None
         group = bell.calls_group(client_question.session_pk)
-        async with bell.Wakeup([group]) as wakeup:
+        async with waiting_call(), bell.Wakeup([group]) as wakeup:
             try:
                 while True:
                     step = steps.send(result)

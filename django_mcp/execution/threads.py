@@ -82,19 +82,18 @@ def waiting_thread() -> Iterator[None]:
     A wait is the caller's to bound: there are `MCP_THREADS` threads, and one more for each that waits.
     """
     release_connections()
-    _pool.wait_begins()
-    try:
+    with _pool.waiting():
         yield
-    finally:
-        _pool.wait_ends()
 
 
 class Pool:
-    """Threads that start when there is work for one more, up to `MCP_THREADS`; those that wait for a client do not
-    count.
+    """Threads that start when there is work for one more, up to a limit; those that wait for a client do not count.
+    With nothing to do, `MCP_THREADS` of them stay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
+        self._most = limit or usual_threads
+        self._name = name
         self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Returns] | None] = SimpleQueue()
         self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -114,14 +113,17 @@ class Pool:
         self._grow()
         return future
 
-    def wait_begins(self) -> None:
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around a wait in one of the threads, which does not count meanwhile."""
         with self._lock:
             self._waiting += 1
         self._grow()
-
-    def wait_ends(self) -> None:
-        with self._lock:
-            self._waiting -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def stop(self, seconds: float) -> None:
         """Lets the threads finish what they do, and end."""
@@ -133,7 +135,10 @@ class Pool:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _limit(self) -> int:
-        return (mcp_settings.THREADS or _USUAL_THREADS) + self._waiting
+        return self._most() + self._waiting
+
+    def _needed(self) -> int:
+        return min(self._limit(), max(usual_threads(), self._open))
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
@@ -142,7 +147,7 @@ class Pool:
             count = len(self._threads)
             if self._open <= count or count >= self._limit():
                 return
-            thread = threading.Thread(target=self._serve, name=f"django_mcp-{count}", daemon=True)
+            thread = threading.Thread(target=self._serve, name=f"{self._name}-{count}", daemon=True)
             self._threads.add(thread)
         thread.start()
 
@@ -160,13 +165,11 @@ class Pool:
                 self._threads.discard(threading.current_thread())
 
     def _leaves(self) -> bool:
-        """Whether this thread is one too many, since others wait no more. As many as the limit says stay, so that what
-        is handed in finds one.
-        """
-        if len(self._threads) <= self._limit():
+        """Whether this thread is one too many. As many as there is work for stay: what is handed in finds one."""
+        if len(self._threads) <= self._needed():
             return False
         with self._lock:
-            is_over = len(self._threads) > self._limit()
+            is_over = len(self._threads) > self._needed()
             if is_over:
                 self._threads.discard(threading.current_thread())
         return is_over
@@ -218,8 +221,25 @@ class _Returns:
                 future.set_result(value)
 
 
+def usual_threads() -> int:
+    return mcp_settings.THREADS or _USUAL_THREADS
+
+
 _pool: Final = Pool()
+_lent: Final = Pool(lambda: mcp_settings.ASYNC_THREADS, "django_mcp-async")
 atexit.register(_pool.stop, END_SECONDS)
+atexit.register(_lent.stop, END_SECONDS)
+
+
+def lent_threads() -> Pool:
+    """The threads of async calls."""
+    return _lent
+
+
+def lend_thread(work: Callable[[], object]) -> None:
+    """Has a thread do this alone, for as long as it takes. In the context of the caller, who is on an event loop."""
+    loop = asyncio.get_running_loop()
+    _lent.submit(loop, partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
 
 
 def _with_connections(
