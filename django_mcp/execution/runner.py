@@ -171,7 +171,7 @@ async def _arun_async(call: Call) -> Outcome:
 
 
 async def _in_its_own_loop(call: Call) -> Any:
-    stream = call.request.request_stream
+    stream = call.request.stream
     if stream is None:
         return await _in_time(call)
     stream.runs_in(asyncio.current_task())
