@@ -140,6 +140,12 @@ class Settings:
     MAX_WAITING_CALLS_PER_PRINCIPAL: int | None = 8
     """Those of one user or client; of an anonymous caller, those of one session. None: any number."""
 
+    MAX_WAITING_TRANSACTIONS: int = 8
+    """Waiting calls of one process that may be in a transaction, each with its database connection and its locks; one
+    more is told that its client cannot be asked. No caller has more than half of them, nor have the anonymous ones. A
+    tool that asks before its first query needs none.
+    """
+
     CLIENT_GONE_SECONDS: float = 60
     """A call that waits for an answer is ended, and its transaction undone, when its client has had no connection for
     this long: neither its own POST's, nor a GET stream of the session.

@@ -77,14 +77,18 @@ class ASGIRequestStream(RequestStream):
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
-        with waiting_thread():
-            return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
+        with waiting_thread() as in_transaction:
+            asking = self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+            return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        async with waiting_call() as in_transaction:
+            return await self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+
+    async def _ask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
         group = bell.calls_group(client_question.session_pk)
-        async with waiting_call(), bell.Wakeup([group]) as wakeup:
+        async with bell.Wakeup([group]) as wakeup:
             try:
                 while True:
                     step = steps.send(result)

@@ -29,13 +29,14 @@ class ClientQuestion:
     `forget()` when it is done.
     """
 
-    def __init__(self, question: Question, stream: "RequestStream") -> None:
+    def __init__(self, question: Question, stream: "RequestStream", *, in_transaction: bool = False) -> None:
         if stream.session is None:
             raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
         self._question = question
         self._stream = stream
         self._session = stream.session
         self.session_pk = stream.session.pk
+        self._in_transaction = in_transaction
         self._is_counted = False
         self._is_asked = False
         self._seen_at: datetime | None = None
@@ -49,7 +50,7 @@ class ClientQuestion:
         question, request_id = self._question, self._request_id
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = time.monotonic() + seconds
-        waiting_calls.enter(self._session)
+        waiting_calls.enter(self._session, in_transaction=self._in_transaction)
         self._is_counted = True
         yield partial(_ask, self.session_pk, request_id, question.method)
         self._is_asked = True
@@ -81,7 +82,7 @@ class ClientQuestion:
         """Gives the place back, and deletes the question's row: nobody waits for an answer any more."""
         if self._is_counted:
             self._is_counted = False
-            waiting_calls.leave(self._session)
+            waiting_calls.leave(self._session, in_transaction=self._in_transaction)
         if self._is_asked:
             client_requests.forget_request(self.session_pk, self._request_id)
 

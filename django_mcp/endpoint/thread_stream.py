@@ -56,10 +56,9 @@ class ThreadRequestStream(RequestStream):
         self._say(message)
 
     def ask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
         steps, result = client_question.steps(), None
         self._waits = True
-        release_connections()
         try:
             while True:
                 step, result = steps.send(result), None
@@ -75,10 +74,10 @@ class ThreadRequestStream(RequestStream):
             aside.submit(client_question.forget).result()
 
     async def aask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        in_transaction = await sync_to_async(release_connections)()
+        client_question = ClientQuestion(question, self, in_transaction=in_transaction)
         steps, result = client_question.steps(), None
         self._waits = True
-        await sync_to_async(release_connections)()
         try:
             while True:
                 step, result = steps.send(result), None

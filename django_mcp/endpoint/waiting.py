@@ -12,48 +12,76 @@ from django_mcp.conf import mcp_settings
 from django_mcp.primitives.asking import ClientCannot
 from django_mcp.storage.session_state import SessionState
 
-ANONYMOUS_SHARE: Final = 0.5
-"""The part of MCP_MAX_WAITING_CALLS that anonymous callers have together. Nobody can tell one of them from another, and
-sessions cost a stranger nothing: half is left for those who are known.
+SHARE: Final = 0.5
+"""The part of the places that anonymous callers have together, since nobody can tell one from another and sessions cost
+a stranger nothing; and, of those in a transaction, the part that one caller has.
 """
 
 
-class WaitingCalls:
-    """Counts who waits. `enter` and `leave` are called in pairs, from any thread."""
+class Places:
+    """Counts who has a place, of a limited number."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._whose: Counter[str] = Counter()
         self._anonymous = 0
 
     def __len__(self) -> int:
         return self._whose.total()
 
-    def enter(self, session: SessionState) -> None:
-        """One more waits. Raises `ClientCannot` when it is one too many."""
-        whose = _whose(session)
-        with self._lock:
-            if reason := self._refusal(whose, is_anonymous=not session.principal):
-                raise ClientCannot(f"The client cannot be asked now: {reason}. Try again when some are answered.")
-            self._whose[whose] += 1
-            self._anonymous += not session.principal
+    def refusal(self, session: SessionState, limit: int, own_limit: float | None) -> str | None:
+        """Why this caller gets no further place; `None` when there is one."""
+        if len(self) >= limit:
+            return f"{len(self)} of everybody's"
+        if not session.principal and self._anonymous >= limit * SHARE:
+            return f"{self._anonymous} of anonymous callers"
+        own = self._whose[_whose(session)]
+        return f"{own} of the same caller" if own_limit is not None and own >= own_limit else None
 
-    def leave(self, session: SessionState) -> None:
+    def add(self, session: SessionState, number: int) -> None:
         whose = _whose(session)
-        with self._lock:
-            self._whose[whose] -= 1
-            self._anonymous -= not session.principal
-            if not self._whose[whose]:
-                del self._whose[whose]
+        self._whose[whose] += number
+        self._anonymous += 0 if session.principal else number
+        if not self._whose[whose]:
+            del self._whose[whose]
 
-    def _refusal(self, whose: str, *, is_anonymous: bool) -> str | None:
-        everybody, own = mcp_settings.MAX_WAITING_CALLS, mcp_settings.MAX_WAITING_CALLS_PER_PRINCIPAL
-        if own is not None and self._whose[whose] >= own:
-            return f"{own} calls of the same caller wait for answers (MCP_MAX_WAITING_CALLS_PER_PRINCIPAL)"
-        if is_anonymous and self._anonymous >= everybody * ANONYMOUS_SHARE:
-            return f"{self._anonymous} anonymous calls wait for answers (half of MCP_MAX_WAITING_CALLS)"
-        if len(self) >= everybody:
-            return f"{everybody} calls wait for answers (MCP_MAX_WAITING_CALLS)"
+
+class WaitingCalls:
+    """The calls that wait, and those of them that are in a transaction. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all = Places()
+        self._in_transaction = Places()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def enter(self, session: SessionState, *, in_transaction: bool = False) -> None:
+        """One more waits, until `leave()` with the same arguments. Raises `ClientCannot` when it is one too many."""
+        with self._lock:
+            if reason := self._refusal(session, in_transaction=in_transaction):
+                raise ClientCannot(f"The client cannot be asked now: {reason}")
+            self._add(session, 1, in_transaction=in_transaction)
+
+    def leave(self, session: SessionState, *, in_transaction: bool = False) -> None:
+        with self._lock:
+            self._add(session, -1, in_transaction=in_transaction)
+
+    def _add(self, session: SessionState, number: int, *, in_transaction: bool) -> None:
+        self._all.add(session, number)
+        if in_transaction:
+            self._in_transaction.add(session, number)
+
+    def _refusal(self, session: SessionState, *, in_transaction: bool) -> str | None:
+        limit, own_limit = mcp_settings.MAX_WAITING_CALLS, mcp_settings.MAX_WAITING_CALLS_PER_PRINCIPAL
+        if who := self._all.refusal(session, limit, own_limit):
+            return f"too many calls wait for answers already ({who}). Try again when some are answered."
+        limit = mcp_settings.MAX_WAITING_TRANSACTIONS
+        if in_transaction and (who := self._in_transaction.refusal(session, limit, limit * SHARE)):
+            return (
+                f"too many calls wait in a transaction already ({who}). Try again when some are answered; a tool that "
+                "asks before its first query does not wait in one."
+            )
         return None
 
 

@@ -102,15 +102,15 @@ def _do(future: "Future[Any]", function: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def waiting_call() -> AsyncIterator[None]:
+async def waiting_call() -> AsyncIterator[bool]:
     """Around a wait of an async call for its client: see threads.waiting_thread."""
     own = _own_thread()
     if own is None or not own.is_lent:
-        yield
+        yield False
         return
-    await asyncio.wrap_future(own.submit(release_connections))
+    in_transaction = await asyncio.wrap_future(own.submit(release_connections))
     with lent_threads().waiting():
-        yield
+        yield in_transaction
 
 
 def _own_thread() -> OwnThread | None:

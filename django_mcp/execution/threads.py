@@ -75,15 +75,15 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
 
 @contextmanager
-def waiting_thread() -> Iterator[None]:
+def waiting_thread() -> Iterator[bool]:
     """Around a wait in a worker thread: another may work meanwhile, and this one holds no connection that it does not
-    need. Else threads that wait for answers would keep the answers out.
+    need. Else threads that wait for answers would keep the answers out. Gives whether it is in a transaction.
 
     A wait is the caller's to bound: there are `MCP_THREADS` threads, and one more for each that waits.
     """
-    release_connections()
+    in_transaction = release_connections()
     with _pool.waiting():
-        yield
+        yield in_transaction
 
 
 class Pool:
@@ -138,7 +138,7 @@ class Pool:
         return self._most() + self._waiting
 
     def _needed(self) -> int:
-        return min(self._limit(), max(usual_threads(), self._open))
+        return min(self._limit(), max(usual_threads() + self._waiting, self._open))
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):

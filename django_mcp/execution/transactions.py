@@ -177,14 +177,16 @@ def _can_begin(connection: BaseDatabaseWrapper) -> bool:
     return bool(connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit)
 
 
-def release_connections() -> None:
-    """Closes this thread's connections that are in no transaction, before it waits for long. Each opens again when it
-    is asked something.
+def release_connections() -> bool:
+    """Whether a connection of this thread is in a transaction. The others are closed, before the thread waits for long:
+    each opens again when it is asked something.
     """
-    for connection in connections.all(initialized_only=True):
+    in_use = [one for one in connections.all(initialized_only=True) if one.connection is not None]
+    for connection in in_use:
         # Also where a LazyAtomic has not begun, which only looks like a transaction.
-        if connection.connection is not None and connection.autocommit:
+        if connection.autocommit:
             _close(connection)
+    return not all(connection.autocommit for connection in in_use)
 
 
 def _close(connection: BaseDatabaseWrapper) -> None:

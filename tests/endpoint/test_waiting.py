@@ -10,11 +10,11 @@ def session(pk=1, principal="", user_id=None):
     return SimpleNamespace(pk=pk, principal=principal, user_id=user_id)
 
 
-def enter_until_refused(waiting, *sessions):
+def enter_until_refused(waiting, *sessions, **options):
     """How many could wait, and the refusal of the next."""
     for count in range(1000):
         try:
-            waiting.enter(sessions[count % len(sessions)])
+            waiting.enter(sessions[count % len(sessions)], **options)
         except ClientCannot as refusal:
             return count, str(refusal)
     raise AssertionError("Nobody was refused.")
@@ -28,8 +28,8 @@ def test_a_users_calls_count_together_whichever_client_they_came_with(settings):
 
     assert count == 3
     assert refusal == (
-        "The client cannot be asked now: 3 calls of the same caller wait for answers "
-        "(MCP_MAX_WAITING_CALLS_PER_PRINCIPAL). Try again when some are answered."
+        "The client cannot be asked now: too many calls wait for answers already (3 of the same caller). "
+        "Try again when some are answered."
     )
     waiting.enter(session(3, "user:8", 8))
     waiting.leave(session(1, "user:7", 7))
@@ -43,11 +43,27 @@ def test_anonymous_callers_have_half_of_the_places_and_one_session_of_theirs_has
 
     assert enter_until_refused(waiting, session(1))[0] == 4
     count, refusal = enter_until_refused(waiting, session(2), session(3))
-    assert (count, "6 anonymous calls" in refusal) == (2, True)
+    assert (count, "6 of anonymous callers" in refusal) == (2, True)
     count, refusal = enter_until_refused(waiting, *(session(9, f"user:{pk}", pk) for pk in range(6)))
-    assert (count, "12 calls wait" in refusal) == (6, True)
+    assert (count, "12 of everybody's" in refusal) == (6, True)
 
     for pk in (1, 1, 1, 1, 2, 3):
         waiting.leave(session(pk))
     assert len(waiting) == 6
     waiting.enter(session(2))
+
+
+def test_fewer_wait_in_a_transaction_and_no_caller_has_more_than_half_of_those(settings):
+    settings.MCP_MAX_WAITING_TRANSACTIONS = 4
+    waiting = WaitingCalls()
+    ada, grace, eve = session(1, "user:1", 1), session(2, "user:2", 2), session(3, "user:3", 3)
+
+    count, refusal = enter_until_refused(waiting, ada, in_transaction=True)
+    assert (count, "asks before its first query" in refusal) == (2, True)
+    assert enter_until_refused(waiting, grace, eve, in_transaction=True)[0] == 2
+    # Those that hold none are not concerned.
+    waiting.enter(ada)
+
+    waiting.leave(ada, in_transaction=True)
+    waiting.enter(eve, in_transaction=True)
+    assert len(waiting) == 5

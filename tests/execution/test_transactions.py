@@ -735,10 +735,10 @@ def test_a_thread_that_waits_closes_what_is_in_no_transaction_and_nothing_else(r
     with LazyAtomic():
         # Nothing was asked, so nothing is lost.
         transaction.on_commit(list, using="recorder")
-        release_connections()
+        assert not release_connections()
         assert recorder.asked == ["close"]
         recorder.query()
-        release_connections()
+        assert release_connections()
         assert recorder.asked == ["close", "begin", "query"]
     release_connections()
 
