@@ -29,6 +29,7 @@ from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
 from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
 from django_mcp.execution.under_test import under_test
+from django_mcp.execution.transactions import release_connections
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
@@ -401,8 +402,11 @@ def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
     """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
     under ASGI.
     """
-    content = aiter(lines) if isinstance(request, ASGIRequest) else iter(lines)
-    response = StreamingHttpResponse(content)
+    is_async = isinstance(request, ASGIRequest)
+    if is_async:
+        # The thread is this request's until the response ends, and has nothing more to ask.
+        release_connections()
+    response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
     for name, value in sse.HEADERS:
         response[name] = value
     # What GZipMiddleware takes as done already: compressed, a stream would wait for a block to fill.
