@@ -138,7 +138,7 @@ class Pool:
         return self._most() + self._waiting
 
     def _needed(self) -> int:
-        return min(self._limit(), max(usual_threads() + self._waiting, self._open))
+        return min(self._limit(), self._open + usual_threads())
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
