@@ -28,8 +28,8 @@ from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
 from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
-from django_mcp.execution.under_test import under_test
 from django_mcp.execution.transactions import release_connections
+from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
