@@ -99,6 +99,11 @@ class Settings:
     most 32.
     """
 
+    ASYNC_THREADS: int = 32
+    """Async calls of one process that may have a thread and a connection of their own for the database at once; another
+    waits for its first query. As many threads as THREADS says are kept between calls.
+    """
+
     KEEPALIVE_SECONDS: float = 15
     """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes
     longer becomes one.
@@ -125,6 +130,26 @@ class Settings:
 
     MAX_CLIENT_REQUESTS: int = 32
     """Requests to one session's client that may wait for an answer at once."""
+
+    MAX_WAITING_CALLS: int = 64
+    """Calls of handshake clients that may wait for an answer at once in one process; one more is told that its client
+    cannot be asked. Anonymous callers have half of them together. Under WSGI each also holds a thread of the server's:
+    set this below the threads of a worker.
+    """
+
+    MAX_WAITING_CALLS_PER_PRINCIPAL: int | None = 8
+    """Those of one user or client; of an anonymous caller, those of one session. None: any number."""
+
+    MAX_WAITING_TRANSACTIONS: int = 8
+    """Waiting calls of one process that may be in a transaction, each with its database connection and its locks; one
+    more is told that its client cannot be asked. No caller has more than half of them, nor have the anonymous ones. A
+    tool that asks before its first query needs none.
+    """
+
+    CLIENT_GONE_SECONDS: float = 60
+    """A call that waits for an answer is ended, and its transaction undone, when its client has had no connection for
+    this long: neither its own POST's, nor a GET stream of the session.
+    """
 
     MAX_LISTENERS: int = 1000
     """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""

@@ -167,7 +167,8 @@ class Session(models.Model):
         commit.
         """
         message = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
-        session_message.send(sender=Session, session_pk=self.pk, message=message)
+        to_json_text(message)  # Raises here for what is not JSON: in a receiver it would only be logged.
+        session_message.send_robust(sender=Session, session_pk=self.pk, message=message)
 
     @property
     def is_terminated(self) -> bool:

@@ -183,7 +183,7 @@ class MCPServer:
             moment.connect(notify, sender=model, weak=False, dispatch_uid=("django_mcp", self.name, uri))
 
     def _changed(self, method: str, *, uri: str = "", principal: str | None = None) -> None:
-        server_changed.send(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
+        server_changed.send_robust(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
 
     def get_tools(self, request: Request) -> Mapping[str, Tool]:
         """The tools that there are for a request, by name. Override it to add some, or to choose by the tenant, the

@@ -1,10 +1,23 @@
-"""What a project can listen to. Receivers run in the process that did the work, and an exception in one is logged and
-goes no further: no receiver can fail a request or stop a purge.
+"""The signals that a project can listen to. Receivers run in the process that did the work. All of them are sent by
+`send_robust`: an exception in a receiver is logged (`django.dispatch`) and goes no further, so no receiver can fail a
+request, a `Model.save()` or a purge.
 
-The sender is the Session model. A session id opens nothing by itself, and is still not for logs: shorten it.
+The sender is the Session model, for `server_changed` the MCPServer class, and for `credential_ended` the model of the
+credential. A session id opens nothing by itself, and is still not for logs: shorten it.
 """
 
+from typing import Final
+
 from django.dispatch import Signal
+
+__all__: Final = [
+    "credential_ended",
+    "server_changed",
+    "session_expired",
+    "session_message",
+    "session_opened",
+    "session_terminated",
+]
 
 session_opened = Signal()
 """A client completed `initialize`.
@@ -40,7 +53,8 @@ Arguments: `session_pk`, `message` (the JSON-RPC notification).
 """
 
 credential_ended = Signal()
-"""A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it.
+"""A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it, by
+`send_robust`.
 
 Argument: `principal`, the key under which its sessions are kept (`authentication.principal_key`). The package's own
 receiver terminates them when the transaction commits.

@@ -1,7 +1,7 @@
 """`MCPView`: an endpoint as a class-based view, with the project's middleware around it and DRF's policies in front."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, get_args
 
@@ -27,8 +27,8 @@ from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
-from django_mcp.endpoint.thread_stream import ThreadRequestStream
-from django_mcp.execution.threads import hop
+from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
+from django_mcp.execution.transactions import release_connections
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
@@ -398,22 +398,20 @@ def to_response(reply: Reply) -> HttpResponse:
     return response
 
 
-def to_stream(lines: Iterator[bytes], request: HttpRequest) -> StreamingHttpResponse:
+def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
     """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
     under ASGI.
     """
-    content = _each(lines) if isinstance(request, ASGIRequest) else lines
-    response = StreamingHttpResponse(content)
+    is_async = isinstance(request, ASGIRequest)
+    if is_async:
+        # The thread is this request's until the response ends, and has nothing more to ask.
+        release_connections()
+    response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
     for name, value in sse.HEADERS:
         response[name] = value
     # What GZipMiddleware takes as done already: compressed, a stream would wait for a block to fill.
     response["Content-Encoding"] = "identity"
     return response
-
-
-async def _each(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await hop(next, lines, None)) is not None:
-        yield chunk
 
 
 def _asks_for_a_model(permission: Any) -> bool:
@@ -430,13 +428,13 @@ def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequest
 
 def _carry(
     stream: ThreadRequestStream | InlineRequestStream | None, call: Call, work: Callable[[], Reply]
-) -> Reply | Iterator[bytes]:
-    """The reply to a call, or the lines of its stream. A function that takes no context sends nothing before it is
-    done, so it runs in this very thread.
+) -> Reply | Lines:
+    """The reply to a call, or the lines of its stream. A plain function that takes no context sends nothing before it
+    is done, and cannot be stopped, so it runs in this very thread.
     """
     if isinstance(stream, InlineRequestStream):
         return stream.to_reply(work())
-    if stream is None or not call.can_speak:
+    if stream is None or not (call.can_speak or call.is_async):
         return work()
     return stream.run(work)
 
@@ -448,5 +446,19 @@ def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | No
     if declares_more(headers, limit):
         return None
     if not hasattr(request, "_body"):
-        request._body = request.read(limit + 1)
+        request._body = _read_chunks(request, limit + 1) if _is_chunked(request, headers) else request.read(limit + 1)
     return request._body
+
+
+def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
+    """Whether a body of unknown length can be read to its end: some WSGI servers end the input where the body does.
+    Django reads such a body as empty.
+    """
+    return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))
+
+
+def _read_chunks(request: HttpRequest, limit: int) -> bytes:
+    source, body = request.META["wsgi.input"], b""
+    while len(body) < limit and (chunk := source.read(limit - len(body))):
+        body += chunk
+    return body

@@ -9,6 +9,7 @@ from django.core.asgi import get_asgi_application
 from django.test import override_settings
 
 from django_mcp.execution import threads
+from django_mcp.execution.aside import aside
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from tests import live_site
@@ -38,6 +39,8 @@ def threads_of_its_own() -> Iterator[None]:
     """A thread that stays has a connection to a database that the next test may not ask, or that is to be dropped."""
     yield
     threads._pool.stop(10)
+    threads._lent.stop(10)
+    aside.stop(10)
 
 
 @pytest.fixture(params=LANES)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.threads import hop
-from django_mcp.storage import standalone
+from django_mcp.storage import sessions, standalone
 from django_mcp.storage.standalone import Held, News
 
 logger = logging.getLogger("django_mcp")
@@ -92,7 +92,7 @@ class Reader:
     async def _keep(self) -> None:
         """Twice in a keep-alive: renews what is held, and says something where nothing was said."""
         while True:
-            await asyncio.sleep(mcp_settings.KEEPALIVE_SECONDS / 2)
+            await asyncio.sleep(sessions.touch_seconds(mcp_settings.KEEPALIVE_SECONDS / 2))
             for streams in _portions(list(self._streams)):
                 await self._tell(standalone.renew, streams)
                 for stream in streams:

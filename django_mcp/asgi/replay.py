@@ -1,5 +1,6 @@
 """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
 
+import time
 from collections.abc import AsyncGenerator
 
 from django_mcp.bus import bell
@@ -21,6 +22,11 @@ class ReplayConsumer(LinesConsumer):
         super().__init__(stream.expires_at)
         self._session = stream.session
         self._position = stream.position
+        self._noted_at = float("-inf")
+
+    def patience(self) -> float:
+        # Twice in what it takes for the client to be given up, or for a short session to expire.
+        return sessions.touch_seconds(min(super().patience(), mcp_settings.CLIENT_GONE_SECONDS / 2))
 
     def farewell(self) -> bytes:
         return sse.retry(mcp_settings.RETRY_MILLISECONDS)
@@ -46,6 +52,7 @@ class ReplayConsumer(LinesConsumer):
     def _read(self) -> tuple[list[events.Stored], bool]:
         """What is new, and whether the stream is over."""
         session = self._session
+        self._note_presence()
         stored = events.read_after(self._position, session.pk)
         if stored:
             self._position = stored[-1].position
@@ -59,6 +66,13 @@ class ReplayConsumer(LinesConsumer):
         # Nothing may have been stored between the read and the end of the stream.
         ended = events.has_ended(session.pk, self._position.key)
         return [], ended and not events.read_after(self._position, session.pk)
+
+    def _note_presence(self) -> None:
+        """Says that the client is there, to a call that would give it up, and to the session, which would expire."""
+        now = time.monotonic()
+        if now - self._noted_at >= self.patience() / 2:
+            self._noted_at = now
+            sessions.note_presence(self._session.pk)
 
     def _end_if_dead(self) -> None:
         """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""

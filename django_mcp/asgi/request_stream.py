@@ -18,6 +18,7 @@ from django_mcp.endpoint.request_stream import (
     RequestStream,
     logger,
 )
+from django_mcp.execution.own_thread import waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
@@ -34,7 +35,6 @@ class ASGIRequestStream(RequestStream):
     # What stays so for most requests, which say nothing before their reply.
     _final: bytes | None = None
     _closing = False
-    _gone = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
     _knowing: asyncio.Task[None] | None = None
@@ -77,11 +77,15 @@ class ASGIRequestStream(RequestStream):
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
-        with waiting_thread():
-            return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
+        with waiting_thread() as in_transaction:
+            asking = self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+            return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        async with waiting_call() as in_transaction:
+            return await self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+
+    async def _ask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
         group = bell.calls_group(client_question.session_pk)
         async with bell.Wakeup([group]) as wakeup:
@@ -166,30 +170,30 @@ class ASGIRequestStream(RequestStream):
                 texts.append(final.decode())
             if texts:
                 await self._send_lines(await self._record(texts, is_last=final is not None))
-            if self._closing and not self._gone:
+            if self._closing and not self.is_left:
                 await self._send_lines(sse.retry(mcp_settings.RETRY_MILLISECONDS))
                 await self._send({"type": "http.response.body", "body": b""})
-                self._gone = True
+                self.is_left = True
             if final is not None:
                 break
             try:
                 await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS)
             except TimeoutError:
                 await self._send_lines(sse.KEEPALIVE)
-        if not self._gone:
+        if not self.is_left:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def _record(self, texts: list[str], *, is_last: bool) -> bytes:
         if self.session is None:
             return self.transcript.add(texts, is_last=is_last)
         lines = await hop(self.transcript.add, texts, is_last=is_last)
-        if self._gone:
+        if self.is_left:
             # Another connection, perhaps of another process, reads this stream now.
             await hop(bell.ring, [bell.session_group(self.session.pk)])
         return lines
 
     async def _send_lines(self, lines: bytes) -> None:
-        if lines and not self._gone:
+        if lines and not self.is_left:
             await self._send({"type": "http.response.body", "body": lines, "more_body": True})
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
@@ -197,7 +201,7 @@ class ASGIRequestStream(RequestStream):
             await asyncio.wait_for(self._send_to_client(message), mcp_settings.SEND_TIMEOUT_SECONDS)
         except Exception as error:  # whatever the server raises for a client that is gone or does not read
             logger.debug("A stream's client is gone: %r", error)
-            self._gone = True
+            self.is_left = True
             if self.era == "modern":
                 self._cancel()
 
@@ -224,7 +228,7 @@ class ASGIRequestStream(RequestStream):
         """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self.is_left = True
         if self.era == "modern":
             self._cancel()
 

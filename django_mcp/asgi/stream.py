@@ -157,10 +157,14 @@ class LinesConsumer(StreamConsumer):
             self._writer.cancel()
             await asyncio.wait([self._writer])
 
+    def patience(self) -> float:
+        """How many seconds it waits for news before it looks, and says something."""
+        return float(mcp_settings.KEEPALIVE_SECONDS)
+
     async def has_news(self) -> bool:
         """Waits until there is news, the server closes, or it is time for a sign of life."""
         try:
-            async with asyncio.timeout(mcp_settings.KEEPALIVE_SECONDS):
+            async with asyncio.timeout(self.patience()):
                 await self.news.wait()
         except TimeoutError:
             return False

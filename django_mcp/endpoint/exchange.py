@@ -4,7 +4,7 @@ This is where answering meets remembering: the session is resumed before a messa
 changes is written after. Knows neither WSGI nor ASGI.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -41,9 +41,10 @@ from django_mcp.storage.session_state import SessionState
 from django_mcp.storage.spent_states import spend
 
 from .request_stream import RequestStream
+from .thread_stream import Lines
 
 Step: TypeAlias = Reply | Call | Listen
-Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Iterator[bytes]]
+Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Lines]
 
 
 def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
@@ -99,7 +100,7 @@ class Exchange:
         self._policy = policy
         self._count = count
 
-    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Iterator[bytes]:
+    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Lines:
         """The answer to a message, made in this thread. `carry` runs the function of a call, and may make a stream of
         it.
         """

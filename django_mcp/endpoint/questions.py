@@ -5,6 +5,7 @@ process.
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +14,9 @@ from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
 from django_mcp.primitives.asking import Question
 from django_mcp.storage import client_requests
+from django_mcp.storage.client_requests import Taken
+
+from .waiting import waiting_calls
 
 if TYPE_CHECKING:
     from .request_stream import RequestStream
@@ -26,13 +30,18 @@ class ClientQuestion:
     `forget()` when it is done.
     """
 
-    def __init__(self, question: Question, stream: "RequestStream") -> None:
+    def __init__(self, question: Question, stream: "RequestStream", *, in_transaction: bool = False) -> None:
         if stream.session is None:
             raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
         self._question = question
         self._stream = stream
+        self._session = stream.session
         self.session_pk = stream.session.pk
+        self._in_transaction = in_transaction
+        self._is_counted = False
         self._is_asked = False
+        self._seen_at: datetime | None = None
+        self._alone_since: float | None = None
         self._request_id = f"server-{secrets.token_urlsafe(12)}"
 
     def steps(self) -> Generator[Step, Any, Any]:
@@ -42,22 +51,39 @@ class ClientQuestion:
         question, request_id = self._question, self._request_id
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = time.monotonic() + seconds
+        waiting_calls.enter(self._session, in_transaction=self._in_transaction)
+        self._is_counted = True
         yield partial(_ask, self.session_pk, request_id, question.method)
         self._is_asked = True
         self._stream.send({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})
-        while (answer := (yield partial(_take_answer, self.session_pk, request_id))) is None:
-            if self._stream.cancelled:
+        while (taken := (yield partial(_take_answer, self.session_pk, request_id))).answer is None:
+            if self._stream.cancelled or self._is_deserted(taken):
                 raise Cancelled
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 reason = f"Timed out after {seconds:g} seconds"
                 self._stream.notify("notifications/cancelled", {"requestId": request_id, "reason": reason})
                 raise ClientTimeout(f"The client did not answer {question.method} within {seconds:g} seconds.")
-            yield min(remaining, mcp_settings.KEEPALIVE_SECONDS)
-        return _read_answer(question, answer)
+            yield min(remaining, mcp_settings.KEEPALIVE_SECONDS, mcp_settings.CLIENT_GONE_SECONDS / 2)
+        return _read_answer(question, taken.answer)
+
+    def _is_deserted(self, taken: Taken) -> bool:
+        """Whether the client is gone for good. It is there while it has a connection, or something new is noted of its
+        session: it posts, or reads the stream that it has lost by a GET at any process.
+        """
+        is_seen, self._seen_at = taken.seen_at != self._seen_at, taken.seen_at
+        if not self._stream.is_left or taken.has_stream or is_seen:
+            self._alone_since = None
+            return False
+        now = time.monotonic()
+        self._alone_since = self._alone_since or now
+        return now - self._alone_since >= mcp_settings.CLIENT_GONE_SECONDS
 
     def forget(self) -> None:
-        """Deletes the question's row: nobody waits for an answer any more."""
+        """Gives the place back, and deletes the question's row: nobody waits for an answer any more."""
+        if self._is_counted:
+            self._is_counted = False
+            waiting_calls.leave(self._session, in_transaction=self._in_transaction)
         if self._is_asked:
             client_requests.forget_request(self.session_pk, self._request_id)
 
@@ -69,11 +95,11 @@ def _ask(session_pk: int, request_id: str, method: str) -> None:
         raise ClientCannot("The client has too many requests to answer already.") from None
 
 
-def _take_answer(session_pk: int, request_id: str) -> dict[str, Any] | None:
-    alive, answer = client_requests.take_answer(session_pk, request_id)
-    if not alive:
+def _take_answer(session_pk: int, request_id: str) -> Taken:
+    taken = client_requests.take_answer(session_pk, request_id)
+    if not taken.is_alive:
         raise ClientCannot("The session ended before the client answered.")
-    return answer
+    return taken
 
 
 def _read_answer(question: Question, answer: Mapping[str, Any]) -> Any:

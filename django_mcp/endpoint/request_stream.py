@@ -103,6 +103,8 @@ class RequestStream:
         self.transcript = Transcript(request_id)
         self.era = era
         self.cancelled = False
+        self.is_left = False
+        """Whether the POST's connection is gone: what is said now is stored, and not sent."""
 
     def identify(self, request_id: RequestId, era: Era) -> None:
         """Says which request the stream is of, once the message has been read."""

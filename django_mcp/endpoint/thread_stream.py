@@ -1,38 +1,48 @@
-"""The request stream of the view: the request runs in a thread of its own, and the response is written from a queue."""
+"""The request stream of the view: the request runs in a thread of its own, and the response is written from a queue, by
+a thread under WSGI and by a task under ASGI.
+"""
 
+import asyncio
 import contextlib
 import contextvars
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Final, TypeAlias
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.aside import aside
+from django_mcp.execution.threads import hop
+from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
-from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import Era
 from django_mcp.storage import events
 
 from .questions import ClientQuestion
-from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, T, logger
+from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
+from .waiting import waiting_calls
+
+Said: TypeAlias = Mapping[str, Any] | Reply | None
+"""A message, the reply, or nothing for a while."""
+
+POLLS_PER_SECOND: Final = 50
+"""Looks for answers, of all the calls of a process that wait: the more there are, the less often each looks."""
 
 
 class ThreadRequestStream(RequestStream):
     """Runs the request in a thread of its own, and writes the response from a queue."""
 
-    def __init__(self, request_id: RequestId, era: Era) -> None:
-        super().__init__(request_id, era)
-        self._is_left = False
-        self._aside: ThreadPoolExecutor | None = None
+    _running: "asyncio.Task[Any] | None" = None
+    _wake: Callable[[], object] | None = None
+    _waits = False
 
     @cached_property
     def _queue(self) -> "queue.Queue[Mapping[str, Any] | Reply]":
@@ -46,35 +56,56 @@ class ThreadRequestStream(RequestStream):
         self._say(message)
 
     def ask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
         steps, result = client_question.steps(), None
+        self._waits = True
         try:
             while True:
-                step = steps.send(result)
+                step, result = steps.send(result), None
                 if callable(step):
-                    result = self._beside(step)
+                    # In the tool's own thread it would be part of its transaction: nobody would see it before the end.
+                    result = aside.submit(step).result()
                 else:
-                    # Nothing can wake this thread: WSGI has no event loop.
-                    time.sleep(min(0.2, mcp_settings.POLL_SECONDS, step))
-                    result = None
+                    time.sleep(_poll_seconds(step))
         except StopIteration as end:
             return end.value
         finally:
-            self._beside(client_question.forget)
+            self._waits = False
+            aside.submit(client_question.forget).result()
 
     async def aask(self, question: Question) -> Any:
-        return await sync_to_async(self.ask, thread_sensitive=False)(question)
+        in_transaction = await sync_to_async(release_connections)()
+        client_question = ClientQuestion(question, self, in_transaction=in_transaction)
+        steps, result = client_question.steps(), None
+        self._waits = True
+        try:
+            while True:
+                step, result = steps.send(result), None
+                if callable(step):
+                    result = await asyncio.wrap_future(aside.submit(step))
+                else:
+                    await asyncio.sleep(_poll_seconds(step))
+        except StopIteration as end:
+            return end.value
+        finally:
+            self._waits = False
+            await asyncio.shield(asyncio.wrap_future(aside.submit(client_question.forget)))
 
     def close(self) -> None:
         """Nothing: without a GET stream there is no coming back."""
 
-    def run(self, work: Callable[[], Reply]) -> "Reply | Iterator[bytes]":
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        self._running = task
+        if self.cancelled:
+            self._cancel()
+
+    def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
         """The reply, or once the request says something, or takes its time, the lines of its stream."""
         context = contextvars.copy_context()
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
         first = self._wait_for_first()
-        return first if isinstance(first, Reply) else self._lines(first)
+        return first if isinstance(first, Reply) else Lines(self, first)
 
     def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
         """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
@@ -92,9 +123,12 @@ class ThreadRequestStream(RequestStream):
 
     def _say(self, item: Mapping[str, Any] | Reply) -> None:
         """Waits for room, for as long as somebody writes what is said."""
-        while not self._is_left:
+        while not self.is_left:
             with contextlib.suppress(queue.Full):
-                return self._queue.put(item, timeout=1)
+                self._queue.put(item, timeout=1)
+                break
+        if self._wake is not None:
+            self._wake()
 
     def _work(self, work: Callable[[], Reply]) -> None:
         try:
@@ -104,43 +138,116 @@ class ThreadRequestStream(RequestStream):
             self._say(replies.INTERNAL)
         finally:
             connections.close_all()
-            if self._aside is not None:
-                self._aside.submit(connections.close_all)
-                self._aside.shutdown(wait=False)
 
-    def _beside(self, function: Callable[..., T], *args: Any) -> T:
-        """What a function of the event store returns, run in a thread beside the tool's: in the tool's own, it would be
-        part of its transaction, and nobody else would see it before the end.
-        """
-        if self._aside is None:
-            self._aside = ThreadPoolExecutor(max_workers=1)
-        return self._aside.submit(function, *args).result()
+    def _cancel(self) -> None:
+        self.cancelled = True
+        task = self._running
+        if task is not None:
+            with contextlib.suppress(RuntimeError):  # Its loop is closed: it is done.
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def _lines(self, item: Mapping[str, Any] | Reply | None) -> Iterator[bytes]:
+    def lines(self, first: Said) -> Iterator[bytes]:
+        """The lines of the stream, for the thread that writes the response."""
+        steps, result = self._steps(first), None
         try:
-            yield self.transcript.open() or sse.KEEPALIVE
-            looked = time.monotonic()
             while True:
-                if isinstance(item, Reply):
-                    yield self.transcript.add([item.body.decode()], is_last=True)
-                    return
-                yield self.transcript.add([to_json_text(item)]) if item is not None else sse.KEEPALIVE
-                try:
-                    item = self._queue.get(timeout=self._look_seconds())
-                except queue.Empty:
-                    item = None
-                if time.monotonic() - looked >= self._look_seconds():
-                    looked = time.monotonic()
-                    self._look()
-        except GeneratorExit:
-            self._is_left = True
-            if self.era == "modern":
-                self.cancelled = True
+                step = steps.send(result)
+                if isinstance(step, bytes):
+                    result = None
+                    yield step
+                else:
+                    result = step() if callable(step) else self._next(step)
+        except StopIteration:
+            return
+        except BaseException:
+            self._leave()
             raise
+
+    async def alines(self, first: Said) -> AsyncIterator[bytes]:
+        """See lines(): for a task, which holds no thread while nothing is said."""
+        steps, result = self._steps(first), None
+        said = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._wake = partial(_wake, loop, said)
+        try:
+            while True:
+                step = steps.send(result)
+                if isinstance(step, bytes):
+                    result = None
+                    yield step
+                else:
+                    result = await (hop(step) if callable(step) else self._anext(said, step))
+        except StopIteration:
+            return
+        except BaseException:
+            self._leave()
+            raise
+
+    def _steps(self, item: Said) -> Generator[Any, Any, None]:
+        """Yields lines to send, functions to call where the database may be asked, and seconds to wait for the next
+        thing that is said.
+        """
+        yield (yield self.transcript.open) or sse.KEEPALIVE
+        looked = time.monotonic()
+        while not isinstance(item, Reply):
+            yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [to_json_text(item)]))
+            item = yield self._look_seconds()
+            if time.monotonic() - looked >= self._look_seconds():
+                looked = time.monotonic()
+                yield self._look
+        yield (yield partial(self.transcript.add, [item.body.decode()], is_last=True))
+
+    def _next(self, seconds: float) -> Said:
+        if self._waits:
+            release_connections()
+        try:
+            return self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    async def _anext(self, said: asyncio.Event, seconds: float) -> Said:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    said.clear()
+                    with contextlib.suppress(queue.Empty):
+                        return self._queue.get_nowait()
+                    await said.wait()
+        return None
+
+    def _leave(self) -> None:
+        """Nobody reads any more: a modern client has cancelled so."""
+        self.is_left = True
+        if self.era == "modern":
+            self._cancel()
 
     def _look_seconds(self) -> float:
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
 
     def _look(self) -> None:
         if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
-            self.cancelled = True
+            self._cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a stream, to be written in either colour, once."""
+
+    _stream: ThreadRequestStream
+    _first: Said
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._stream.lines(self._first)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.alines(self._first)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, said: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody writes.
+        loop.call_soon_threadsafe(said.set)
+
+
+def _poll_seconds(seconds: float) -> float:
+    """How long a call waits before it looks again: nothing can wake it, since WSGI has no event loop."""
+    return min(seconds, mcp_settings.POLL_SECONDS, max(0.2, len(waiting_calls) / POLLS_PER_SECOND))

@@ -5,16 +5,13 @@ to a database is undone when it fails, in every combination of the two.
 """
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Generator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled, ClientCannot
@@ -26,10 +23,9 @@ from django_mcp.primitives.context import RequestStream
 from django_mcp.replicas import reading
 
 from .budgets import Meter
+from .own_thread import OwnThread
 from .threads import LoopContext
 from .transactions import LazyAtomic
-
-T = TypeVar("T")
 
 
 def run(call: Call) -> Outcome:
@@ -97,7 +93,7 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
 def _run_once(call: Call) -> Outcome:
     try:
         with reading(call.options.read_only), _on_terms(call):
-            value = async_to_sync(_in_time)(call) if call.is_async else call.function(*call.args, **call.kwargs)
+            value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
                 raise _Undone(outcome)
@@ -121,7 +117,7 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
     try:
         if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
-        with _OwnThread(_on_terms(call)) as thread:
+        with OwnThread(_on_terms(call)) as thread:
             try:
                 outcome = await _arun_async(call)
             except BaseException as interruption:
@@ -175,6 +171,22 @@ async def _arun_async(call: Call) -> Outcome:
         return Outcome(error=error)
 
 
+async def _in_its_own_loop(call: Call) -> Any:
+    stream = call.request.stream
+    if stream is None:
+        return await _in_time(call)
+    stream.runs_in(asyncio.current_task())
+    try:
+        return await _in_time(call)
+    except asyncio.CancelledError:
+        # It was the client that cancelled the call, and nobody who cancels this task.
+        if stream.cancelled:
+            raise Cancelled from None
+        raise
+    finally:
+        stream.runs_in(None)
+
+
 async def _in_time(call: Call) -> Any:
     seconds = call.options.budget.seconds if call.options.budget else None
     if seconds is None:
@@ -207,58 +219,10 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
         await sync_to_async(atomic.__exit__)(type(error) if error else None, error, None)
 
 
-class _OwnThread(Executor):
-    """A thread of one async call's own, for the database work that Django's a-methods send away. It starts when it is
-    first needed.
-
-    Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not; and it is
-    closed in the end, where nobody would look after that of asgiref's thread for everybody.
-    """
-
-    def __init__(self, atomic: AbstractContextManager[object]) -> None:
-        self._executor: ThreadPoolExecutor | None = None
-        self._atomic = atomic
-        self._context = ThreadSensitiveContext(executor=self)
-        self._token: contextvars.Token[Any] | None = None
-
-    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(max_workers=1, initializer=self._atomic.__enter__)
-        return self._executor.submit(function, *args, **kwargs)
-
-    def __enter__(self) -> "_OwnThread":
-        # What `async with` the context does, without its awaits: this is around every asynchronous call.
-        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
-        SyncToAsync.context_to_thread_executor[self._context] = self
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        SyncToAsync.context_to_thread_executor.pop(self._context, None)
-        if self._token is not None:
-            SyncToAsync.thread_sensitive_context.reset(self._token)
-            # It knows the context in which this is: a circle, which would wait for the garbage collector.
-            self._token = None
-
-    async def finish(self, error: BaseException | None) -> None:
-        """Commits what the call wrote, or undoes it, and gives the thread back."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            leaving = executor.submit(self._leave, error)
-            executor.shutdown(wait=False)
-            # Who cancels now does not stop it halfway.
-            await asyncio.shield(asyncio.wrap_future(leaving))
-
-    def _leave(self, error: BaseException | None) -> None:
-        try:
-            self._atomic.__exit__(type(error) if error else None, error, None)
-        finally:
-            connections.close_all()
-
-
 def _on_terms(call: Call) -> AbstractContextManager[object]:
     """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
     options = call.options
-    transaction = LazyAtomic(read_only=options.read_only) if options.atomic else nullcontext()
+    transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
     return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
 
 

@@ -29,10 +29,11 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
 from .loops import serving_loop
+from .transactions import release_connections
 from .under_test import under_test
 
-MAX_WAITING_THREADS: Final = 256
-"""Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
+_USUAL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
+"""The limit where `MCP_THREADS` is None. Counted once: `os.cpu_count()` opens a file of the system's each time."""
 
 END_SECONDS: Final = 5
 """How long a process that ends waits for its threads."""
@@ -74,23 +75,25 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
 
 @contextmanager
-def waiting_thread() -> Iterator[None]:
-    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
-    answers out.
+def waiting_thread() -> Iterator[bool]:
+    """Around a wait in a worker thread: another may work meanwhile, and this one holds no connection that it does not
+    need. Else threads that wait for answers would keep the answers out. Gives whether it is in a transaction.
+
+    A wait is the caller's to bound: there are `MCP_THREADS` threads, and one more for each that waits.
     """
-    _pool.wait_begins()
-    try:
-        yield
-    finally:
-        _pool.wait_ends()
+    in_transaction = release_connections()
+    with _pool.waiting():
+        yield in_transaction
 
 
 class Pool:
-    """Threads that start when there is work for one more, up to `MCP_THREADS`; those that wait for a client do not
-    count.
+    """Threads that start when there is work for one more, up to a limit; those that wait for a client do not count.
+    With nothing to do, `MCP_THREADS` of them stay.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
+        self._most = limit or usual_threads
+        self._name = name
         self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Returns] | None] = SimpleQueue()
         self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -110,14 +113,17 @@ class Pool:
         self._grow()
         return future
 
-    def wait_begins(self) -> None:
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around a wait in one of the threads, which does not count meanwhile."""
         with self._lock:
             self._waiting += 1
         self._grow()
-
-    def wait_ends(self) -> None:
-        with self._lock:
-            self._waiting -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def stop(self, seconds: float) -> None:
         """Lets the threads finish what they do, and end."""
@@ -129,8 +135,10 @@ class Pool:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _limit(self) -> int:
-        threads: int = mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
-        return threads + min(self._waiting, MAX_WAITING_THREADS)
+        return self._most() + self._waiting
+
+    def _needed(self) -> int:
+        return min(self._limit(), self._open + usual_threads())
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
@@ -139,7 +147,7 @@ class Pool:
             count = len(self._threads)
             if self._open <= count or count >= self._limit():
                 return
-            thread = threading.Thread(target=self._serve, name=f"django_mcp-{count}", daemon=True)
+            thread = threading.Thread(target=self._serve, name=f"{self._name}-{count}", daemon=True)
             self._threads.add(thread)
         thread.start()
 
@@ -157,13 +165,11 @@ class Pool:
                 self._threads.discard(threading.current_thread())
 
     def _leaves(self) -> bool:
-        """Whether this thread is one too many, since others wait no more. As many as the limit says stay, so that what
-        is handed in finds one.
-        """
-        if len(self._threads) <= self._limit():
+        """Whether this thread is one too many. As many as there is work for stay: what is handed in finds one."""
+        if len(self._threads) <= self._needed():
             return False
         with self._lock:
-            is_over = len(self._threads) > self._limit()
+            is_over = len(self._threads) > self._needed()
             if is_over:
                 self._threads.discard(threading.current_thread())
         return is_over
@@ -215,22 +221,39 @@ class _Returns:
                 future.set_result(value)
 
 
+def usual_threads() -> int:
+    return mcp_settings.THREADS or _USUAL_THREADS
+
+
 _pool: Final = Pool()
+_lent: Final = Pool(lambda: mcp_settings.ASYNC_THREADS, "django_mcp-async")
 atexit.register(_pool.stop, END_SECONDS)
+atexit.register(_lent.stop, END_SECONDS)
+
+
+def lent_threads() -> Pool:
+    """The threads of async calls."""
+    return _lent
+
+
+def lend_thread(work: Callable[[], object]) -> None:
+    """Has a thread do this alone, for as long as it takes. In the context of the caller, who is on an event loop."""
+    loop = asyncio.get_running_loop()
+    _lent.submit(loop, partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
 
 
 def _with_connections(
     loop: asyncio.AbstractEventLoop, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> T:
     serving_loop.set(loop)
-    _look_after_connections()
+    look_after_connections()
     try:
         return function(*args, **kwargs)
     finally:
-        _close_spent_connections()
+        close_spent_connections()
 
 
-def _look_after_connections() -> None:
+def look_after_connections() -> None:
     """Before a thread works: `close_old_connections`, and so Django's health check, at most once a second. A connection
     that has just answered does not need to be asked whether it does.
     """
@@ -240,7 +263,7 @@ def _look_after_connections() -> None:
         close_old_connections()
 
 
-def _close_spent_connections() -> None:
+def close_spent_connections() -> None:
     """After it: those that have failed, are too old, or were left in another mode."""
     for connection in connections.all(initialized_only=True):
         if connection.connection is None:

@@ -1,17 +1,13 @@
 """A transaction that begins when it is first needed, so that a tool which touches no database pays for none."""
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE")
-
-
-class WroteInReadOnly(RuntimeError):
-    """A tool that says `read_only=True` wants to write."""
+from .guards import Guard
 
 
 class LazyAtomic:
@@ -24,12 +20,14 @@ class LazyAtomic:
     What tells the first use is `ensure_connection`, which Django calls before anything goes to a database. Wrapping
     `execute` instead would come too late for an `atomic()` that the block opens first: it would commit by itself.
 
-    With `read_only` the transaction cannot write: an attempt raises, here (`WroteInReadOnly`) or in the database.
+    With `read_only` the transaction cannot write: an attempt raises, here (`WroteInReadOnly`) or in the database. With
+    `dry_run` nothing can be kept of what is written (`CannotUndo`); to undo it is the caller's, who raises.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, dry_run: bool = False) -> None:
         self._watched: list[_Watched] = []
         self._read_only = read_only
+        self._dry_run = dry_run
 
     def __enter__(self) -> "LazyAtomic":
         for connection in connections.all():
@@ -37,7 +35,7 @@ class LazyAtomic:
                 # A block within a block: the outer one begins now, so that this one can be undone by itself.
                 connection.ensure_connection()
             if _can_begin(connection):
-                self._watched.append(_Watched(connection, read_only=self._read_only))
+                self._watched.append(_Watched(connection, read_only=self._read_only, dry_run=self._dry_run))
         return self
 
     def __exit__(
@@ -65,6 +63,7 @@ class _Watched:
         "_blocks",
         "_connection",
         "_doomed",
+        "_guard",
         "_hooks",
         "_nested",
         "_outer",
@@ -73,11 +72,13 @@ class _Watched:
         "has_begun",
     )
 
-    def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool, dry_run: bool) -> None:
         self._connection: Any = connection
         self._read_only = read_only
         self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
         self._nested = connection.in_atomic_block
+        is_guarded = read_only or dry_run
+        self._guard = Guard(connection, read_only=read_only, is_nested=self._nested) if is_guarded else None
         self._doomed = connection.needs_rollback
         # What the connection knows of already; all that comes after is the block's.
         self._blocks = len(self._connection.atomic_blocks)
@@ -97,8 +98,8 @@ class _Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.has_begun:
-            if self._read_only:
-                _permit_writes(self._connection)
+            if self._guard is not None:
+                self._guard.lift()
             self._atomic.__exit__(kind, error, traceback)
             return
         connection = self._connection
@@ -152,22 +153,12 @@ class _Watched:
         connection.needs_rollback = doomed
 
     def _enter(self) -> None:
-        if not self._read_only:
-            self._atomic.__enter__()
-            return
-        connection = self._connection
-        if connection.vendor == "mysql" and not self._nested:
-            # Said of the transaction that comes next. Within one that has begun, only _refuse_writes stands guard.
-            _say(connection, "SET TRANSACTION READ ONLY")
-        if connection.vendor == "sqlite":
+        if self._guard is not None and self._read_only and self._connection.vendor == "sqlite":
             self._enter_deferred()
         else:
             self._atomic.__enter__()
-        if connection.vendor == "postgresql":
-            _say(connection, "SET TRANSACTION READ ONLY")
-        elif connection.vendor == "sqlite":
-            _say(connection, "PRAGMA query_only = ON")
-        connection.execute_wrappers.append(_refuse_writes)
+        if self._guard is not None:
+            self._guard.stand()
 
     def _enter_deferred(self) -> None:
         # A project may have its transactions begin as writers (transaction_mode IMMEDIATE): one that reads need not
@@ -179,29 +170,29 @@ class _Watched:
             self._connection.transaction_mode = mode
 
 
-def _permit_writes(connection: Any) -> None:
-    connection.execute_wrappers.remove(_refuse_writes)
-    if connection.vendor == "sqlite" and connection.connection is not None:
-        _say(connection, "PRAGMA query_only = OFF")
-
-
-def _say(connection: Any, statement: str) -> None:
-    # Past the wrappers, and past Django's refusal to go on where a savepoint has failed: the statement is ours.
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement)
-
-
-def _refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if str(sql).lstrip(" (").upper().startswith(_WRITES):
-        raise WroteInReadOnly(
-            f"A tool that says read_only=True wants to write: {str(sql)[:80]!r}. Declare it without read_only, or with "
-            "atomic=False when what it writes is nobody's business (a cache, a counter)."
-        )
-    return execute(sql, params, many, context)
-
-
 def _can_begin(connection: BaseDatabaseWrapper) -> bool:
     """Whether a transaction is ours to begin: not where the project has turned autocommit off to see to them itself."""
     if connection.in_atomic_block:
         return True
     return bool(connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit)
+
+
+def release_connections() -> bool:
+    """Whether a connection of this thread is in a transaction. The others are closed, before the thread waits for long:
+    each opens again when it is asked something.
+    """
+    in_use = [one for one in connections.all(initialized_only=True) if one.connection is not None]
+    for connection in in_use:
+        # Also where a LazyAtomic has not begun, which only looks like a transaction.
+        if connection.autocommit:
+            _close(connection)
+    return not all(connection.autocommit for connection in in_use)
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    hooks, looks_atomic = connection.run_on_commit, connection.in_atomic_block
+    connection.in_atomic_block = False
+    try:
+        connection.close()
+    finally:
+        connection.run_on_commit, connection.in_atomic_block = hooks, looks_atomic

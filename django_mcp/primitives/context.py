@@ -17,6 +17,8 @@ from . import asking as asking
 from .asking import Asking, Elicited, InputRequired, Inputs, Question, Sampled
 
 if TYPE_CHECKING:
+    import asyncio
+
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
     from django.http import HttpRequest
 
@@ -67,6 +69,9 @@ class RequestStream(Protocol):
 
     def close(self) -> None:
         """Closes the connection, and not the stream."""
+
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        """Says which task a cancellation must reach."""
 
     @property
     def cancelled(self) -> bool: ...

@@ -2,7 +2,11 @@
 
 A row waits for its answer until the tool takes it. Every function is synchronous."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import TooManyClientRequests
@@ -34,13 +38,31 @@ def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> b
     return rows.update(answer=message) > 0
 
 
-def take_answer(session_pk: int, request_id: str) -> tuple[bool, dict[str, Any] | None]:
-    """Whether the session still lives, and the answer if it has come."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a look for an answer found: the answer, if it has come; else whether the session lives, whether its client
+    holds a standalone stream, and when something was last noted of it.
+    """
+
+    answer: dict[str, Any] | None = None
+    is_alive: bool = True
+    has_stream: bool = False
+    seen_at: datetime | None = None
+
+
+def take_answer(session_pk: int, request_id: str) -> Taken:
+    """The answer to a request, or what there is of its client meanwhile."""
     row = ClientRequest.objects.using(alias()).filter(session_id=session_pk, request_id=request_id)
     found = row.values_list("answer", flat=True).first()
     if found is not None:
-        return True, found
-    return Session.objects.using(alias()).active().filter(pk=session_pk).exists(), None
+        return Taken(found)
+    now = timezone.now()
+    live = Session.objects.using(alias()).active(now).filter(pk=session_pk)
+    session = live.values_list("stream_lease_until", "last_seen_at").first()
+    if session is None:
+        return Taken(is_alive=False)
+    lease_until, seen_at = session
+    return Taken(None, True, lease_until is not None and lease_until > now, seen_at)
 
 
 def forget_request(session_pk: int, request_id: str) -> None:

@@ -280,6 +280,18 @@ def touch_all(pks: Collection[int], now: datetime | None = None) -> None:
     _touch(rows.filter(last_seen_at__lt=now - _touch_interval()), now)
 
 
+def note_presence(pk: int, now: datetime | None = None) -> None:
+    """Note at once that a session's client is there: a call of its may be waiting to know."""
+    _touch(Session.objects.using(alias()).filter(pk=pk), now or timezone.now())
+
+
+def touch_seconds(seconds: float) -> float:
+    """How often an open stream must say that its session is in use: every so many seconds, or twice in what is left of
+    a short TTL when a touch is due.
+    """
+    return float(min(seconds, mcp_settings.SESSION_TTL_SECONDS / 4))
+
+
 def _touch(rows: SessionQuerySet, now: datetime) -> None:
     oldest = now + _ttl() - _max_age()
     rows.active(now).update(

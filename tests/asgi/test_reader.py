@@ -120,6 +120,15 @@ async def test_streams_are_renewed_and_give_a_sign_of_life(store, settings):
     reader.remove(stream)
 
 
+async def test_a_session_that_expires_sooner_than_a_keep_alive_is_renewed_in_time(store, settings):
+    settings.MCP_SESSION_TTL_SECONDS = 0.004
+    reader, stream = Reader(), Stream(1)
+    await reader.add(stream)
+
+    await until(lambda: stream.signs > 2)
+    reader.remove(stream)
+
+
 async def test_what_was_written_during_a_renewal_is_not_heard_again(store, settings, monkeypatch):
     """The stream was busy when the renewal read from where it was, and is not when the news are there."""
     settings.MCP_KEEPALIVE_SECONDS = 0.002

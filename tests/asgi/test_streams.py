@@ -268,6 +268,20 @@ def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
     assert on_a_loop(talk) == b"".join([sse.prime("key:0", 7), sse.encode(NOTE, "key:1"), sse.encode(reply, "key:2")])
 
 
+def test_a_client_that_reads_the_rest_of_a_stream_is_noted_as_there():
+    session = open_session()
+    long_ago = timezone.now() - timedelta(minutes=30)
+    Session.objects.update(last_seen_at=long_ago)
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await connection.has(sse.encode(NOTE, "key:1"))
+        await connection.hangs_up()
+
+    on_a_loop(talk)
+    assert Session.objects.get().last_seen_at > long_ago + timedelta(minutes=29)
+
+
 def test_a_request_whose_process_died_is_answered(settings):
     settings.MCP_STREAM_LEASE_SECONDS = -1
     session = open_session()

@@ -18,13 +18,16 @@ from django_mcp.asgi import request_stream as asgi_stream
 from django_mcp.asgi.request_stream import ASGIRequestStream
 from django_mcp.endpoint.request_stream import InlineRequestStream, Transcript
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
+from django_mcp.endpoint.waiting import waiting_calls
 from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
+from django_mcp.execution import threads
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest, Event, Stream
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
 from django_mcp.storage import client_requests, events, sessions
+from django_mcp.storage.client_requests import Taken
 from tests import wire
 
 LATEST = "2025-11-25"
@@ -98,6 +101,7 @@ class Client:
 def make(client, session=None):
     request_stream = ASGIRequestStream(client.receive, client.send)
     request_stream.identify(1, "handshake" if session else "modern")
+    request_stream.client = client
     if session is not None:
         request_stream.bind(session)
     return request_stream
@@ -362,7 +366,7 @@ def test_a_sessions_client_that_hangs_up_has_not_cancelled(monkeypatch):
         say(request_stream, 1)
         await until(lambda: note(1).encode() in client.body)
         client.gone.set()
-        await until(lambda: request_stream._gone)
+        await until(lambda: request_stream.is_left)
         say(request_stream, 2)
         return await request_stream.finish(REPLY), request_stream.cancelled
 
@@ -550,6 +554,32 @@ def test_a_client_is_not_asked_too_much_at_once(settings):
     assert (type(failure), client.sent) == (ClientCannot, [])
 
 
+@pytest.mark.django_db
+def test_a_client_is_not_asked_when_too_many_calls_wait_already(settings):
+    settings.MCP_MAX_WAITING_CALLS = 0
+
+    failure, client = ask(open_session(), None)
+
+    assert (type(failure), client.sent) == (ClientCannot, [])
+    assert "too many calls wait" in str(failure)
+    assert len(waiting_calls) == 0
+
+
+@pytest.mark.parametrize("from_a_thread", [False, True])
+@pytest.mark.django_db
+def test_a_call_whose_client_never_comes_back_is_ended(settings, monkeypatch, from_a_thread):
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
+    settings.MCP_CLIENT_GONE_SECONDS = 0.02
+
+    async def leave(request_stream, request):
+        request_stream.client.gone.set()
+
+    failure, _ = ask(open_session(), leave, from_a_thread=from_a_thread)
+
+    assert type(failure) is Cancelled
+    assert (ClientRequest.objects.count(), len(waiting_calls)) == (0, 0)
+
+
 async def test_who_has_no_session_cannot_be_asked():
     request_stream = make(Client())
 
@@ -576,7 +606,8 @@ def run(work, session=None, era=None):
     request_stream = ThreadRequestStream(1, era or ("handshake" if session else "modern"))
     if session is not None:
         request_stream.bind(session)
-    return request_stream, request_stream.run(lambda: work(request_stream))
+    answer = request_stream.run(lambda: work(request_stream))
+    return request_stream, answer if isinstance(answer, Reply) else iter(answer)
 
 
 def test_a_silent_request_in_the_view_has_a_plain_reply():
@@ -634,6 +665,57 @@ def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
     lines = request_stream.run(lambda: (say(request_stream, *range(20)), REPLY)[1])
 
     assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
+
+
+@pytest.mark.django_db
+def test_streams_of_the_view_under_asgi_hold_no_thread_while_nothing_is_said(settings, monkeypatch):
+    pool = threads.Pool()
+    monkeypatch.setattr(threads, "_pool", pool)
+    settings.MCP_THREADS = 1
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        may_go_on.wait(timeout=10)
+        say(request_stream, 2)
+        return REPLY
+
+    bodies = ([], [])
+
+    async def read(number):
+        request_stream = ThreadRequestStream(number, "modern")
+        async for line in await asyncio.to_thread(request_stream.run, partial(work, request_stream)):
+            bodies[number].append(line)
+
+    async def talk():
+        reading = [asyncio.create_task(read(number)) for number in range(2)]
+        await until(lambda: all(len(body) == 2 for body in bodies))
+        assert await asyncio.wait_for(hop(max, 1, 2), 5) == 2
+        may_go_on.set()
+        await asyncio.gather(*reading)
+
+    asyncio.run(talk())
+    pool.stop(10)
+
+    said = b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+    assert [b"".join(body) for body in bodies] == [sse.KEEPALIVE + said] * 2
+
+
+async def test_a_client_of_the_view_under_asgi_that_goes_has_cancelled():
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    request_stream = ThreadRequestStream(1, "modern")
+    lines = aiter(await asyncio.to_thread(request_stream.run, lambda: work(request_stream)))
+    await anext(lines)
+    await lines.aclose()
+    may_go_on.set()
+
+    assert request_stream.cancelled
 
 
 def test_a_modern_client_of_the_view_that_goes_has_cancelled():
@@ -695,7 +777,7 @@ class Asked:
     def __init__(self, monkeypatch):
         self.waiting = []
         self.forgotten = []
-        self.answer = (True, None)
+        self.answer = Taken()
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
             monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
@@ -720,14 +802,12 @@ def asked_store(monkeypatch):
 @pytest.fixture
 def thread_stream():
     request_stream = ThreadRequestStream(1, "handshake")
-    request_stream.bind(SimpleNamespace(pk=7, protocol_version=LATEST))
-    yield request_stream
-    if request_stream._aside is not None:
-        request_stream._aside.shutdown()
+    request_stream.bind(SimpleNamespace(pk=7, protocol_version=LATEST, principal="user:1", user_id=1))
+    return request_stream
 
 
 def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = (True, {"result": {"roots": []}})
+    asked_store.answer = Taken({"result": {"roots": []}})
 
     assert thread_stream.ask(ROOTS) == {"roots": []}
     ((session_pk, request_id, method, thread),) = asked_store.waiting
@@ -737,7 +817,7 @@ def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
 
 
 async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = (True, {"result": {"roots": []}})
+    asked_store.answer = Taken({"result": {"roots": []}})
 
     assert await thread_stream.aask(ROOTS) == {"roots": []}
 
@@ -745,8 +825,8 @@ async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_s
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"answer": (True, {"error": {"message": "no"}})}, ClientRefused),
-        ({"answer": (False, None)}, ClientCannot),
+        ({"answer": Taken({"error": {"message": "no"}})}, ClientRefused),
+        ({"answer": Taken(is_alive=False)}, ClientCannot),
         ({"is_full": True}, ClientCannot),
         ({}, ClientTimeout),
     ],
@@ -766,6 +846,18 @@ def test_nobody_in_the_view_waits_for_an_answer_to_a_request_that_was_cancelled(
 
     with pytest.raises(Cancelled):
         thread_stream.ask(ROOTS)
+
+
+def test_nobody_in_the_view_waits_for_a_client_that_never_comes_back(asked_store, thread_stream, settings):
+    settings.MCP_CLIENT_GONE_SECONDS = 0.02
+    thread_stream.is_left = True
+
+    with pytest.raises(Cancelled):
+        thread_stream.ask(ROOTS)
+    with pytest.raises(Cancelled):
+        async_to_sync(thread_stream.aask)(ROOTS)
+
+    assert len(waiting_calls) == 0
 
 
 def test_who_has_no_session_cannot_be_asked_in_the_view():

@@ -39,7 +39,7 @@ def _client_ends(*, instance: Any, **kwargs: Any) -> None:
 
 def _end(ended: Any, principal: str) -> None:
     def send() -> None:
-        credential_ended.send(type(ended), principal=principal)
+        credential_ended.send_robust(type(ended), principal=principal)
 
     transaction.on_commit(send, using=router.db_for_write(type(ended)), robust=True)
 
@@ -56,7 +56,7 @@ def _token_ended(*, instance: Any, **kwargs: Any) -> None:
     def look() -> None:
         # When a token is refreshed the old one goes before the new one is there: what counts is what is committed.
         if not _has_token(user, application):
-            credential_ended.send(type(instance), principal=principal_key(user, application.client_id))
+            credential_ended.send_robust(type(instance), principal=principal_key(user, application.client_id))
 
     transaction.on_commit(look, using=router.db_for_write(type(instance)), robust=True)
 

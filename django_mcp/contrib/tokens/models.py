@@ -80,7 +80,7 @@ class APIToken(models.Model):
         """Ends the token and, within seconds, the sessions and streams that were opened with it."""
         type(self).objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
         self.refresh_from_db(fields=["revoked_at"])
-        credential_ended.send(type(self), principal=principal_key(self.user, self.client_id))
+        credential_ended.send_robust(type(self), principal=principal_key(self.user, self.client_id))
 
     def note_use(self, now: datetime | None = None) -> None:
         """Remembers that the token was used, at most once in five minutes."""

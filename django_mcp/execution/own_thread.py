@@ -1,0 +1,119 @@
+"""A thread of one async call's own, for the database work that Django's a-methods send away.
+
+Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not. The threads
+are lent: the next call has the thread, and the connection as Django's settings keep it, that an earlier one gave back.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+
+from .threads import lend_thread, lent_threads
+from .transactions import release_connections
+
+T = TypeVar("T")
+
+
+class OwnThread(Executor):
+    """The thread of a call, as a context manager around it. It is lent when it is first needed."""
+
+    def __init__(self, atomic: AbstractContextManager[object]) -> None:
+        self._atomic = atomic
+        self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]] | None = None
+        self._context = ThreadSensitiveContext(executor=self)
+        self._token: contextvars.Token[Any] | None = None
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        if self._work is None:
+            self._work = SimpleQueue()
+            lend_thread(partial(self._serve, self._work))
+        return self._put(self._work, partial(function, *args, **kwargs))
+
+    def __enter__(self) -> "OwnThread":
+        # What `async with` the context does, without its awaits: this is around every asynchronous call.
+        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+        SyncToAsync.context_to_thread_executor[self._context] = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        SyncToAsync.context_to_thread_executor.pop(self._context, None)
+        if self._token is not None:
+            SyncToAsync.thread_sensitive_context.reset(self._token)
+            # It knows the context in which this is: a circle, which would wait for the garbage collector.
+            self._token = None
+
+    @property
+    def is_lent(self) -> bool:
+        return self._work is not None
+
+    async def finish(self, error: BaseException | None) -> None:
+        """Commits what the call wrote, or undoes it, and gives the thread back."""
+        work, self._work = self._work, None
+        if work is not None:
+            leave = partial(self._atomic.__exit__, type(error) if error else None, error, None)
+            # Who cancels now does not stop it halfway.
+            await asyncio.shield(asyncio.wrap_future(self._put(work, leave, is_last=True)))
+
+    @staticmethod
+    def _put(work: "SimpleQueue[Any]", function: Callable[[], T], *, is_last: bool = False) -> "Future[T]":
+        future: Future[T] = Future()
+        work.put((future, function, is_last))
+        return future
+
+    def _serve(self, work: "SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]]") -> None:
+        """In the thread: what the call sends, until the last of it."""
+        failure = _failure_of(self._atomic.__enter__)
+        while True:
+            future, function, is_last = work.get()
+            if failure is None:
+                _do(future, function)
+            elif future.set_running_or_notify_cancel():
+                future.set_exception(failure)
+            if is_last:
+                return
+            # Nothing of it is kept while the next is waited for.
+            del future, function
+
+
+def _failure_of(begin: Callable[[], object]) -> BaseException | None:
+    try:
+        begin()
+    except BaseException as error:
+        return error
+    return None
+
+
+def _do(future: "Future[Any]", function: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        value = function()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+
+
+@asynccontextmanager
+async def waiting_call() -> AsyncIterator[bool]:
+    """Around a wait of an async call for its client: see threads.waiting_thread."""
+    own = _own_thread()
+    if own is None or not own.is_lent:
+        yield False
+        return
+    in_transaction = await asyncio.wrap_future(own.submit(release_connections))
+    with lent_threads().waiting():
+        yield in_transaction
+
+
+def _own_thread() -> OwnThread | None:
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    own = SyncToAsync.context_to_thread_executor.get(context) if context is not None else None
+    return own if isinstance(own, OwnThread) else None
