@@ -95,7 +95,8 @@ class Transcript:
             self._renewed = time.monotonic()
             events.renew_stream(self.session.pk, self.key)
         stored = events.append(self.session.pk, self.key, self._next, messages, is_last=is_last)
-        self._next += len(messages)
+        # A stream that was taken for dead goes on behind the end that it was given.
+        self._next = stored[-1].position.event + 1
         return stored
 
 

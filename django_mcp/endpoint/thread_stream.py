@@ -74,7 +74,10 @@ class ThreadRequestStream(RequestStream):
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
         first = self._wait_for_first()
-        return first if isinstance(first, Reply) else self._lines(first)
+        if not isinstance(first, Reply):
+            return self._lines(first)
+        self.transcript.end()
+        return first
 
     def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
         """The first thing that the request says; `None` when it was silent for so long that the stream must open."""

@@ -26,6 +26,23 @@ def test_a_silent_request_in_the_view_has_a_plain_reply():
     assert run(lambda request_stream: REPLY)[1] == REPLY
 
 
+@pytest.mark.django_db
+def test_a_slow_request_in_the_view_that_says_nothing_leaves_nothing_behind():
+    """It could be cancelled meanwhile, so its stream was known."""
+    session = open_session()
+
+    def work(request_stream):
+        deadline = time.monotonic() + 10
+        while not request_stream.transcript.is_known and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return REPLY
+
+    request_stream, reply = run(work, session)
+
+    assert (reply, request_stream.transcript.is_known) == (REPLY, True)
+    assert not Stream.objects.exists()
+
+
 def test_a_request_in_the_view_that_says_something_is_a_stream():
     def work(request_stream):
         say(request_stream, 1, 2)
