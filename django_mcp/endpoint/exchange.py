@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from django_mcp.bus import bell
-from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
 from django_mcp.execution.runner import run
 from django_mcp.methods.request import (
     Call,
@@ -233,8 +233,11 @@ class Exchange:
     def _carry_out(self, step: PendingReply) -> Reply:
         if isinstance(step.effect, OpenSession):
             return step.reply if self._policy == "off" else self._open(step, step.effect)
-        if self.session is not None:
-            self._remember(self.session, step.effect)
+        try:
+            if self.session is not None:
+                self._remember(self.session, step.effect)
+        except TooManySubscriptions as error:
+            return replies.error(ProtocolError(INVALID_REQUEST, str(error)), "handshake", step.request_id)
         return step.reply
 
     def _remember(self, session: SessionState, effect: Effect) -> None:

@@ -137,7 +137,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
 
 
 def end_stream(session_pk: int, key: str) -> None:
-    """Notes that a request has ended. Of a stream that said nothing nobody can want the rest, so nothing of it stays."""
+    """Notes that a request has ended. Nobody can come back for a stream that said nothing, so its row goes."""
     if not events_of(session_pk, key).exists():
         Stream.objects.using(alias()).filter(session_id=session_pk, key=key).delete()
     else:
@@ -194,8 +194,8 @@ def _insert(session_pk: int, stored: Sequence[Stored]) -> None:
 
 
 def _take_up(session_pk: int, key: str, first: int) -> int:
-    """The next free number of a stream that was ended while its process lived. The end is blanked, and keeps its number:
-    a client that has it comes back with it. Raises IntegrityError when there is no such end.
+    """The next free number of a stream that was ended while its process lived. The end is blanked and keeps its number,
+    with which a client may come back. Raises IntegrityError when there is no such end.
     """
     rows = events_of(session_pk, key)
     with transaction.atomic(using=alias()):

@@ -7,6 +7,7 @@ Every function is synchronous and whole, with its transaction; asynchronous code
 A principal is text of at most 255 characters without U+0000 or surrogates; "" is anonymous.
 """
 
+import random
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -34,6 +35,7 @@ from django_mcp.signals import session_opened, session_terminated
 
 from .changes import last_change
 from .database import alias, batches
+from .purge import delete_ended
 from .session_state import SessionState
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -44,6 +46,9 @@ MAX_CLIENT_CHARACTERS = 64 * 1024
 
 EXACTLY: Final = 1000
 """So many live sessions are quickly counted."""
+
+ENDED_EVERY: Final = 8
+"""The ended sessions of a principal are measured about once in so many openings."""
 
 
 def open(
@@ -79,6 +84,7 @@ def open(
         stream_position=f"0.{last_change(server)}",
     )
     _insert(row)
+    _delete_oldest_ended(principal, now)
     session_opened.send_robust(
         sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
     )
@@ -139,17 +145,29 @@ def _refuse_too_large(*texts: Mapping[str, Any]) -> None:
 def _refuse_too_many(principal: str, now: datetime) -> None:
     """Raise TooManySessions. Each count stops at its limit, so a flood is not answered with ever longer counting.
 
-    Anonymous clients share the principal "": a limit on it would let one stranger lock the others out, so they have
-    the common limit only. Openings at the same instant may each see the last free place: the limits keep a table from
+    Anonymous clients cannot be told apart: together they have a share of the common limit, and the rest is left for
+    those who sign in. Openings at the same instant may each see the last free place: the limits keep a table from
     filling, and do not number its rows.
     """
     live = Session.objects.using(alias()).active(now)
     limit = mcp_settings.MAX_SESSIONS_PER_PRINCIPAL
     if principal and limit is not None and live.for_principal(principal)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
+    limit = _anonymous_limit()
+    if not principal and limit is not None and _anonymous_counter.is_full(live.for_principal(""), limit):
+        raise TooManySessions("anonymous", limit)
     limit = mcp_settings.MAX_SESSIONS
     if limit is not None and _session_counter.is_full(live, limit):
         raise TooManySessions("server", limit)
+
+
+def _anonymous_limit() -> int | None:
+    """The sessions that anonymous clients may have together: half of all, unless the project says how many."""
+    limit = mcp_settings.MAX_ANONYMOUS_SESSIONS
+    if limit is None and mcp_settings.MAX_SESSIONS is not None:
+        # Of an only place, an anonymous client may have it.
+        return (mcp_settings.MAX_SESSIONS + 1) // 2
+    return limit
 
 
 class SessionCounter:
@@ -178,6 +196,20 @@ class SessionCounter:
 
 
 _session_counter: Final = SessionCounter()
+_anonymous_counter: Final = SessionCounter()
+
+
+def _delete_oldest_ended(principal: str, now: datetime) -> None:
+    """Deletes the sessions of a principal that ended first, beyond the number that is kept until the purge: who opens
+    and ends one after the other would fill the table, since those that have ended count for no other limit.
+    """
+    limit = mcp_settings.MAX_ENDED_SESSIONS_PER_PRINCIPAL
+    # By chance, so that most openings do not ask; the more are deleted at once.
+    if limit is None or random.random() * ENDED_EVERY >= 1:
+        return
+    ended = Session.objects.using(alias()).for_principal(principal).filter(expires_at__lte=now)
+    excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
+    delete_ended(list(excess))
 
 
 def _insert(row: Session) -> None:

@@ -104,6 +104,15 @@ def test_a_session_has_one_stream_at_a_time(streaming):
     assert streaming.request("ping") == {}
 
 
+def test_a_subscription_too_many_is_refused_in_words_that_help(streaming, settings):
+    settings.MCP_MAX_SUBSCRIPTIONS_PER_SESSION = 0
+
+    refused = streaming.post(SUBSCRIBE)
+
+    message = "This session has subscribed to 0 resources, the most that it may: end one first."
+    assert (refused.status_code, refused.json()) == (200, wire.error(-32600, message, SUBSCRIBE["id"]))
+
+
 def test_a_stream_that_was_left_can_be_opened_again(streaming):
     assert [streaming.send("GET").status_code for _ in range(2)] == [200, 200]
 

@@ -54,7 +54,8 @@ def test_a_request_in_the_view_that_says_something_is_a_stream():
 
 
 @pytest.mark.django_db
-def test_a_sessions_stream_in_the_view_is_stored():
+def test_a_sessions_stream_in_the_view_is_stored(settings):
+    settings.MCP_RETRY_MILLISECONDS = 7
     session = open_session()
 
     def work(request_stream):
@@ -66,7 +67,7 @@ def test_a_sessions_stream_in_the_view_is_stored():
 
     key = Stream.objects.get(ended_at__isnull=False).key
     assert body == b"".join(
-        [sse.prime(f"{key}:0", 1000), sse.encode(note(1), f"{key}:1"), sse.encode(REPLY.body.decode(), f"{key}:2")]
+        [sse.prime(f"{key}:0", 7), sse.encode(note(1), f"{key}:1"), sse.encode(REPLY.body.decode(), f"{key}:2")]
     )
     assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
 
