@@ -44,8 +44,8 @@ class Settings:
     """Live sessions of everybody together, anonymous clients too. None: any number."""
 
     MAX_ANONYMOUS_SESSIONS: int | None = None
-    """Live sessions of all anonymous clients together: their share of MAX_SESSIONS, so that those who sign in find room.
-    None: half of it.
+    """Live sessions of all anonymous clients together, their share of MAX_SESSIONS: those who sign in find room. None:
+    half of it.
     """
 
     MAX_ENDED_SESSIONS_PER_PRINCIPAL: int | None = 100

@@ -29,9 +29,9 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.storage import events
-from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
+from .admission import Admission
 from .listen import ListenConsumer, listeners
 from .replay import ReplayConsumer
 from .request_stream import ASGIRequestStream
@@ -113,8 +113,14 @@ class EndpointRequest:
         return replies.method_not_allowed(ALLOW)
 
     async def _get(self) -> Reply | StreamConsumer:
-        opened: Reply | StandaloneStream = await self.loop_context.hop(self._admitted, Exchange.open_stream)
-        return consumer_of(opened) if isinstance(opened, StandaloneStream) else opened
+        return await self.loop_context.hop(self._admitted, self._open_stream)
+
+    def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | StreamConsumer:
+        opened = exchange.open_stream(headers)
+        return consumer_of(opened, self._admission(exchange)) if isinstance(opened, StandaloneStream) else opened
+
+    def _admission(self, exchange: Exchange) -> Admission:
+        return Admission.of(self.view, self.kwargs, self.scope, exchange.server, exchange.caller)
 
     async def _post(self) -> Reply | StreamConsumer | None:
         limits = self.view.get_limits()
@@ -155,7 +161,7 @@ class EndpointRequest:
             needs_thread = exchange.needs_database(message)
             step = await self.loop_context.hop(exchange.begin, message) if needs_thread else exchange.prepare(message)
         if isinstance(step, Listen):
-            return self._listen(step)
+            return self._listen(step, self._admission(exchange))
         return await self._call(exchange, step, request_stream) if isinstance(step, Call) else step
 
     async def _call(
@@ -180,11 +186,11 @@ class EndpointRequest:
             else exchange.end(call, outcome)
         )
 
-    def _listen(self, listen: Listen) -> Reply | StreamConsumer:
+    def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
         if status := self._refusal_of_one_more(listen.request.caller.principal.key):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
-        return ListenConsumer(listen, None if self.view.is_open() else self._still_admits(listen.request.caller))
+        return ListenConsumer(listen, admission)
 
     def _refusal_of_one_more(self, principal: str) -> int | None:
         """The status for one subscription too many: of everybody, or of one principal. Anonymous clients share theirs,
@@ -196,18 +202,6 @@ class EndpointRequest:
         limit = mcp_settings.MAX_LISTENERS_PER_PRINCIPAL
         own = sum(one.principal == principal for one in open_now)
         return 429 if principal and limit is not None and own >= limit else None
-
-    def _still_admits(self, caller: Caller) -> Callable[[], bool]:
-        """Asks whether the same request would come in again as the same caller: a credential can be revoked, a user
-        deactivated, a password changed.
-        """
-        known = auth_hash(caller.user)
-
-        def asks() -> bool:
-            now = self.view.recognise(self._new_request(), **self.kwargs)
-            return now is not None and now.principal.key == caller.principal.key and auth_hash(now.user) == known
-
-        return asks
 
     def _request_stream(self, message: Inbound | Batch | Reply) -> ASGIRequestStream | InlineRequestStream | None:
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
@@ -304,6 +298,7 @@ def read_headers(scope: Scope) -> Headers:
     return joined
 
 
-def consumer_of(stream: StandaloneStream) -> StreamConsumer:
+def consumer_of(stream: StandaloneStream, admission: Admission | None = None) -> StreamConsumer:
     """The consumer that writes a stream."""
-    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)
+    consumer = MCPConsumer if stream.position.key == events.STANDALONE else ReplayConsumer
+    return consumer(stream, admission)

@@ -1,6 +1,7 @@
 """The GET of a handshake session: its standalone stream, for which the reader of the event loop reads."""
 
 import asyncio
+from dataclasses import replace
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import StandaloneStream
@@ -9,6 +10,7 @@ from django_mcp.protocol import sse
 from django_mcp.storage import standalone
 from django_mcp.storage.standalone import Held, News
 
+from .admission import Admission
 from .reader import reader
 from .stream import StreamConsumer, logger, opening_lines
 
@@ -16,8 +18,9 @@ from .stream import StreamConsumer, logger, opening_lines
 class MCPConsumer(StreamConsumer):
     """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
 
-    def __init__(self, stream: StandaloneStream) -> None:
+    def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at)
+        self._admission = admission
         session = stream.session
         self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
         self._opening = opening_lines(session.protocol_version, stream.position)
@@ -40,6 +43,14 @@ class MCPConsumer(StreamConsumer):
 
     def close(self) -> None:
         self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
+
+    def is_admitted(self) -> bool:
+        return self._admission is None or self._admission.holds()
+
+    def only_readable(self, news: News) -> News:
+        uris = {item.uri for item in news.stored if item.uri}
+        hidden = self._admission.unreadable(uris) if uris and self._admission is not None else set()
+        return replace(news, stored=[item for item in news.stored if item.uri not in hidden]) if hidden else news
 
     def hear(self, news: News) -> None:
         if news.is_over:

@@ -71,13 +71,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends
-    with it.
+    """An event as it goes out: where it stands, its message as JSON text ("" for none), whether the stream ends with
+    it, and the resource that it tells of, if it does.
     """
 
     position: Position
     message: str
     is_last: bool = False
+    uri: str = ""
 
 
 # A POST's stream

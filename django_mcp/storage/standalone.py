@@ -165,7 +165,7 @@ def _heard(news: News, principal: str, changed: Sequence[Change], wanted: Collec
             continue
         position = Position(STANDALONE, position.event, change.sequence)
         if concerns(change.principal, principal) and (change.method != UPDATED or change.uri in wanted):
-            stored.append(Stored(position, to_json_text(changes.to_notification(change))))
+            stored.append(Stored(position, to_json_text(changes.to_notification(change)), uri=change.uri))
     return News(position, stored, has_more=news.has_more or len(changed) >= changes.READ_LIMIT)
 
 

@@ -27,12 +27,15 @@ NOTE = '{"jsonrpc":"2.0","method":"notifications/message"}'
 class Connection:
     """A client's connection to a stream. It hangs up when it is told to."""
 
-    def __init__(self, consumer):
+    def __init__(self, consumer=None, *, application=None, scope=None, body=b""):
+        """Served by a consumer, or by an application to which a request was sent."""
         self.sent = []
         self.gone = asyncio.Event()
         self.failure = None
-        self.unread = [{"type": "http.request", "body": b"", "more_body": False}]
-        self.serving = asyncio.create_task(consumer.serve({"type": "http", "method": "GET"}, self._receive, self._send))
+        self.unread = [{"type": "http.request", "body": body, "more_body": False}]
+        serve = application or consumer.serve
+        scope = scope or {"type": "http", "method": "GET"}
+        self.serving = asyncio.create_task(serve(scope, self._receive, self._send))
 
     async def _receive(self):
         if self.unread:
@@ -98,10 +101,21 @@ def publish(session, message=NOTE):
 TAG = '"_meta":{"io.modelcontextprotocol/subscriptionId":5}'
 
 
-def listen(*, expires_at=None, is_admitted=None, **honoured):
+class Admitted:
+    """The client of a stream, admitted for as long as `holds` says so, who may not read what is `hidden`."""
+
+    def __init__(self, holds=lambda: True, hidden=()):
+        self.holds = holds
+        self.hidden = set(hidden)
+
+    def unreadable(self, uris):
+        return self.hidden.intersection(uris)
+
+
+def listen(*, expires_at=None, admission=None, **honoured):
     caller = SimpleNamespace(principal=SimpleNamespace(key="user:1", expires_at=expires_at))
     request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
-    return ListenConsumer(Listen(request, honoured), is_admitted)
+    return ListenConsumer(Listen(request, honoured), admission)
 
 
 def said(method, params=""):

@@ -7,12 +7,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
-from rest_framework.authtoken.models import Token
 
 from django_mcp.asgi import mcp_application
-from django_mcp.execution.threads import hop
 from django_mcp.models import Session
-from django_mcp.protocol import sse
 from django_mcp.testing import MCPClient
 from tests import wire
 
@@ -178,47 +175,6 @@ def test_one_subscription_too_many_of_one_user_is_429_and_nobody_else_is_kept_ou
     assert (response.status_code, response.headers["retry-after"]) == (429, "60")
     assert response.json() == wire.error(-32603, "Too many open subscriptions", 1)
     assert MCPClient("/plain", lane="asgi").post(subscribe).status_code == 200
-
-
-def deactivate(user, token):
-    User.objects.filter(pk=user.pk).update(is_active=False)
-
-
-def change_password(user, token):
-    user.set_password("another")
-    user.save()
-
-
-@pytest.mark.parametrize("end", [deactivate, change_password, lambda user, token: token.delete()])
-def test_a_subscription_is_closed_when_its_caller_would_not_be_let_in_again(settings, end):
-    settings.MCP_KEEPALIVE_SECONDS = 0.01
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    user = User.objects.create_user("ada")
-    token = Token.objects.create(user=user)
-    message = wire.modern_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-    sent = []
-
-    async def receive():
-        if not sent:
-            return {"type": "http.request", "body": json.dumps(message).encode()}
-        await asyncio.Event().wait()
-
-    async def send(part):
-        sent.append(part.get("body", b""))
-        if sent.count(sse.KEEPALIVE) == 2:
-            await hop(end, user, token)
-
-    headers = [*CALL_HEADERS[:-2], ("mcp-method", "subscriptions/listen"), ("authorization", f"Token {token.key}")]
-
-    async def talk():
-        scope = wire.scope("/token", "POST", headers)
-        await asyncio.wait_for(mcp_application(get_asgi_application())(scope, receive, send), 10)
-
-    async_to_sync(talk)()
-
-    assert b"acknowledged" in sent[1]
-    assert sent[2:4] == [sse.KEEPALIVE, sse.KEEPALIVE]
-    assert sent[-1] == b""
 
 
 def test_a_body_that_does_not_come_is_408_and_the_connection_ends(settings):

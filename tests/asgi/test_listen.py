@@ -17,6 +17,7 @@ from tests.asgi.connections import (
     TAG,
     TOOLS_CHANGED,
     UPDATED,
+    Admitted,
     Connection,
     acknowledged,
     change,
@@ -130,7 +131,7 @@ def test_a_subscription_of_one_who_would_be_admitted_no_more_is_closed(settings)
     answers = [True, True, False]
 
     async def talk():
-        return await Connection(listen(is_admitted=lambda: answers.pop(0))).ends()
+        return await Connection(listen(admission=Admitted(lambda: answers.pop(0)))).ends()
 
     body = on_a_loop(talk)
     assert body.startswith(acknowledged("{}") + sse.KEEPALIVE)
@@ -144,7 +145,7 @@ def test_a_subscription_with_news_without_a_pause_is_closed_as_well(settings):
     answers = [True, False]
 
     async def talk():
-        connection = Connection(listen(toolsListChanged=True, is_admitted=lambda: answers.pop(0)))
+        connection = Connection(listen(toolsListChanged=True, admission=Admitted(lambda: answers.pop(0))))
         async with asyncio.timeout(10):
             while not connection.serving.done():
                 await hop(change)
@@ -172,3 +173,22 @@ def test_what_is_no_time_is_no_end():
         return await connection.hangs_up()
 
     assert on_a_loop(talk) == acknowledged("{}")
+
+
+def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
+    """The time since the last byte counts, and not that since the last change."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.1
+
+    async def talk():
+        connection = Connection(listen(promptsListChanged=True))
+        await connection.has(b"acknowledged")
+        heard = 0
+        async with asyncio.timeout(10):
+            while sse.KEEPALIVE * 2 not in connection.body:
+                await hop(change)
+                heard += 1
+                await asyncio.sleep(0.001)
+        await connection.hangs_up()
+        return heard
+
+    assert on_a_loop(talk) > 2

@@ -1,11 +1,13 @@
 """A GET that resumes the stream of a POST."""
 
+import asyncio
 import json
 from functools import partial
 
 import pytest
 
 from django_mcp.asgi.handler import consumer_of
+from django_mcp.bus import bell
 from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
@@ -52,3 +54,23 @@ def test_a_request_whose_process_died_is_answered(settings):
         "id": 1,
         "error": {"code": -32603, "message": "The server process that ran this request has stopped"},
     }
+
+
+def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
+    """The time since the last byte counts, and not that since the last change."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.1
+    session = open_session()
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await connection.has(NOTE.encode())
+        heard = 0
+        async with asyncio.timeout(10):
+            while sse.KEEPALIVE * 2 not in connection.body:
+                await hop(bell.ring, [bell.session_group(session.pk)])
+                heard += 1
+                await asyncio.sleep(0.001)
+        await connection.hangs_up()
+        return heard
+
+    assert on_a_loop(talk) > 2

@@ -1,5 +1,6 @@
 """The GET of a handshake session: what its stream says, and what ends it."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from tests.asgi.connections import (
     NOTE,
     OPENED,
     TOOLS_CHANGED,
+    UPDATED,
     Connection,
     change,
     on_a_loop,
@@ -181,3 +183,23 @@ def test_an_end_that_is_said_again_does_not_begin_anew():
         await connection.ends()
 
     on_a_loop(talk)
+
+
+def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
+    """The time since the last byte counts, and not that since the last change."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.1
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
+        await connection.has(b"retry")
+        heard = 0
+        async with asyncio.timeout(10):
+            while sse.KEEPALIVE * 2 not in connection.body:
+                await hop(change, UPDATED, "note://1")
+                heard += 1
+                await asyncio.sleep(0.001)
+        await connection.hangs_up()
+        return heard
+
+    assert on_a_loop(talk) > 2

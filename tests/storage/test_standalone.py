@@ -252,8 +252,8 @@ def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
 
     first, second = standalone.read([taken(session), taken(other)])
 
-    assert first.stored == [Stored(start(0, 2), updated(URI))]
-    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"))]
+    assert first.stored == [Stored(start(0, 2), updated(URI), uri=URI)]
+    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"), uri="airport://LHR")]
 
 
 def test_each_stream_is_read_from_its_own_place():
