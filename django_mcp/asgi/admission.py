@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
+from weakref import WeakValueDictionary
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
@@ -84,7 +85,13 @@ class Admission:
 
 def _unused(view: MCPView) -> MCPView:
     """The same view as it was before its request: with what the URLconf gave it, which Django takes only for attributes
-    that the class has.
+    that the class has. All streams of an endpoint share it.
     """
     cls = type(view)
-    return cls(**{name: value for name, value in vars(view).items() if hasattr(cls, name)})
+    given = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
+    # What the view holds cannot give its id to something else.
+    key = (cls, *((name, id(value)) for name, value in given.items()))
+    return _views.setdefault(key, cls(**given))
+
+
+_views: WeakValueDictionary[tuple[Any, ...], MCPView] = WeakValueDictionary()

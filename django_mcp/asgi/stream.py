@@ -53,7 +53,6 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         self._expiry: asyncio.TimerHandle | None = None
         self._serving: asyncio.Task[Any] | None = None
         self._is_over = False
-        self._spoke_at = time.monotonic()
 
     async def dispatch(self, message: MutableMapping[str, Any]) -> None:
         # Channels would close old database connections first, in a thread that everybody shares; here they are for
@@ -116,12 +115,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             logger.debug("A stream's client is gone: %r", error)
             self._leave()
             return False
-        self._spoke_at = time.monotonic()
         return True
-
-    def silent_seconds(self) -> float:
-        """How long ago the last byte was written: proxies cut a connection by that, whatever was heard meanwhile."""
-        return time.monotonic() - self._spoke_at
 
     async def finish(self, farewell: bytes = b"") -> None:
         """Ends the response, and with it the stream."""
@@ -145,7 +139,7 @@ class LinesConsumer(StreamConsumer):
     def __init__(self, expires_at: datetime | None = None, admission: Admission | None = None) -> None:
         super().__init__(expires_at)
         self.admission = admission
-        self._asked_at = time.monotonic()
+        self._asked_at = self._spoke_at = time.monotonic()
         self._writer: asyncio.Task[None] | None = None
         self.news = asyncio.Event()
         self.is_closing = False
@@ -171,6 +165,15 @@ class LinesConsumer(StreamConsumer):
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait([self._writer])
+
+    async def say(self, chunk: bytes) -> bool:
+        is_said = await super().say(chunk)
+        self._spoke_at = time.monotonic()
+        return is_said
+
+    def silent_seconds(self) -> float:
+        """How long ago the last byte was written: proxies cut a connection by that, whatever was heard meanwhile."""
+        return time.monotonic() - self._spoke_at
 
     async def wait(self) -> None:
         """Waits until there is news, the server closes, or it is time for a sign of life."""
