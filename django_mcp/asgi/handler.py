@@ -35,7 +35,7 @@ from .admission import Admission
 from .listen import ListenConsumer, listeners
 from .replay import ReplayConsumer
 from .request_stream import ASGIRequestStream
-from .standalone import MCPConsumer
+from .standalone import MCPConsumer, take_over
 from .stream import StreamConsumer
 
 logger = logging.getLogger("django_mcp")
@@ -113,11 +113,18 @@ class EndpointRequest:
         return replies.method_not_allowed(ALLOW)
 
     async def _get(self) -> Reply | StreamConsumer:
-        return await self.loop_context.hop(self._admitted, self._open_stream)
+        opened: Reply | tuple[StandaloneStream, Admission]
+        opened = await self.loop_context.hop(self._admitted, self._open_stream)
+        if isinstance(opened, Reply):
+            return opened
+        stream, admission = opened
+        if not (stream.is_taken or await take_over(stream)):
+            return replies.STREAM_CONFLICT
+        return consumer_of(stream, admission)
 
-    def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | StreamConsumer:
+    def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | tuple[StandaloneStream, Admission]:
         opened = exchange.open_stream(headers)
-        return consumer_of(opened, self._admission(exchange)) if isinstance(opened, StandaloneStream) else opened
+        return opened if isinstance(opened, Reply) else (opened, self._admission(exchange))
 
     def _admission(self, exchange: Exchange) -> Admission:
         return Admission.of(self.view, self.kwargs, self.scope, exchange.server, exchange.caller)

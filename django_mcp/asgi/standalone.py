@@ -2,7 +2,10 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
@@ -13,6 +16,11 @@ from django_mcp.storage.standalone import Held, News
 from .admission import Admission
 from .reader import reader
 from .stream import StreamConsumer, logger, opening_lines
+
+ANSWER_SECONDS: Final = 1
+"""How long the holder of a stream has to say that it lives, beside the time until its process looks for news."""
+
+FIRST_LOOK_SECONDS: Final = 0.02
 
 
 class MCPConsumer(StreamConsumer):
@@ -99,3 +107,25 @@ class MCPConsumer(StreamConsumer):
     def _move(self, news: News) -> None:
         held = self.held
         self.held = Held(held.session_pk, held.server, held.principal, held.holder, news.position)
+
+
+async def take_over(stream: StandaloneStream) -> bool:
+    """Whether a stream that another connection has could be taken all the same, because that one has died: it is asked,
+    and renews its lease if it lives.
+    """
+    pk, clock = stream.session.pk, asyncio.get_running_loop()
+    lease = await hop(_ask_holder, pk)
+    deadline, pause = clock.time() + mcp_settings.POLL_SECONDS + ANSWER_SECONDS, FIRST_LOOK_SECONDS
+    while (left := deadline - clock.time()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 2, ANSWER_SECONDS / 4)
+        if await hop(standalone.lease_of, pk) != lease:
+            # It has renewed it, or has just gone.
+            return await hop(partial(standalone.take, pk, stream.holder, force=False))
+    return await hop(standalone.take_from_dead, pk, stream.holder, lease)
+
+
+def _ask_holder(session_pk: int) -> standalone.Lease:
+    lease = standalone.ask_holder(session_pk)
+    bell.ring([bell.session_group(session_pk)])
+    return lease

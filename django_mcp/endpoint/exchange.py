@@ -45,13 +45,14 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 @dataclass(frozen=True, slots=True)
 class StandaloneStream:
     """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
-    until when the caller's credential is good.
+    until when the caller's credential is good. When it is not taken, another connection has it or has died with it.
     """
 
     session: SessionState
     position: events.Position
     holder: str
     expires_at: datetime | None = None
+    is_taken: bool = True
 
 
 class Exchange:
@@ -155,13 +156,13 @@ class Exchange:
             )
         except events.UnknownEvent:
             return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
-        holder = ""
-        if position.key == events.STANDALONE:
-            holder = events.new_key()
-            if not standalone.take(session.pk, holder, force=last_event_id is not None):
-                return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
-            bell.ring([bell.session_group(session.pk)])
-        return StandaloneStream(session, position, holder, self.caller.principal.expires_at)
+        expires_at = self.caller.principal.expires_at
+        if position.key != events.STANDALONE:
+            return StandaloneStream(session, position, "", expires_at)
+        holder = events.new_key()
+        is_taken = standalone.take(session.pk, holder, force=last_event_id is not None)
+        bell.ring([bell.session_group(session.pk)])
+        return StandaloneStream(session, position, holder, expires_at, is_taken)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
         """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from

@@ -7,8 +7,10 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
+from django_mcp.asgi import standalone as standalone_module
 from django_mcp.asgi import stream as streams
-from django_mcp.asgi.standalone import MCPConsumer
+from django_mcp.asgi.standalone import MCPConsumer, take_over
+from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import sse
@@ -110,6 +112,35 @@ def test_a_stream_ends_when_another_connection_takes_it():
 
     assert on_a_loop(talk) == sse.prime("s:0.0", 7)
     assert Session.objects.get().stream_holder == "second"
+
+
+def test_a_stream_whose_holder_lives_is_left_to_it():
+    session = open_session()
+
+    async def talk():
+        connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
+        await connection.has(b"retry")
+        another = StandaloneStream(session, events.Position("s", 0), "another", is_taken=False)
+        is_taken = await take_over(another)
+        await hop(publish, session)
+        await connection.has(sse.encode(NOTE, "s:2.0"))
+        await connection.hangs_up()
+        return is_taken, await take_over(another)
+
+    assert on_a_loop(talk) == (False, True)
+
+
+def test_a_stream_whose_holder_does_not_answer_is_taken_over(monkeypatch):
+    """Its process was killed, and its lease runs on."""
+    monkeypatch.setattr(standalone_module, "ANSWER_SECONDS", 0.05)
+    session = open_session()
+
+    async def talk():
+        await hop(standalone_stream, session, "dead")
+        return await take_over(StandaloneStream(session, events.Position("s", 0), "living", is_taken=False))
+
+    assert on_a_loop(talk)
+    assert Session.objects.get().stream_holder == "living"
 
 
 @pytest.mark.parametrize("how", ["hangs up", "fails"])

@@ -93,9 +93,12 @@ def streaming():
     return client
 
 
-def test_a_session_has_one_stream_at_a_time(streaming):
+def test_a_session_has_one_stream_at_a_time(streaming, monkeypatch):
     session = Session.objects.get()
     assert standalone.take(session.pk, "somebody", force=False)
+    # Somebody lives, and answers.
+    renewed = iter([standalone.lease_of(session.pk)])
+    monkeypatch.setattr(standalone, "lease_of", lambda pk: next(renewed, standalone.Lease("somebody")))
 
     response = streaming.send("GET")
 
