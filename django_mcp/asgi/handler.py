@@ -143,6 +143,11 @@ class EndpointRequest:
         request_stream = self._request_stream(message)
         try:
             reply = await self._run(message, request_stream, is_open=is_open)
+        except Exception:
+            if not isinstance(request_stream, ASGIRequestStream) or not await request_stream.fail():
+                raise
+            logger.exception("Answering failed")
+            return None
         except BaseException:
             if isinstance(request_stream, ASGIRequestStream):
                 request_stream.abandon()

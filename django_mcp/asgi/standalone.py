@@ -119,8 +119,9 @@ async def take_over(stream: StandaloneStream) -> bool:
     while (left := deadline - clock.time()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 2, ANSWER_SECONDS / 4)
-        if await hop(standalone.lease_of, pk) != lease:
-            # It has renewed it, or has just gone.
+        found = await hop(standalone.lease_of, pk)
+        if found != lease or not found.holder:
+            # It has renewed it, or has gone.
             return await hop(partial(standalone.take, pk, stream.holder, force=False))
     return await hop(standalone.take_from_dead, pk, stream.holder, lease)
 

@@ -33,8 +33,11 @@ WATCH_AFTER_SECONDS: Final = 0.1
 
 OUTBOX_LIMIT: Final = 1000
 """Messages that wait to be written. A function in a thread that says more waits too. A coroutine cannot: what it says
-on a stream that is not stored is dropped.
+beyond this is dropped, and the log has how much.
 """
+
+OUTBOX_CHARACTERS: Final = 4 * 1024 * 1024
+"""Their characters, and as good a limit."""
 
 PORTION: Final = 100
 """Messages that are stored and sent at once."""

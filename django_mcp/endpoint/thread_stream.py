@@ -35,7 +35,7 @@ class ThreadRequestStream(RequestStream):
         self._aside: ThreadPoolExecutor | None = None
 
     @cached_property
-    def _queue(self) -> "queue.Queue[Mapping[str, Any] | Reply]":
+    def _queue(self) -> "queue.Queue[str | Reply]":
         """Made when it is wanted: most requests say nothing before their reply."""
         return queue.Queue(OUTBOX_LIMIT)
 
@@ -43,7 +43,7 @@ class ThreadRequestStream(RequestStream):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._say(message)
+        self._say(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         client_question = ClientQuestion(question, self)
@@ -79,7 +79,7 @@ class ThreadRequestStream(RequestStream):
         self.transcript.end()
         return first
 
-    def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
+    def _wait_for_first(self) -> str | Reply | None:
         """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
         deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
         seconds = WATCH_AFTER_SECONDS
@@ -93,7 +93,7 @@ class ThreadRequestStream(RequestStream):
                 seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
-    def _say(self, item: Mapping[str, Any] | Reply) -> None:
+    def _say(self, item: str | Reply) -> None:
         """Waits for room, for as long as somebody writes what is said."""
         while not self._is_left:
             with contextlib.suppress(queue.Full):
@@ -119,7 +119,7 @@ class ThreadRequestStream(RequestStream):
             self._aside = ThreadPoolExecutor(max_workers=1)
         return self._aside.submit(function, *args).result()
 
-    def _lines(self, item: Mapping[str, Any] | Reply | None) -> Iterator[bytes]:
+    def _lines(self, item: str | Reply | None) -> Iterator[bytes]:
         try:
             yield self.transcript.open() or sse.KEEPALIVE
             looked = time.monotonic()
@@ -127,7 +127,7 @@ class ThreadRequestStream(RequestStream):
                 if isinstance(item, Reply):
                     yield self.transcript.add([item.body.decode()], is_last=True)
                     return
-                yield self.transcript.add([to_json_text(item)]) if item is not None else sse.KEEPALIVE
+                yield self.transcript.add([item]) if item is not None else sse.KEEPALIVE
                 try:
                     item = self._queue.get(timeout=self._look_seconds())
                 except queue.Empty:

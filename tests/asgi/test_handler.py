@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 
-from django_mcp.asgi import mcp_application
+from django_mcp.asgi import handler, mcp_application
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 from tests import wire
@@ -150,6 +150,36 @@ def test_requests_at_the_same_time_are_answered_each_with_its_own():
     texts = [text_of(response) for response in serve(talk)]
 
     assert texts == [f"Hello, {number}" for number in range(10) for _ in range(2)]
+
+
+def test_a_request_that_fails_after_its_stream_has_begun_ends_it_with_an_error(monkeypatch, caplog):
+    """The headers are sent: a second answer would be an error of the server's."""
+    sent = []
+
+    async def fail(call, repeat, loop_context):
+        call.request.request_stream.notify("notifications/message", {"level": "info", "data": "begun"})
+        while len(sent) < 2:
+            await asyncio.sleep(0.001)
+        raise RuntimeError("beyond a reply")
+
+    monkeypatch.setattr(handler, "arun", fail)
+    message = wire.modern_request("tools/call", {"name": "greet_async", "arguments": {"name": "Ada"}})
+
+    async def receive():
+        if not sent:
+            return {"type": "http.request", "body": json.dumps(message).encode()}
+        await asyncio.Event().wait()
+
+    async def send(part):
+        sent.append(part)
+
+    scope = wire.scope("/plain", "POST", [*CALL_HEADERS[:-1], ("mcp-name", "greet_async")])
+    async_to_sync(mcp_application(get_asgi_application()))(scope, receive, send)
+
+    assert [part["type"] for part in sent] == ["http.response.start"] + ["http.response.body"] * 3
+    last = json.loads(sent[-2]["body"].decode().rpartition("data: ")[2])
+    assert last == wire.error(-32603, "Internal server error", message["id"])
+    assert "beyond a reply" in caplog.text
 
 
 # Subscriptions, of which a process keeps so many open

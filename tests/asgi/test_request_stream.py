@@ -164,19 +164,102 @@ async def test_a_function_in_a_thread_waits_until_what_it_said_is_written(monkey
     assert client.body == b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
 
 
+@pytest.mark.parametrize("has_session", [False, True])
 @pytest.mark.django_db
-def test_nothing_that_can_be_resumed_is_dropped(monkeypatch):
-    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
+def test_what_a_coroutine_says_to_a_client_that_never_reads_takes_bounded_memory(settings, caplog, has_session):
+    settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
+    settings.MCP_EVENTS_PER_SESSION = 50
+    session, client = open_session() if has_session else None, Client()
+    client.hangs = True
+    most = 0
+
+    async def talk():
+        nonlocal most
+        request_stream = make(client, session)
+        running = asyncio.current_task()
+        for number in range(100_000):
+            say(request_stream, number)
+            most = max(most, len(request_stream._outbox))
+            if number % 1000 == 0:
+                await asyncio.sleep(0)
+        await request_stream.finish(REPLY)
+        assert running is not None
+        return request_stream.cancelled
+
+    assert on_a_loop(talk) is not has_session
+    assert most == asgi_stream.OUTBOX_LIMIT
+    assert "messages were dropped: a coroutine said more than its client reads" in caplog.text
+    if has_session:
+        assert stored()[-1][1:] == (REPLY.body.decode(), True)
+
+
+async def test_a_few_long_messages_are_as_many_as_fit(monkeypatch):
+    monkeypatch.setattr(asgi_stream, "OUTBOX_CHARACTERS", 1000)
+    client = Client()
+    request_stream = make(client)
+
+    for _ in range(5):
+        request_stream.notify("notifications/message", {"data": "x" * 600})
+    await request_stream.finish(REPLY)
+
+    assert client.body.count(b"x" * 600) == 2
+
+
+async def test_what_is_no_json_fails_where_it_is_said():
+    request_stream = make(Client())
+
+    with pytest.raises(TypeError):
+        say(request_stream, object())
+
+    assert await request_stream.finish(REPLY) == REPLY
+
+
+@pytest.mark.django_db
+def test_a_stream_that_cannot_be_stored_ends_with_an_error(monkeypatch, caplog):
     session, client = open_session(), Client()
 
     async def talk():
-        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
-        request_stream.bind(session)
-        say(request_stream, *range(20))
-        await request_stream.finish(REPLY)
+        request_stream = make(client, session)
+        say(request_stream, 1)
+        await until(lambda: note(1).encode() in client.body)
+        monkeypatch.setattr(events, "append", lambda *args, **kwargs: 1 / 0)
+        say(request_stream, 2)
+        await until(lambda: client.sent[-1] == CLOSED)
+        # A thread that says more does not wait for somebody to write it.
+        await asyncio.to_thread(say, request_stream, *range(2000))
+        return await request_stream.finish(REPLY)
 
-    on_a_loop(talk)
-    assert client.body.count(b"data: {") == 21
+    assert on_a_loop(talk) is None
+    assert json.loads(client.body.decode().rpartition("data: ")[2]) == wire.error(-32603, "Internal server error", 1)
+    assert client.sent.count(CLOSED) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_thread_does_not_wait_for_a_stream_that_was_abandoned(monkeypatch):
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
+    client = Client()
+    client.hangs = True
+    request_stream = make(client)
+
+    saying = asyncio.create_task(asyncio.to_thread(say, request_stream, *range(20)))
+    await until(lambda: request_stream._pump is not None)
+    request_stream.abandon()
+
+    await asyncio.wait_for(saying, 10)
+
+
+async def test_news_that_say_nothing_put_off_no_sign_of_life(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.05
+    client = Client()
+    request_stream = make(client)
+    say(request_stream, 1)
+
+    async with asyncio.timeout(10):
+        while not client.body.endswith(sse.KEEPALIVE):
+            request_stream._wake()
+            await asyncio.sleep(0.001)
+
+    await request_stream.finish(REPLY)
 
 
 @pytest.mark.django_db

@@ -117,7 +117,9 @@ def test_nobody_waits_for_the_answer_of_a_session_that_has_ended():
 
 
 @pytest.mark.django_db
-def test_nobody_waits_for_an_answer_to_a_request_that_was_cancelled():
+def test_nobody_waits_for_an_answer_to_a_request_that_was_cancelled(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+
     async def cancel(request_stream, request):
         request_stream.cancelled = True
 

@@ -81,8 +81,9 @@ async def test_the_stream_of_a_process_that_was_killed_is_taken_over_at_once(fou
 
     first.stop(signal.SIGKILL)
     try:
-        async with asyncio.timeout(2), aclosing(client.listen(second)) as taken:
-            await anext(taken)
+        async with aclosing(client.listen(second)) as taken:
+            async with asyncio.timeout(2):
+                await anext(taken)
             await client.request(third, "resources/subscribe", {"uri": "note://1"})
             await client.call(third, "touch", uri="note://1")
             assert updates(await until(taken, UPDATED)) == ["note://1"]
