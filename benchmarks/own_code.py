@@ -24,6 +24,7 @@ django.setup()
 # The package knows models, so it is imported once Django has loaded its apps.
 from django_mcp import MCPServer  # noqa: E402
 from django_mcp.authentication import anonymous_caller  # noqa: E402
+from django_mcp.methods.answering import finish, prepare  # noqa: E402
 from django_mcp.methods.request import Call, Outcome  # noqa: E402
 from django_mcp.protocol import inbound  # noqa: E402
 from django_mcp.protocol.inbound import Inbound, Limits  # noqa: E402
@@ -130,11 +131,11 @@ class Sent:
         return message
 
     def prepare(self, message: Inbound) -> Any:
-        return self.case.server.prepare(message, SESSION if self.era == "handshake" else None, CALLER)
+        return prepare(self.case.server, message, SESSION if self.era == "handshake" else None, CALLER)
 
     def answer(self) -> Reply:
         step = self.prepare(self.read())
-        return self.case.server.finish(step, run(step)) if isinstance(step, Call) else step
+        return finish(step, run(step)) if isinstance(step, Call) else step
 
 
 def run(call: Call) -> Outcome:

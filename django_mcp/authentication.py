@@ -2,17 +2,24 @@
 may not come in.
 """
 
+import hashlib
 import logging
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
+from django.db.models import Model
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from django_mcp.endpoint import protected_resource
@@ -28,6 +35,11 @@ logger = logging.getLogger("django_mcp")
 forced_user: ContextVar[Any] = ContextVar("forced_user", default=None)
 """The user whom the test client calls as, whatever the endpoint's authenticators; set by `django_mcp.testing` alone."""
 
+MAX_PART: Final = 72
+"""Characters of each of the parts of a principal's key. There are three, and a column holds 255."""
+
+HASHED: Final = "sha256-"
+
 ANONYMOUS = ""
 """The principal of callers who say nothing of themselves. They share it, and so can use each other's sessions if they
 know the id.
@@ -36,35 +48,86 @@ know the id.
 
 def caller_of(request: Request) -> Caller:
     """The caller behind a request that DRF has authenticated."""
-    return Caller(principal_of(request.user, request.auth), lambda: _with_user(request))
+    principal = principal_of(request.user, request.auth)
+    return Caller(principal, lambda: _with_user(request), request.auth, request.successful_authenticator)
 
 
 def principal_of(user: Any, credential: Any) -> Principal:
     """On whose behalf a request is: the user, and what the credential that DRF found says beside.
 
-    An access token of django-oauth-toolkit says so in its attributes, a JWT in its claims; others have no scopes.
+    An access token of django-oauth-toolkit says so in its attributes, a JWT in its claims. Raises
+    `AuthenticationFailed` for scopes and times that are none.
     """
-    scope = _said(credential, "scope")
-    expires = _said(credential, "expires", "expiry", "exp")
     token_id = _said(credential, "jti", "id")
     client_id = str(_said(getattr(credential, "application", credential), "client_id") or "")
     return Principal(
         key=principal_key(user, client_id),
         user=user,
         client_id=client_id,
-        scopes=None if scope is None else frozenset(scope.split() if isinstance(scope, str) else scope),
+        scopes=_scopes_of(credential),
         token_id="" if token_id is None else str(token_id),
-        expires_at=datetime.fromtimestamp(expires, UTC) if isinstance(expires, int | float) else expires,
+        expires_at=_end_of(credential),
     )
+
+
+def _scopes_of(credential: Any) -> frozenset[str] | None:
+    """The scopes that a credential names, as text or a list. Claims that name none have none: only credentials of a
+    kind without scopes (a session, a token of DRF's) are not limited by any.
+    """
+    claims = _claims_of(credential)
+    scope = getattr(credential, "scope", None) if claims is None else _said(claims, "scope", "scp")
+    if scope is None:
+        return None if claims is None else frozenset()
+    scopes = scope.split() if isinstance(scope, str) else scope
+    if not isinstance(scopes, list | tuple | set | frozenset) or not all(isinstance(one, str) for one in scopes):
+        raise exceptions.AuthenticationFailed("The token's scopes are neither text nor a list of it.")
+    return frozenset(scopes)
+
+
+def _end_of(credential: Any) -> datetime | None:
+    """When a credential ends: a date, or seconds since 1970."""
+    said = _said(credential, "expires", "expiry", "exp")
+    if said is None or isinstance(said, datetime):
+        return said
+    if isinstance(said, int | float) and not isinstance(said, bool):
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(said, UTC)
+    raise exceptions.AuthenticationFailed("The token's end is no point in time.")
 
 
 def principal_key(user: Any, client_id: str = "") -> str:
     """The key under which a user's sessions are kept, those of each OAuth client by themselves; the same on every
     worker, and never made from what the client says.
+
+    "user:7", "user:7:client:c1", "client:c1"; for what an authenticator gives in the place of a user,
+    "devices.device:7". At most 255 characters, whatever the parts are.
     """
     known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
-    parts = ([f"user:{user.pk}"] if known else []) + ([f"client:{client_id}"] if client_id else [])
-    return ":".join(parts) or ANONYMOUS
+    parts = [f"{_kind_of(user)}:{_part(user.pk)}"] if known else []
+    return ":".join([*parts, *([f"client:{_bounded(client_id)}"] if client_id else [])]) or ANONYMOUS
+
+
+def _kind_of(user: Any) -> str:
+    """The kind of row that a primary key is of: two kinds may each have a 7."""
+    if isinstance(user, get_user_model()):
+        return "user"
+    own = type(user)
+    return _part(user._meta.label_lower if isinstance(user, Model) else f"{own.__module__}.{own.__qualname__}")
+
+
+def _part(value: object) -> str:
+    """A part of a key before its last: one that could be taken for several is hashed."""
+    text = str(value)
+    return _hash(text) if ":" in text else _bounded(text)
+
+
+def _bounded(text: str) -> str:
+    """The same text; hashed where it is long, or none that every database holds."""
+    return text if len(text) <= MAX_PART and text.isprintable() and not text.startswith(HASHED) else _hash(text)
+
+
+def _hash(text: str) -> str:
+    return HASHED + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def anonymous_caller(get_request: Any) -> Caller:
@@ -78,16 +141,13 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
     has none, and then no client would find out how to sign in.
     """
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        told = _challenge(view, request, is_wrong=isinstance(error, exceptions.AuthenticationFailed))
-        return replies.refusal(401, "Authentication required").with_header("WWW-Authenticate", told)
+        return _unauthenticated(error, view, request)
     if isinstance(error, exceptions.Throttled):
-        reply = replies.refusal(429, "Too many requests")
-        wait: float | None = getattr(error, "wait", None)
-        return reply if wait is None else reply.with_header("Retry-After", str(max(1, round(wait))))
+        return _with_wait(replies.refusal(429, "Too many requests"), error)
     if isinstance(error, exceptions.PermissionDenied | PermissionDenied):
         return replies.refusal(403, "Forbidden")
     if isinstance(error, exceptions.APIException):
-        return replies.refusal(error.status_code, str(error.default_detail))
+        return _with_wait(replies.refusal(error.status_code, str(error.default_detail)), error)
     if isinstance(error, Http404):
         return replies.refusal(404, "Not found")
     if isinstance(error, DataError):
@@ -97,27 +157,84 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
     return None
 
 
+def _with_wait(reply: Reply, error: exceptions.APIException) -> Reply:
+    wait: float | None = getattr(error, "wait", None)
+    return reply if wait is None else reply.with_header("Retry-After", str(max(1, round(wait))))
+
+
+def _unauthenticated(error: Exception, view: "APIView", request: HttpRequest) -> Reply:
+    """401, which says whether there were credentials, and the log says what was wrong with them: who mistypes a token
+    would look for the fault elsewhere.
+    """
+    given = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme = given.partition(" ")[0].lower()
+    expected = _challenge(view, request, is_wrong=False).partition(" ")[0]
+    if isinstance(error, exceptions.AuthenticationFailed) or (scheme and scheme == expected.lower()):
+        message, is_wrong = "Invalid token" if scheme in ("bearer", "token") else "Invalid credentials", True
+    else:
+        message, is_wrong = "Authentication required" + (f": the scheme is {expected}" if scheme else ""), False
+    if given or is_wrong:
+        refusals.note(request, given, message, error)
+    return replies.refusal(401, message).with_header("WWW-Authenticate", _challenge(view, request, is_wrong=is_wrong))
+
+
 def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
-    """How to sign in. `is_wrong`: there were credentials, which a protected resource says of a token (RFC 6750)."""
+    """How to sign in. `is_wrong`: there were credentials, which is said of a token (RFC 6750)."""
     if hasattr(view, "get_authorization_servers") and view.get_authorization_servers(request):
         return protected_resource.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
-    for authenticator in view.get_authenticators():
-        # A failure in DRF's own wrapping leaves the view with Django's request.
-        seen: object = view.request
-        header = authenticator.authenticate_header(seen if isinstance(seen, Request) else Request(request))
-        if header:
-            return header
-    return "Bearer"
+    header = next(filter(None, map(partial(_header_of, view, request), view.get_authenticators())), "Bearer")
+    scheme, _, rest = header.partition(" ")
+    if not is_wrong or scheme.lower() != "bearer" or "error=" in rest:
+        return header
+    return f'{header}{"," if rest else ""} error="invalid_token"'
+
+
+def _header_of(view: "APIView", request: HttpRequest, authenticator: BaseAuthentication) -> str | None:
+    # A failure in DRF's own wrapping leaves the view with Django's request.
+    seen: object = view.request
+    return authenticator.authenticate_header(seen if isinstance(seen, Request) else Request(request))
+
+
+class _Refusals:
+    """The log of wrong credentials. Strangers can send any number, so it has a line a second at most, which is short
+    and holds no credential.
+    """
+
+    def __init__(self) -> None:
+        self._noted_at = float("-inf")
+        self._left_out = 0
+
+    def note(self, request: HttpRequest, given: str, message: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._noted_at < 1:
+            self._left_out += 1
+            return
+        reason = str(getattr(error, "detail", error))
+        # After the scheme; all of it, where the scheme was forgotten.
+        for secret in given.split()[1:] or given.split():
+            reason = reason.replace(secret, "***")
+        more = f" ({self._left_out} more since the last line)" if self._left_out else ""
+        logger.warning("401 at %.100s: %s. %.200s%s", ascii(request.path), message, ascii(reason), more)
+        self._noted_at, self._left_out = now, 0
+
+
+refusals: Final = _Refusals()
 
 
 def _said(credential: Any, *names: str) -> Any:
     """The first of these that a credential has, as a claim or as an attribute."""
-    claims = getattr(credential, "payload", credential)
+    claims = _claims_of(credential)
     for name in names:
-        value = claims.get(name) if isinstance(claims, Mapping) else getattr(credential, name, None)
+        value = getattr(credential, name, None) if claims is None else claims.get(name)
         if value is not None:
             return value
     return None
+
+
+def _claims_of(credential: Any) -> Mapping[str, Any] | None:
+    """The claims of a JWT or of an introspection answer; `None` for a credential of another kind."""
+    claims = getattr(credential, "payload", credential)
+    return claims if isinstance(claims, Mapping) else None
 
 
 def _with_user(request: Request) -> HttpRequest:

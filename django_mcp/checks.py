@@ -6,10 +6,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
+from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
-from django_mcp.endpoint.protected_resource import endpoint_paths, find_view
+from django_mcp.endpoint.hooks import left_to_django
+from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -68,6 +70,61 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     ]
 
 
+PROXIED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
+"""Django's settings of projects that stand behind a proxy."""
+
+
+@register("mcp", deploy=True)
+def check_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A stranger is counted by an address, and how many proxies write to X-Forwarded-For is for the project to say."""
+    views = [find_view(f"/{path}") for path in endpoint_paths()]
+    is_throttled = any(view is not None and view.throttle_classes for view in views)
+    is_proxied = any(getattr(settings, name) for name in PROXIED)
+    if api_settings.NUM_PROXIES is not None or not (is_throttled or is_proxied):
+        return []
+    return [
+        Warning(
+            "NUM_PROXIES is not set: DRF's throttles believe the X-Forwarded-For that a caller has written, and behind "
+            "a proxy the limits of django_mcp take all strangers for one.",
+            hint="Set REST_FRAMEWORK['NUM_PROXIES'] to the number of proxies in front of the project, 0 for none.",
+            id="django_mcp.W024",
+        )
+    ]
+
+
+@register("mcp")
+def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Sessions, subscriptions and states of calls are kept under a server's name: two of one name would share them."""
+    mounted: dict[str, dict[int, str]] = {}
+    for path, view in mounted_views():
+        server = view.get_server()
+        mounted.setdefault(server.name, {}).setdefault(id(server), path)
+    return [
+        Error(
+            f"Several servers are called {name!r}: those at {', '.join(sorted(paths.values()))}.",
+            hint="Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME.",
+            id="django_mcp.E030",
+        )
+        for name, paths in mounted.items()
+        if len(paths) > 1
+    ]
+
+
+@register("mcp", deploy=True)
+def check_authenticators(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The messages of the endpoints' authentication classes, of those that have a method `check(path)`."""
+    return [
+        message
+        for path, view in mounted_views()
+        for authenticator in view.get_authenticators()
+        for message in getattr(authenticator, "check", _no_messages)(path)
+    ]
+
+
+def _no_messages(path: str) -> list[CheckMessage]:
+    return []
+
+
 @register("mcp")
 def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """A replica that is named and that nothing reads from, or that there is none of."""
@@ -85,6 +142,26 @@ def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint='Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.',
             id="django_mcp.W005",
         )
+    ]
+
+
+@register("mcp")
+def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An endpoint whose class overrides more of DRF than the ASGI lane calls is served by Django alone."""
+    from django_mcp.views import MCPView
+
+    return [
+        Warning(
+            f"The ASGI lane leaves the endpoint {route.pattern} to Django, since its class or as_view() overrides "
+            f"{', '.join(sorted(names))}: it has no GET stream there.",
+            hint=(
+                "Override initial(), check_permissions() or another hook of admission instead, or say that it is "
+                "meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W020']."
+            ),
+            id="django_mcp.W020",
+        )
+        for route in routes()
+        if (names := left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs))
     ]
 
 

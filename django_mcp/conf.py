@@ -38,7 +38,9 @@ class Settings:
     """Use of a session is written to its row at most this often, and at least twice in SESSION_TTL_SECONDS."""
 
     MAX_SESSIONS_PER_PRINCIPAL: int | None = 100
-    """Live sessions that one user or client may have. None: any number."""
+    """Live sessions that one user may have, with all clients and tokens together, or one client without a user.
+    None: any number.
+    """
 
     MAX_SESSIONS: int | None = 10_000
     """Live sessions of everybody together, anonymous clients too. None: any number."""
@@ -58,6 +60,23 @@ class Settings:
 
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
+
+    MAX_UNADMITTED_BYTES: int = 64 * 1024
+    """Bytes of a request body that are read before the caller is admitted. They are kept, and not parsed."""
+
+    MAX_READING_BYTES: int = 64 * 1024 * 1024
+    """Bytes of unfinished request bodies that one process keeps, in the ASGI lane. Beyond, longer bodies are answered
+    503 until others have been read.
+    """
+
+    MAX_JSON_VALUES: int = 100_000
+    """Values in the JSON of one request body. More are answered 400, before they are parsed."""
+
+    MAX_BATCH_MESSAGES: int = 50
+    """Messages in one JSON-RPC batch (revision 2025-03-26). More are answered 400."""
+
+    MAX_BATCH_BYTES: int = 4 * 1024 * 1024
+    """When the answers to a batch are larger together, the rest of its messages are answered with errors."""
 
     MAX_HEADER_BYTES: int = 64 * 1024
     """Longer headers, all together, are answered 431. Not every server in front has a limit."""
@@ -124,7 +143,9 @@ class Settings:
     """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""
 
     MAX_LISTENERS_PER_PRINCIPAL: int | None = 20
-    """Those of one user or client in one process; one more is answered 429. None: any number."""
+    """Those of one user, or of one client without a user, in one process; one more is answered 429. None: any
+    number.
+    """
 
     EVENTS_PER_SESSION: int = 1000
     """Events of a session that are kept for resuming; the oldest go first."""
@@ -134,6 +155,29 @@ class Settings:
 
     EVENT_MAX_AGE_SECONDS: int = 24 * 60 * 60
     """Events and changes older than this are purged."""
+
+    ISSUER_TIMEOUT_SECONDS: float = 3
+    """How long an authorization server elsewhere may take to answer (contrib.external_tokens). After that, callers are
+    told 503 for some seconds without being asked.
+    """
+
+    ISSUER_REQUESTS: int = 8
+    """Questions about tokens that one process has open at one introspection endpoint; one more caller is told 503."""
+
+    OAUTH_REGISTRATIONS_PER_ADDRESS: int | None = 30
+    """OAuth clients that may register themselves from one address in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_REGISTRATIONS: int | None = 1000
+    """OAuth clients that may register themselves from everywhere in an hour; one more is answered 429. None: any
+    number.
+    """
+
+    OAUTH_DOCUMENTS_PER_USER: int | None = 30
+    """Documents of OAuth clients that are fetched for one user in an hour; beyond it a client that is not known yet
+    stays unknown. None: any number.
+    """
 
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer what a tool asks of it."""

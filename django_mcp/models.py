@@ -296,3 +296,16 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.server}:{self.sequence} {self.method}"
+
+
+class SpentState(models.Model):
+    """A request state that a call has used up. It cannot be used again before it would have expired."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.digest

@@ -1,9 +1,9 @@
 """`MCPView`: an endpoint as a class-based view, with the project's middleware around it and DRF's policies in front."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from functools import cache, lru_cache
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
@@ -23,12 +23,12 @@ from rest_framework.views import APIView
 
 from django_mcp import authentication
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import cors, origins, protected_resource
+from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream, inline_answers
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
 from django_mcp.execution.threads import hop
-from django_mcp.methods.request import Call
+from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -64,8 +64,9 @@ class Unread(BaseParser):
 class MCPView(APIView):
     """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405; streams are the ASGI lane's.
 
-    The attributes below are arguments of `as_view()` too. The ASGI lane reads the same ones, and admits callers by the
-    same methods, so that a subclass changes both.
+    The attributes below are arguments of `as_view()` too. The ASGI lane reads the same ones and calls the same hooks of
+    admission, so that a subclass changes both. A subclass that overrides anything else of DRF's is served by this view
+    alone: the lane leaves it to Django, and a system check says so.
     """
 
     server: MCPServer | None = None
@@ -165,7 +166,12 @@ class MCPView(APIView):
         return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{name.upper()}"))
 
     def get_limits(self) -> Limits:
-        return Limits(mcp_settings.MAX_BODY_BYTES, mcp_settings.MAX_JSON_DEPTH)
+        return Limits(
+            mcp_settings.MAX_BODY_BYTES,
+            mcp_settings.MAX_JSON_DEPTH,
+            mcp_settings.MAX_JSON_VALUES,
+            mcp_settings.MAX_BATCH_MESSAGES,
+        )
 
     def get_allowed_origins(self) -> Sequence[str]:
         return mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
@@ -188,22 +194,37 @@ class MCPView(APIView):
         return reply.with_header("WWW-Authenticate", told)
 
     def is_open(self) -> bool:
-        """Whether every caller is admitted unasked, which spares the ASGI lane the asking."""
+        """Whether every caller is admitted unasked: no policy asks, and no hook of a subclass does."""
+        if hooks.asks_itself(type(self), MCPView):
+            return False
         return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
 
     def admit(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | Reply:
-        """The caller behind a request, or the refusal of it: what DRF's dispatch does before its handler, for the ASGI
+        """The caller behind a request, or the refusal of it: every hook that DRF calls before its handler, for the ASGI
         lane.
         """
         try:
             self._prepare(request, *args, **kwargs)
-            super().initial(self.request, *args, **kwargs)
+            self.initial(self.request, *args, **kwargs)
+            return authentication.caller_of(self.request)
+        except Refused as refused:
+            return refused.reply
         except Exception as error:
-            refusal = authentication.refuse(error, self, request)
-            if refusal is None:
-                raise
-            return refusal
-        return authentication.caller_of(self.request)
+            return self._refusal_of(error, request)
+
+    def count_one_more(self, request: HttpRequest) -> Reply | None:
+        """Counts one more message of an admitted caller against the throttles; the refusal of one too many."""
+        try:
+            self.check_throttles(self.request)
+        except Exception as error:
+            return self._refusal_of(error, request)
+        return None
+
+    def _refusal_of(self, error: Exception, request: HttpRequest) -> Reply:
+        refusal = authentication.refuse(error, self, request)
+        if refusal is None:
+            raise error
+        return refusal
 
     def recognise(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | None:
         """Who a request is of that was admitted before, if it would be still. No throttle counts it."""
@@ -211,11 +232,11 @@ class MCPView(APIView):
             self._prepare(request, *args, **kwargs)
             self.perform_authentication(self.request)
             self.check_permissions(self.request)
+            return authentication.caller_of(self.request)
         except Exception as error:
             if authentication.refuse(error, self, request) is None:
                 raise
             return None
-        return authentication.caller_of(self.request)
 
     def _prepare(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.setup(request, *args, **kwargs)
@@ -223,10 +244,10 @@ class MCPView(APIView):
         self.request = self.initialize_request(request, *args, **kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """DRF's; but where no policy asks anything, and no subclass has a say, what it does comes to nothing, and costs
-        as much as all the rest.
+        """DRF's. Where no policy asks and no subclass overrides a hook, DRF's comes to nothing and costs as much as all
+        the rest, so it is left out.
         """
-        if not (self._is_plain() and self.is_open()):
+        if self._has_own_hooks() or not self.is_open():
             return super().dispatch(request, *args, **kwargs)
         headers = read_headers(request)
         try:
@@ -235,10 +256,9 @@ class MCPView(APIView):
             response = self._to_failure(error, request)
         return self._with_cors(response, headers)
 
-    @classmethod
-    @cache
-    def _is_plain(cls) -> bool:
-        return all(getattr(cls, name) is getattr(MCPView, name) for name in _STEPS)
+    def _has_own_hooks(self) -> bool:
+        own_methods = self.http_method_names is not MCPView.http_method_names
+        return own_methods or bool(hooks.overridden(type(self), MCPView) - hooks.POLICIES)
 
     def _answer(self, request: HttpRequest, headers: Headers) -> HttpResponseBase:
         if refusal := self._refuse(str(request.method), headers):
@@ -289,14 +309,17 @@ class MCPView(APIView):
         message = inbound.read(headers, _read_body(request, headers, limits.body_bytes), limits, self.eras)
         if isinstance(message, Reply):
             return to_response(message)
-        request_stream = _outlet_for(message)
-        exchange = self._exchange(caller, request_stream)
-        step = exchange.find(message)
-        if isinstance(step, Call):
-            answer = _run(exchange, step, request_stream)
-            return to_response(answer) if isinstance(answer, Reply) else to_stream(answer, request)
-        reply = step if isinstance(step, Reply) else replies.INTERNAL
-        return to_response(self.point_to_metadata(reply, request))
+        stream = _stream_for(message)
+        exchange = self._exchange(caller, stream, count=lambda: self._count(request))
+        answer = exchange.answer(message, partial(_carry, stream))
+        if isinstance(answer, Listen):
+            answer = replies.INTERNAL
+        if not isinstance(answer, Reply):
+            return to_stream(answer, request)
+        return to_response(self.point_to_metadata(answer, request))
+
+    def _count(self, request: HttpRequest) -> Reply | None:
+        return None if self.is_open() else self.count_one_more(request)
 
     def _get(self, headers: Headers, caller: Caller) -> HttpResponse:
         return to_response(self._exchange(caller).refuse_stream(headers, allow="POST, DELETE"))
@@ -330,12 +353,10 @@ class MCPView(APIView):
     def default_response_headers(self) -> dict[str, str]:
         return {}
 
-    def _exchange(self, caller: Caller, request_stream: RequestStream | None = None) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), caller, request_stream=request_stream)
-
-
-_STEPS: Final = ("initial", "initialize_request", "post", "get", "delete", "handle_exception", "finalize_response")
-"""What DRF's dispatch calls. A subclass that has one of its own wants to be called."""
+    def _exchange(
+        self, caller: Caller, stream: RequestStream | None = None, count: Callable[[], Reply | None] | None = None
+    ) -> Exchange:
+        return Exchange(self.get_server(), self.get_sessions(), caller, stream=stream, count=count)
 
 
 def read_headers(request: HttpRequest) -> Headers:
@@ -387,25 +408,25 @@ def _asks_for_a_model(permission: Any) -> bool:
     return isinstance(permission, type) and issubclass(permission, DjangoModelPermissions)
 
 
-def _outlet_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
+def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
     if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
         return None
     if (answers := inline_answers.get()) is not None:
-        return InlineRequestStream(message.id, message.era, answers)
+        return InlineRequestStream(answers)
     return ThreadRequestStream(message.id, message.era)
 
 
-def _run(
-    exchange: Exchange, call: Call, request_stream: ThreadRequestStream | InlineRequestStream | None
+def _carry(
+    stream: ThreadRequestStream | InlineRequestStream | None, call: Call, work: Callable[[], Reply]
 ) -> Reply | Iterator[bytes]:
-    """The reply to a call, or the lines of its stream. A function that takes no context has nothing to say before it is
+    """The reply to a call, or the lines of its stream. A function that takes no context sends nothing before it is
     done, so it runs in this very thread.
     """
-    if isinstance(request_stream, InlineRequestStream):
-        return request_stream.to_reply(exchange.run(call))
-    if request_stream is None or not call.can_speak:
-        return exchange.run(call)
-    return request_stream.run(lambda: exchange.run(call))
+    if isinstance(stream, InlineRequestStream):
+        return stream.to_reply(work())
+    if stream is None or not call.can_speak:
+        return work()
+    return stream.run(work)
 
 
 def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""A server asked without HTTP: messages straight to `MCPServer.prepare` and `finish`, in any revision."""
+"""A server asked without HTTP: messages straight to `answering.prepare` and `finish`, in any revision."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, KNOWN_PROTOCOL_VERSIO
 
 from django_mcp import MCPServer
 from django_mcp.execution.runner import run
-from django_mcp.methods.request import Call, Effect, Listen
+from django_mcp.methods.answering import PendingReply, finish, prepare
+from django_mcp.methods.effects import Effect
+from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller, Principal, RequestStream
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
-from django_mcp.server import PendingReply
 from tests import wire
 
 VERSIONS = KNOWN_PROTOCOL_VERSIONS
@@ -83,13 +84,13 @@ def ask(
         session = session or (None if method == "initialize" else Session(version))
     else:
         message = wire.request(method, {"_meta": wire.ENVELOPE, **(params or {})})
-    step = server.prepare(inbound(message, version, headers), session, caller, request_stream, streams=streams)
+    step = prepare(server, inbound(message, version, headers), session, caller, request_stream, streams=streams)
     assert not isinstance(step, Listen)
     effect = step.effect if isinstance(step, PendingReply) else None
     if isinstance(step, PendingReply):
         step = step.reply
     if isinstance(step, Call):
-        step = server.finish(step, run(step))
+        step = finish(step, run(step))
     return _read(step, method, version, effect)
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from django.core.asgi import get_asgi_application
+from django.test import override_settings
 
 from django_mcp.execution import threads
 from django_mcp.storage import events
@@ -17,6 +18,13 @@ ERAS = ("handshake", "modern")
 
 Connect: TypeAlias = Callable[..., MCPClient]
 Lane: TypeAlias = dict[str, Any]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_hashes() -> Iterator[None]:
+    """Passwords, and the secrets of OAuth clients, are hashed in no time: the default takes a second on purpose."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -72,3 +72,13 @@ class NoMore(BaseThrottle):
 class NoMoreToday(NoMore):
     def wait(self) -> Any:
         return None
+
+
+class FiveRequests(BaseThrottle):
+    """Five requests, of everybody together."""
+
+    calls = 0
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        FiveRequests.calls += 1
+        return FiveRequests.calls <= 5

@@ -14,6 +14,13 @@ TESTS = ROOT / "tests"
 WITHOUT_TESTS = {
     "exceptions.py": "declares; what raises them is tested",
     "methods/request.py": "declares; every journey uses it",
+    "methods/effects.py": "declares; the exchange carries them out",
+    "methods/table.py": "declares; every journey uses it",
+    "methods/answering.py": "in test_server.py, beside the server that it answers for",
+    "asgi/stream.py": "in asgi/test_streams.py, with the streams that are of it",
+    "asgi/standalone.py": "in asgi/test_streams.py",
+    "asgi/replay.py": "in asgi/test_streams.py",
+    "asgi/listen.py": "in asgi/test_streams.py",
     "contrib/oauth/apps.py": "declares; its checks are tested",
     "contrib/tokens/apps.py": "declares",
     "contrib/oauth/urls.py": "declares; its views are tested",
@@ -40,6 +47,47 @@ def test_every_module_has_its_test_module():
     }
 
     assert sorted(without - WITHOUT_TESTS.keys()) == []
+
+
+SURFACE = {
+    "django_mcp",
+    "django_mcp.authentication",
+    "django_mcp.conf",
+    "django_mcp.drf",
+    "django_mcp.endpoint.protected_resource",
+    "django_mcp.endpoint.routes",
+    "django_mcp.exceptions",
+    "django_mcp.execution.threads",
+    "django_mcp.management.users",
+    "django_mcp.models",
+    "django_mcp.primitives",
+    "django_mcp.protocol",
+    "django_mcp.signals",
+}
+"""The packages and modules that extras may import. Nothing else of the package is for them."""
+
+
+def test_extras_stand_on_the_named_surface_and_nothing_else():
+    """Relative imports stay within an extra: ruff bans those of a parent."""
+    found = {
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in (PACKAGE / "contrib").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("django_mcp")
+        if not is_surface(node)
+    }
+
+    assert not found
+
+
+def is_surface(node: ast.ImportFrom) -> bool:
+    if (node.module or "").startswith("django_mcp.contrib"):
+        return True
+    names = [f"{node.module}.{alias.name}" for alias in node.names]
+    return all(
+        node.module in SURFACE or any(name == one or name.startswith(f"{one}.") for one in SURFACE - {"django_mcp"})
+        for name in names
+    )
 
 
 def own_tests(module: Path) -> Path:

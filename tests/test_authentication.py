@@ -4,6 +4,7 @@ The challenge is RFC 9110's and the specification's (2025-11-25 basic/authorizat
 how to sign in.
 """
 
+import importlib
 import json
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -15,13 +16,20 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError
 from django.http import Http404
 from django.test import Client, RequestFactory
+from django.urls import path
+from django.utils.functional import SimpleLazyObject
 from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, TokenAuthentication
 from rest_framework.authtoken.models import Token
+from rest_framework_simplejwt.models import TokenUser
+from rest_framework_simplejwt.tokens import AccessToken as JWT
 
-from django_mcp import authentication
+from django_mcp import MCPServer, Principal, authentication
 from django_mcp.models import Session, concerns
 from django_mcp.testing import MCPClient
+from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
+from testproject.airports.models import Airport
 from tests import wire
 from tests.servers import SECRET
 
@@ -30,11 +38,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 VERBS = ["POST", "GET", "DELETE"]
 UNAUTHENTICATED = wire.error(-32600, "Authentication required")
 FORBIDDEN = wire.error(-32600, "Forbidden")
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -153,15 +156,67 @@ def test_a_caller_without_credentials_is_told_how_to_sign_in(lane, path, challen
     assert response.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize(
-    "authorization", ["Token wrong", "Token", "Token a b", "Token é", "token x", "Basic x", "Basic"]
-)
-def test_wrong_credentials_are_told_the_same(lane, authorization):
-    for path in ("/token", "/basic"):
-        response = send(path, lane, authorization=authorization)
+WRONG = [
+    ("/token", "Token wrong", "Invalid token", "Token"),
+    ("/token", "Token", "Invalid token", "Token"),
+    ("/token", "Token a b", "Invalid token", "Token"),
+    ("/token", "token é", "Invalid token", "Token"),
+    ("/token", "Bearer wrong", "Authentication required: the scheme is Token", "Token"),
+    ("/basic", "Basic x", "Invalid credentials", 'Basic realm="api"'),
+    ("/basic", basic("ada", "wrong"), "Invalid credentials", 'Basic realm="api"'),
+    ("/basic", "Token wrong", "Invalid token", 'Basic realm="api"'),
+    ("/either-scope", "Bearer wrong", "Invalid token", 'Bearer error="invalid_token"'),
+    ("/either-scope", "Basic x", "Authentication required: the scheme is Bearer", "Bearer"),
+]
 
-        assert (response.status_code, response.json()) == (401, UNAUTHENTICATED)
-        assert "www-authenticate" in response.headers
+
+def test_wrong_credentials_are_told_from_none_and_from_those_of_another_scheme(lane, settings):
+    """RFC 6750 section 3.1: `invalid_token` for a token that was looked at, and no code for what is none."""
+
+    class Routes:
+        urlpatterns = [
+            *importlib.import_module("tests.urls").urlpatterns,
+            path("either-scope", endpoint(MCPServer("bearer"), authentication_classes=[Picky])),
+        ]
+
+    settings.ROOT_URLCONF = Routes
+    for where, authorization, message, challenge in WRONG:
+        response = send(where, lane, authorization=authorization)
+
+        assert (response.status_code, response.json()) == (401, wire.error(-32600, message)), authorization
+        assert response.headers["www-authenticate"] == challenge
+
+
+class Picky(TokenAuthentication):
+    keyword = "Bearer"
+
+    def authenticate_credentials(self, key):
+        raise exceptions.AuthenticationFailed(f"{key} is no token\nof mine" + "!" * 1000)
+
+
+def test_wrong_credentials_leave_a_short_line_in_the_log_and_never_themselves(monkeypatch, caplog):
+    clock = [100.0]
+    monkeypatch.setattr(authentication, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(authentication, "refusals", authentication._Refusals())
+    view = MCPView(authentication_classes=[Picky])
+
+    def refused(**headers):
+        request = RequestFactory().post("/mcp", headers=headers)
+        answer = view.admit(request)
+        assert answer.status == 401
+
+    refused()
+    assert caplog.messages == []
+    for _ in range(50):
+        refused(authorization="Bearer hunter2")
+    clock[0] += 1
+    refused(authorization="Bearer hunter2")
+
+    first, second = caplog.messages
+    assert first.startswith("401 at '/mcp': Invalid token. '*** is no token\\nof mine!!!")
+    assert len(first) < 400
+    assert second.endswith("(49 more since the last line)")
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.parametrize("authorization", ["Token \x00", basic("\x00", "x"), basic("ada", "\x00")])
@@ -269,6 +324,71 @@ def test_a_principal_is_the_users_primary_key_and_nothing_that_a_client_says(ada
     assert authentication.principal_key(User(username="unsaved")) == ""
 
 
+def device(pk):
+    row = Airport(pk=pk)
+    row.is_authenticated = True
+    return row
+
+
+def test_rows_of_two_kinds_with_one_primary_key_are_two_principals():
+    """An authenticator may give rows of another kind in the place of users."""
+    stateless = TokenUser(JWT.for_user(User(pk=7)))
+    keys = [authentication.principal_key(one) for one in (User(pk=7), device(7), stateless)]
+
+    assert keys == ["user:7", "airports.airport:7", "rest_framework_simplejwt.models.TokenUser:7"]
+    assert authentication.principal_key(SimpleLazyObject(lambda: User(pk=7))) == "user:7"
+    assert authentication.principal_key(device(7), "c1") == "airports.airport:7:client:c1"
+
+
+class Devices(BaseAuthentication):
+    """Gives what is no user in its place."""
+
+    def authenticate(self, request):
+        return (device(int(request.headers["x-device"])), None) if "x-device" in request.headers else None
+
+
+def test_a_device_does_not_find_the_session_of_the_user_with_its_primary_key(settings, lane, ada, token):
+    both = [Devices, TokenAuthentication]
+    routes = [path("mcp", endpoint(MCPServer("devices"), authentication_classes=both))]
+    settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": routes})
+    user = MCPClient("/mcp", era="handshake", headers={"authorization": f"Token {token}"}, **lane)
+    thing = MCPClient("/mcp", era="handshake", headers={"x-device": str(ada.pk)}, **lane)
+    user.initialize()
+
+    thing.session_id = user.session_id
+    assert thing.post(wire.request("ping")).status_code == 404
+    assert user.request("ping") == {}
+
+
+def test_no_part_of_a_principal_can_be_taken_for_another_or_is_too_long_for_its_column():
+    """A client metadata document's URL is the id of its client, and may be any length."""
+    url = "https://client.example.com/" + "x" * 300
+    keys = [
+        authentication.principal_key(User(pk=7), url),
+        authentication.principal_key(User(pk=7), url + "x"),
+        authentication.principal_key(User(pk=7), "a\x00b\ud800"),
+        authentication.principal_key(User(pk="7:client:c1")),
+        authentication.principal_key(User(pk="7" * 200), url),
+        authentication.principal_key(User(pk=7), "c1"),
+    ]
+
+    assert len(set(keys)) == len(keys)
+    assert all(len(key) <= 255 and key.isprintable() for key in keys)
+    hashed = authentication.principal_key(User(pk=7), url).partition(":client:")[2]
+    assert authentication.principal_key(User(pk=7), hashed) != keys[0]
+    assert [concerns("user:7", key) for key in keys] == [True, True, True, False, False, True]
+
+
+def test_the_limits_of_a_principal_are_those_of_its_user():
+    def account(user, client_id):
+        return Principal(authentication.principal_key(user, client_id), user).account
+
+    assert account(User(pk=7), "") == account(User(pk=7), "c1") == account(User(pk=7), "c2") == "user:7"
+    assert account(device(7), "c1") == "airports.airport:7"
+    assert account(AnonymousUser(), "c1:client:c2") == "client:c1:client:c2"
+    assert account(AnonymousUser(), "") == ""
+
+
 # What a credential says
 
 
@@ -291,14 +411,41 @@ def test_a_principal_is_the_users_primary_key_and_nothing_that_a_client_says(ada
             ("user:7:client:c2", "c2", {"read"}, "j", datetime(1970, 1, 1, tzinfo=UTC)),
         ),
         ({"scope": ""}, ("user:7", "", set(), "", None)),
+        ({"sub": "ada"}, ("user:7", "", set(), "", None)),
+        ({"scp": "read write"}, ("user:7", "", {"read", "write"}, "", None)),
+        ({"scope": None, "scp": ["read", "write"]}, ("user:7", "", {"read", "write"}, "", None)),
+        (SimpleNamespace(payload={"sub": "ada"}), ("user:7", "", set(), "", None)),
     ],
-    ids=["nothing", "a DRF token", "an OAuth access token", "a JWT", "claims"],
+    ids=[
+        "nothing",
+        "a DRF token",
+        "an OAuth access token",
+        "a JWT",
+        "claims",
+        "claims without scopes",
+        "claims as Okta and Entra write them",
+        "claims with a list",
+        "a JWT without scopes",
+    ],
 )
 def test_a_credential_says_of_the_principal_what_it_knows_and_never_itself(credential, expected):
     principal = authentication.principal_of(User(pk=7), credential)
 
     found = (principal.key, principal.client_id, principal.scopes, principal.token_id, principal.expires_at)
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *({"scope": scope} for scope in (5, True, {"read": True}, ["read", 5])),
+        *({"exp": end} for end in ("9999999999", 1e308, float("inf"), float("nan"), -1e15, 10**400, True, [])),
+    ],
+    ids=repr,
+)
+def test_a_token_whose_scopes_or_end_are_none_opens_nothing(claims):
+    with pytest.raises(exceptions.AuthenticationFailed):
+        authentication.principal_of(User(pk=7), claims)
 
 
 def test_a_client_without_a_user_has_sessions_of_its_own():

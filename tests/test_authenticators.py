@@ -52,7 +52,6 @@ class urls:
 @pytest.fixture
 def ada(settings):
     settings.ROOT_URLCONF = urls
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return User.objects.create_user("ada", password="x")
 
 

@@ -1,13 +1,17 @@
 """`manage.py check` names what is misspelt, and what would serve better."""
 
+from types import ModuleType
+
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
-from django.urls import path
+from django.urls import include, path
+from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
 from django_mcp.urls import endpoint
+from django_mcp.views import MCPView
 
 plain_application = get_asgi_application()
 wrapped_application = mcp_application(plain_application)
@@ -72,6 +76,57 @@ def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     assert "django_mcp.W006" not in ids(include_deployment_checks=True)
 
 
+def test_two_servers_of_one_name_are_an_error_with_its_remedy(settings):
+    """They would share sessions, subscriptions and the state of calls."""
+
+    class routes:
+        urlpatterns = [
+            path("a/mcp", endpoint(MCPServer("trips"))),
+            path("<slug:tenant>/mcp", endpoint(MCPServer("trips"), public=True)),
+            path("c/mcp", include("django_mcp.urls")),
+            path("d/mcp", endpoint(MCPServer())),
+            path("e/mcp", endpoint(lonely)),
+            path("f/mcp", endpoint(lonely, public=True)),
+        ]
+
+    settings.ROOT_URLCONF, settings.MCP_SERVER_NAME = routes, "example"
+
+    found = [message for message in run_checks(tags=["mcp"]) if message.id == "django_mcp.E030"]
+    assert [message.msg for message in found] == [
+        "Several servers are called 'trips': those at /<slug:tenant>/mcp, /a/mcp.",
+        "Several servers are called 'example': those at /c/mcp, /d/mcp.",
+    ]
+    assert {message.hint for message in found} == {
+        "Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME."
+    }
+
+
+lonely = MCPServer("lonely")
+
+
+class throttled:
+    urlpatterns = [path("mcp", endpoint(MCPServer("throttled"), throttle_classes=[AnonRateThrottle]))]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https")),
+        ("USE_X_FORWARDED_HOST", True),
+        ("USE_X_FORWARDED_PORT", True),
+        ("ROOT_URLCONF", throttled),
+    ],
+)
+def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settings, setting, value):
+    setattr(settings, setting, value)
+
+    assert "django_mcp.W024" not in ids()
+    assert "django_mcp.W024" in ids(include_deployment_checks=True)
+    for proxies in (0, 1):
+        settings.REST_FRAMEWORK = {"NUM_PROXIES": proxies}
+        assert "django_mcp.W024" not in ids(include_deployment_checks=True)
+
+
 @pytest.mark.parametrize(
     ("alias", "routers", "expected"),
     [
@@ -94,3 +149,30 @@ def test_a_deployment_without_a_layer_between_its_processes_is_told_what_that_co
 
     assert ids() == []
     assert ids(include_deployment_checks=True) == ["django_mcp.W004"]
+
+
+def test_an_endpoint_that_the_lane_leaves_to_django_is_named_with_the_hook(settings):
+    class Decorated(MCPView):
+        def dispatch(self, request, *args, **kwargs):
+            return super().dispatch(request, *args, **kwargs)
+
+    class Gate(MCPView):
+        def initial(self, request, *args, **kwargs):
+            super().initial(request, *args, **kwargs)
+
+    urlconf = ModuleType("urls_with_hooks")
+    urlconf.urlpatterns = [
+        path("decorated", endpoint(MCPServer("a"), view_class=Decorated, public=True)),
+        path("gate", endpoint(MCPServer("b"), view_class=Gate, public=True)),
+        path("few", endpoint(MCPServer("c"), public=True, http_method_names=["post"])),
+    ]
+    settings.ROOT_URLCONF = urlconf
+
+    messages = [message.msg for message in run_checks(tags=["mcp"]) if message.id == "django_mcp.W020"]
+
+    assert messages == [
+        "The ASGI lane leaves the endpoint /decorated to Django, since its class or as_view() overrides dispatch: it "
+        "has no GET stream there.",
+        "The ASGI lane leaves the endpoint /few to Django, since its class or as_view() overrides http_method_names: "
+        "it has no GET stream there.",
+    ]

@@ -56,7 +56,8 @@ def held(session):
 HOT = {
     "a request resumes its session": lambda session: sessions.resume(session.session_id, **OWNER),
     "a request notes that its session is used": lambda session: sessions.touch_all([session.pk]),
-    "a session opens": lambda session: sessions._refuse_too_many("user:7", timezone.now()),
+    "a session opens": lambda session: sessions._refuse_too_many("user:7", None, timezone.now()),
+    "a user's session opens": lambda session: sessions._refuse_too_many("user:7", 7, timezone.now()),
     "a new session hears of changes from then on": lambda session: changes.last_change("airports"),
     "a session's state is kept": lambda session: sessions.set_log_level(session.session_id, "debug"),
     "a stream is opened": lambda session: standalone.take(session.pk, "holder", force=True),

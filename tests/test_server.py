@@ -9,10 +9,12 @@ from mcp_types.methods import CLIENT_REQUESTS
 from django_mcp import CacheHints, Context, Icon, MCPServer, default_server
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.runner import run
-from django_mcp.methods import METHODS
-from django_mcp.methods.request import Call, CancelRequest, KeepAnswer, Outcome, SetLogLevel
+from django_mcp.methods import answering
+from django_mcp.methods.answering import PendingReply
+from django_mcp.methods.effects import CancelRequest, KeepAnswer, SetLogLevel
+from django_mcp.methods.request import Call, Outcome
+from django_mcp.methods.table import METHODS
 from django_mcp.protocol.replies import ACCEPTED, Reply
-from django_mcp.server import PendingReply
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
 
@@ -37,7 +39,7 @@ def server():
 
 
 def prepare(server, message, version="2025-11-25", session=None):
-    return server.prepare(inbound(message, version), session or Session(version), CALLER)
+    return answering.prepare(server, inbound(message, version), session or Session(version), CALLER)
 
 
 # Identity
@@ -271,7 +273,7 @@ def test_a_handshake_client_speaks_its_sessions_revision_or_its_headers(server, 
 
     headers = {} if header is None else {"mcp-protocol-version": header}
     message = inbound(wire.request("tools/call", {"name": "look", "arguments": {}}), "2025-11-25", headers)
-    run(server.prepare(message, session, CALLER))
+    run(answering.prepare(server, message, session, CALLER))
 
     assert seen == [version]
 
@@ -332,7 +334,7 @@ def test_a_call_is_finished_under_the_id_of_its_request(server, request_id):
     step = prepare(server, wire.request("tools/call", {"name": "echo", "arguments": {}}, request_id))
     assert isinstance(step, Call)
 
-    body = json.loads(server.finish(step, run(step)).body)
+    body = json.loads(answering.finish(step, run(step)).body)
 
     assert body["id"] == request_id
     assert type(body["id"]) is type(request_id)
@@ -341,7 +343,7 @@ def test_a_call_is_finished_under_the_id_of_its_request(server, request_id):
 def test_an_outcome_of_the_carriers_own_is_a_failure_too(server, caplog):
     step = prepare(server, wire.request("tools/call", {"name": "echo", "arguments": {}}))
 
-    body = json.loads(server.finish(step, Outcome(error=RuntimeError("no room"))).body)
+    body = json.loads(answering.finish(step, Outcome(error=RuntimeError("no room"))).body)
 
     assert body["result"]["isError"] is True
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

@@ -67,6 +67,7 @@ urlpatterns = [
     path("forbidden", endpoint(plain, public=True, permission_classes=[policies.NobodyMay])),
     path("unavailable", endpoint(plain, public=True, permission_classes=[policies.ClosedForLunch])),
     path("throttled", endpoint(plain, public=True, throttle_classes=[policies.NoMore])),
+    path("five", endpoint(plain, public=True, throttle_classes=[policies.FiveRequests])),
     path("throttled-today", endpoint(plain, public=True, throttle_classes=[policies.NoMoreToday])),
     path("broken-authentication", endpoint(plain, authentication_classes=[policies.BrokenAuthentication])),
     path("broken-permission", endpoint(plain, public=True, permission_classes=[policies.BrokenPermission])),

@@ -4,62 +4,49 @@ No middleware of the project runs here. The endpoints are those of the URLconf, 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import django
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.core.handlers.asgi import ASGIHandler
 
-from django_mcp.endpoint import cors
-from django_mcp.execution.threads import LoopContext
-from django_mcp.views import MCPView
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
-from .handler import EndpointRequest, Receive, Scope, Send, read_headers
-from .shutdown import close_streams_at_shutdown
+    Scope: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-DjangoApplication: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-"""What `get_asgi_application()` returns, and whatever middleware is around it."""
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application, such as `get_asgi_application()` of Django returns, and whatever middleware is around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """An endpoint of the URLconf: the patterns that lead to it, outermost first, each with its own arguments for the
-    view, and the view that configures it.
+def get_asgi_application() -> Application:
+    """Django's application with the MCP endpoints in front of it: takes the place of
+    `django.core.asgi.get_asgi_application` in `asgi.py`.
     """
-
-    patterns: Patterns
-    view_class: type[MCPView]
-    initkwargs: dict[str, Any]
-
-    def match(self, path: str) -> dict[str, Any] | None:
-        """The keyword arguments that a path (without its leading slash) gives the view, or `None`."""
-        kwargs: dict[str, Any] = {}
-        for pattern, defaults in self.patterns:
-            found = pattern.match(path)
-            if found is None:
-                return None
-            path, _args, captured = found
-            kwargs |= captured | defaults
-        return kwargs
-
-    def view(self) -> MCPView:
-        return self.view_class(**self.initkwargs)
+    django.setup(set_prefix=False)
+    return mcp_application(ASGIHandler())
 
 
-def mcp_application(django_application: DjangoApplication, *, posts: Literal["lane", "view"] = "lane") -> Application:
+def mcp_application(django_application: Application, *, posts: Literal["lane", "view"] = "lane") -> Application:
     """An ASGI application that serves the project's MCP endpoints itself and hands everything else to
     `django_application`.
 
-    `posts="view"` leaves POST and DELETE to the view, for projects that need their middleware around them.
+    `posts="view"` leaves POST and DELETE to the view, for projects that need their middleware around them. Endpoints
+    whose class overrides more of DRF than the lane calls are left to Django.
     """
+    # Django's models can be imported once it is set up, which `django_application` has seen to.
+    from django_mcp.endpoint import routes
+    from django_mcp.execution.threads import LoopContext
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        found = _find(scope) if scope["type"] == "http" else None
-        if found is None or (posts == "view" and scope["method"] != "GET"):
+    from .handler import EndpointRequest, serves
+    from .shutdown import close_streams_at_shutdown
+
+    async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        found = routes.find(_path_of(scope)) if scope["type"] == "http" else None
+        if found is None or (posts == "view" and scope["method"] != "GET") or not serves(found[0]):
             await django_application(scope, receive, send)
             return
         route, kwargs = found
@@ -68,67 +55,16 @@ def mcp_application(django_application: DjangoApplication, *, posts: Literal["la
         assert task is not None
         loop_context = LoopContext.on(task.get_loop())
         close_streams_at_shutdown()
-        view, headers = route.view(), read_headers(scope)
-        if told := cors.headers_for(headers, view.get_allowed_origins()):
-            send = _telling(send, told)
-        stream = await EndpointRequest(view, kwargs, scope, receive, send, headers, task, loop_context).serve()
-        if stream is not None:
-            await stream.serve(scope, receive, send)
+        # The consumer of a stream is served here, so that what answering took is not kept for as long as the stream.
+        consumer = await EndpointRequest(route.view(), kwargs, scope, receive, send, task, loop_context).serve()
+        if consumer is not None:
+            await consumer.serve(scope, receive, send)
 
     application.serves_mcp = True  # type: ignore[attr-defined]  # for the system check that asks for the lane
     return application
 
 
-def _telling(send: Send, headers: Iterable[tuple[str, str]]) -> Send:
-    """A `send` that adds headers to the answer, whether it is a stream or not."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *raw]}
-        await send(message)
-
-    return send_with_headers
-
-
-def _find(scope: Scope) -> tuple[Route, dict[str, Any]] | None:
-    """The endpoint at a path, and the arguments that the path gives it."""
-    prefix = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
-    path = scope["path"].removeprefix(prefix.rstrip("/"))
-    # The slash is the whole of the URLconf's own pattern, which all endpoints share.
-    if not path.startswith("/"):
-        return None
-    urlconf = settings.ROOT_URLCONF
-    return _match_once(urlconf, path[1:]) if _is_fixed(urlconf) else _match(urlconf, path[1:])
-
-
-def _match(urlconf: str, path: str) -> tuple[Route, dict[str, Any]] | None:
-    for route in _routes(urlconf):
-        kwargs = route.match(path)
-        if kwargs is not None:
-            return route, kwargs
-    return None
-
-
-_match_once = lru_cache(maxsize=1024)(_match)
-
-
-@lru_cache(maxsize=8)
-def _is_fixed(urlconf: str) -> bool:
-    """Whether a path leads to the same endpoint in every language."""
-    patterns = [pattern for route in _routes(urlconf) for pattern, _ in route.patterns]
-    return all(isinstance(getattr(one, "_route", getattr(one, "_regex", None)), str) for one in patterns)
-
-
-@lru_cache(maxsize=8)
-def _routes(urlconf: str) -> tuple[Route, ...]:
-    return tuple(_walk(get_resolver(urlconf).url_patterns, ()))
-
-
-def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
-    for entry in patterns:
-        if isinstance(entry, URLResolver):
-            yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
-        elif getattr(entry.callback, "mcp_view", None) is entry.callback:
-            path = (*above, (entry.pattern, entry.default_args))
-            yield Route(path, entry.callback.view_class, entry.callback.view_initkwargs)
+def _path_of(scope: "Scope") -> str:
+    prefix: str = settings.FORCE_SCRIPT_NAME or scope.get("root_path", "")
+    path: str = scope["path"]
+    return path.removeprefix(prefix.rstrip("/"))

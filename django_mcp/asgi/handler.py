@@ -1,14 +1,14 @@
 """One HTTP request in the ASGI lane: POST and DELETE answered here, the streams handed to their consumers.
 
-No rule of the protocol lives here: who may come in is the view's to say, what is answered the exchange's.
+No rule of the protocol lives here: the view says who may come in, the exchange what is answered.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
@@ -16,9 +16,10 @@ from django.http import HttpRequest
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.exchange import Exchange, StandaloneStream
+from django_mcp.endpoint import cors, hooks
+from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
 from django_mcp.endpoint.request_stream import InlineRequestStream, inline_answers
-from django_mcp.execution.runner import arun
+from django_mcp.endpoint.routes import Route
 from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
@@ -32,47 +33,78 @@ from django_mcp.storage import events
 from django_mcp.views import ALLOW, MCPView
 
 from .admission import Admission
+from .body import BodyReader, Disconnected
 from .listen import ListenConsumer, listeners
 from .replay import ReplayConsumer
 from .request_stream import ASGIRequestStream
 from .standalone import MCPConsumer, take_over
 from .stream import StreamConsumer
 
+if TYPE_CHECKING:
+    from . import Receive, Scope, Send
+
 logger = logging.getLogger("django_mcp")
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Step: TypeAlias = Reply | Call | Listen
+Message: TypeAlias = Inbound | Batch | Reply
+Stream: TypeAlias = ASGIRequestStream | InlineRequestStream
 
+INLINE_BYTES: Final = 16 * 1024
+"""A larger body is parsed in a worker thread: parsing it would keep the other requests of the event loop waiting."""
 
+NO_LIMITS: Final = inbound.Limits(0, 0, 0, 0)
 _JSON: Final = (b"content-type", JSON_TYPE.encode())
 
 
-class Disconnected(Exception):
-    """The client went away before it had sent its request."""
+def serves(route: Route) -> bool:
+    """Whether the lane can be true to an endpoint's class; Django serves it otherwise."""
+    return not hooks.left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)
 
 
-@dataclass(slots=True)
 class EndpointRequest:
-    """A request at an endpoint: `view` configures it, `kwargs` are what its path says."""
+    """A request at an endpoint: `view` configures it, `kwargs` are the variables of its path."""
 
-    view: MCPView
-    kwargs: dict[str, Any]
-    scope: Scope
-    receive: Receive
-    send: Send
-    headers: Headers
-    task: "asyncio.Task[Any]"
-    loop_context: LoopContext
-    body: bytes = b""
-    _request: HttpRequest | None = None
-    _has_given_up: bool = False
+    __slots__ = (
+        "_caller",
+        "_is_open",
+        "_limits",
+        "_request",
+        "body",
+        "headers",
+        "kwargs",
+        "loop_context",
+        "receive",
+        "scope",
+        "send",
+        "task",
+        "view",
+    )
+
+    def __init__(
+        self,
+        view: MCPView,
+        kwargs: dict[str, Any],
+        scope: "Scope",
+        receive: "Receive",
+        send: "Send",
+        task: "asyncio.Task[Any]",
+        loop_context: LoopContext,
+    ) -> None:
+        self.view = view
+        self.kwargs = kwargs
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.headers = read_headers(scope)
+        self.task = task
+        self.loop_context = loop_context
+        self.body = b""
+        self._request: HttpRequest | None = None
+        self._caller: Caller | None = None
+        self._is_open = False
+        self._limits = NO_LIMITS
 
     async def serve(self) -> StreamConsumer | None:
-        """Answers the request, whatever happens; or the stream that is the answer, for the caller to serve: it outlives
-        what answering took.
-        """
+        """Answers the request, whatever happens; or returns the stream that is the answer, for the caller to serve."""
         try:
             reply = await self._answer()
         except Disconnected:
@@ -83,7 +115,7 @@ class EndpointRequest:
         if isinstance(reply, StreamConsumer):
             return reply
         if reply is not None:
-            await self._send(self.view.point_to_metadata(reply, self.request()) if reply.scopes else reply)
+            await self._send(await self._pointed_to_metadata(reply) if reply.scopes else reply)
         return None
 
     def request(self) -> HttpRequest:
@@ -99,7 +131,11 @@ class EndpointRequest:
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
-        if refusal := self.view.refuse_unheard(self.headers):
+        if hooks.configures_itself(type(self.view), MCPView):
+            refusal = await self.loop_context.hop(self._look_at_headers)
+        else:
+            refusal = self._look_at_headers()
+        if refusal:
             return refusal
         match self.scope["method"]:
             case "POST":
@@ -108,9 +144,19 @@ class EndpointRequest:
                 return await self._get()
             case "DELETE":
                 return await self.loop_context.hop(self._admitted, Exchange.terminate)
-            case "OPTIONS" if answer := self.view.preflight(self.headers):
-                return answer
         return replies.method_not_allowed(ALLOW)
+
+    def _look_at_headers(self) -> Reply | None:
+        """Reads the view's configuration, and decides what the headers alone decide: foreign hosts and origins, and a
+        browser's questions about other origins.
+        """
+        self._is_open = self.view.is_open()
+        self._limits = self.view.get_limits()
+        if told := cors.headers_for(self.headers, self.view.get_allowed_origins()):
+            self.send = _with_headers(self.send, told)
+        if refusal := self.view.refuse_unheard(self.headers):
+            return refusal
+        return self.view.preflight(self.headers) if self.scope["method"] == "OPTIONS" else None
 
     async def _get(self) -> Reply | StreamConsumer:
         opened: Reply | tuple[StandaloneStream, Admission]
@@ -130,160 +176,138 @@ class EndpointRequest:
         return Admission.of(self.view, self.kwargs, self.scope, exchange.server, exchange.caller)
 
     async def _post(self) -> Reply | StreamConsumer | None:
-        limits = self.view.get_limits()
+        is_open, limits = self._is_open, self._limits
+        reader = BodyReader(self.receive, self.headers, limits.body_bytes)
         try:
-            body = await self._read_body(limits.body_bytes)
+            body = await reader.read(mcp_settings.MAX_UNADMITTED_BYTES if not is_open else limits.body_bytes)
+            if not reader.is_complete:
+                # Whoever sends more than a small body is asked first.
+                caller = await self.loop_context.hop(self._admit)
+                if isinstance(caller, Reply):
+                    return caller
+                self._caller = caller
+                body = await reader.read(limits.body_bytes)
         except TimeoutError:
             return replies.TOO_SLOW
+        finally:
+            reader.release()
+        if reader.is_busy:
+            return replies.BUSY
         self.body = body or b""
-        message = inbound.read(self.headers, body, limits, self.view.eras)
-        is_open = self.view.is_open()
-        if isinstance(message, Reply) and is_open:
-            return message
-        request_stream = self._request_stream(message)
+        read = partial(inbound.read, self.headers, body, limits, self.view.eras)
+        stream = self._new_stream()
         try:
-            reply = await self._run(message, request_stream, is_open=is_open)
+            reply = await self._run(read, stream, inline=is_open and len(self.body) <= INLINE_BYTES)
         except Exception:
-            if not isinstance(request_stream, ASGIRequestStream) or not await request_stream.fail():
+            if not await stream.fail():
                 raise
             logger.exception("Answering failed")
             return None
         except BaseException:
-            if isinstance(request_stream, ASGIRequestStream):
-                request_stream.abandon()
+            stream.abandon()
             raise
-        if isinstance(request_stream, ASGIRequestStream):
-            if isinstance(reply, Reply):
-                return await request_stream.finish(reply)
-            request_stream.abandon()
-            return reply
-        return request_stream.to_reply(reply) if request_stream is not None and isinstance(reply, Reply) else reply
+        if isinstance(reply, Reply):
+            return await stream.finish(reply)
+        stream.abandon()
+        return reply
 
-    async def _run(
-        self,
-        message: Inbound | Batch | Reply,
-        request_stream: ASGIRequestStream | InlineRequestStream | None,
-        *,
-        is_open: bool,
-    ) -> Reply | StreamConsumer:
-        if not is_open or isinstance(message, Reply):
-            exchange, step = await self.loop_context.hop(self._admit_and_begin, message, request_stream)
+    async def _run(self, read: Callable[[], Message], stream: Stream, *, inline: bool) -> Reply | StreamConsumer:
+        if inline and not hooks.configures_itself(type(self.view), MCPView):
+            message = read()
+            if isinstance(message, Reply):
+                return message
+            exchange = self._exchange(anonymous_caller(self.request), self._stream_of(message, stream))
+            is_inert = exchange.is_inert(message)
+            step = exchange.find(message) if is_inert else await self.loop_context.hop(exchange.begin, message)
         else:
-            exchange = self._exchange(anonymous_caller(self.request), request_stream)
-            needs_thread = exchange.needs_database(message)
-            step = await self.loop_context.hop(exchange.begin, message) if needs_thread else exchange.prepare(message)
+            exchange, step = await self.loop_context.hop(self._admit_and_begin, read, stream)
         if isinstance(step, Listen):
             return self._listen(step, self._admission(exchange))
-        return await self._call(exchange, step, request_stream) if isinstance(step, Call) else step
+        return await self._call(exchange, step, stream) if isinstance(step, Call) else step
 
-    async def _call(
-        self, exchange: Exchange, call: Call, request_stream: ASGIRequestStream | InlineRequestStream | None
-    ) -> Reply:
-        if call.is_async and isinstance(request_stream, ASGIRequestStream):
-            request_stream.runs_in(self.task)
+    async def _call(self, exchange: Exchange, call: Call, stream: Stream) -> Reply:
+        if call.is_async:
+            stream.runs_in(self.task)
         try:
-            outcome = await arun(call, exchange.server.repeat, self.loop_context)
+            return await exchange.complete(call, self.loop_context)
         except asyncio.CancelledError:
-            if request_stream is None or not request_stream.cancelled:
+            if not stream.cancelled:
                 raise
-            # It was the client that cancelled the call, and nobody who cancels this request.
+            # The client cancelled the call; nobody cancels this request.
             self.task.uncancel()
-            return request_stream.cancelled_reply()
+            return stream.cancelled_reply()
         finally:
-            if isinstance(request_stream, ASGIRequestStream):
-                request_stream.runs_in(None)
-        return (
-            await self.loop_context.hop(exchange.end, call, outcome)
-            if exchange.must_save()
-            else exchange.end(call, outcome)
-        )
+            stream.runs_in(None)
 
     def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
-        if status := self._refusal_of_one_more(listen.request.caller.principal.key):
+        if status := self._refusal_of_one_more(listen.request.caller.principal.account):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
         return ListenConsumer(listen, admission)
 
-    def _refusal_of_one_more(self, principal: str) -> int | None:
-        """The status for one subscription too many: of everybody, or of one principal. Anonymous clients share theirs,
-        so one of them could lock the others out by it.
+    def _refusal_of_one_more(self, account: str) -> int | None:
+        """The status for one subscription too many: of everybody, or of one user, or client without a user. Anonymous
+        clients share one account, so one of them could lock the others out by it.
         """
         open_now = listeners()
         if len(open_now) >= mcp_settings.MAX_LISTENERS:
             return 503
         limit = mcp_settings.MAX_LISTENERS_PER_PRINCIPAL
-        own = sum(one.principal == principal for one in open_now)
-        return 429 if principal and limit is not None and own >= limit else None
+        own = sum(one.account == account for one in open_now)
+        return 429 if account and limit is not None and own >= limit else None
 
-    def _request_stream(self, message: Inbound | Batch | Reply) -> ASGIRequestStream | InlineRequestStream | None:
+    def _new_stream(self) -> Stream:
+        if (answers := inline_answers.get()) is not None:
+            return InlineRequestStream(answers)
+        return ASGIRequestStream(self.receive, self.send, self.loop_context.loop)
+
+    def _stream_of(self, message: Inbound | Batch, stream: Stream) -> Stream | None:
+        """The stream of a request, which now is known to be one; a batch and a notification have none."""
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
             return None
-        if (answers := inline_answers.get()) is not None:
-            return InlineRequestStream(message.id, message.era, answers)
-        return ASGIRequestStream(message.id, message.era, self.receive, self.send, self.loop_context.loop)
+        stream.identify(message.id, message.era)
+        return stream
 
-    def _exchange(
-        self, caller: Caller, request_stream: ASGIRequestStream | InlineRequestStream | None = None
-    ) -> Exchange:
+    def _exchange(self, caller: Caller, stream: Stream | None = None) -> Exchange:
         return Exchange(
-            self.view.get_server(), self.view.get_sessions(), caller, request_stream=request_stream, streams=True
+            self.view.get_server(),
+            self.view.get_sessions(),
+            caller,
+            stream=stream,
+            streams=True,
+            count=self._count_one_more,
         )
 
     def _admit(self) -> Caller | Reply:
-        if self.view.is_open():
+        if self._caller is not None:
+            return self._caller
+        if self._is_open:
             return anonymous_caller(self.request)
         return self.view.admit(self.request(), **self.kwargs)
 
-    def _admit_and_begin(
-        self, message: Inbound | Batch | Reply, request_stream: ASGIRequestStream | InlineRequestStream | None
-    ) -> tuple[Exchange, Step]:
-        """The whole of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what
-        was wrong.
+    def _count_one_more(self) -> Reply | None:
+        return None if self._is_open else self.view.count_one_more(self.request())
+
+    def _admit_and_begin(self, read: Callable[[], Message], stream: Stream) -> tuple[Exchange, Step]:
+        """All of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what was
+        wrong.
         """
         caller = self._admit()
         if isinstance(caller, Reply):
             return self._exchange(anonymous_caller(self.request)), caller
-        exchange = self._exchange(caller, request_stream)
-        return exchange, message if isinstance(message, Reply) else exchange.begin(message)
+        message = read()
+        if isinstance(message, Reply):
+            return self._exchange(caller), message
+        exchange = self._exchange(caller, self._stream_of(message, stream))
+        return exchange, exchange.begin(message)
 
     def _admitted(self, answer: Callable[[Exchange, Headers], Any]) -> Any:
         """The answer to a request that is about a session, for whoever is admitted."""
         caller = self._admit()
         return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
 
-    async def _read_body(self, limit: int) -> bytes | None:
-        """The body, or `None` as soon as it is known to be longer than `limit` bytes. Raises TimeoutError for one that
-        does not come.
-        """
-        if http.declares_more(self.headers, limit):
-            return None
-        # What asyncio.timeout() does, for an eighth of its time: this is around every request.
-        timer = self.loop_context.loop.call_later(mcp_settings.BODY_TIMEOUT_SECONDS, self._give_up)
-        try:
-            return await self._receive_body(limit)
-        except asyncio.CancelledError:
-            if self._has_given_up and self.task.uncancel() == 0:
-                raise TimeoutError from None
-            raise
-        finally:
-            timer.cancel()
-
-    def _give_up(self) -> None:
-        self._has_given_up = True
-        self.task.cancel()
-
-    async def _receive_body(self, limit: int) -> bytes | None:
-        chunks, size = [], 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > limit:
-                return None
-            if not message.get("more_body"):
-                return b"".join(chunks)
+    async def _pointed_to_metadata(self, reply: Reply) -> Reply:
+        return await self.loop_context.hop(self.view.point_to_metadata, reply, self.request())
 
     async def _send(self, reply: Reply) -> None:
         headers = [(b"content-length", b"%d" % len(reply.body))]
@@ -294,7 +318,13 @@ class EndpointRequest:
         await self.send({"type": "http.response.body", "body": reply.body})
 
 
-def read_headers(scope: Scope) -> Headers:
+def consumer_of(stream: StandaloneStream, admission: Admission | None = None) -> StreamConsumer:
+    """The consumer that writes a stream."""
+    consumer = MCPConsumer if stream.position.key == events.STANDALONE else ReplayConsumer
+    return consumer(stream, admission)
+
+
+def read_headers(scope: "Scope") -> Headers:
     """The headers of an ASGI scope; one that was sent twice is joined by a comma.
 
     Some servers leave the blanks around a value.
@@ -310,7 +340,13 @@ def read_headers(scope: Scope) -> Headers:
     return joined
 
 
-def consumer_of(stream: StandaloneStream, admission: Admission | None = None) -> StreamConsumer:
-    """The consumer that writes a stream."""
-    consumer = MCPConsumer if stream.position.key == events.STANDALONE else ReplayConsumer
-    return consumer(stream, admission)
+def _with_headers(send: "Send", headers: tuple[tuple[str, str], ...]) -> "Send":
+    """A `send` that adds headers to the answer, whether it is a stream or not."""
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+    async def send_with_headers(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *raw]}
+        await send(message)
+
+    return send_with_headers

@@ -59,6 +59,10 @@ class ListenConsumer(LinesConsumer):
     def principal(self) -> str:
         return self._listen.request.caller.principal.key
 
+    @property
+    def account(self) -> str:
+        return self._listen.request.caller.principal.account
+
     def _tell(self, change: Change) -> bytes:
         return self._say(change.method, {"uri": change.uri} if change.uri else {})
 

@@ -24,9 +24,8 @@ from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
-from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import Era, is_at_least
+from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
 from django_mcp.storage.session_state import SessionState
 
@@ -51,13 +50,11 @@ class ASGIRequestStream(RequestStream):
 
     def __init__(
         self,
-        request_id: RequestId,
-        era: Era,
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(request_id, era)
+        super().__init__()
         self._loop = loop or asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._receive = receive
@@ -118,11 +115,9 @@ class ASGIRequestStream(RequestStream):
     # For the lane
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says which task a cancellation must reach: that of a coroutine; a function in a thread looks by itself."""
         self._running = task
 
     async def finish(self, reply: Reply) -> Reply | None:
-        """Sends the reply as the stream's last event; gives it back when no stream was opened."""
         self._stop_watching()
         if self._pump is None:
             self._is_over = True
@@ -136,7 +131,6 @@ class ASGIRequestStream(RequestStream):
         return None
 
     async def fail(self) -> bool:
-        """Ends a request that failed beyond a reply. Whether the client has been told, on a stream that had begun."""
         if self._pump is None:
             self.abandon()
             return False
@@ -148,7 +142,6 @@ class ASGIRequestStream(RequestStream):
         return replies.error(failure, self.era, self.transcript.request_id)
 
     def abandon(self) -> None:
-        """Stops everything: nobody waits for a reply."""
         self._stop_watching()
         self._end()
         if self._pump is not None:

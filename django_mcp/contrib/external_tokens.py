@@ -5,43 +5,69 @@ Both take a token from the `Authorization` header alone, and only one that is fo
 the issuer's facts, and name it among an endpoint's `authentication_classes`.
 """
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any, ClassVar, Final
 
-import httpx
 import jwt
 from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from django_mcp.endpoint.protected_resource import resource_of
+from django_mcp.authentication import principal_of
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.protected_resource import hosts_are_named, is_own_port, resource_of
 
-KEYS_ARE_KEPT_SECONDS: Final = 300
-TIMEOUT_SECONDS: Final = 5
+from .issuers import IssuerUnavailable, Keys, Line, exchange, wait_for
+
+logger = logging.getLogger("django_mcp")
+
+__all__ = ["ExternalTokenAuthentication", "IntrospectionAuthentication", "IssuerUnavailable", "JWTAuthentication"]
+
+MAX_TOKEN_CHARACTERS: Final = 16 * 1024
+"""A longer token is refused without a look at it."""
+
+_FORM: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750's b64token: nothing else is a bearer token."""
+
+_REMEDY: Final = "set MCP_PUBLIC_URL, or `audience` on the authentication class"
 
 
-class IssuerUnavailable(APIException):
-    """The issuer does not answer: nobody can say whether the token is good."""
+@cache
+def _complain(text: str) -> None:
+    """Says it once: strangers can have it said with each request."""
+    logger.error(text)
+
+
+class AudienceUnknown(APIException):
+    """The endpoint does not know by which URL tokens are to name it."""
 
     status_code = 503
-    default_detail = "The authorization server cannot be reached"
+    default_detail = "The endpoint does not know its own URL"
 
 
 class ExternalTokenAuthentication(BaseAuthentication):
-    """What the two have in common. `issuer` is the URL that the tokens, and the endpoint's metadata, name."""
+    """The part that the two have in common. `issuer` is the URL that the tokens, and the endpoint's metadata, name."""
 
     issuer: ClassVar[str]
     audience: ClassVar[str | None] = None
-    """Whom tokens must be for; `None` is the endpoint's own URL. For issuers that cannot be told resources."""
+    """The audience of tokens, for issuers that cannot be told resources; `None` is the endpoint's own URL."""
 
     def get_user(self, claims: Mapping[str, Any]) -> Any:
         """The user of a token's claims, or `None`. Here: whose username is the subject. Override it for anything
-        else.
+        else; with `.get()`, for no row and for several nobody comes in.
         """
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not subject or "\0" in subject:
+            return None
         model: Any = get_user_model()
-        return model._default_manager.filter(**{model.USERNAME_FIELD: str(claims.get("sub", ""))}).first()
+        return model._default_manager.get(**{model.USERNAME_FIELD: subject})
 
     def read(self, token: str, audience: str) -> Mapping[str, Any]:
         """The claims of a token that is alive and for this audience. Raises `AuthenticationFailed`."""
@@ -51,51 +77,98 @@ class ExternalTokenAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        claims = self.read(token.strip(), self.audience or resource_of(request._request))
-        user = self.get_user(claims)
-        if user is None or not user.is_active:
-            raise AuthenticationFailed("The token is of no user here.")
+        token = token.strip()
+        if len(token) > MAX_TOKEN_CHARACTERS or not _FORM.fullmatch(token):
+            raise AuthenticationFailed("This is no token.")
+        claims = self.read(token, self._audience_of(request._request))
+        user = self._find_user(claims)
+        # Scopes and times that are none are refused here, before the claims open anything.
+        principal_of(user, claims)
         return user, claims
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
     def authorization_servers(self, request: HttpRequest) -> list[str]:
-        """Who issues the tokens, for the endpoint's metadata."""
+        """The issuers of the tokens, for the endpoint's metadata."""
         return [self.issuer]
+
+    def check(self, path: str) -> list[CheckMessage]:
+        """The messages of `manage.py check --deploy` about an endpoint at a path with this class."""
+        if self._knows_its_audience():
+            return []
+        text = f"Which tokens open the endpoint {path} is for the Host header to say: ALLOWED_HOSTS has a wildcard."
+        return [Error(text, hint=f"{_REMEDY[0].upper()}{_REMEDY[1:]}.", id="django_mcp.E031")]
+
+    def _knows_its_audience(self) -> bool:
+        return bool(self.audience or mcp_settings.PUBLIC_URL or hosts_are_named())
+
+    def _audience_of(self, request: HttpRequest) -> str:
+        """The audience that a token must name. The Host header is the client's to choose, and a token for another
+        service would open this one: so it is believed only where ALLOWED_HOSTS names its hosts in full, and its port is
+        the server's.
+        """
+        if self.audience:
+            return self.audience
+        if not self._knows_its_audience():
+            _complain(f"{type(self).__qualname__} lets nobody in, since ALLOWED_HOSTS has a wildcard: {_REMEDY}.")
+            raise AudienceUnknown
+        if not mcp_settings.PUBLIC_URL and not is_own_port(request):
+            raise AuthenticationFailed(f"The Host header names another port than the server's: {_REMEDY}.")
+        return resource_of(request)
+
+    def _find_user(self, claims: Mapping[str, Any]) -> Any:
+        try:
+            user = self.get_user(claims)
+        except (ObjectDoesNotExist, MultipleObjectsReturned):
+            user = None
+        if user is None or not getattr(user, "is_active", True):
+            raise AuthenticationFailed("The token is of no user here.")
+        return user
 
 
 class JWTAuthentication(ExternalTokenAuthentication):
     """JWTs signed by the issuer's keys, which `jwks_url` publishes (RFC 7517). Issuer, audience and expiry must be
-    there and right, and the algorithm one of `algorithms`; keys are kept for five minutes.
+    there and right, and the algorithm one of `algorithms`.
+
+    Keys are fetched again after five minutes, and serve for a day where the issuer cannot be reached.
     """
 
     jwks_url: ClassVar[str]
     algorithms: ClassVar[Sequence[str]] = ("RS256", "ES256")
     leeway_seconds: ClassVar[int] = 10
 
-    _clients: ClassVar[dict[str, jwt.PyJWKClient]] = {}
-
     def read(self, token: str, audience: str) -> Mapping[str, Any]:
-        keys = self._clients.get(self.jwks_url)
-        if keys is None:
-            keys = jwt.PyJWKClient(self.jwks_url, lifespan=KEYS_ARE_KEPT_SECONDS, timeout=TIMEOUT_SECONDS)
-            self._clients[self.jwks_url] = keys
+        expected: dict[str, Any] = {
+            "audience": [audience, f"{audience}/"],
+            "issuer": self.issuer,
+            "leeway": self.leeway_seconds,
+        }
+        name = self._read_unverified(token, expected)
+        key = keys_of(self.jwks_url).find(name)
         try:
             claims: dict[str, Any] = jwt.decode(
-                token,
-                keys.get_signing_key_from_jwt(token).key,
-                algorithms=list(self.algorithms),
-                audience=[audience, f"{audience}/"],
-                issuer=self.issuer,
-                leeway=self.leeway_seconds,
-                options={"require": ["exp", "iss", "aud"]},
+                token, key.key, algorithms=list(self.algorithms), options={"require": _REQUIRED}, **expected
             )
-        except jwt.PyJWKClientConnectionError as error:
-            raise IssuerUnavailable from error
         except jwt.PyJWTError as error:
-            raise AuthenticationFailed("The token is not valid.") from error
+            raise AuthenticationFailed(f"The token is not valid: {error}") from error
         return claims
+
+    def _read_unverified(self, token: str, expected: Mapping[str, Any]) -> str:
+        """The name of the key that a token says it is signed with, if all else that it says is right: it costs nothing
+        to look, and nobody is asked for the keys because of a token that would be refused in any case.
+        """
+        looked_at: Any = {"verify_signature": False, "require": _REQUIRED}
+        looked_at |= dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), True)
+        try:
+            said = jwt.decode_complete(token, options=looked_at, **expected)
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise AuthenticationFailed(f"The token is not valid: {error}") from error
+        principal_of(None, said["payload"])
+        algorithm, name = said["header"].get("alg"), said["header"].get("kid")
+        if algorithm not in self.algorithms or not isinstance(name, str):
+            raise AuthenticationFailed("The token names no key, or an algorithm that is not admitted.")
+        return name
 
 
 class IntrospectionAuthentication(ExternalTokenAuthentication):
@@ -108,23 +181,35 @@ class IntrospectionAuthentication(ExternalTokenAuthentication):
     client_secret: ClassVar[str]
 
     def read(self, token: str, audience: str) -> Mapping[str, Any]:
-        try:
-            answer = httpx.post(
-                self.introspection_url,
-                data={"token": token, "token_type_hint": "access_token"},
-                auth=(self.client_id, self.client_secret),
-                timeout=TIMEOUT_SECONDS,
-            )
-            answer.raise_for_status()
-            claims = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise IssuerUnavailable from error
+        claims = self._ask(token)
         if not isinstance(claims, dict) or claims.get("active") is not True:
             raise AuthenticationFailed("The token is not valid.")
-        named = claims.get("aud", ())
-        audiences = [named] if isinstance(named, str) else list(named or ())
-        if audience not in [str(one).rstrip("/") for one in audiences]:
+        named = claims.get("aud")
+        audiences = named if isinstance(named, list) else [named]
+        if audience not in [one.rstrip("/") for one in audiences if isinstance(one, str)]:
             raise AuthenticationFailed("The token is for another resource.")
         if claims.get("iss", self.issuer) != self.issuer:
             raise AuthenticationFailed("The token is of another issuer.")
         return claims
+
+    def _ask(self, token: str) -> Any:
+        form = {"token": token, "token_type_hint": "access_token"}
+        credentials = (self.client_id, self.client_secret)
+        ask = partial(exchange, "POST", self.introspection_url, data=form, auth=credentials)
+        answer = line_to(self.introspection_url).start(ask, mcp_settings.ISSUER_REQUESTS)
+        return wait_for(answer, mcp_settings.ISSUER_TIMEOUT_SECONDS)
+
+
+_REQUIRED: Final = ["exp", "iss", "aud"]
+
+_keys: Final[dict[str, Keys]] = {}
+_lines: Final[dict[str, Line]] = {}
+
+
+def keys_of(url: str) -> Keys:
+    """The keys that are published at a URL: the same for all classes that name it."""
+    return _keys.get(url) or _keys.setdefault(url, Keys(url))
+
+
+def line_to(url: str) -> Line:
+    return _lines.get(url) or _lines.setdefault(url, Line(url))

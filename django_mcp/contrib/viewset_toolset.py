@@ -18,10 +18,11 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
+from django_mcp.drf.requests import known_authenticator
 from django_mcp.drf.schemas import Unreadable, explain, fields_of, property_of
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.content import ToolResult
-from django_mcp.primitives.context import Context
+from django_mcp.primitives.context import Caller, Context
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
@@ -211,7 +212,7 @@ class _Route:
         # A URL holds text.
         in_url = {name: str(arguments[name]) for name in self._in_url}
         given = {name: value for name, value in arguments.items() if name not in in_url}
-        response = self._as_view()(self._request(ctx, given), **in_url)
+        response = self._as_view(ctx.caller)(self._request(ctx, given), **in_url)
         if not isinstance(response, Response):
             return _text_of(response)
         data = json.loads(json.dumps(response.data, cls=JSONEncoder))
@@ -222,14 +223,18 @@ class _Route:
     def admits(self, request: HttpRequest) -> bool:
         """Whether the view's permissions let a user in, before they look at any object."""
         view = self._bare_view()
-        view.request = Request(_forced(request, request.user))
+        known = getattr(request, "auth", None), getattr(request, "successful_authenticator", None)
+        view.request = Request(request, authenticators=[known_authenticator(request.user, *known)])
         view.request.method = self.method.upper()
         return all(permission.has_permission(view.request, view) for permission in view.get_permissions())
 
-    def _as_view(self) -> Any:
+    def _as_view(self, caller: Caller) -> Any:
+        # The endpoint has authenticated the caller already, and the view is to see by what.
+        known = known_authenticator(caller.user, caller.credential, caller.authenticator)
+        options = {**self._options, "get_authenticators": lambda: [known]}
         if self.action:
-            return self.view_class.as_view({self.method: self.action}, **self._options)
-        return self.view_class.as_view(**self._options)
+            return self.view_class.as_view({self.method: self.action}, **options)
+        return self.view_class.as_view(**options)
 
     def _request(self, ctx: Context, given: Mapping[str, Any]) -> HttpRequest:
         original = ctx.request
@@ -246,7 +251,7 @@ class _Route:
         if self.method not in _BODIES:
             request.GET = filtersets.query_of(given)  # type: ignore[assignment]
         request.session = getattr(original, "session", {})  # type: ignore[assignment]
-        return _forced(request, ctx.user)
+        return request
 
     def _bare_view(self) -> Any:
         """The view as its handler would find it, without a request."""
@@ -315,12 +320,6 @@ def _permission_of(route: _Route) -> Permission:
             return route.admits(request)
 
     return ViewPermission
-
-
-def _forced(request: HttpRequest, user: Any) -> HttpRequest:
-    # The endpoint has authenticated the caller already. DRF's own way, as its test client has it.
-    request._force_auth_user = user  # type: ignore[attr-defined]
-    return request
 
 
 def _fixed(scheme: Any, version: str, label: str) -> Any:

@@ -8,11 +8,12 @@ from typing import Any, Final, Literal, TypeAlias, get_type_hints
 from django.db import models
 from pydantic import PydanticUserError, TypeAdapter
 from rest_framework import relations, serializers
-from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema, describe
+
+from .requests import request_of
 
 Mode: TypeAlias = Literal["input", "output"]
 
@@ -86,10 +87,10 @@ def property_of(field: Any, mode: Mode) -> Schema:
 
 
 def request_context(ctx: Context) -> dict[str, Any]:
-    """What a serializer is told of a call, as a view tells it: DRF's `request`, with the user, and `ctx`."""
-    request = ctx.request
-    request._force_auth_user = ctx.user  # type: ignore[attr-defined]
-    return {"request": Request(request), "ctx": ctx}
+    """The context of a serializer in a call, as a view gives it: DRF's `request`, with the user and the credential, and
+    `ctx`.
+    """
+    return {"request": request_of(ctx.caller), "ctx": ctx}
 
 
 def explain(errors: Any, path: str = "") -> list[str]:

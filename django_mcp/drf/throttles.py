@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.throttling import SimpleRateThrottle
 
 from django_mcp.primitives.context import Caller
+
+from .requests import request_of
 
 Throttle = Callable[[Caller], float | None]
 """How many seconds a caller must wait; `None` when a call may go ahead, and is counted."""
@@ -28,17 +32,31 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
     def wait(caller: Caller) -> float | None:
         throttle = throttle_class()
-        request = caller.get_request()
-        request._force_auth_user = caller.user  # type: ignore[attr-defined]
-        if throttle.allow_request(Request(request), None):
+        if isinstance(throttle, _ToolThrottle):
+            throttle.account = caller.principal.account
+        if throttle.allow_request(request_of(caller), None):
             return None
         return float(throttle.wait() or 60)
 
     return wait
 
 
-class _ToolThrottle(SimpleRateThrottle):
+class AddressThrottle(SimpleRateThrottle):
+    """A throttle of DRF's that tells strangers apart by the address of the peer.
+
+    DRF believes X-Forwarded-For, which a caller writes as it likes, until NUM_PROXIES says how many of its entries are
+    the project's own proxies'.
+    """
+
+    def get_ident(self, request: Any) -> str:
+        if api_settings.NUM_PROXIES is None:
+            return str(request.META.get("REMOTE_ADDR") or "")
+        return str(super().get_ident(request))
+
+
+class _ToolThrottle(AddressThrottle):
+    account = ""
+
     def get_cache_key(self, request: Request, view: Any) -> str:
-        user = request.user
-        ident = f"user_{user.pk}" if user.is_authenticated else self.get_ident(request)
+        ident = quote(self.account) or self.get_ident(request)
         return str(self.cache_format % {"scope": self.scope, "ident": ident})

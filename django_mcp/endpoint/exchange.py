@@ -1,29 +1,31 @@
-"""One exchange at an endpoint: from a message and its caller to the reply. Both lanes walk these steps, each in its own
-colour.
+"""One exchange at an endpoint: from a message and its caller to the reply.
 
 This is where answering meets remembering: the session is resumed before a message is prepared, and what the answer
 changes is written after. Knows neither WSGI nor ASGI.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
 from django_mcp.bus import bell
+from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
-from django_mcp.execution.runner import run
-from django_mcp.methods.request import (
-    Call,
+from django_mcp.execution.runner import arun, run
+from django_mcp.execution.threads import LoopContext
+from django_mcp.methods.answering import PendingReply, finish, is_inert, prepare
+from django_mcp.methods.effects import (
     CancelRequest,
     Effect,
     KeepAnswer,
-    Listen,
     OpenSession,
-    Outcome,
     SetLogLevel,
     Subscribe,
     Unsubscribe,
 )
+from django_mcp.methods.request import Call, Listen, Outcome
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound as inbound_rules
 from django_mcp.protocol import replies
@@ -32,11 +34,22 @@ from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
 from django_mcp.protocol.inbound import SINGLE_OBJECT, Batch, Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import BATCH_VERSION
-from django_mcp.server import MCPServer, PendingReply
+from django_mcp.server import MCPServer
 from django_mcp.storage import client_requests, events, session_state, sessions, standalone, subscriptions
 from django_mcp.storage.session_state import SessionState
+from django_mcp.storage.spent_states import spend
 
 from .request_stream import RequestStream
+
+Step: TypeAlias = Reply | Call | Listen
+Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Iterator[bytes]]
+
+
+def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
+    return work()
+
+
+SPENT: Final = "Invalid or expired requestState"
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 """Whether a handshake client must say which session is its own, may, or has none."""
@@ -55,10 +68,18 @@ class StandaloneStream:
     is_taken: bool = True
 
 
-class Exchange:
-    """A POST or DELETE of one caller. `begin`, then for a `Call` that it gives back, `end` with the call's outcome."""
+Count: TypeAlias = Callable[[], Reply | None]
+"""Counts one more message of the caller's against the endpoint's throttles; a refusal when it is one too many."""
 
-    __slots__ = ("_policy", "caller", "request_stream", "server", "session", "streams")
+
+class Exchange:
+    """A request of one caller at an endpoint.
+
+    A thread answers a POST by `answer()`. An event loop has a thread `begin()` the answer, or finds it itself where
+    that `is_inert()`; then it may have to `complete()` a call. `terminate()` and `open_stream()` answer DELETE and GET.
+    """
+
+    __slots__ = ("_count", "_policy", "caller", "server", "session", "stream", "streams")
 
     def __init__(
         self,
@@ -66,62 +87,65 @@ class Exchange:
         policy: SessionPolicy,
         caller: Caller,
         *,
-        request_stream: RequestStream | None = None,
+        stream: RequestStream | None = None,
         streams: bool = False,
+        count: Count | None = None,
     ) -> None:
         self.server = server
         self.caller = caller
-        self.request_stream = request_stream
+        self.stream = stream
         self.streams = streams
         self.session: SessionState | None = None
         self._policy = policy
+        self._count = count
 
-    def needs_database(self, inbound: Inbound | Batch) -> bool:
-        """Whether `begin` would go to the database, and so must not run on an event loop."""
-        return self._has_session(inbound) or (
-            isinstance(inbound, Inbound) and self.server.asks_for_permissions(inbound)
-        )
+    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Iterator[bytes]:
+        """The answer to a message, made in this thread. `carry` runs the function of a call, and may make a stream of
+        it.
+        """
+        step = self.find(message)
+        return carry(step, partial(self._run, step)) if isinstance(step, Call) else step
+
+    def begin(self, message: Inbound | Batch) -> Step:
+        """The answer to a message, or the asynchronous call that `complete()` makes. It makes synchronous calls."""
+        step = self.find(message)
+        return self._run(step) if isinstance(step, Call) and not step.is_async else step
+
+    async def complete(self, call: Call, loop_context: LoopContext) -> Reply:
+        """The reply to a call: an asynchronous function runs on this event loop, another in a worker thread."""
+        outcome = await arun(call, loop_context)
+        # A state that nobody has looked at has not changed.
+        has_state = self.session is not None and self.session.has_loaded_state
+        return await loop_context.hop(self._end, call, outcome) if has_state else self._end(call, outcome)
+
+    def is_inert(self, message: Inbound | Batch) -> bool:
+        """Whether `find()` asks no database and runs no code of the developer's, and so may run on an event loop."""
+        return isinstance(message, Inbound) and not self._has_session(message) and is_inert(self.server, message)
 
     def _has_session(self, inbound: Inbound | Batch) -> bool:
         return self._policy != "off" and (isinstance(inbound, Batch) or inbound.era == "handshake")
 
-    def answer(self, inbound: Inbound | Batch) -> Reply | Listen:
-        """The reply to a message, everything done in this thread."""
-        step = self.find(inbound)
-        return self.run(step) if isinstance(step, Call) else step
-
-    def begin(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
-        """The reply, or the asynchronous call that must be made first. Synchronous calls are made here."""
-        step = self.find(inbound)
-        return self.run(step) if isinstance(step, Call) and not step.is_async else step
-
-    def find(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
+    def find(self, inbound: Inbound | Batch) -> Step:
         """The reply or the call that a message comes to, in the session that it names."""
-        return self._resume(inbound) or self.prepare(inbound)
+        return self._resume(inbound) or self._prepare(inbound)
 
-    def prepare(self, inbound: Inbound | Batch) -> Reply | Call | Listen:
-        """The same, once the session is known."""
+    def _prepare(self, inbound: Inbound | Batch) -> Step:
         if isinstance(inbound, Batch):
             return self._answer_batch(inbound)
         streams = self.streams and self._is_reached_later(inbound)
-        step = self.server.prepare(inbound, self.session, self.caller, self.request_stream, streams=streams)
-        return self._carry_out(step) if isinstance(step, PendingReply) else step
+        step = prepare(self.server, inbound, self.session, self.caller, self.stream, streams=streams)
+        if isinstance(step, PendingReply):
+            return self._carry_out(step)
+        if isinstance(step, Call) and step.nonce and not spend(step.nonce):
+            return replies.error(ProtocolError(INVALID_PARAMS, SPENT), inbound.era, inbound.id)
+        return step
 
-    def run(self, call: Call) -> Reply:
+    def _run(self, call: Call) -> Reply:
         """The reply to a call, made in this thread."""
-        return self.end(call, run(call, self.server.repeat))
+        return self._end(call, run(call))
 
-    def must_save(self) -> bool:
-        """Whether `end` would go to the database."""
-        try:
-            return self.session is not None and any(self.session.state_changes())
-        except TypeError:
-            return True
-
-    def end(self, call: Call, outcome: Outcome) -> Reply:
-        """The reply to a call that was made. What it kept in the session's state is written, unless it failed or was
-        only tried.
-        """
+    def _end(self, call: Call, outcome: Outcome) -> Reply:
+        """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
         is_tried = call.options.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
@@ -131,7 +155,7 @@ class Exchange:
         if self.session is not None and (outcome.error is not None or is_tried):
             # The next call of a batch has the same session.
             self.session.discard_changes()
-        return self.server.finish(call, outcome)
+        return finish(call, outcome)
 
     def terminate(self, headers: Headers) -> Reply:
         """The reply to DELETE: the session ends, once."""
@@ -213,23 +237,41 @@ class Exchange:
         if session.needs_touch:
             sessions.touch(session)
         self.session = session
-        if self.request_stream is not None:
-            self.request_stream.bind(session)
+        if self.stream is not None:
+            self.stream.bind(session)
         return None
 
     def _answer_batch(self, batch: Batch) -> Reply:
-        """One reply to an array of messages, in their order; only the one revision that has arrays gets it."""
+        """One reply to an array of messages, in their order; only the one revision that has arrays gets it. Each
+        message counts against the endpoint's throttles, and the answers stop at `MCP_MAX_BATCH_BYTES`.
+        """
         if self.session is None or self.session.protocol_version != BATCH_VERSION:
             return replies.error(ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400))
-        # The answers share one response, so nothing can be said before them.
-        self.request_stream = None
-        answers = []
-        for message in batch.messages:
-            step = self.prepare(message)
-            reply = self.run(step) if isinstance(step, Call) else step
-            if isinstance(reply, Reply) and reply.body:
+        # The answers share one response, so nothing can be sent before them.
+        self.stream = None
+        answers: list[bytes] = []
+        size = 0
+        for number, message in enumerate(batch.messages):
+            refusal = self._refuse_one_more(number, size)
+            reply = replies.with_id(refusal, message.id) if refusal else self._answer_one(message)
+            if reply.body and message.kind == "request":
                 answers.append(reply.body)
+                size += len(reply.body)
         return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
+
+    def _answer_one(self, message: Inbound) -> Reply:
+        step = self._prepare(message)
+        reply = self._run(step) if isinstance(step, Call) else step
+        return reply if isinstance(reply, Reply) else replies.ACCEPTED
+
+    def _refuse_one_more(self, number: int, size: int) -> Reply | None:
+        """The refusal of a batch's message: the answers before it are too large, or the caller sends too many."""
+        if size > mcp_settings.MAX_BATCH_BYTES:
+            return replies.error(
+                ProtocolError(INTERNAL_ERROR, f"The answers to a batch exceed {mcp_settings.MAX_BATCH_BYTES} bytes")
+            )
+        # The request itself was counted when the caller was admitted.
+        return self._count() if number and self._count is not None else None
 
     def _carry_out(self, step: PendingReply) -> Reply:
         if isinstance(step.effect, OpenSession):

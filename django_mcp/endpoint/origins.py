@@ -16,7 +16,7 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.replies import Reply
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 
 def refuse_foreign(headers: Headers, allowed_origins: Sequence[str]) -> Reply | None:
@@ -28,7 +28,7 @@ def refuse_foreign(headers: Headers, allowed_origins: Sequence[str]) -> Reply | 
     host = headers.get("host")
     if settings.USE_X_FORWARDED_HOST:
         host = headers.get("x-forwarded-host", host)
-    allowed_hosts = settings.ALLOWED_HOSTS or (_LOCAL_HOSTS if settings.DEBUG else ())
+    allowed_hosts = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
     if host is not None and not _is_allowed(host, tuple(allowed_hosts)):
         return replies.refusal(403, "Forbidden: Invalid Host header")
     origin = headers.get("origin")

@@ -5,16 +5,17 @@ What an endpoint says of itself is on its view (`authorization_servers`, `scopes
 says. Knows no tokens.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, JsonResponse
-from django.urls import URLPattern, URLResolver, get_resolver, resolve
-from django.urls.exceptions import Resolver404
+from django.http.request import split_domain_port
 from django.views import View
 
 from django_mcp.conf import mcp_settings
+
+from .origins import LOCAL_HOSTS
+from .routes import endpoint_paths, find_view, mounted_views
 
 WELL_KNOWN: Final = "/.well-known/oauth-protected-resource"
 MAX_AGE_SECONDS: Final = 3600
@@ -79,19 +80,24 @@ def public_url(request: HttpRequest) -> str:
     return str(mcp_settings.PUBLIC_URL).rstrip("/") or f"{request.scheme}://{request.get_host()}"
 
 
-def find_view(path: str) -> Any:
-    """The view of the endpoint at a path, or `None`."""
-    try:
-        callback: Any = resolve(path).func
-    except Resolver404:
-        return None
-    is_endpoint = getattr(callback, "mcp_view", None) is callback
-    return callback.view_class(**callback.view_initkwargs) if is_endpoint else None
+def hosts_are_named() -> bool:
+    """Whether a Host header can only be one that the project names in full, in `ALLOWED_HOSTS`."""
+    hosts = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
+    return bool(hosts) and not any(host == "*" or host.startswith(".") for host in hosts if host != ".localhost")
 
 
-def endpoint_paths() -> list[str]:
-    """The paths of the endpoints in the URLconf whose path has no variables, without the slash before them."""
-    return list(_paths(get_resolver().url_patterns, ""))
+def is_own_port(request: HttpRequest) -> bool:
+    """Whether the port that the Host header names, if it does, is the one at which the server was reached.
+    `ALLOWED_HOSTS` says nothing of ports.
+    """
+    _, port = split_domain_port(request.get_host())
+    return not port or port == request.get_port()
+
+
+def known_scopes() -> set[str]:
+    """The scopes that an endpoint of the URLconf says, or that something on its server asks for."""
+    views = [view for _, view in mounted_views()]
+    return {scope for view in views for scope in (*view.scopes_supported, *view.get_server().registry.scopes())}
 
 
 def _only_path(request: HttpRequest) -> str | None:
@@ -99,17 +105,6 @@ def _only_path(request: HttpRequest) -> str | None:
     views = {path: find_view(f"/{path}") for path in endpoint_paths()}
     found = [path for path, view in views.items() if view is not None and view.get_authorization_servers(request)]
     return found[0] if len(found) == 1 else None
-
-
-def _paths(patterns: list[URLPattern | URLResolver], above: str) -> Iterator[str]:
-    for entry in patterns:
-        # An endpoint's own pattern is an expression, for its optional slash; what leads there is written out.
-        route = getattr(entry.pattern, "_route", "")
-        path = f"{above}{route}"
-        if isinstance(entry, URLResolver):
-            yield from _paths(entry.url_patterns, path)
-        elif getattr(entry.callback, "mcp_view", None) is entry.callback and "<" not in path:
-            yield path
 
 
 def _quoted(value: str) -> str:

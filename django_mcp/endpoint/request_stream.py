@@ -6,6 +6,7 @@ sent and forgotten. Nothing is opened until there is something to say, or the cl
 might give up.
 """
 
+import asyncio
 import contextvars
 import logging
 import time
@@ -55,7 +56,7 @@ inline_answers: contextvars.ContextVar[Callable[[Question], Any] | None] = conte
 class Transcript:
     """The events of one POST's stream: numbered, and stored if the client can come back for them."""
 
-    request_id: RequestId
+    request_id: RequestId | None
     session: SessionState | None = None
     key: str = ""
     is_known: bool = False
@@ -64,7 +65,7 @@ class Transcript:
 
     def make_known(self) -> None:
         """Writes the stream's row, once: from then on it can be cancelled and resumed."""
-        if self.session is not None and not self.is_known:
+        if self.session is not None and self.request_id is not None and not self.is_known:
             self.is_known = True
             self.key = events.new_key()
             self._renewed = time.monotonic()
@@ -108,10 +109,15 @@ class RequestStream:
     the request.
     """
 
-    def __init__(self, request_id: RequestId, era: Era) -> None:
+    def __init__(self, request_id: RequestId | None = None, era: Era = "handshake") -> None:
         self.transcript = Transcript(request_id)
         self.era = era
         self.cancelled = False
+
+    def identify(self, request_id: RequestId, era: Era) -> None:
+        """Says which request the stream is of, once the message has been read."""
+        self.transcript.request_id = request_id
+        self.era = era
 
     @property
     def session(self) -> SessionState | None:
@@ -140,6 +146,21 @@ class RequestStream:
     def close(self) -> None:
         """Closes the connection, and not the stream; where the client cannot come back, it does nothing."""
 
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        """Says which task a cancellation must reach: that of a coroutine. A function in a thread looks by itself."""
+
+    async def finish(self, reply: Reply) -> Reply | None:
+        """Sends the reply as the stream's last event; gives it back when no stream was opened."""
+        return reply
+
+    async def fail(self) -> bool:
+        """Ends a request that failed beyond a reply. Whether the client has been told, on a stream that had begun."""
+        self.abandon()
+        return False
+
+    def abandon(self) -> None:
+        """Stops everything: the request has no reply on this stream."""
+
     def cancelled_reply(self) -> Reply:
         """What ends the POST of a request that its client has cancelled: an error that it no longer waits for."""
         return replies.error(
@@ -150,8 +171,8 @@ class RequestStream:
 class InlineRequestStream(RequestStream):
     """The request stream under the test client: it keeps messages for the reply, and answers questions on the spot."""
 
-    def __init__(self, request_id: RequestId, era: Era, answers: Callable[[Question], Any]) -> None:
-        super().__init__(request_id, era)
+    def __init__(self, answers: Callable[[Question], Any]) -> None:
+        super().__init__()
         self._answers = answers
         self._messages: list[str] = []
 
@@ -169,6 +190,9 @@ class InlineRequestStream(RequestStream):
 
     def close(self) -> None:
         pass
+
+    async def finish(self, reply: Reply) -> Reply | None:
+        return self.to_reply(reply)
 
     def to_reply(self, reply: Reply) -> Reply:
         """The reply, as a stream when something was said before it."""

@@ -6,21 +6,22 @@ to a database is undone when it fails, in every combination of the two.
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.methods.answering import repeat
 from django_mcp.methods.request import Call, Outcome
 from django_mcp.primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
 from django_mcp.primitives.call_options import exceeded
 from django_mcp.primitives.context import Cancelled, RequestStream
-from django_mcp.protocol.replies import Reply
 from django_mcp.replicas import reading
 
 from .budgets import Meter
@@ -30,50 +31,66 @@ from .transactions import LazyAtomic
 T = TypeVar("T")
 
 
-Repeat: TypeAlias = Callable[[Call, Inputs], Call | Reply]
-"""`MCPServer.repeat`: the same call once more, with answers."""
-
-
-def run(call: Call, repeat: Repeat | None = None) -> Outcome:
+def run(call: Call) -> Outcome:
     """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it
     runs.
-
-    `repeat` is for clients that can be asked while they wait: a call that ends with questions is made again with the
-    answers.
     """
-    outcome = _run_once(call)
-    while outcome.required is not None and repeat is not None and call.request.era == "handshake":
-        try:
-            request_stream, questions = _to_ask(call, outcome.required)
-            answers = {key: request_stream.ask(question) for key, question in questions.items()}
-        except (Cancelled, Exception) as error:
-            return Outcome(error=error)
-        again = repeat(call, _with_answers(call, answers, outcome.required))
-        if isinstance(again, Reply):
-            return outcome
-        call = again
-        outcome = _run_once(call)
-    return outcome
+    rounds, answer = _rounds(call), None
+    try:
+        while True:
+            step = rounds.send(answer)
+            answer = _run_once(step) if isinstance(step, Call) else step.stream.ask(step.question)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    except (Cancelled, Exception) as error:
+        return Outcome(error=error)
 
 
-async def arun(call: Call, repeat: Repeat | None = None, loop_context: LoopContext | None = None) -> Outcome:
+async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
     """See run(). A sync function runs in a worker thread, an async one here: `loop_context` is where that is."""
     loop_context = loop_context or LoopContext.here()
     if not call.is_async:
-        return await loop_context.hop(run, call, repeat)
-    outcome = await _arun_once(call, loop_context)
-    while outcome.required is not None and repeat is not None and call.request.era == "handshake":
-        try:
-            request_stream, questions = _to_ask(call, outcome.required)
-            answers = {key: await request_stream.aask(question) for key, question in questions.items()}
-        except (Cancelled, Exception) as error:
-            return Outcome(error=error)
+        return await loop_context.hop(run, call)
+    rounds, answer = _rounds(call), None
+    try:
+        while True:
+            step = rounds.send(answer)
+            if isinstance(step, Call):
+                answer = await _arun_once(step, loop_context)
+            else:
+                answer = await step.stream.aask(step.question)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    except (Cancelled, Exception) as error:
+        return Outcome(error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question to put to a handshake client, whose call goes on with the answer."""
+
+    question: Question
+    stream: RequestStream
+
+
+def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
+    """A call until it ends: yields the call to run and takes its outcome; yields each question to a client that waits,
+    and takes the answer. A modern client gets the questions as the outcome, and calls again.
+    """
+    while True:
+        outcome: Outcome = yield call
+        if outcome.required is None or call.request.era != "handshake":
+            return outcome
+        stream = _stream_to_ask(call, outcome.required)
+        answers = {}
+        for key, question in outcome.required.questions.items():
+            answers[key] = yield _Asked(question, stream)
         again = repeat(call, _with_answers(call, answers, outcome.required))
-        if isinstance(again, Reply):
+        if again is None:
             return outcome
         call = again
-        outcome = await _arun_once(call, loop_context)
-    return outcome
 
 
 def _run_once(call: Call) -> Outcome:
@@ -118,23 +135,23 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
 
 def _checked(call: Call, value: Any) -> Any:
     """What a function returned, unless the client has called it off, or must answer first."""
-    if call.request.request_stream is not None and call.request.request_stream.cancelled:
+    if call.request.stream is not None and call.request.stream.cancelled:
         raise Cancelled
     if isinstance(value, InputRequired):
         raise value
     return value
 
 
-def _to_ask(call: Call, required: InputRequired) -> tuple[RequestStream, dict[str, Question]]:
-    """Whom to ask, and what, before a handshake client's call can go on. Raises `ToolError` when that cannot be."""
+def _stream_to_ask(call: Call, required: InputRequired) -> RequestStream:
+    """The stream to ask a handshake client on before its call can go on. Raises `ToolError` when it cannot be asked."""
     request = call.request
-    if request.request_stream is None:
+    if request.stream is None:
         raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
     if (request.inputs or Inputs()).round >= mcp_settings.MAX_ROUNDS:
         raise RuntimeError("The call asked for more input too often.")
     for question in required.questions.values():
         check_capability(question, request.client_capabilities, request.era)
-    return request.request_stream, required.questions
+    return request.stream
 
 
 def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) -> Inputs:

@@ -4,7 +4,8 @@ from typing import Any
 
 from django_mcp.protocol import versions
 
-from .request import OpenSession, Request, Result, ResultWithEffect
+from .effects import OpenSession
+from .request import Request, Result, ResultWithEffect
 
 
 def initialize(request: Request) -> ResultWithEffect:

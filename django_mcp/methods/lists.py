@@ -1,12 +1,15 @@
 """What the four list methods share: one page of definitions."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django_mcp.protocol import cursors
 
 from .access import Guarded, visible
 from .request import Request, Result
+
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
 
 
 class Listed(Guarded, Protocol):
@@ -24,3 +27,8 @@ def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Resu
     if next_cursor is not None:
         result["nextCursor"] = next_cursor
     return result
+
+
+def is_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
+    """Whether a list is the same for everybody, so that no permission is asked."""
+    return not server.registry.is_guarded

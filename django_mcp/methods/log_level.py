@@ -3,7 +3,8 @@
 from django_mcp.primitives.context import LOG_LEVELS
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
-from .request import Request, ResultWithEffect, SetLogLevel, take_string
+from .effects import SetLogLevel
+from .request import Request, ResultWithEffect, take_string
 
 
 def set_level(request: Request) -> ResultWithEffect:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django_mcp.protocol.jsonrpc import is_request_id
 
-from .request import CancelRequest, Effect, KeepAnswer
+from .effects import CancelRequest, Effect, KeepAnswer
 
 
 def effect_of(kind: str, message: Mapping[str, Any]) -> Effect | None:

@@ -1,7 +1,7 @@
-"""What a method is given and what it gives back: a `Request` in; a result, an `ResultWithEffect` with an effect, or a `Call` out.
+"""A request as a method is given it, and the values that a method gives back.
 
-A method decides and never does: what must be remembered it names as an effect, and the function of a tool it hands on
-as a `Call`. So no method knows a database, a thread or an event loop.
+A method decides and never does: it returns a result, a result with an effect, or a `Call` of a developer's function. So
+no method knows a database, a thread or an event loop.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.records import record
 from django_mcp.protocol.versions import Era
+
+from .effects import Effect
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -41,7 +43,7 @@ class Request:
     headers: Headers
     session: Session | None
     caller: Caller
-    request_stream: RequestStream | None = None
+    stream: RequestStream | None = None
     streams: bool = False
     inputs: Inputs | None = None
 
@@ -73,57 +75,9 @@ class Request:
             meta=self.meta,
             session=self.session if self.era == "handshake" else None,
             caller=self.caller,
-            request_stream=self.request_stream,
+            request_stream=self.stream,
             inputs=self.inputs or Inputs(),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """The effect of a successful `initialize`: there shall be a session, and the answer bears its id."""
-
-    protocol_version: str
-    client_info: Mapping[str, Any]
-    client_capabilities: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SetLogLevel:
-    """The effect of `logging/setLevel`: the session remembers the level."""
-
-    level: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe:
-    """The effect of `resources/subscribe`: the session hears of the resource's changes."""
-
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
-    """The effect of `resources/unsubscribe`."""
-
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequest:
-    """The effect of `notifications/cancelled`: the session's request with this id shall stop, wherever it runs."""
-
-    request_id: RequestId
-
-
-@dataclass(frozen=True, slots=True)
-class KeepAnswer:
-    """The effect of a posted response: the request of ours with this id is answered."""
-
-    request_id: RequestId
-    message: Mapping[str, Any]
-
-
-Effect: TypeAlias = OpenSession | SetLogLevel | Subscribe | Unsubscribe | CancelRequest | KeepAnswer
 
 
 @record(frozen=True, slots=True)
@@ -139,7 +93,8 @@ class Call:
     """One function of the developer's, with its arguments bound, and how its outcome becomes a result.
 
     `to_result` may evaluate what the function returned (a queryset), so it runs where the function ran. `to_failure`
-    returns a result for an exception, or raises `ProtocolError`.
+    returns a result for an exception, or raises `ProtocolError`. `nonce` names the request state that the call spends:
+    it is made once for it.
     """
 
     request: Request
@@ -151,6 +106,7 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     is_wrapped: bool = False
+    nonce: str = ""
 
     @property
     def can_speak(self) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import logging
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -29,7 +30,14 @@ _SALT: Final = b"django_mcp.request_state"
 
 def seal(inputs: Inputs, binding: str) -> str:
     """The state of a call as text for the client. Raises `ValueError` when it is too long to be carried around."""
-    payload = {"answers": dict(inputs.answers), "state": inputs.state, "round": inputs.round, "binding": binding}
+    payload = {
+        "answers": dict(inputs.answers),
+        "state": inputs.state,
+        "round": inputs.round,
+        "asked": inputs.asked,
+        "nonce": secrets.token_urlsafe(16),
+        "binding": binding,
+    }
     sealed = _ring().encrypt(json.dumps(payload).encode()).decode()
     if len(sealed) > MAX_LENGTH:
         raise ValueError(f"The state of a call takes {len(sealed)} characters sealed, and {MAX_LENGTH} are allowed.")
@@ -52,7 +60,13 @@ def unseal(sealed: object, binding: str) -> Inputs:
     except (InvalidToken, ValueError) as error:
         logger.warning("A requestState was refused: %s", str(error) or "tampered with, or expired")
         raise ProtocolError(INVALID_PARAMS, "Invalid or expired requestState") from None
-    return Inputs(payload["answers"], payload["state"], payload["round"])
+    return Inputs(
+        payload["answers"],
+        payload["state"],
+        payload["round"],
+        asked=tuple(payload["asked"]),
+        nonce=payload["nonce"],
+    )
 
 
 def bind(principal: str, server: str, method: str, params: Mapping[str, Any]) -> str:

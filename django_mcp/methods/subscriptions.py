@@ -4,7 +4,8 @@ from typing import Any
 
 from django_mcp.protocol.errors import ProtocolError
 
-from .request import LIST_CHANGES, Listen, Request, ResultWithEffect, Subscribe, Unsubscribe, take_string
+from .effects import Subscribe, Unsubscribe
+from .request import LIST_CHANGES, Listen, Request, ResultWithEffect, take_string
 from .resources import find_resource
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
@@ -16,7 +17,22 @@ from .access import admit, visible
 from .lists import list_page
 from .request import Call, Request, Result, take_string
 
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
+
 logger = logging.getLogger("django_mcp")
+
+
+def is_list_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
+    return not (server.chooses_tools or server.registry.is_guarded)
+
+
+def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
+    if server.chooses_tools or server.search_tools_above is not None:
+        # `get_tools()` is the developer's; and the name in the parameters may be that of the search.
+        return False
+    tool = server.registry.tools.get(str(params.get("name")))
+    return tool is None or tool.is_inert
 
 
 def list_tools(request: Request) -> Result:
@@ -45,6 +61,9 @@ def call_tool(request: Request) -> Call | Result:
     arguments = request.params.get("arguments") or {}
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
+    if request.inputs is not None:
+        # Only a tool that changes nothing takes answers that no sealed state asked for.
+        request = replace(request, inputs=request.inputs.taken(only_asked=not tool.is_read_only))
     try:
         options, arguments = tool.resolve_options(arguments, request.server.budget)
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
@@ -61,6 +80,7 @@ def call_tool(request: Request) -> Call | Result:
         ),
         to_failure=lambda error: _to_failure(tool, error),
         options=options,
+        nonce="" if request.inputs is None or tool.is_repeatable else request.inputs.nonce,
     )
 
 

@@ -76,7 +76,8 @@ def _has_permission(caller: Caller, codename: str) -> bool:
 
 
 def _as_drf(caller: Caller) -> "HttpRequest":
-    """Django's request with the user, as far as a permission class that decides by the user needs it."""
-    request = caller.get_request()
-    request.user = caller.user  # type: ignore[assignment]
-    return request
+    """Django's request with the user and the credential, as far as a permission class that decides by them needs it."""
+    request: Any = caller.get_request()
+    request.user = caller.user
+    request.auth, request.successful_authenticator = caller.credential, caller.authenticator
+    return request  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ answered before is answered at once.
 
 import secrets
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from django_mcp.protocol import modern
@@ -67,21 +67,35 @@ class InputRequired(BaseException):
 
 @dataclass(slots=True)
 class Inputs:
-    """What earlier rounds of a call brought: the client's answers by key, the tool's own state, and how many rounds
-    there were.
+    """The earlier rounds of a call: the client's answers by key, the tool's own state, and how many rounds there were.
+
+    `given` are the answers that came with this request; `asked` the keys that the sealed state of the round before
+    asked for. `nonce` names that state, so that it can be spent once; "" when there was none.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
     state: Any = None
     round: int = 0
-    asked: int = 0
+    given: Mapping[str, Any] = field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    nonce: str = ""
+    _turn: int = 0
+
+    def taken(self, *, only_asked: bool) -> "Inputs":
+        """The same with what was given among the answers; `only_asked` leaves out answers to what was not asked."""
+        given = {key: value for key, value in self.given.items() if not only_asked or key in self.asked}
+        return replace(self, answers={**self.answers, **given}, given={})
+
+    def following(self, required: "InputRequired") -> "Inputs":
+        """What the next round starts from."""
+        return Inputs(self.answers, required.state, self.round + 1, asked=tuple(required.questions))
 
     def next_key(self, question: Question) -> str:
         """The name of a question that has none: by its kind and turn, so that it is the same when the function runs
         again.
         """
-        self.asked += 1
-        return question.key or f"{question.method.partition('/')[0]}-{self.asked}"
+        self._turn += 1
+        return question.key or f"{question.method.partition('/')[0]}-{self._turn}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,13 @@ class Principal:
     token_id: str = ""
     expires_at: datetime | None = None
 
+    @property
+    def account(self) -> str:
+        """The key of the user, whichever client or token it is this time; the key where there is no user. Limits count
+        by it.
+        """
+        return self.key if self.key.startswith("client:") else self.key.partition(":client:")[0]
+
     def has_scopes(self, scopes: Iterable[str]) -> bool:
         """Whether the credential carries all of these scopes, or is of a kind that is not limited by any."""
         return self.scopes is None or self.scopes.issuperset(scopes)
@@ -97,10 +104,16 @@ class Principal:
 
 @record(frozen=True, slots=True)
 class Caller:
-    """Who sent a message, and how to come by Django's request."""
+    """The sender of a message, and the way to Django's request.
+
+    `credential` and `authenticator` are DRF's `request.auth` and `request.successful_authenticator`: rules that decide
+    by a token need them. Neither is ever printed.
+    """
 
     principal: Principal
     get_request: "Callable[[], HttpRequest]"
+    credential: Any = field(default=None, repr=False, compare=False)
+    authenticator: Any = field(default=None, repr=False, compare=False)
 
     @property
     def user(self) -> "AbstractBaseUser | AnonymousUser":
@@ -142,6 +155,11 @@ class Context:
     def user(self) -> "AbstractBaseUser | AnonymousUser":
         """The user whom the endpoint authenticated, or Django's `AnonymousUser`."""
         return self.caller.principal.user
+
+    @property
+    def credential(self) -> Any:
+        """The access token, API token or claims by which the endpoint knew the user: DRF's `request.auth`."""
+        return self.caller.credential
 
     @property
     def request(self) -> "HttpRequest":

@@ -1,6 +1,7 @@
 """What a server offers, by name, in the order of declaration: the order in which clients list it."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -42,6 +43,12 @@ class Registry:
     def add_prompt(self, function: Callable[..., Any], **options: Any) -> Prompt:
         prompt = make_prompt(function, **options)
         return self._add(self.prompts, prompt.name, prompt, "prompt")
+
+    def scopes(self) -> set[str]:
+        """The scopes that something here asks for."""
+        kinds = (self.tools.values(), self.resources.values(), self.templates.values(), self.prompts.values())
+        asked: list[Access | None] = [entry.access for entry in chain[Any](*kinds)]
+        return {scope for access in asked if access is not None for scope in access.scopes}
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
         """The resource with this very URI, else the first template, in order of declaration, that matches, and its

@@ -22,6 +22,7 @@ from . import schemas
 from .context import Context
 from .errors import explain as explain
 from .schemas import Schema
+from .validators import runs_own_code
 
 _SECTION: Final = re.compile(
     r"^\s*(Args|Arguments|Parameters|Returns|Return|Raises|Yields|Examples?|Notes?|See Also)\s*:\s*$", re.MULTILINE
@@ -43,6 +44,7 @@ class Signature:
     context_names: tuple[str, ...]
     returns: Any
     description: str
+    has_validators: bool = False
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises pydantic's `ValidationError`: `explain` puts that in words."""
@@ -94,6 +96,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
         context_names=tuple(context_names),
         returns=hints.get("return", inspect.Parameter.empty),
         description=description,
+        has_validators=runs_own_code(adapter),
     )
 
 

@@ -79,6 +79,24 @@ class Tool:
     throttle: Callable[[Any], float | None] | None = None
     access: Access | None = None
 
+    @property
+    def is_inert(self) -> bool:
+        """Whether binding a call's arguments runs no code of the developer's."""
+        return self.access is None and self.throttle is None and not self.signature.has_validators
+
+    @property
+    def is_read_only(self) -> bool:
+        return bool(self._hints.get("readOnlyHint"))
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a call may be made twice without harm."""
+        return self.is_read_only or bool(self._hints.get("idempotentHint"))
+
+    @property
+    def _hints(self) -> Mapping[str, Any]:
+        return self.definition.get("annotations") or {}
+
     def resolve_options(
         self, arguments: Mapping[str, Any], budget: Budget | None = None
     ) -> tuple[CallOptions, Mapping[str, Any]]:

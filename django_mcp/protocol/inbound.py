@@ -23,10 +23,14 @@ SINGLE_OBJECT: Final = "Invalid Request: JSON-RPC body must be a single request 
 
 @record(frozen=True, slots=True)
 class Limits:
-    """What a body may be at most: its size in bytes, and how deep its JSON may nest."""
+    """The bounds of a body: its size in bytes, how deep its JSON nests, how many values it has, and how many messages
+    are in one batch.
+    """
 
     body_bytes: int
     json_depth: int
+    json_values: int = 100_000
+    batch_messages: int = 50
 
 
 @record(frozen=True, slots=True)
@@ -81,9 +85,9 @@ def read(headers: Headers, body: bytes | None, limits: Limits, eras: tuple[Era, 
         if body is None or len(body) > limits.body_bytes:
             message = f"Payload too large: request body exceeds {limits.body_bytes} bytes"
             raise ProtocolError(INVALID_REQUEST, message, status=413)
-        value = jsonrpc.decode(body, limits.json_depth)
+        value = jsonrpc.decode(body, limits.json_depth, limits.json_values)
         if isinstance(value, list):
-            return _read_batch(headers, value, eras)
+            return _read_batch(headers, value, eras, limits.batch_messages)
         if not isinstance(value, dict):
             raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
         return _read_message(headers, value, eras)
@@ -128,13 +132,15 @@ def _read_message(headers: Headers, message: dict[str, JSON], eras: tuple[Era, .
     return Inbound.of(kind, era, message, headers, modern.read_envelope(kind, message, headers))
 
 
-def _read_batch(headers: Headers, values: list[JSON], eras: tuple[Era, ...]) -> Batch:
+def _read_batch(headers: Headers, values: list[JSON], eras: tuple[Era, ...], limit: int) -> Batch:
     version = headers.get(http.PROTOCOL_VERSION)
     handshake = (
         "handshake" in eras and http.SESSION_ID in headers and (version is None or version in HANDSHAKE_VERSIONS)
     )
     if not handshake or not values or not all(isinstance(value, dict) for value in values):
         raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
+    if len(values) > limit:
+        raise ProtocolError(INVALID_REQUEST, f"Invalid Request: a batch holds at most {limit} messages", status=400)
     if any(modern.is_claimed(value) for value in values):
         raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
     messages = tuple(_read_message(headers, value, eras) for value in values)

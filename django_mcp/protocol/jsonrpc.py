@@ -22,10 +22,12 @@ MAX_ID_LENGTH: Final = 255
 _SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
-def decode(body: bytes, max_depth: int) -> JSON:
-    """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, or nests deeper than
-    `max_depth`.
+def decode(body: bytes, max_depth: int, max_values: int = 100_000) -> JSON:
+    """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, nests deeper than
+    `max_depth`, or has more than some `max_values` values.
     """
+    if _has_more_values(body, max_values):
+        raise ProtocolError(PARSE_ERROR, f"Parse error: JSON of more than {max_values} values", status=400)
     try:
         value = _DECODER.decode(body.decode())
         if _SURROGATE.search(body):
@@ -69,6 +71,22 @@ def check_message(value: JSON) -> None:
         raise ProtocolError(
             INVALID_REQUEST, "Invalid Request: neither a request, a notification nor a response", status=400
         )
+
+
+def _has_more_values(body: bytes, limit: int) -> bool:
+    """Whether a body has more commas and brackets outside of its strings than `limit`. It is not parsed: that is to be
+    prevented.
+    """
+    if _count_marks(body) <= limit:
+        return False
+    without_escapes = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if without_escapes.count(b'"') > 4 * limit:
+        return True
+    return _count_marks(b"".join(without_escapes.split(b'"')[::2])) > limit
+
+
+def _count_marks(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:

@@ -2,6 +2,7 @@
 connection.
 """
 
+import json
 from dataclasses import replace
 from typing import Any, Final
 
@@ -62,6 +63,11 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
     return reply
 
 
+def with_id(reply: Reply, request_id: RequestId | None) -> Reply:
+    """A refusal that had no request to answer, as the answer to one."""
+    return replace(reply, body=jsonrpc.encode({**json.loads(reply.body), "id": request_id}))
+
+
 def refusal(status: int, message: str) -> Reply:
     """The transport's own no, with no request to answer: JSON-RPC in form, so that a client can read it."""
     return error(ProtocolError(INVALID_REQUEST, message, status=status))
@@ -86,6 +92,9 @@ STREAM_CONFLICT: Final = refusal(409, "Conflict: Only one SSE stream is allowed 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
 
 HEADERS_TOO_LARGE: Final = refusal(431, "The request's headers are too large")
+
+BUSY: Final = refusal(503, "The server reads too many requests at once: try again").with_header("Retry-After", "5")
+"""Too many bytes of unfinished bodies are kept already."""
 
 TOO_SLOW: Final = refusal(408, "The request body did not come in time").with_header("Connection", "close")
 """The connection is of no more use: the rest of the body may yet come on it."""

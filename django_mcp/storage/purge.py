@@ -19,6 +19,7 @@ from django_mcp.models import (
     ClientRequest,
     Event,
     Session,
+    SpentState,
     Stream,
     Subscription,
 )
@@ -110,6 +111,7 @@ def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = Fals
         old_events.filter(~Q(stream=STANDALONE) | Exists(later_events)),
         Change.objects.using(alias()).filter(Exists(later_changes), created_at__lt=before),
         Stream.objects.using(alias()).filter(ended_at__lt=before),
+        SpentState.objects.using(alias()).filter(expires_at__lt=timezone.now()),
     )
     if dry_run:
         return sum(rows.count() for rows in aged)

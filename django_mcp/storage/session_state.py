@@ -60,6 +60,11 @@ class SessionState:
     def state(self, value: dict[str, Any]) -> None:
         self._state = value
 
+    @property
+    def has_loaded_state(self) -> bool:
+        """Whether somebody has looked at the state, and so may have changed it."""
+        return self._state is not None
+
     def discard_changes(self) -> None:
         """Have the state again as it was read."""
         self._state = None

@@ -68,10 +68,11 @@ def open(
     """
     now = now or timezone.now()
     _refuse_too_large(client_info, client_capabilities)
-    _refuse_too_many(principal, now)
+    user_id = user.pk if isinstance(user, get_user_model()) else None
+    _refuse_too_many(principal, user_id, now)
     row = Session(
         server=server,
-        user_id=user.pk if isinstance(user, get_user_model()) else None,
+        user_id=user_id,
         principal=principal,
         protocol_version=protocol_version,
         client_info=dict(client_info),
@@ -84,7 +85,7 @@ def open(
         stream_position=f"0.{last_change(server)}",
     )
     _insert(row)
-    _delete_oldest_ended(principal, now)
+    _delete_oldest_ended(principal, user_id, now)
     session_opened.send_robust(
         sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
     )
@@ -142,16 +143,17 @@ def _refuse_too_large(*texts: Mapping[str, Any]) -> None:
         raise ClientTooLarge(MAX_CLIENT_CHARACTERS)
 
 
-def _refuse_too_many(principal: str, now: datetime) -> None:
+def _refuse_too_many(principal: str, user_id: Any, now: datetime) -> None:
     """Raise TooManySessions. Each count stops at its limit, so a flood is not answered with ever longer counting.
 
+    A user's sessions count together, whichever client or token opened them: a user can have any number of those.
     Anonymous clients cannot be told apart: together they have a share of the common limit, and the rest is left for
     those who sign in. Openings at the same instant may each see the last free place: the limits keep a table from
     filling, and do not number its rows.
     """
     live = Session.objects.using(alias()).active(now)
     limit = mcp_settings.MAX_SESSIONS_PER_PRINCIPAL
-    if principal and limit is not None and live.for_principal(principal)[:limit].count() >= limit:
+    if principal and limit is not None and _of_one(live, principal, user_id)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
     limit = _anonymous_limit()
     if not principal and limit is not None and _anonymous_counter.is_full(live.for_principal(""), limit):
@@ -159,6 +161,10 @@ def _refuse_too_many(principal: str, now: datetime) -> None:
     limit = mcp_settings.MAX_SESSIONS
     if limit is not None and _session_counter.is_full(live, limit):
         raise TooManySessions("server", limit)
+
+
+def _of_one(rows: SessionQuerySet, principal: str, user_id: Any) -> SessionQuerySet:
+    return rows.for_principal(principal) if user_id is None else rows.filter(user=user_id)
 
 
 def _anonymous_limit() -> int | None:
@@ -199,15 +205,15 @@ _session_counter: Final = SessionCounter()
 _anonymous_counter: Final = SessionCounter()
 
 
-def _delete_oldest_ended(principal: str, now: datetime) -> None:
-    """Deletes the sessions of a principal that ended first, beyond the number that is kept until the purge: who opens
-    and ends one after the other would fill the table, since those that have ended count for no other limit.
+def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
+    """Deletes the sessions of a user or client that ended first, beyond the number that is kept until the purge. Those
+    that have ended count for no other limit, so to open and end one after the other would fill the table.
     """
     limit = mcp_settings.MAX_ENDED_SESSIONS_PER_PRINCIPAL
     # By chance, so that most openings do not ask; the more are deleted at once.
     if limit is None or random.random() * ENDED_EVERY >= 1:
         return
-    ended = Session.objects.using(alias()).for_principal(principal).filter(expires_at__lte=now)
+    ended = _of_one(Session.objects.using(alias()).filter(expires_at__lte=now), principal, user_id)
     excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
     delete_ended(list(excess))
 

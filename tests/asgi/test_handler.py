@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 
+from django_mcp import Principal
 from django_mcp.asgi import handler, mcp_application
+from django_mcp.endpoint import exchange
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 from tests import wire
@@ -156,13 +159,13 @@ def test_a_request_that_fails_after_its_stream_has_begun_ends_it_with_an_error(m
     """The headers are sent: a second answer would be an error of the server's."""
     sent = []
 
-    async def fail(call, repeat, loop_context):
-        call.request.request_stream.notify("notifications/message", {"level": "info", "data": "begun"})
+    async def fail(call, loop_context):
+        call.request.stream.notify("notifications/message", {"level": "info", "data": "begun"})
         while len(sent) < 2:
             await asyncio.sleep(0.001)
         raise RuntimeError("beyond a reply")
 
-    monkeypatch.setattr(handler, "arun", fail)
+    monkeypatch.setattr(exchange, "arun", fail)
     message = wire.modern_request("tools/call", {"name": "greet_async", "arguments": {"name": "Ada"}})
 
     async def receive():
@@ -205,6 +208,22 @@ def test_one_subscription_too_many_of_one_user_is_429_and_nobody_else_is_kept_ou
     assert (response.status_code, response.headers["retry-after"]) == (429, "60")
     assert response.json() == wire.error(-32603, "Too many open subscriptions", 1)
     assert MCPClient("/plain", lane="asgi").post(subscribe).status_code == 200
+
+
+def test_the_subscriptions_of_a_user_count_together_whichever_client_opened_them(settings, monkeypatch):
+    settings.MCP_MAX_LISTENERS_PER_PRINCIPAL = 1
+    ada = User.objects.create_user("ada")
+    open_one = SimpleNamespace(account=Principal(f"user:{ada.pk}:client:c1", ada).account)
+    monkeypatch.setattr(handler, "listeners", lambda: [open_one])
+    subscribe = wire.modern_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+
+    def status(client_id):
+        headers = {"authorization": f"Bearer {client_id}:"}
+        return MCPClient("/scoped", lane="asgi", headers=headers).post(subscribe).status_code
+
+    assert (status("c1"), status("c2")) == (429, 429)
+    open_one.account = "user:0"
+    assert status("c2") == 200
 
 
 def test_a_body_that_does_not_come_is_408_and_the_connection_ends(settings):

@@ -370,7 +370,8 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
     session, client = open_session(), Client()
 
     async def talk():
-        request_stream = ASGIRequestStream(1, "handshake", client.receive, client.send)
+        request_stream = ASGIRequestStream(client.receive, client.send)
+        request_stream.identify(1, "handshake")
         if bound == "late":
             await until(lambda: request_stream._watchers)
             await hop(request_stream.bind, session)

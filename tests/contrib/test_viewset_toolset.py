@@ -1,12 +1,19 @@
 """Viewsets and views as tools: all that DRF does for a request happens, and the endpoint itself stays as it was."""
 
+import hashlib
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.urls import clear_url_caches, include, path
+from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
+from oauth2_provider.contrib.rest_framework import IsAuthenticatedOrTokenHasScope, OAuth2Authentication
+from oauth2_provider.models import AccessToken
 from rest_framework import permissions, serializers, versioning, viewsets
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.decorators import action
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.pagination import PageNumberPagination
@@ -16,6 +23,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_mcp import MCPServer, tool_options
+from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
@@ -405,3 +413,95 @@ def test_the_endpoint_asks_for_its_own_credentials(groups, ada):
     MCPClient("/mcp", user=ada).call_tool("list_groups")
 
     assert Client().get("/api/groups/").status_code == 403
+
+
+# The credential
+
+
+class Tokens(OAuth2Authentication):
+    """The toolkit's, in front of the API and of the endpoint alike."""
+
+
+class Claims(BaseAuthentication):
+    def authenticate(self, request):
+        return User.objects.get(username="ada"), {"tenant": request.headers["x-tenant"], "scope": ""}
+
+
+class OfTheTenant(permissions.BasePermission):
+    def has_permission(self, request, view):
+        return type(request.successful_authenticator) is Claims and request.auth["tenant"] == "acme"
+
+
+class ScopedGroups(GroupViewSet):
+    authentication_classes = [Tokens]
+    permission_classes = [IsAuthenticatedOrTokenHasScope]
+    required_scopes = ["write"]
+    versioning_class = None
+
+
+class TenantsView(APIView):
+    """Whose it is."""
+
+    authentication_classes = [Claims]
+    permission_classes = [OfTheTenant]
+
+    def get(self, request):
+        return Response({"tenant": request.auth["tenant"]})
+
+
+scoped = MCPServer("scoped viewsets", version="1")
+scoped.toolset(type("Scoped", (ViewSetToolset,), {"viewset": ScopedGroups, "actions": ("list", "create")}))
+scoped.toolset(type("Tenants", (ViewToolset,), {"view": TenantsView, "names": {"get": "tenant"}}))
+scoped_router = DefaultRouter()
+scoped_router.register("groups", ScopedGroups, basename="scoped")
+
+
+class scoped_urls:
+    urlpatterns = [
+        path("toolkit", endpoint(scoped, authentication_classes=[Tokens], permission_classes=[])),
+        path("own", endpoint(scoped, authentication_classes=[OAuthAuthentication], permission_classes=[])),
+        path("claims", endpoint(scoped, authentication_classes=[Claims])),
+        path("api/", include(scoped_router.urls)),
+    ]
+
+
+@pytest.mark.parametrize("where", ["toolkit", "own"])
+def test_a_token_may_do_by_tool_what_it_may_over_http(settings, lane, ada, where):
+    settings.ROOT_URLCONF = scoped_urls
+    for scope in ("read", "read write"):
+        AccessToken.objects.create(
+            user=ada,
+            token=scope.replace(" ", "-"),
+            token_checksum=hashlib.sha256(scope.replace(" ", "-").encode()).hexdigest(),
+            expires=timezone.now() + timedelta(hours=1),
+            scope=scope,
+            resource=[f"http://testserver/{path}" for path in ("own", "toolkit", "api/groups/")],
+        )
+
+    def over_http(token):
+        bearer = {"authorization": f"Bearer {token}"}
+        return Client().post("/api/groups/", {"name": f"http {token}"}, headers=bearer).status_code
+
+    def tools(token):
+        client = MCPClient(f"/{where}", headers={"authorization": f"Bearer {token}"}, **lane)
+        return client, [tool["name"] for tool in client.list_tools()]
+
+    assert (over_http("read"), over_http("read-write")) == (403, 201)
+    reader, seen = tools("read")
+    assert seen == []
+    with pytest.raises(MCPError, match="Unknown tool: create_group"):
+        reader.call_tool("create_group", {"name": "mcp"})
+    writer, seen = tools("read-write")
+    assert seen == ["list_groups", "create_group"]
+    assert writer.call_tool("create_group", {"name": "mcp"}).structured["name"] == "mcp"
+
+
+def test_a_view_sees_the_claims_of_a_token_and_who_checked_them(settings, lane, ada):
+    settings.ROOT_URLCONF = scoped_urls
+    acme = MCPClient("/claims", headers={"x-tenant": "acme"}, **lane)
+    other = MCPClient("/claims", headers={"x-tenant": "other"}, **lane)
+
+    assert acme.call_tool("tenant").structured == {"tenant": "acme"}
+    assert "tenant" not in [tool["name"] for tool in other.list_tools()]
+    with pytest.raises(MCPError, match="Unknown tool: tenant"):
+        other.call_tool("tenant")

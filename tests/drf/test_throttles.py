@@ -4,13 +4,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from django.test import RequestFactory
 from django.urls import path
 from rest_framework.throttling import BaseThrottle
 
-from django_mcp import MCPServer
+from django_mcp import MCPServer, Principal
 from django_mcp.drf.throttles import throttle_of
-from django_mcp.testing import MCPError
+from django_mcp.primitives.context import Caller
+from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
+from tests import wire
 
 pytestmark = pytest.mark.django_db
 
@@ -76,9 +79,30 @@ def test_a_call_too_many_is_429_with_the_time_to_wait(connect, tool):
     assert connect("/mcp").call_tool(tool).text == "done"
 
 
+def test_a_user_has_one_share_with_all_clients_and_a_row_of_another_kind_has_its_own():
+    wait = throttle_of("1/hour", "shared")
+
+    def is_free(key):
+        return wait(Caller(Principal(key, User(pk=7)), lambda: RequestFactory().post("/mcp"))) is None
+
+    keys = ["user:7", "user:7:client:c1", "devices.device:7", "devices.device:7:client:c1", "client:c1", "client:c 2"]
+    assert [is_free(key) for key in keys] == [True, False, True, False, True, True]
+
+
 def test_a_class_of_drfs_decides_by_the_user(connect):
     assert refusal(connect("/mcp"), "never") == (429, 12, -32600)
     assert connect("/mcp", user=User.objects.create_user("ada")).call_tool("never").text == "done"
+
+
+def test_a_stranger_is_counted_by_an_address_that_a_header_cannot_change(lane, settings):
+    def call(forwarded):
+        client = MCPClient("/mcp", headers={"X-Forwarded-For": forwarded}, **lane)
+        return client.post(wire.modern_request("tools/call", {"name": "twice", "arguments": {}})).status_code
+
+    assert [call(f"192.0.2.{number}") for number in range(3)] == [200, 200, 429]
+    # A proxy of the project's own is believed, for what it has written itself: the last address.
+    settings.REST_FRAMEWORK = {"NUM_PROXIES": 1}
+    assert [call(f"192.0.2.{number}, 192.0.2.9") for number in range(3)] == [200, 200, 429]
 
 
 @pytest.mark.parametrize("given", ["often", "10", "x/minute", "10/fortnight", 5, object])

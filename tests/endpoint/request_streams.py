@@ -76,7 +76,8 @@ class Client:
 
 
 def make(client, session=None):
-    request_stream = ASGIRequestStream(1, "handshake" if session else "modern", client.receive, client.send)
+    request_stream = ASGIRequestStream(client.receive, client.send)
+    request_stream.identify(1, "handshake" if session else "modern")
     if session is not None:
         request_stream.bind(session)
     return request_stream

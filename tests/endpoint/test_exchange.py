@@ -252,19 +252,19 @@ MODERN = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"}
 
 
 @pytest.mark.parametrize(
-    ("policy", "message", "headers", "needed"),
+    ("policy", "message", "headers", "inert"),
     [
-        ("required", wire.request("ping"), {}, True),
-        ("required", wire.initialize(), {}, True),
-        ("optional", wire.notification(), {}, True),
-        ("off", wire.initialize(), {}, False),
-        ("required", wire.modern_request("tools/call", {"name": "greet"}), {**MODERN, "mcp-name": "greet"}, False),
-        ("required", [wire.request("ping")], {"mcp-session-id": "A" * 43}, True),
+        ("required", wire.request("ping"), {}, False),
+        ("required", wire.initialize(), {}, False),
+        ("optional", wire.notification(), {}, False),
+        ("off", wire.initialize(), {}, True),
+        ("required", wire.modern_request("tools/call", {"name": "greet"}), {**MODERN, "mcp-name": "greet"}, True),
+        ("required", [wire.request("ping")], {"mcp-session-id": "A" * 43}, False),
     ],
 )
-def test_an_exchange_knows_beforehand_whether_it_will_want_the_database(policy, message, headers, needed):
-    """What does not want it is answered on the event loop."""
-    assert exchange(policy).needs_database(read(message, **headers)) is needed
+def test_an_exchange_knows_beforehand_whether_it_asks_the_database(policy, message, headers, inert):
+    """What does not ask it is answered on the event loop."""
+    assert exchange(policy).is_inert(read(message, **headers)) is inert
 
 
 def test_a_synchronous_call_is_made_at_once_and_an_asynchronous_one_handed_back(session_id):
@@ -281,18 +281,16 @@ def test_a_synchronous_call_is_made_at_once_and_an_asynchronous_one_handed_back(
     assert step.is_async
 
 
-def test_an_exchange_has_something_to_save_once_the_state_differs(session_id):
+def test_a_state_that_is_no_json_fails_the_call_and_is_not_kept(session_id):
     opened = exchange()
     step = opened.begin(read(wire.request("tools/call", {"name": "count_async"}), **{"mcp-session-id": session_id}))
     assert isinstance(step, Call)
-    assert not opened.must_save()
+    assert not opened.session.has_loaded_state
 
     (context,) = step.kwargs.values()
-    context.session.state["count"] = 1
-    assert opened.must_save()
     context.session.state["count"] = object()
-    assert opened.must_save()
+    assert opened.session.has_loaded_state
 
-    reply = opened.end(step, Outcome(result={"content": []}))
+    reply = opened._end(step, Outcome(result={"content": []}))
     assert b"failed unexpectedly" in reply.body
-    assert not opened.must_save()
+    assert not opened.session.has_loaded_state

@@ -30,7 +30,7 @@ def test_a_stream_that_is_written_is_not_taken_for_dead():
 
 @pytest.mark.parametrize("said", [[], [1], [1, 2]])
 def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(said):
-    request_stream = InlineRequestStream(1, "modern", lambda question: None)
+    request_stream = InlineRequestStream(lambda question: None)
 
     say(request_stream, *said)
     request_stream.close()
@@ -40,6 +40,6 @@ def test_under_the_test_client_the_reply_is_a_stream_when_something_was_said(sai
 
 
 async def test_under_the_test_client_questions_are_answered_on_the_spot():
-    request_stream = InlineRequestStream(1, "handshake", lambda question: question.method)
+    request_stream = InlineRequestStream(lambda question: question.method)
 
     assert (request_stream.ask(ROOTS), await request_stream.aask(ROOTS)) == ("roots/list", "roots/list")

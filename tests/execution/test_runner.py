@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from django_mcp import MCPServer, ToolError, ToolResult
 from django_mcp.execution.runner import arun, run
+from django_mcp.methods.answering import prepare
 from django_mcp.primitives.asking import InputRequired
 from django_mcp.primitives.context import Cancelled
 from tests import wire
-from tests.answering import CALLER, Session, inbound
+from tests.answering import CALLER, MODERN, inbound
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -212,8 +213,8 @@ same_thread = pytest.mark.parametrize("carry", [in_this_thread, under_a_waiting_
 
 
 def call_of(tool, **arguments):
-    message = wire.request("tools/call", {"name": tool, "arguments": arguments})
-    return server.prepare(inbound(message, "2025-11-25"), Session(), CALLER)
+    message = wire.modern_request("tools/call", {"name": tool, "arguments": arguments})
+    return prepare(server, inbound(message, MODERN), None, CALLER)
 
 
 def names():
@@ -457,8 +458,8 @@ async def started_and_cancelled(function):
     async def wait():
         await function(reached)
 
-    message = wire.request("tools/call", {"name": "wait", "arguments": {}})
-    task = asyncio.create_task(arun(cancelling.prepare(inbound(message, "2025-11-25"), Session(), CALLER)))
+    message = wire.modern_request("tools/call", {"name": "wait", "arguments": {}})
+    task = asyncio.create_task(arun(prepare(cancelling, inbound(message, MODERN), None, CALLER)))
     await asyncio.wait_for(reached.wait(), 5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

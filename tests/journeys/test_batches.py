@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
-from tests import wire
+from tests import policies, wire
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -126,3 +126,35 @@ def test_an_array_under_a_version_header_of_the_modern_era_is_refused(client):
 
     assert response.status_code == 400
     assert response.json()["error"] == SINGLE_OBJECT["error"]
+
+
+def test_a_batch_has_a_limit_of_messages(client):
+    response = post(client, *[wire.request("ping", request_id=number) for number in range(51)])
+
+    limit = wire.error(-32600, "Invalid Request: a batch holds at most 50 messages")
+    assert (response.status_code, response.json()) == (400, limit)
+
+
+def test_the_answers_to_a_batch_stop_at_a_total_of_bytes(client, settings):
+    settings.MCP_MAX_BATCH_BYTES = 100
+    names = ["a", "b" * 100, "c"]
+
+    response = post(client, *[call("greet", name[0], name=name) for name in names])
+
+    assert [answer["id"] for answer in response.json()] == ["a", "b", "c"]
+    assert ["result" in answer for answer in response.json()] == [True, True, False]
+    assert response.json()[2] == wire.error(-32603, "The answers to a batch exceed 100 bytes", "c")
+
+
+def test_each_message_of_a_batch_counts_against_the_throttles(lane):
+    policies.FiveRequests.calls = 0
+    client = MCPClient("/five", version="2025-03-26", **lane)
+    client.initialize()
+    before = policies.FiveRequests.calls
+
+    response = post(client, *[wire.request("ping", request_id=number) for number in range(4)])
+
+    left = 5 - before
+    answers = response.json()
+    assert ["result" in answer for answer in answers] == [True] * left + [False] * (4 - left)
+    assert answers[-1] == wire.error(-32600, "Too many requests", 3)

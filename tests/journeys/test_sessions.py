@@ -469,8 +469,7 @@ def test_a_session_belongs_to_the_user_who_opened_it(open_client, ada):
     assert client.call_tool("describe_caller").structured["user"] == "ada"
 
 
-def test_a_session_ends_with_the_password_that_it_was_opened_under(lane, ada, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def test_a_session_ends_with_the_password_that_it_was_opened_under(lane, ada):
     ada.set_password("old")
     ada.save()
     client = MCPClient("/basic", era="handshake", headers={"authorization": basic("ada", "old")}, **lane)

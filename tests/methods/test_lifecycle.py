@@ -1,7 +1,7 @@
 import pytest
 
 from django_mcp import Icon, MCPServer
-from django_mcp.methods.request import OpenSession
+from django_mcp.methods.effects import OpenSession
 from tests.answering import HANDSHAKE, MODERN, ask
 
 CLIENT = {"name": "inspector", "version": "2"}

@@ -1,7 +1,7 @@
 import pytest
 
 from django_mcp import MCPServer
-from django_mcp.methods.request import SetLogLevel
+from django_mcp.methods.effects import SetLogLevel
 from tests.answering import HANDSHAKE, MODERN, ask
 
 LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]

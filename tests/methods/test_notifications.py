@@ -2,8 +2,8 @@
 
 import pytest
 
+from django_mcp.methods.effects import CancelRequest, KeepAnswer
 from django_mcp.methods.notifications import effect_of
-from django_mcp.methods.request import CancelRequest, KeepAnswer
 from tests import wire
 
 CANCELLED = "notifications/cancelled"

@@ -78,7 +78,7 @@ def test_who_a_client_is_is_said_where_its_era_says_it(made, info):
 @pytest.mark.parametrize("era", ["handshake", "modern"])
 def test_a_context_has_what_the_request_has(era):
     request_stream, inputs = object(), Inputs({"a": 1}, "state", 2)
-    made = request(era, session=SESSION, request_stream=request_stream, inputs=inputs)
+    made = request(era, session=SESSION, stream=request_stream, inputs=inputs)
     context = made.context()
 
     assert context == Context(

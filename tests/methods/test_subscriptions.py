@@ -3,7 +3,9 @@
 import pytest
 
 from django_mcp import MCPServer
-from django_mcp.methods.request import LIST_CHANGES, Listen, Subscribe, Unsubscribe
+from django_mcp.methods.answering import prepare
+from django_mcp.methods.effects import Subscribe, Unsubscribe
+from django_mcp.methods.request import LIST_CHANGES, Listen
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, ask, inbound
 
@@ -35,7 +37,7 @@ def server_of(*kinds):
 
 def listen(wishes, to=server):
     message = wire.modern_request("subscriptions/listen", {"notifications": wishes})
-    return to.prepare(inbound(message, MODERN), None, CALLER, streams=True)
+    return prepare(to, inbound(message, MODERN), None, CALLER, streams=True)
 
 
 def honoured(wishes, to=server):

@@ -7,6 +7,7 @@ import pytest
 from pydantic import AfterValidator
 
 from django_mcp import Context, Image, MCPServer, ParamHeader, ProtocolError, ResourceLink, ToolError, ToolResult
+from django_mcp.methods.answering import prepare
 from django_mcp.methods.request import Call
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
@@ -387,8 +388,11 @@ def test_an_unknown_tool_is_told_before_its_headers():
 
 @pytest.mark.parametrize(("name", "is_async"), [("add", False), ("add_later", True)])
 def test_a_call_says_its_function_and_its_colour(name, is_async):
-    step = server.prepare(
-        inbound(wire.request("tools/call", {"name": name, "arguments": {"a": 1}}), "2025-11-25"), Session(), CALLER
+    step = prepare(
+        server,
+        inbound(wire.request("tools/call", {"name": name, "arguments": {"a": 1}}), "2025-11-25"),
+        Session(),
+        CALLER,
     )
 
     assert isinstance(step, Call)

@@ -68,15 +68,15 @@ def test_what_a_message_has_not_is_empty():
 # Which era it is of
 
 CLAIM = wire.modern_request("tools/list")
-DEFAULT_OPTIONS = wire.request("tools/list")
+PLAIN = wire.request("tools/list")
 
 
 @pytest.mark.parametrize(
     ("message", "headers", "era"),
     [
-        (DEFAULT_OPTIONS, {}, "handshake"),
-        (DEFAULT_OPTIONS, {"mcp-protocol-version": "2025-03-26"}, "handshake"),
-        (DEFAULT_OPTIONS, {"mcp-session-id": "s"}, "handshake"),
+        (PLAIN, {}, "handshake"),
+        (PLAIN, {"mcp-protocol-version": "2025-03-26"}, "handshake"),
+        (PLAIN, {"mcp-session-id": "s"}, "handshake"),
         (wire.initialize(), {}, "handshake"),
         (wire.answer({}), {}, "handshake"),
         (wire.answer({}), {"mcp-protocol-version": "2026-07-28"}, "handshake"),
@@ -86,7 +86,7 @@ DEFAULT_OPTIONS = wire.request("tools/list")
         (CLAIM, {**MODERN, "mcp-session-id": "s"}, "modern"),
         # A dual-era client may name its newest revision on the handshake, and on the session that came of it.
         (wire.initialize("2026-07-28"), {"mcp-protocol-version": "2026-07-28"}, "handshake"),
-        (DEFAULT_OPTIONS, {"mcp-session-id": "s", "mcp-protocol-version": "2026-07-28"}, "handshake"),
+        (PLAIN, {"mcp-session-id": "s", "mcp-protocol-version": "2026-07-28"}, "handshake"),
         (wire.notification(), {"mcp-session-id": "s", "mcp-protocol-version": "2026-07-28"}, "handshake"),
     ],
 )
@@ -148,9 +148,9 @@ REQUIRED = (
             wire.error(-32602, "Invalid params: _meta.io.modelcontextprotocol/protocolVersion must be a string", 1),
         ),
         # No envelope, and a header that is not a handshake client's.
-        (DEFAULT_OPTIONS, MODERN, wire.error(-32602, REQUIRED, 1)),
+        (PLAIN, MODERN, wire.error(-32602, REQUIRED, 1)),
         (
-            DEFAULT_OPTIONS,
+            PLAIN,
             {**HANDSHAKE, "mcp-protocol-version": "v999"},
             wire.error(-32022, UNSUPPORTED.format("v999"), 1, {"supported": ["2026-07-28"], "requested": "v999"}),
         ),
@@ -160,7 +160,7 @@ REQUIRED = (
             wire.error(-32022, UNSUPPORTED.format("v999"), 1, {"supported": ["2026-07-28"], "requested": "v999"}),
         ),
         (
-            DEFAULT_OPTIONS,
+            PLAIN,
             {**HANDSHAKE, "mcp-protocol-version": ""},
             wire.error(
                 -32600,
@@ -194,7 +194,7 @@ RESPONSE = "Invalid Request: a posted response has no place in this revision"
     ("eras", "message", "headers", "error"),
     [
         (("handshake",), CLAIM, MODERN, wire.error(-32600, OPENED, 1)),
-        (("handshake",), DEFAULT_OPTIONS, MODERN, wire.error(-32600, OPENED, 1)),
+        (("handshake",), PLAIN, MODERN, wire.error(-32600, OPENED, 1)),
         (
             ("modern",),
             wire.initialize("2025-11-25"),
@@ -205,7 +205,7 @@ RESPONSE = "Invalid Request: a posted response has no place in this revision"
         ),
         (
             ("modern",),
-            DEFAULT_OPTIONS,
+            PLAIN,
             {**HANDSHAKE, "mcp-protocol-version": "2025-11-25"},
             wire.error(
                 -32022, UNSUPPORTED.format("2025-11-25"), 1, {"supported": ["2026-07-28"], "requested": "2025-11-25"}
@@ -213,12 +213,12 @@ RESPONSE = "Invalid Request: a posted response has no place in this revision"
         ),
         (
             ("modern",),
-            DEFAULT_OPTIONS,
+            PLAIN,
             HANDSHAKE,
             wire.error(-32020, "Header mismatch: MCP-Protocol-Version is missing", 1),
         ),
         (("modern",), wire.answer({}), HANDSHAKE, wire.error(-32600, RESPONSE)),
-        (("modern",), [DEFAULT_OPTIONS], SESSION, wire.error(-32600, SINGLE)),
+        (("modern",), [PLAIN], SESSION, wire.error(-32600, SINGLE)),
     ],
 )
 def test_an_endpoint_of_one_era_refuses_the_other(eras, message, headers, error):
@@ -226,7 +226,7 @@ def test_an_endpoint_of_one_era_refuses_the_other(eras, message, headers, error)
 
 
 @pytest.mark.parametrize(
-    ("eras", "message", "headers"), [(("handshake",), DEFAULT_OPTIONS, HANDSHAKE), (("modern",), CLAIM, MODERN)]
+    ("eras", "message", "headers"), [(("handshake",), PLAIN, HANDSHAKE), (("modern",), CLAIM, MODERN)]
 )
 def test_an_endpoint_of_one_era_serves_it(eras, message, headers):
     assert read(message, headers, eras=eras).era == eras[0]
@@ -276,7 +276,7 @@ def test_a_body_that_was_not_read_was_too_long():
 
 
 def test_a_body_may_be_as_long_as_the_limit():
-    body = json.dumps(DEFAULT_OPTIONS).encode()
+    body = json.dumps(PLAIN).encode()
 
     assert isinstance(inbound.read(HANDSHAKE, body.ljust(1000), LIMITS, BOTH), Inbound)
 
@@ -300,13 +300,13 @@ def test_a_request_that_is_malformed_is_refused_under_its_id(request_id, wrong, 
 @pytest.mark.parametrize("eras", [("handshake",), BOTH])
 def test_parameters_that_are_null_are_none(eras):
     """JSON-RPC would have them left out; some clients write them all the same."""
-    message = read({**DEFAULT_OPTIONS, "params": None}, eras=eras)
+    message = read({**PLAIN, "params": None}, eras=eras)
 
     assert (message.era, message.params) == ("handshake", {})
 
 
 def test_a_modern_request_has_no_null_parameters():
-    assert refused(read({**DEFAULT_OPTIONS, "params": None}, MODERN)) == (400, wire.error(-32602, REQUIRED, 1))
+    assert refused(read({**PLAIN, "params": None}, MODERN)) == (400, wire.error(-32602, REQUIRED, 1))
 
 
 def test_what_a_response_holds_is_not_looked_into():
@@ -358,15 +358,15 @@ def test_responses_come_in_arrays_of_their_own():
 @pytest.mark.parametrize(
     ("messages", "headers"),
     [
-        ([DEFAULT_OPTIONS], HANDSHAKE),
-        ([DEFAULT_OPTIONS], MODERN),
-        ([DEFAULT_OPTIONS], {**SESSION, "mcp-protocol-version": "2026-07-28"}),
-        ([DEFAULT_OPTIONS], {**SESSION, "mcp-protocol-version": "v999"}),
+        ([PLAIN], HANDSHAKE),
+        ([PLAIN], MODERN),
+        ([PLAIN], {**SESSION, "mcp-protocol-version": "2026-07-28"}),
+        ([PLAIN], {**SESSION, "mcp-protocol-version": "v999"}),
         ([], SESSION),
-        ([DEFAULT_OPTIONS, 5], SESSION),
-        ([[DEFAULT_OPTIONS]], SESSION),
+        ([PLAIN, 5], SESSION),
+        ([[PLAIN]], SESSION),
         ([CLAIM], SESSION),
-        ([DEFAULT_OPTIONS, CLAIM], SESSION),
+        ([PLAIN, CLAIM], SESSION),
     ],
 )
 def test_any_other_array_is_refused(messages, headers):

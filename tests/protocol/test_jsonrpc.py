@@ -104,6 +104,32 @@ def test_many_brackets_beside_one_another_are_not_deep():
     assert decode(b"[" + b",".join([b"[{}]"] * 1000) + b"]") == [[{}]] * 1000
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b",".join([b"1"] * 102) + b"]",
+        b"[" + b",".join([b"[]"] * 51) + b"]",
+        b"[" + b",".join([b"{}"] * 51) + b"]",
+        b"[" + b",".join([b'"a,b"'] * 102) + b"]",
+        b'["' + b'","' * 300 + b'"]',
+        b'{"\\"": [' + b",".join([b"1"] * 102) + b"]}",
+        b"[" * 102,
+    ],
+)
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(body, monkeypatch):
+    monkeypatch.setattr(jsonrpc, "_DECODER", None)
+    with pytest.raises(ProtocolError) as refusal:
+        jsonrpc.decode(body, DEEP, 100)
+
+    assert (refusal.value.code, refusal.value.status) == (-32700, 400)
+    assert refusal.value.message == "Parse error: JSON of more than 100 values"
+
+
+@pytest.mark.parametrize("text", ["a, b, [c], {d}" * 100, '\\",' * 300, "\\" * 300 + ","])
+def test_commas_and_brackets_inside_a_text_are_no_values(text):
+    assert jsonrpc.decode(json.dumps([text]).encode(), DEEP, 100) == [text]
+
+
 # Encoding
 
 

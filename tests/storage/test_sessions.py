@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import IntegrityError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
@@ -137,6 +137,20 @@ def test_a_principal_has_a_limit_of_live_sessions(settings):
     open_session(principal="user:2")
     sessions.terminate(first.session_id, **OWNER, now=NOW)
     open_session()
+
+
+@pytest.mark.django_db
+def test_the_sessions_of_a_user_count_together_whichever_client_opened_them(settings):
+    """A user can make any number of tokens, and let in any number of clients."""
+    settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 2
+    ada, bob = User.objects.create_user("ada"), User.objects.create_user("bob")
+    for client in ("", ":client:token-1"):
+        open_session(user=ada, principal=f"user:{ada.pk}{client}")
+
+    with pytest.raises(TooManySessions) as refused:
+        open_session(user=ada, principal=f"user:{ada.pk}:client:token-2")
+    assert (refused.value.scope, refused.value.limit) == ("principal", 2)
+    open_session(user=bob, principal=f"user:{bob.pk}:client:token-2")
 
 
 @pytest.mark.django_db

@@ -38,7 +38,7 @@ def provider_settings(
     unknown = set(default_scopes) - set(scopes)
     if unknown:
         raise ValueError(f"default_scopes names {', '.join(sorted(unknown))}, which scopes does not.")
-    hosts = "oauth2_provider.cimd.HostAllowlistCIMDPermission" if client_hosts else None
+    hosts = ("oauth2_provider.cimd.HostAllowlistCIMDPermission",) if client_hosts else ()
     return {
         "SCOPES": dict(scopes),
         "DEFAULT_SCOPES": list(default_scopes),
@@ -59,8 +59,11 @@ def provider_settings(
         "ALLOW_LOCALHOST_LOOPBACK": True,
         "DCR_ENABLED": dynamic_registration,
         "DCR_REGISTRATION_PERMISSION_CLASSES": ("oauth2_provider.dcr.AllowAllDCRPermission",),
+        "DCR_REGISTRATION_TOKEN_EXPIRE_SECONDS": 30 * DAY,
         "CIMD_ENABLED": client_metadata_documents,
-        "CIMD_REGISTRATION_PERMISSION_CLASSES": (hosts or "oauth2_provider.cimd.AllowAllCIMDPermission",),
+        # The last counts, so it is asked last.
+        "CIMD_REGISTRATION_PERMISSION_CLASSES": (*hosts, "django_mcp.contrib.oauth.documents.DocumentPermission"),
+        "CIMD_METADATA_FETCHER": "django_mcp.contrib.oauth.documents.DocumentFetcher",
         "CIMD_ALLOWED_HOSTS": list(client_hosts),
         **dict.fromkeys(GATES, True),
         **others,

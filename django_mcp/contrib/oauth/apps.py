@@ -11,6 +11,7 @@ class OAuthConfig(AppConfig):
     verbose_name = "MCP OAuth"
 
     def ready(self) -> None:
-        from . import checks, revocation  # noqa: F401  # the checks register themselves
+        from . import checks, client_secrets, revocation  # noqa: F401  # the checks register themselves
 
+        client_secrets.connect()
         revocation.connect()

@@ -4,8 +4,9 @@ import hashlib
 from typing import Any
 
 from django.http import HttpRequest
+from oauth2_provider.contrib.rest_framework import OAuth2Authentication
 from oauth2_provider.models import get_access_token_model
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -14,10 +15,10 @@ from django_mcp.endpoint.protected_resource import resource_of
 from .resources import canonical, issuer
 
 
-class OAuthAuthentication(BaseAuthentication):
+class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
     """Takes tokens from the `Authorization` header alone, that are alive, of an active user, and issued for this very
     endpoint: one for another endpoint, for a part of its URL or for none in particular is refused (RFC 8707; spec
-    basic/authorization).
+    basic/authorization). Of the toolkit's own class, by which its permissions tell a token from a session.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:

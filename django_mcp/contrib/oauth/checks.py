@@ -3,9 +3,12 @@ remedy.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from oauth2_provider.settings import oauth2_settings
 
 from . import DAY, GATES, HOUR
@@ -51,9 +54,31 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     off = [gate for gate in GATES if not getattr(found, gate)]
     if off:
         messages.append(_message(f"Not as RFC 9700 says: {', '.join(off)}", "W019"))
+    if found.CIMD_ENABLED and not _fetches_with_care():
+        text = "Anybody has documents fetched: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
+        messages.append(_message(text, "W023"))
     if not _issues_bound_tokens():
         messages.append(_message("Tokens are issued for no resource: OAUTH2_VALIDATOR_CLASS", "E020"))
     return messages
+
+
+@register("mcp")
+def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Users sign in before they let a client in, and somewhere."""
+    if not _is_mounted():
+        return []
+    try:
+        parts = urlsplit(resolve_url(settings.LOGIN_URL))
+        if not parts.netloc:
+            resolve(f"/{parts.path.removeprefix(get_script_prefix()).lstrip('/')}")
+    except (NoReverseMatch, Resolver404):
+        hint = (
+            'Mount a login view, such as path("accounts/login/", LoginView.as_view(template_name=…)), or set '
+            'LOGIN_URL to the one that you have: "admin:login" is one for staff.'
+        )
+        text = f"Users have nowhere to sign in: no URL pattern is at LOGIN_URL, {settings.LOGIN_URL!r}."
+        return [Warning(text, hint=hint, id="django_mcp.W022")]
+    return []
 
 
 @register("mcp", deploy=True)
@@ -70,6 +95,21 @@ def _issues_bound_tokens() -> bool:
     from .validators import Validator
 
     return issubclass(oauth2_settings.OAUTH2_VALIDATOR_CLASS, Validator)
+
+
+def _is_mounted() -> bool:
+    try:
+        return bool(reverse("oauth2_provider:authorize"))
+    except NoReverseMatch:
+        return False
+
+
+def _fetches_with_care() -> bool:
+    from .documents import DocumentFetcher, DocumentPermission
+
+    permissions = oauth2_settings.CIMD_REGISTRATION_PERMISSION_CLASSES
+    is_asked = any(issubclass(permission, DocumentPermission) for permission in permissions)
+    return is_asked and issubclass(oauth2_settings.CIMD_METADATA_FETCHER, DocumentFetcher)
 
 
 def _message(text: str, number: str) -> CheckMessage:

@@ -7,15 +7,17 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def is_safe(uri: str) -> bool:
-    """Whether a redirect keeps a code secret on its way: not over http to another machine. Which schemes of apps there
-    are is the settings' to say.
+    """Whether a redirect keeps a code secret on its way: not over http to another machine, nor to one that browsers
+    read out of it differently. Which schemes of apps there are is the settings' to say.
     """
-    if not (uri.isascii() and uri.isprintable()) or " " in uri:
+    if not (uri.isascii() and uri.isprintable()) or " " in uri or "\\" in uri:
         return False
     try:
         parts = urlsplit(uri)
         host = parts.hostname
     except ValueError:
+        return False
+    if "@" in parts.netloc:
         return False
     if parts.scheme in ("http", "https"):
         return bool(host) and (parts.scheme == "https" or host in LOOPBACK)

@@ -1,11 +1,13 @@
 """The resources that tokens may be for (RFC 8707): the project's own endpoints, by the URLs that clients know."""
 
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from oauth2_provider.settings import oauth2_settings
 
-from django_mcp.endpoint.protected_resource import endpoint_paths, find_view, public_url
+from django_mcp.endpoint.protected_resource import public_url
+from django_mcp.endpoint.routes import endpoint_paths, find_view
 
 
 def issuer(request: HttpRequest) -> str:
@@ -30,6 +32,21 @@ def is_known(request: HttpRequest, resource: str) -> bool:
     if f"{parts.scheme}://{parts.netloc}" != public_url(request).lower() or parts.query:
         return False
     return issuer(request) in _issuers(request, parts.path)
+
+
+def fault_of(request: HttpRequest, resources: Sequence[str]) -> str | None:
+    """The fault of the resources that a request names: a token is for exactly one, and that is here."""
+    if not resources:
+        return "Name the resource that you ask for."
+    unknown = [resource for resource in resources if not is_known(request, resource)]
+    if unknown:
+        return f"There is no resource {unknown[0]} here."
+    return None if are_one(resources) else "Name one resource: a token is for one endpoint."
+
+
+def are_one(resources: Iterable[str]) -> bool:
+    """Whether resources are one, however often it is named."""
+    return len({canonical(resource) for resource in resources}) == 1
 
 
 def only_one(request: HttpRequest) -> str | None:

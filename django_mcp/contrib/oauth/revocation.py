@@ -8,6 +8,7 @@ from django.db import router, transaction
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
+from oauth2_provider.settings import oauth2_settings
 
 from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
@@ -62,6 +63,8 @@ def _token_ended(*, instance: Any, **kwargs: Any) -> None:
 
 def _has_token(user: Any, application: Any) -> bool:
     own = {"user": user, "application": application}
-    alive = get_access_token_model().objects.filter(**own, expires__gt=timezone.now())
+    # A client that its user has registered has a token of that user's to change its registration, and no more.
+    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
+    alive = get_access_token_model().objects.filter(**own, expires__gt=timezone.now()).exclude(**its_own)
     lasting = get_refresh_token_model().objects.filter(**own, revoked__isnull=True)
     return bool(alive.exists() or lasting.exists())

@@ -6,7 +6,7 @@ metadata of the MCP endpoints.
 
 from django.urls import include, path
 
-from . import views
+from . import registration, views
 
 app_name = "oauth2_provider"
 """django-oauth-toolkit reverses its views under this name."""
@@ -17,6 +17,6 @@ urlpatterns = [
     path("oauth/authorize/", views.AuthorizeView.as_view(), name="authorize"),
     path("oauth/token/", views.TokenView.as_view(), name="token"),
     path("oauth/revoke/", views.RevokeView.as_view(), name="revoke-token"),
-    path("oauth/register/", views.RegisterView.as_view(), name="dcr-register"),
-    path("oauth/register/<str:client_id>/", views.RegistrationView.as_view(), name="dcr-register-management"),
+    path("oauth/register/", registration.RegisterView.as_view(), name="dcr-register"),
+    path("oauth/register/<str:client_id>/", registration.RegistrationView.as_view(), name="dcr-register-management"),
 ]

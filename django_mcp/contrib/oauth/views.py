@@ -1,36 +1,31 @@
-"""django-oauth-toolkit's views, each with what MCP asks of it beside."""
+"""django-oauth-toolkit's views, each with what MCP asks of it beside: consent, tokens, metadata."""
 
 import json
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
-from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider import views
 from oauth2_provider.exceptions import OAuthToolkitError
-from oauth2_provider.models import get_application_model
+from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
 from oauth2_provider.oauth2_backends import _add_iss_to_redirect
 from oauth2_provider.scopes import get_scopes_backend
+from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
-from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp.endpoint.protected_resource import public_url
 
+from .browsers import ForBrowsers, error_response, holds_nul
+from .clients import GRANTS, is_name
+from .documents import ASKED_BY
 from .redirects import LOOPBACK, is_safe
-from .resources import is_known, issuer, only_one
-
-GRANTS: Final = ("authorization_code", "refresh_token")
-"""Others are refused before anything of them is looked at: a password would be checked first."""
-
-REGISTRATIONS: Final = "30/hour"
-"""How many clients one address may register (RFC 7591 section 5)."""
-
-NAME_LENGTH: Final = 100
+from .resources import fault_of, issuer, only_one
 
 
 @method_decorator([never_cache, xframe_options_deny, login_not_required], name="dispatch")
@@ -40,7 +35,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
     template_name = "django_mcp/oauth/authorize.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if _holds_nul(request):
+        if holds_nul(request):
             self.request = request
             response = self._show_error("invalid_request", "The request has characters that no request has.")
         else:
@@ -51,13 +46,15 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         return response
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Nobody else has documents fetched, nor does who is not signed in: that one does not come here.
+        request.META[ASKED_BY] = str(request.user.pk)
         asked = request.GET.copy()
         # Whether to ask its user is not the client's to say.
         asked.pop("approval_prompt", None)
         if not asked.getlist("resource") and (resource := only_one(request)):
             asked["resource"] = resource
         request.GET = asked  # type: ignore[assignment]
-        if _invalid_target(request, asked.getlist("resource"), None) is None:
+        if fault_of(request, asked.getlist("resource")) is None:
             return super().get(request, *args, **kwargs)  # type: ignore[no-any-return]
         # Only a client that is known, at its own address, is told.
         try:
@@ -84,17 +81,21 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
     def form_invalid(self, form: Any) -> HttpResponseBase:
         return self._show_error("invalid_request", "The form was sent without what it held.")
 
-    def _show_error(self, error: str, description: str) -> HttpResponseBase:
+    def _show_error(self, error: str, description: str, **context: Any) -> HttpResponseBase:
         # To the user: there is no address that the client could be told at.
-        return self.render_to_response({"error": {"error": error, "description": description}}, status=400)  # type: ignore[no-any-return]
+        shown = {"error": {"error": error, "description": description}, **context}
+        return self.render_to_response(shown, status=400)  # type: ignore[no-any-return]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         redirect_uri = urlsplit(context.get("redirect_uri") or "")
         client_id = urlsplit(context.get("client_id") or "")
+        name = getattr(context.get("application"), "name", "")
         return {
             **context,
-            "redirect_host": redirect_uri.hostname or f"{redirect_uri.scheme}:",
+            # A name may have come to the table by other ways than those that look at it.
+            "client_name": name if name and is_name(name) else context.get("client_id"),
+            "redirect_host": _host(redirect_uri),
             "is_local": redirect_uri.hostname in LOOPBACK,
             "is_app": redirect_uri.scheme not in ("https", "http"),
             "client_host": client_id.hostname if client_id.scheme == "https" else None,
@@ -104,79 +105,48 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
     def redirect(self, redirect_to: str, application: Any) -> HttpResponseBase:
         # Refusals and errors too: who compares issuers does so with each response (RFC 9207).
         told = _add_iss_to_redirect(redirect_to, issuer(self.request))
-        return super().redirect(told, application)  # type: ignore[no-any-return]
+        if self.request.method == "POST" or _is_trusted(self.request):
+            return super().redirect(told, application)  # type: ignore[no-any-return]
+        return self._show_way_back(told)
+
+    def _show_way_back(self, redirect_to: str) -> HttpResponseBase:
+        """Lets the user decide whether to go to a client that nobody here has let in: anybody can register an address,
+        and send people there by a link to this site (RFC 9700 section 4.11.2).
+        """
+        parts = urlsplit(redirect_to)
+        told = parse_qs(parts.query)
+        context = {}
+        if parts.scheme in oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES:
+            context = {"way_back": redirect_to, "redirect_host": _host(parts)}
+        error = told.get("error", ["invalid_request"])[-1]
+        return self._show_error(error, told.get("error_description", [error])[-1], **context)
 
 
-@method_decorator([csrf_exempt, login_not_required], name="dispatch")
-class _ForBrowsers:
-    """CORS for what a client in a browser calls: no cookies are looked at here, so any origin may."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "OPTIONS":
-            response: HttpResponseBase = HttpResponse(status=204)
-            response["Access-Control-Allow-Methods"] = "GET, POST"
-            response["Access-Control-Allow-Headers"] = "authorization, content-type, mcp-protocol-version"
-            response["Access-Control-Max-Age"] = "3600"
-        elif _holds_nul(request):
-            response = _error("invalid_request", "The request has characters that no request has.")
-        else:
-            response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
-        response["Access-Control-Allow-Origin"] = "*"
-        return response
-
-
-class TokenView(_ForBrowsers, views.TokenView):  # type: ignore[misc]
+class TokenView(ForBrowsers, views.TokenView):  # type: ignore[misc]
     """Issues tokens for resources that there are."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # Others are refused before anything of them is looked at: a password would be checked first.
         if request.POST.get("grant_type") not in GRANTS:
-            return _error("unsupported_grant_type", f"The grants are {' and '.join(GRANTS)}.")
-        unknown = [resource for resource in request.POST.getlist("resource") if not is_known(request, resource)]
-        if unknown:
-            return _error("invalid_target", f"There is no resource {unknown[0]} here.")
-        response: HttpResponseBase = super().post(request, *args, **kwargs)
+            return error_response("unsupported_grant_type", f"The grants are {' and '.join(GRANTS)}.")
+        resources = request.POST.getlist("resource")
+        if resources and (fault := fault_of(request, resources)) is not None:
+            return error_response("invalid_target", fault)
+        try:
+            response: HttpResponseBase = super().post(request, *args, **kwargs)
+        except ObjectDoesNotExist:
+            # Another request with the same code or refresh token has taken the rows of this one away.
+            response = error_response("invalid_grant", "It was used before.")
         # django-oauth-toolkit forgets both where what it refuses is a resource.
         response["Content-Type"], response["Cache-Control"] = "application/json", "no-store"
         return response
 
 
-class RevokeView(_ForBrowsers, views.RevokeTokenView):  # type: ignore[misc]
+class RevokeView(ForBrowsers, views.RevokeTokenView):  # type: ignore[misc]
     """Ends a token before its time (RFC 7009)."""
 
 
-class _Registrations(AnonRateThrottle):
-    scope = "mcp_registration"
-    rate = REGISTRATIONS
-
-    def get_cache_key(self, request: Any, view: Any) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
-
-
-class RegisterView(_ForBrowsers, views.DynamicClientRegistrationView):  # type: ignore[misc]
-    """Lets clients register themselves (RFC 7591), where that is switched on: so many an hour, and with redirects that
-    nobody else can read.
-    """
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        throttle = _Registrations()
-        if not throttle.allow_request(request, self):  # type: ignore[arg-type]
-            refusal = _error("temporarily_unavailable", "Too many clients registered from here.", status=429)
-            refusal["Retry-After"] = str(round(throttle.wait() or 60))
-            return refusal
-        said = _said(request.body)
-        name, uris = said.get("client_name", ""), said.get("redirect_uris", [])
-        if not isinstance(name, str) or not name.isprintable() or len(name) > NAME_LENGTH:
-            return _error("invalid_client_metadata", f"client_name is text of up to {NAME_LENGTH} characters.")
-        if not isinstance(uris, list) or not all(isinstance(uri, str) and is_safe(uri) for uri in uris):
-            return _error("invalid_redirect_uri", "Redirects go to https, to this machine, or to an app.")
-        return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
-
-
-class RegistrationView(views.DynamicClientRegistrationManagementView):  # type: ignore[misc]
-    """Lets a client read, change and end its own registration (RFC 7592)."""
-
-
-class ServerMetadataView(_ForBrowsers, views.OAuthServerMetadataView):  # type: ignore[misc]
+class ServerMetadataView(ForBrowsers, views.OAuthServerMetadataView):  # type: ignore[misc]
     """RFC 8414 metadata, whose issuer is the one that the endpoints name."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -192,27 +162,21 @@ class ServerMetadataView(_ForBrowsers, views.OAuthServerMetadataView):  # type: 
 
 
 def _invalid_target(request: HttpRequest, resources: list[str], state: str | None) -> CustomOAuth2Error | None:
-    """What is wrong with the resources that a request names: none, or one that is no endpoint of ours (RFC 8707)."""
-    unknown = [resource for resource in resources if not is_known(request, resource)]
-    if resources and not unknown:
-        return None
-    description = f"There is no resource {unknown[0]} here." if unknown else "Name the resource that you ask for."
-    return CustomOAuth2Error(error="invalid_target", description=description, state=state)
+    """The error of a request that names no resource, several, or one that is no endpoint of ours (RFC 8707)."""
+    fault = fault_of(request, resources)
+    return CustomOAuth2Error(error="invalid_target", description=fault, state=state) if fault is not None else None
 
 
-def _error(error: str, description: str, *, status: int = 400) -> JsonResponse:
-    return JsonResponse({"error": error, "error_description": description}, status=status)
+def _is_trusted(request: HttpRequest) -> bool:
+    """Whether the client that a request names was registered by the project, or was let in by this user before."""
+    application = get_application_model().objects.filter(client_id=request.GET.get("client_id", "")).first()
+    if application is None:
+        return False
+    if application.skip_authorization or application.registration_source == application.RegistrationSource.MANUAL:
+        return True
+    own = {"application": application, "user": request.user.pk}
+    return any(model.objects.filter(**own).exists() for model in (get_access_token_model(), get_refresh_token_model()))
 
 
-def _said(body: bytes) -> dict[str, Any]:
-    """What a client says of itself; nothing of what is no registration, which the view itself refuses."""
-    try:
-        given = json.loads(body)
-    except ValueError:
-        return {}
-    return given if isinstance(given, dict) else {}
-
-
-def _holds_nul(request: HttpRequest) -> bool:
-    """Whether a parameter has U+0000, which PostgreSQL cannot look for."""
-    return any("\0" in value for form in (request.GET, request.POST) for _, values in form.lists() for value in values)
+def _host(parts: Any) -> str:
+    return parts.hostname or f"{parts.scheme}:"

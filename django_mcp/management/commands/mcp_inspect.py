@@ -5,11 +5,12 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.management.base import BaseCommand, CommandError
 from django.test import RequestFactory
 
+from django_mcp.management.users import SIGNS_IN, find_user
+from django_mcp.methods.answering import prepare
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
@@ -30,7 +31,7 @@ class Command(BaseCommand):
     help = "List the tools, resources and prompts that a user's model would see, with their sizes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", help="the username; without it, what anybody sees")
+        parser.add_argument("--user", help=f"{SIGNS_IN}; without it, what anybody sees")
         parser.add_argument("--server", help="the name of a server; without it, all that have something")
         parser.add_argument("--json", action="store_true", help="print the definitions themselves, as JSON")
 
@@ -45,13 +46,7 @@ class Command(BaseCommand):
             self._print(server, user)
 
     def _user(self, name: str | None) -> Any:
-        if name is None:
-            return AnonymousUser()
-        model = get_user_model()
-        try:
-            return model._default_manager.get_by_natural_key(name)
-        except model.DoesNotExist:
-            raise CommandError(f"There is no user {name!r}.") from None
+        return AnonymousUser() if name is None else find_user(name)
 
     def _servers(self, name: str | None) -> list[MCPServer]:
         known = all_servers()
@@ -84,7 +79,7 @@ def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any
         params: dict[str, Any] | None = {}
         while params is not None:
             message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            reply = server.prepare(Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
+            reply = prepare(server, Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
             result = json.loads(reply.body).get("result", {}) if isinstance(reply, Reply) else {}
             entries += result.get(key, [])
             params = {"cursor": result["nextCursor"]} if "nextCursor" in result else None

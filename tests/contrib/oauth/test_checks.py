@@ -37,13 +37,32 @@ def test_django_oauth_toolkits_own_defaults_have(settings):
         ("ROTATE_REFRESH_TOKEN", False, "W016"),
         ("REFRESH_TOKEN_REUSE_PROTECTION", False, "W016"),
         ("OAUTH2_VALIDATOR_CLASS", "oauth2_provider.oauth2_validators.OAuth2Validator", "E020"),
+        ("CIMD_METADATA_FETCHER", "oauth2_provider.cimd.SafeMetadataFetcher", "W023"),
+        ("CIMD_REGISTRATION_PERMISSION_CLASSES", ["oauth2_provider.cimd.AllowAllCIMDPermission"], "W023"),
         *((gate, False, "W019") for gate in GATES),
     ],
 )
 def test_each_gap_is_named(settings, option, value, expected):
-    settings.OAUTH2_PROVIDER = provider_settings(scopes=SCOPES, **{option: value})
+    settings.OAUTH2_PROVIDER = provider_settings(scopes=SCOPES, client_metadata_documents=True, **{option: value})
 
     assert ids() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/accounts/login/", []),
+        ("login", []),
+        ("admin:login", []),
+        ("https://id.example.com/login", []),
+        ("/accounts/sign-in/", ["W022"]),
+        ("sign_in", ["W022"]),
+    ],
+)
+def test_users_must_have_somewhere_to_sign_in(settings, url, expected):
+    settings.LOGIN_URL = url
+
+    assert ids() == expected
 
 
 def test_a_deployment_is_told_to_name_its_address(settings):
@@ -61,7 +80,10 @@ def test_hosts_that_are_named_are_the_only_ones():
     named = provider_settings(scopes=SCOPES, client_metadata_documents=True, client_hosts=["claude.ai"])
 
     assert named["CIMD_ALLOWED_HOSTS"] == ["claude.ai"]
-    assert named["CIMD_REGISTRATION_PERMISSION_CLASSES"] == ("oauth2_provider.cimd.HostAllowlistCIMDPermission",)
+    assert named["CIMD_REGISTRATION_PERMISSION_CLASSES"] == (
+        "oauth2_provider.cimd.HostAllowlistCIMDPermission",
+        "django_mcp.contrib.oauth.documents.DocumentPermission",
+    )
 
 
 def test_a_default_scope_must_be_one():

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 
 from django_mcp import MCPServer
 from django_mcp.contrib.oauth.authentication import OAuthAuthentication
-from django_mcp.contrib.oauth.resources import canonical, is_known, issuer, only_one
+from django_mcp.contrib.oauth.resources import canonical, fault_of, is_known, issuer, only_one
 from django_mcp.urls import endpoint
 
 server = MCPServer("resources", version="1")
@@ -83,6 +83,16 @@ def test_who_names_no_resource_means_the_only_one(settings):
     assert only_one(request()) == "http://api.example.com/deep/mcp"
     settings.ROOT_URLCONF = two
     assert only_one(request()) is None
+
+
+def test_a_token_is_for_exactly_one_endpoint(settings):
+    settings.ROOT_URLCONF = two
+    first, second = "http://api.example.com/deep/mcp", "http://api.example.com/other"
+
+    assert fault_of(request(), [first]) is fault_of(request(), [first, f"{first}/"]) is None
+    assert fault_of(request(), [first, second]) == "Name one resource: a token is for one endpoint."
+    assert fault_of(request(), [first, "mcp"]) == "There is no resource mcp here."
+    assert fault_of(request(), []) == "Name the resource that you ask for."
 
 
 def test_the_issuer_is_what_the_settings_say_or_where_the_request_went(settings):

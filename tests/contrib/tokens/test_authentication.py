@@ -73,8 +73,8 @@ def test_a_token_that_was_revoked_opens_nothing_more(lane, issue):
     row.revoke()
 
     for response in (client.post(wire.request("ping")), client.send("DELETE")):
-        assert response.status_code == 401
-        assert response.headers["www-authenticate"] == "Bearer"
+        assert (response.status_code, response.json()) == (401, wire.error(-32600, "Invalid token"))
+        assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
 @pytest.mark.parametrize("value", ["Bearer mcp_wrong", "Bearer mcp_", "Bearer x", "Bearer", "Token mcp_x", "mcp_x", ""])

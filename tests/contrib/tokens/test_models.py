@@ -55,6 +55,15 @@ def test_a_token_of_a_user_who_was_deactivated_opens_nothing(ada):
     assert APIToken.objects.bearing(text) is None
 
 
+def test_users_without_a_column_that_says_so_are_active(ada, monkeypatch):
+    _, text = APIToken.issue(ada, "x")
+    fields = [field for field in User._meta.get_fields() if field.name != "is_active"]
+    User.objects.update(is_active=False)
+    monkeypatch.setattr(User._meta, "get_fields", lambda: fields)
+
+    assert APIToken.objects.bearing(text) is not None
+
+
 @pytest.mark.parametrize("text", ["", "mcp_", "mcp_\x00", "mcp_\ud800", "x" * 10_000])
 def test_what_is_no_token_opens_nothing(ada, text):
     APIToken.issue(ada, "x")

@@ -23,13 +23,13 @@ def run(*arguments):
 
 
 def test_a_token_is_made_listed_and_revoked(ada):
-    text = run("create", "ada", "laptop", "--scope", "read", "--scope", "write", "--days", "30")
+    text = run("create", "ada", "laptop", "--scope", "trips", "--scope", "airports:read", "--days", "30")
     token = APIToken.objects.bearing(text)
-    assert (token.user, token.name, token.scopes) == (ada, "laptop", "read write")
+    assert (token.user, token.name, token.scopes) == (ada, "laptop", "trips airports:read")
 
     listed = run("list", "--user", "ada")
     assert text not in listed
-    assert listed == f"{text[:10]}…  ada  laptop  read write  until {token.expires_at:%Y-%m-%d}  never used"
+    assert listed == f"{text[:10]}…  ada  laptop  trips airports:read  until {token.expires_at:%Y-%m-%d}  never used"
 
     assert run("revoke", text[:10]) == f"Revoked laptop ({text[:10]}…) of ada."
     assert APIToken.objects.bearing(text) is None
@@ -42,6 +42,10 @@ def test_a_token_is_made_listed_and_revoked(ada):
         (("create", "nobody", "x"), "There is no user 'nobody'"),
         (("create", "ada", "x", "--days", "0"), "from 1 to 36500"),
         (("create", "ada", "x", "--days", "99999999"), "from 1 to 36500"),
+        (
+            ("create", "ada", "x", "--scope", "trips", "--scope", "tirps"),
+            "No server knows the scope 'tirps'.*There are",
+        ),
         (("list", "--user", "nobody"), "There is no user 'nobody'"),
         (("revoke", "mcp_nothing"), "There is no live token mcp_nothin"),
     ],

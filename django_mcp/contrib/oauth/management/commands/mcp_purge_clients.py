@@ -13,6 +13,7 @@ from oauth2_provider.models import (
     get_grant_model,
     get_refresh_token_model,
 )
+from oauth2_provider.settings import oauth2_settings
 
 BATCH = 200
 """Clients in one transaction."""
@@ -42,8 +43,10 @@ def unused(before: datetime) -> "QuerySet[Any]":
     clients, now = get_application_model(), timezone.now()
     sources = clients.RegistrationSource
     own = {"application": OuterRef("pk")}
+    # With this one a client changes its own registration; nobody has let it in.
+    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
     is_held = (
-        Q(Exists(get_access_token_model().objects.filter(**own, expires__gt=now)))
+        Q(Exists(get_access_token_model().objects.filter(**own, expires__gt=now).exclude(**its_own)))
         | Q(Exists(get_grant_model().objects.filter(**own, expires__gt=now)))
         | Q(Exists(get_refresh_token_model().objects.filter(**own, revoked__isnull=True)))
     )

@@ -4,11 +4,12 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from django_mcp.contrib.tokens.models import SHOWN, APIToken
+from django_mcp.contrib.tokens.scopes import fault_of
+from django_mcp.management.users import SIGNS_IN, find_user
 
 
 class Command(BaseCommand):
@@ -17,12 +18,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         create = verbs.add_parser("create", help="print a new token, once")
-        create.add_argument("user", help="the username")
+        create.add_argument("user", help=SIGNS_IN)
         create.add_argument("name", help="what it is for")
         create.add_argument("--scope", action="append", default=[], help="a scope; several times for several")
         create.add_argument("--days", type=int, help="how long it is good for; without it, until it is revoked")
         listing = verbs.add_parser("list", help="list tokens, never the tokens themselves")
-        listing.add_argument("--user", help="the username")
+        listing.add_argument("--user", help=SIGNS_IN)
         revoke = verbs.add_parser("revoke", help="end a token, and the sessions that were opened with it")
         revoke.add_argument("start", help="how the token begins, as list shows it, or all of it")
 
@@ -32,13 +33,15 @@ class Command(BaseCommand):
     def create(self, user: str, name: str, scope: list[str], days: int | None, **options: Any) -> None:
         if days is not None and not 0 < days <= 36_500:
             raise CommandError("--days is a number from 1 to 36500.")
+        if (fault := fault_of(scope)) is not None:
+            raise CommandError(fault)
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
-        _, text = APIToken.issue(_user(user), name, scopes=scope, expires_at=expires_at)
+        _, text = APIToken.issue(find_user(user), name, scopes=scope, expires_at=expires_at)
         self.stdout.write(text)
 
     def list(self, user: str | None, **options: Any) -> None:
         tokens = APIToken.objects.select_related("user")
-        for token in tokens.filter(user=_user(user)) if user is not None else tokens:
+        for token in tokens.filter(user=find_user(user)) if user is not None else tokens:
             ends = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "until revoked"
             state = f"revoked {token.revoked_at:%Y-%m-%d}" if token.revoked_at else ends
             used = f"used {token.last_used_at:%Y-%m-%d}" if token.last_used_at else "never used"
@@ -51,11 +54,3 @@ class Command(BaseCommand):
             raise CommandError(f"There {'are several live tokens' if found else 'is no live token'} {start[:SHOWN]}….")
         found[0].revoke()
         self.stdout.write(f"Revoked {found[0]} of {found[0].user}.")
-
-
-def _user(name: str) -> Any:
-    model: Any = get_user_model()
-    try:
-        return model._default_manager.get_by_natural_key(name)
-    except model.DoesNotExist:
-        raise CommandError(f"There is no user {name!r}.") from None

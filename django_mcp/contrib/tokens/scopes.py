@@ -1,0 +1,26 @@
+"""The scopes that there are in this project. A token with another one would open nothing for it, and say nothing."""
+
+from collections.abc import Iterable
+
+from django.apps import apps
+
+from django_mcp.endpoint.protected_resource import known_scopes
+
+
+def fault_of(scopes: Iterable[str]) -> str | None:
+    """The fault of the scopes that a token is to have: one that no server asks for, and no endpoint names."""
+    known = known_scopes() | _scopes_of_clients()
+    unknown = [scope for scope in scopes if scope not in known]
+    if not unknown:
+        return None
+    there_are = f"There are {', '.join(sorted(known))}." if known else "There are none: a token without scopes may all."
+    return f"No server knows the scope {unknown[0]!r}. {there_are} An endpoint names more with scopes_supported=[…]."
+
+
+def _scopes_of_clients() -> set[str]:
+    """Those that the project's own authorization server issues."""
+    if not apps.is_installed("django_mcp.contrib.oauth"):
+        return set()
+    from oauth2_provider.scopes import get_scopes_backend
+
+    return set(get_scopes_backend().get_all_scopes())

@@ -1,0 +1,83 @@
+"""The hooks of a view class that a subclass overrides, and so which carrier can be true to them.
+
+An endpoint is a DRF view, so a subclass may override every name of Django's `View` and DRF's `APIView`, and decorate
+its `dispatch`. The ASGI lane calls the hooks of admission itself. A class with any other hook of its own is left to
+Django, which calls them all.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final
+
+from rest_framework.views import APIView
+
+POLICIES: Final = frozenset(
+    {
+        "authentication_classes",
+        "permission_classes",
+        "throttle_classes",
+        "get_authenticators",
+        "get_permissions",
+        "get_throttles",
+    }
+)
+"""They say which policies ask; the policies are asked in either carrier."""
+
+ADMISSION: Final = frozenset(
+    {
+        "setup",
+        "initialize_request",
+        "get_parser_context",
+        "get_authenticate_header",
+        "initial",
+        "determine_version",
+        "perform_content_negotiation",
+        "perform_authentication",
+        "check_permissions",
+        "check_throttles",
+        "permission_denied",
+        "throttled",
+    }
+)
+"""DRF calls these before a handler; the ASGI lane calls them too."""
+
+_NAMES: Final = frozenset(name for name in dir(APIView) if not name.startswith("__")) | {"__init__", "__getattribute__"}
+
+
+def overridden(view_class: Any, base: Any) -> frozenset[str]:
+    """The names of `View` and `APIView` that a subclass of `base` has of its own."""
+    return _overridden(view_class, base)
+
+
+@cache
+def _overridden(view_class: type[Any], base: type[Any]) -> frozenset[str]:
+    return frozenset(name for name in _NAMES if _static(view_class, name) is not _static(base, name))
+
+
+def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:
+    """The overridden names for which a class is served by Django alone. Empty: the ASGI lane serves it."""
+    given = frozenset(initkwargs) & _NAMES
+    return (overridden(view_class, base) | given) - POLICIES - ADMISSION
+
+
+def asks_itself(view_class: Any, base: Any) -> bool:
+    """Whether a class has hooks of its own that may refuse a caller, beside its policies."""
+    return bool(overridden(view_class, base) - POLICIES)
+
+
+def configures_itself(view_class: Any, base: Any) -> bool:
+    """Whether a class overrides a method of `base`, such as `get_server` or `get_permissions`: code that may ask the
+    database, and so may not run on an event loop.
+    """
+    return _configures_itself(view_class, base)
+
+
+@cache
+def _configures_itself(view_class: type[Any], base: type[Any]) -> bool:
+    names = [name for name in vars(base) if not name.startswith("_") and callable(getattr(base, name))]
+    return any(_static(view_class, name) is not _static(base, name) for name in names)
+
+
+def _static(view_class: type[Any], name: str) -> Any:
+    """The attribute as the classes hold it, before it is bound."""
+    return next((vars(one)[name] for one in view_class.__mro__ if name in vars(one)), None)

@@ -1,0 +1,136 @@
+"""The endpoints of the URLconf: where they are mounted, and which of them a path leads to.
+
+This is the one walk through the URLconf. A pattern that stands before an endpoint's and matches its path wins, as it
+does in Django.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.exceptions import Resolver404
+
+Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: the patterns that lead to it, outermost first, each with its own arguments for the view, and the
+    callback that `as_view()` made.
+    """
+
+    patterns: Patterns
+    callback: Any
+
+    @property
+    def path(self) -> str | None:
+        """The path without the slash before it; `None` when it has variables."""
+        # An endpoint's own pattern is an expression, for its optional slash; the patterns above it are written out.
+        path = "".join(getattr(pattern, "_route", "") for pattern, _ in self.patterns)
+        return None if "<" in path else path
+
+    @property
+    def pattern(self) -> str:
+        """The path as people read it, variables included."""
+        return "/" + "".join(getattr(pattern, "_route", "") for pattern, _ in self.patterns)
+
+    def match(self, path: str) -> dict[str, Any] | None:
+        """The keyword arguments that a path (without its leading slash) gives the view, or `None`."""
+        kwargs: dict[str, Any] = {}
+        for pattern, defaults in self.patterns:
+            found = pattern.match(path)
+            if found is None:
+                return None
+            path, _args, captured = found
+            kwargs |= captured | defaults
+        return kwargs
+
+    @property
+    def is_decorated(self) -> bool:
+        """Whether a decorator is around the view: then it is another function, which Django calls."""
+        return self.callback.mcp_view is not self.callback
+
+    def view(self) -> Any:
+        """The view of one request."""
+        return self.callback.mcp_view.view_class(**self.callback.mcp_view.view_initkwargs)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a path leads here in every language."""
+        patterns = [getattr(pattern, "_route", getattr(pattern, "_regex", None)) for pattern, _ in self.patterns]
+        return all(isinstance(pattern, str) for pattern in patterns)
+
+
+Match: TypeAlias = tuple[Route, dict[str, Any]]
+"""An endpoint, and the arguments that a path gives its view."""
+
+
+def routes(urlconf: str | None = None) -> tuple[Route, ...]:
+    """The endpoints of a URLconf, by default the project's, in their order."""
+    return _routes(urlconf or settings.ROOT_URLCONF)
+
+
+def find(path: str) -> Match | None:
+    """The endpoint at a path (with its leading slash), and the arguments that the path gives it."""
+    urlconf = settings.ROOT_URLCONF
+    # Django's own pattern for the whole URLconf is a slash.
+    if not path.startswith("/"):
+        return None
+    return _match_once(urlconf, path[1:]) if _is_fixed(urlconf) else _match(urlconf, path[1:])
+
+
+def find_view(path: str) -> Any:
+    """The view of the endpoint at a path, or `None`."""
+    found = find(path)
+    return found[0].view() if found is not None else None
+
+
+def endpoint_paths() -> list[str]:
+    """The paths of the endpoints whose path has no variables, without the slash before them."""
+    return [route.path for route in routes() if route.path is not None]
+
+
+def mounted_views() -> Iterator[tuple[str, Any]]:
+    """All endpoints of the URLconf, those behind a decorator too: the path as the URLconf has it, and the view."""
+    for route in _walk(get_resolver().url_patterns, ()):
+        yield route.pattern, route.view()
+
+
+def _match(urlconf: str, path: str) -> Match | None:
+    for route in _routes(urlconf):
+        kwargs = route.match(path)
+        if kwargs is not None:
+            return (route, kwargs) if _leads_to(urlconf, path, route) else None
+    return None
+
+
+_match_once = lru_cache(maxsize=1024)(_match)
+
+
+def _leads_to(urlconf: str, path: str, route: Route) -> bool:
+    """Whether Django, too, finds the endpoint at a path: an earlier pattern may match it."""
+    try:
+        return get_resolver(urlconf).resolve(f"/{path}").func is route.callback
+    except Resolver404:
+        return False
+
+
+@lru_cache(maxsize=8)
+def _is_fixed(urlconf: str) -> bool:
+    return all(route.is_fixed for route in _routes(urlconf))
+
+
+@lru_cache(maxsize=8)
+def _routes(urlconf: str) -> tuple[Route, ...]:
+    return tuple(route for route in _walk(get_resolver(urlconf).url_patterns, ()) if not route.is_decorated)
+
+
+def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
+        elif hasattr(entry.callback, "mcp_view"):
+            yield Route((*above, (entry.pattern, entry.default_args)), entry.callback)

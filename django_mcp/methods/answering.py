@@ -1,0 +1,277 @@
+"""The two halves of answering a message: `prepare` takes it up to the point where a developer's function must run, or
+all the way; `finish` forms the reply from what the function did. Between the two stands the carrier, with its thread or
+event loop.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
+from pydantic import ValidationError
+
+from django_mcp.conf import mcp_settings
+from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
+from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
+from django_mcp.primitives.middleware import Invocation, wrap
+from django_mcp.protocol import handshake, modern, replies
+from django_mcp.protocol.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    REQUEST_CANCELLED,
+    ProtocolError,
+)
+from django_mcp.protocol.headers import PROTOCOL_VERSION
+from django_mcp.protocol.inbound import Inbound
+from django_mcp.protocol.jsonrpc import RequestId
+from django_mcp.protocol.modern import NAME_SOURCES, CacheHints
+from django_mcp.protocol.records import record
+from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era, negotiate
+
+from . import request_state
+from .effects import Effect
+from .notifications import effect_of
+from .request import Call, Listen, Outcome, Request, Result, ResultWithEffect
+from .table import METHODS, Method
+
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
+
+logger = logging.getLogger("django_mcp")
+
+_ENVELOPE: Final = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "-", "version": "-"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+"""Stands in for `_meta` when the parameters are checked: the real one has been read already, and less of it is
+required.
+"""
+
+_CALL: Final = frozenset({"name", "arguments"})
+_MODERN_CALL: Final = _CALL | {"_meta"}
+
+
+@record(frozen=True, slots=True)
+class PendingReply:
+    """A reply that may be sent once its effect has been carried out."""
+
+    reply: Reply
+    effect: Effect
+    request_id: RequestId | None
+
+
+def is_inert(server: "MCPServer", inbound: Inbound) -> bool:
+    """Whether `prepare()` runs no code of the developer's for a message, and so may run on an event loop."""
+    if inbound.kind != "request":
+        return True
+    method = METHODS.get(inbound.method)
+    return method is None or ("requestState" not in inbound.params and method.is_inert(server, inbound.params))
+
+
+def prepare(
+    server: "MCPServer",
+    inbound: Inbound,
+    session: Session | None,
+    caller: Caller,
+    stream: RequestStream | None = None,
+    *,
+    streams: bool = False,
+) -> Reply | PendingReply | Call | Listen:
+    """A message's reply, a reply that waits for its effect, a function to run, or a stream of changes."""
+    if inbound.kind != "request" or inbound.id is None:
+        effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
+        return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
+    try:
+        request = _read_request(server, inbound, inbound.id, session, caller, stream, streams)
+        return _to_step(request, METHODS[request.method].handler(request))
+    except ProtocolError as error:
+        return replies.error(error, inbound.era, inbound.id)
+
+
+def repeat(call: Call, inputs: Inputs) -> Call | None:
+    """The same call once more, with the client's answers to its questions; `None` where it is no call any more."""
+    try:
+        again = METHODS[call.request.method].handler(replace(call.request, inputs=inputs))
+    except ProtocolError:
+        return None
+    return _wrapped(again) if isinstance(again, Call) else None
+
+
+def finish(call: Call, outcome: Outcome) -> Reply:
+    """The reply to a call that has run."""
+    request = call.request
+    try:
+        if outcome.required is not None:
+            result = _to_input_required(request, outcome.required)
+        elif isinstance(outcome.error, Cancelled):
+            raise ProtocolError(REQUEST_CANCELLED, "Request cancelled")
+        elif outcome.error is not None:
+            result = call.to_failure(outcome.error)
+        else:
+            result = outcome.result or {}
+        return _reply(request, result)
+    except ProtocolError as error:
+        return replies.error(error, request.era, request.id)
+
+
+def _to_step(
+    request: Request, answer: Result | ResultWithEffect | Call | Listen
+) -> Reply | PendingReply | Call | Listen:
+    if isinstance(answer, Call):
+        return _wrapped(answer)
+    if isinstance(answer, Listen):
+        return answer
+    if isinstance(answer, ResultWithEffect):
+        return PendingReply(_reply(request, answer.result), answer.effect, request.id)
+    return _reply(request, answer)
+
+
+def _wrapped(call: Call) -> Call:
+    """The call with the server's middleware around its function."""
+    request = call.request
+    key, middleware = NAME_SOURCES.get(request.method), request.server.middlewares
+    if key is None or not middleware:
+        return call
+    held = [value for value in call.kwargs.values() if isinstance(value, Context)]
+    invocation = Invocation(
+        ctx=held[0] if held else request.context(),
+        method=request.method,
+        name=request.params[key],
+        arguments={name: value for name, value in call.kwargs.items() if not isinstance(value, Context)},
+    )
+    function = wrap(call.function, is_async=call.is_async, middleware=middleware, invocation=invocation)
+    return replace(call, function=function, is_wrapped=True)
+
+
+def _read_request(
+    server: "MCPServer",
+    inbound: Inbound,
+    request_id: RequestId,
+    session: Session | None,
+    caller: Caller,
+    stream: RequestStream | None,
+    streams: bool,
+) -> Request:
+    method = METHODS.get(inbound.method)
+    version = _version_of(inbound, session)
+    if method is None or not _offers(server, method, inbound.era, streams):
+        raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}")
+    _check_params(inbound, version)
+    return Request(
+        server=server,
+        method=inbound.method,
+        id=request_id,
+        params=inbound.params,
+        era=inbound.era,
+        version=version,
+        headers=inbound.headers,
+        session=session,
+        caller=caller,
+        stream=stream,
+        streams=streams,
+        inputs=_read_inputs(server, inbound, caller) if inbound.era == "modern" else None,
+    )
+
+
+def _offers(server: "MCPServer", method: Method, era: Era, streams: bool) -> bool:
+    if era not in method.eras or (method.needs_streams and not streams):
+        return False
+    return method.capability is None or server.has(method.capability)
+
+
+def _read_inputs(server: "MCPServer", inbound: Inbound, caller: Caller) -> Inputs | None:
+    """The state that a modern client brings back to a call that asked it something, and its answers to the last
+    questions.
+    """
+    if inbound.method not in INPUT_REQUIRED_METHODS:
+        return None
+    params = inbound.params
+    sealed, given = params.get("requestState"), params.get("inputResponses")
+    if sealed is None and given is None:
+        return None
+    binding = request_state.bind(caller.principal.key, server.name, inbound.method, params)
+    inputs = Inputs() if sealed is None else request_state.unseal(sealed, binding)
+    if given is not None and not isinstance(given, dict):
+        raise ProtocolError(INVALID_PARAMS, "Invalid params: inputResponses must be an object")
+    inputs = replace(inputs, given=given or {})
+    # A tool decides by itself which answers it takes.
+    return inputs if inbound.method == "tools/call" else inputs.taken(only_asked=False)
+
+
+def _to_input_required(request: Request, required: InputRequired) -> Result:
+    inputs = request.inputs or Inputs()
+    if request.era != "modern":
+        raise ProtocolError(INTERNAL_ERROR, "The client did not answer what the call asked")
+    if inputs.round >= mcp_settings.MAX_ROUNDS:
+        raise ProtocolError(INTERNAL_ERROR, "The call asked for more input too often")
+    for question in required.questions.values():
+        check_capability(question, request.client_capabilities, request.era)
+    following = inputs.following(required)
+    binding = request_state.bind(request.caller.principal.key, request.server.name, request.method, request.params)
+    try:
+        sealed = request_state.seal(following, binding)
+    except (TypeError, ValueError) as error:
+        logger.error("%s cannot be asked about: %s", request.method, error)
+        raise ProtocolError(INTERNAL_ERROR, "Internal error") from error
+    result: Result = {"resultType": "input_required", "requestState": sealed}
+    if required.questions:
+        result["inputRequests"] = {key: question.to_wire() for key, question in required.questions.items()}
+    return result
+
+
+def _reply(request: Request, result: Result) -> Reply:
+    if request.era != "modern":
+        return replies.result(request.id, handshake.shape(request.method, result, request.version))
+    server = request.server
+    is_discovery = request.method == "server/discover"
+    info = server.implementation() if is_discovery else {"name": server.name, "version": server.version}
+    # A result that depends on the client's answers must not be cached or shared.
+    hints = CacheHints() if request.inputs else server.cache_hints()
+    return replies.result(request.id, modern.complete(request.method, result, info, hints))
+
+
+def _version_of(inbound: Inbound, session: Session | None) -> str:
+    """The revision that a request speaks: its own claim, else its session's. Without either its header says, and a
+    request without a header is of the revision before there was one.
+    """
+    if inbound.version is not None:
+        return inbound.version
+    if session is not None:
+        return session.protocol_version
+    if inbound.method == "initialize":
+        return negotiate(str(inbound.params.get("protocolVersion")))
+    header = inbound.headers.get(PROTOCOL_VERSION, "")
+    return header if header in HANDSHAKE_VERSIONS else BATCH_VERSION
+
+
+def _check_params(inbound: Inbound, version: str) -> None:
+    """Raises `ProtocolError` unless a revision has the method, and the parameters are its own."""
+    params = inbound.params
+    if inbound.method == "tools/call" and _is_plain_call(inbound.era, params):
+        return
+    if inbound.era == "modern":
+        params = {**params, "_meta": _ENVELOPE}
+    try:
+        validate_client_request(inbound.method, version, params or None)
+    except KeyError:
+        raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}") from None
+    except ValidationError as error:
+        raise ProtocolError(INVALID_PARAMS, f"Invalid params: {_first_error(error)}") from None
+
+
+def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
+    """Whether a `tools/call` has only the parameters that every revision has, each of its type. It is the most frequent
+    message, and its full check costs as much as reading it did.
+    """
+    # A modern envelope has been read already; a handshake client's `_meta` has not.
+    known = _MODERN_CALL if era == "modern" else _CALL
+    return params.keys() <= known and isinstance(params.get("name"), str) and isinstance(params.get("arguments"), dict)
+
+
+def _first_error(error: ValidationError) -> str:
+    details = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in details['loc'])}: {details['msg']}"

@@ -1,0 +1,30 @@
+"""The request states that a call has spent: each is good for one call of a tool that changes something.
+
+A row is kept until its state would have expired anyway; the purge deletes it then. Every function is synchronous.
+"""
+
+import hashlib
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from django_mcp.conf import mcp_settings
+from django_mcp.models import SpentState
+
+from .database import alias
+
+
+def spend(nonce: str) -> bool:
+    """Notes that a state is used. False when it was used before, by whichever process."""
+    expires_at = timezone.now() + timedelta(seconds=mcp_settings.REQUEST_STATE_TTL_SECONDS)
+    try:
+        with transaction.atomic(using=alias()):
+            SpentState.objects.using(alias()).create(digest=_digest(nonce), expires_at=expires_at)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _digest(nonce: str) -> str:
+    return hashlib.sha256(nonce.encode()).hexdigest()

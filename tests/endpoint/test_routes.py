@@ -1,0 +1,56 @@
+"""The endpoints of the URLconf, and the one that a path leads to: the same as Django's."""
+
+from types import ModuleType
+
+import pytest
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+
+from django_mcp.endpoint import routes
+from django_mcp.testing import MCPClient
+from django_mcp.urls import endpoint
+from tests import wire
+from tests.servers import other, plain
+from tests.urls import stamped
+
+
+@pytest.fixture
+def mount(settings):
+    def mount(*patterns):
+        urlconf = ModuleType("urls_of_a_test")
+        urlconf.urlpatterns = list(patterns)
+        settings.ROOT_URLCONF = urlconf
+
+    return mount
+
+
+def switched_off(request, **kwargs):
+    return HttpResponse(status=403)
+
+
+def test_endpoints_are_found_wherever_they_are_mounted(mount):
+    nested = [path("<slug:tenant>/mcp", endpoint(plain, public=True)), path("mcp", endpoint(other))]
+    mount(path("page", switched_off), path("api/", include(nested)))
+
+    assert [route.pattern for route in routes.routes()] == ["/api/<slug:tenant>/mcp", "/api/mcp"]
+    assert routes.endpoint_paths() == ["api/mcp"]
+    assert routes.find("/api/acme/mcp")[1] == {"tenant": "acme"}
+    assert routes.find_view("/api/mcp/").server is other
+    assert (routes.find("/page"), routes.find("/api"), routes.find("api/mcp"), routes.find("")) == (None,) * 4
+
+
+def test_what_is_behind_a_decorator_is_djangos_and_known_all_the_same(mount):
+    view = endpoint(plain)[0][0].callback
+    mount(path("decorated", stamped(view)), path("mcp", view))
+
+    assert [route.pattern for route in routes.routes()] == ["/mcp"]
+    assert [pattern for pattern, _ in routes.mounted_views()] == ["/decorated", "/mcp"]
+
+
+@pytest.mark.django_db
+def test_a_pattern_before_an_endpoints_is_obeyed(mount, lane):
+    """As a project switches an endpoint off."""
+    mount(re_path(r"^mcp$", switched_off), path("mcp", endpoint(plain, public=True)))
+
+    assert MCPClient("/mcp", **lane).post(wire.modern_request("tools/list")).status_code == 403
+    assert MCPClient("/mcp/", **lane).post(wire.modern_request("tools/list")).status_code == 200
