@@ -148,6 +148,7 @@ class ASGIRequestStream(RequestStream):
             self._pump.cancel()
 
     def _stop_watching(self) -> None:
+        self.release()
         self._timer.cancel()
         for watcher in self._watchers:
             watcher.cancel()

@@ -49,6 +49,7 @@ def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
     return work()
 
 
+IN_FLIGHT: Final = "Invalid Request: a request with this id still runs in the session"
 SPENT: Final = "Invalid or expired requestState"
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
@@ -146,6 +147,8 @@ class Exchange:
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
+        if self.stream is not None:
+            self.stream.release()
         is_tried = call.options.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
@@ -228,7 +231,8 @@ class Exchange:
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, **self._own())
+        request_id = inbound.id if isinstance(inbound, Inbound) and inbound.kind == "request" else None
+        session = sessions.resume(session_id, **self._own(), request_id=request_id)
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):
@@ -238,6 +242,9 @@ class Exchange:
             sessions.touch(session)
         self.session = session
         if self.stream is not None:
+            if not self.stream.claim(session):
+                error = ProtocolError(INVALID_REQUEST, IN_FLIGHT, status=400)
+                return replies.error(error, "handshake", request_id)
             self.stream.bind(session)
         return None
 

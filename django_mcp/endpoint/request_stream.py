@@ -9,10 +9,12 @@ might give up.
 import asyncio
 import contextvars
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
@@ -123,6 +125,24 @@ class RequestStream:
     def session(self) -> SessionState | None:
         return self.transcript.session
 
+    def claim(self, session: SessionState) -> bool:
+        """Whether no other request of the session's that still runs has this id; then it is this one's to the end."""
+        claim = (session.pk, self.transcript.request_id)
+        with _claiming:
+            if session.has_request or claim in _in_flight:
+                return False
+            _in_flight[claim] = self
+        return True
+
+    def release(self) -> None:
+        """Leaves the id to others: the request has run."""
+        if self.session is None:
+            return
+        claim = (self.session.pk, self.transcript.request_id)
+        with _claiming:
+            if _in_flight.get(claim) is self:
+                del _in_flight[claim]
+
     def bind(self, session: SessionState) -> None:
         """Says whose stream this is, once the session has been resumed."""
         self.transcript.session = session
@@ -166,6 +186,14 @@ class RequestStream:
         return replies.error(
             ProtocolError(REQUEST_CANCELLED, "Request cancelled"), self.era, self.transcript.request_id
         )
+
+
+_in_flight: "WeakValueDictionary[tuple[int, RequestId | None], RequestStream]" = WeakValueDictionary()
+"""The requests of sessions that run in this process. One that failed before it could be released is let go of with its
+stream.
+"""
+
+_claiming: Final = threading.Lock()
 
 
 class InlineRequestStream(RequestStream):

@@ -92,7 +92,7 @@ def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
     """Makes a POST's stream known, so that it can be cancelled and resumed from any process. It may have been cancelled
     already.
     """
-    text = _id_text(request_id)
+    text = id_text(request_id)
     rows = Stream.objects.using(alias())
     rows.create(session_id=session_pk, key=key, request_id=text, lease_until=lease())
     # Read after the row is there, as cancel() writes after it has looked for the row: one of the two sees the other.
@@ -123,7 +123,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
     """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
     begun, and then the cancellation waits for it a while.
     """
-    text, now = _id_text(request_id), timezone.now()
+    text, now = id_text(request_id), timezone.now()
     rows = Stream.objects.using(alias()).filter(session_id=session_pk)
     running = rows.filter(request_id=text, ended_at__isnull=True)
     if running.update(cancelled_at=now) > 0:
@@ -310,7 +310,7 @@ def _early_key(request_id: str) -> str:
     return EARLY + hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
-def _id_text(request_id: str | int) -> str:
+def id_text(request_id: str | int) -> str:
     """A JSON-RPC id as the column has it: escaped only where it must be, so that the longest legal id fits."""
     return json.dumps(request_id, ensure_ascii=False)
 

@@ -27,6 +27,7 @@ from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import (
     Session,
     SessionQuerySet,
+    Stream,
     label,
     new_session_id,
     to_json_text,
@@ -35,6 +36,7 @@ from django_mcp.signals import session_opened, session_terminated
 
 from .changes import last_change
 from .database import alias, batches
+from .events import id_text
 from .purge import delete_ended
 from .session_state import SessionState
 
@@ -231,7 +233,7 @@ def _insert(row: Session) -> None:
 
 
 @cache
-def _resume_sql(database: str, vendor: str) -> str:
+def _resume_sql(database: str, vendor: str, *, with_request: bool) -> str:
     """The one query of every request of a session, written once for a database.
 
     As ORM .get() the same row costs several times as much, nearly all of it in writing this same SQL again and in the
@@ -240,19 +242,32 @@ def _resume_sql(database: str, vendor: str) -> str:
     quote = connections[database].ops.quote_name
     said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
     columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
+    running = (
+        f"EXISTS(SELECT 1 FROM {quote(Stream._meta.db_table)} st WHERE st.{quote('session_id')} ="
+        f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %s"
+        f" AND st.{quote('ended_at')} IS NULL AND st.{quote('lease_until')} > %s)"
+    )
     return (
-        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END"
+        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
+        f" {f'CASE WHEN {running} THEN 1 ELSE 0 END' if with_request else '0'}"
         f" FROM {quote(Session._meta.db_table)}"
         f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
 
 
 def resume(
-    session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
+    session_id: str,
+    *,
+    server: str,
+    principal: str,
+    user: object = None,
+    request_id: str | int | None = None,
+    now: datetime | None = None,
 ) -> SessionState | None:
     """The live session with this id, of this server and this principal; None for every other: unknown, expired,
     terminated, purged, somebody else's, or no id at all. A session whose `user` has another password than when it was
-    opened ends here.
+    opened ends here. With a `request_id`, it says whether a request with that id still runs in the session, in whatever
+    process.
 
     One query, none for what cannot be an id. Read where it is written, since a replica may not know
     a session yet.
@@ -263,14 +278,14 @@ def resume(
     database = alias()
     connection = connections[database]
     adapt = connection.ops.adapt_datetimefield_value
+    sql = _resume_sql(database, connection.vendor, with_request=request_id is not None)
+    asked = () if request_id is None else (id_text(request_id), adapt(now))
     with connection.cursor() as cursor:
-        cursor.execute(
-            _resume_sql(database, connection.vendor), (adapt(now - _touch_interval()), session_id, adapt(now))
-        )
+        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, adapt(now)))
         row = cursor.fetchone()
     if row is None:
         return None
-    *values, owner_server, owner, needs_touch = row
+    *values, owner_server, owner, needs_touch, has_request = row
     if (owner_server, owner) != (server, principal):
         return None
     pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
@@ -286,6 +301,7 @@ def resume(
         client_capabilities_text=client_capabilities,
         state_text=state,
         needs_touch=bool(needs_touch),
+        has_request=bool(has_request),
     )
     if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
         _terminate(found, now)
