@@ -148,7 +148,7 @@ def test_requests_at_the_same_time_are_answered_each_with_its_own():
     async def talk(ask):
         session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
         messages = [call(f"greet{colour}", name=str(number)) for number in range(10) for colour in ("", "_async")]
-        return await asyncio.gather(*(ask(message, session_id) for message in messages))
+        return await asyncio.gather(*(ask(message | {"id": key}, session_id) for key, message in enumerate(messages)))
 
     texts = [text_of(response) for response in serve(talk)]
 
