@@ -13,7 +13,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
 
 # The oldest Python carries the oldest Django that is supported; the others the newest one.
-DJANGO = {"3.11": "django~=5.2.0", "3.12": "django", "3.13": "django", "3.14": "django"}
+DJANGO = {"3.11": "django~=5.2.19", "3.12": "django", "3.13": "django", "3.14": "django"}
 
 # pyenv's shims answer to names of versions that are not active; its real interpreters go before them.
 pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()

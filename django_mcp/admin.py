@@ -15,9 +15,13 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
 from django_mcp.storage.sessions import terminate_all
+
+SEARCH_LENGTH = 100
+"""More of a search is cut off: each of its words is one more condition."""
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
@@ -77,10 +81,8 @@ class ClientFilter(RecentValuesFilter):
 class SessionAdmin(ModelAdmin):
     """Read-only. Whoever has the permission to terminate sessions has that one action."""
 
-    list_display = (
-        *("short_id", "status", "server", "user", "client", "protocol_version"),
-        *("created_at", "last_seen_at", "expires_at"),
-    )
+    # As many as fit beside the filters and Django's own sidebar on a small screen; all else is on the session's page.
+    list_display = ("short_id", "status", "whose", "client", "server", "last_seen")
     list_filter = (StatusFilter, ServerFilter, VersionFilter, ClientFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
@@ -98,11 +100,18 @@ class SessionAdmin(ModelAdmin):
         return (f"user__{get_user_model().USERNAME_FIELD}", "client_name")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        search_term = search_term.strip()[:SEARCH_LENGTH]
         found, duplicates = super().get_search_results(request, queryset, search_term)
         if search_term:
             # No more than is shown: a search for longer and longer beginnings would spell out the id.
-            found |= queryset.filter(session_id__startswith=search_term.strip()[:SHORT_ID_LENGTH])
+            found |= queryset.filter(session_id__startswith=search_term[:SHORT_ID_LENGTH])
         return found, duplicates
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """The filters' own alone. Django allows every lookup of the model's columns, and `?session_id__regex=` would
+        spell out an id.
+        """
+        return lookup in {one.parameter_name for one in self.list_filter}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
@@ -136,9 +145,17 @@ class SessionAdmin(ModelAdmin):
     def status(self, session: Session) -> str:
         return session.status
 
+    @admin.display(description="user", ordering="user", empty_value="-")
+    def whose(self, session: Session) -> SafeString | None:
+        return None if session.user is None else breakable(str(session.user))
+
     @admin.display(description="client", ordering="client_name")
-    def client(self, session: Session) -> str:
-        return f"{session.client_name} {label(session.client_info.get('version'), 40)}".strip()
+    def client(self, session: Session) -> SafeString:
+        return breakable(f"{session.client_name} {label(session.client_info.get('version'), 40)}".strip())
+
+    @admin.display(description="last seen", ordering="last_seen_at")
+    def last_seen(self, session: Session) -> str:
+        return f"{timesince(session.last_seen_at, depth=1)} ago"
 
     @admin.display(description="client info")
     def info_json(self, session: Session) -> SafeString:
@@ -151,6 +168,11 @@ class SessionAdmin(ModelAdmin):
     @admin.display(description="state")
     def state_json(self, session: Session) -> SafeString:
         return pretty(session.state)
+
+
+def breakable(text: str) -> SafeString:
+    """Text that breaks anywhere, so that a long name does not push other columns off the screen."""
+    return format_html('<span style="overflow-wrap: anywhere">{}</span>', text)
 
 
 def pretty(value: object) -> SafeString:

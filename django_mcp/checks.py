@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
 from rest_framework.settings import api_settings
@@ -12,6 +12,7 @@ from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
 from django_mcp.endpoint.hooks import left_to_django
 from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
+from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
 
 
@@ -177,4 +178,22 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint="With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
             id="django_mcp.W004",
         )
+    ]
+
+
+@register("mcp", deploy=True)
+def check_readiness(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Tools that a directory of servers, or the API of a model, would refuse. For those who want to be listed there."""
+    refused = {
+        server.name: [tool.name for tool in server.registry.tools.values() if objections(tool.definition)]
+        for server in (view.get_server() for _, view in mounted_views())
+    }
+    return [
+        Info(
+            f"A directory of MCP servers would refuse tools of the server {name!r}: {', '.join(tools)}.",
+            hint=f"manage.py mcp_inspect --server {name} --ready says why.",
+            id="django_mcp.I001",
+        )
+        for name, tools in refused.items()
+        if tools
     ]

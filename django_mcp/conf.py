@@ -147,6 +147,12 @@ class Settings:
     number.
     """
 
+    MAX_LISTEN_URIS: int = 100
+    """Resources that one `subscriptions/listen` may name; more are answered 400."""
+
+    MAX_LISTEN_CHARACTERS: int = 32 * 1024
+    """Characters of those URIs together: each is matched with every resource template. More are answered 400."""
+
     EVENTS_PER_SESSION: int = 1000
     """Events of a session that are kept for resuming; the oldest go first."""
 

@@ -2,7 +2,8 @@
 with options.
 """
 
-from typing import Any, TypeAlias
+from itertools import count
+from typing import Any, Final, TypeAlias
 
 from django.urls import URLPattern, re_path
 
@@ -13,15 +14,29 @@ Mounted: TypeAlias = tuple[list[URLPattern], str, str]
 
 app_name = "mcp"
 
+_numbers: Final = count(1)
 
-def endpoint(server: MCPServer | None = None, *, view_class: type[MCPView] = MCPView, **options: Any) -> Mounted:
+
+def endpoint(
+    server: MCPServer | None = None,
+    *,
+    view_class: type[MCPView] = MCPView,
+    namespace: str | None = None,
+    **options: Any,
+) -> Mounted:
     """The URL patterns of a server's endpoint, for `path("mcp", …)`; the options are the attributes of `MCPView`.
 
     With and without a trailing slash, and never a redirect: a client's POST would not survive one. `reverse("<server
-    name>:endpoint")` gives the URL.
+    name>:endpoint")` gives the URL, and `reverse("mcp:endpoint")` that of the default server's. Of several endpoints of
+    one server it is the last one's; a `namespace` gives one a name of its own.
     """
-    namespace = "mcp" if server is None else server.name
-    return _patterns(server=server, view_class=view_class, **options), app_name, namespace
+    # The server is the application and each endpoint an instance of it: Django wants the names of instances unique.
+    application = app_name if server is None else server.name
+    return (
+        _patterns(server=server, view_class=view_class, **options),
+        application,
+        namespace or f"{application}-{next(_numbers)}",
+    )
 
 
 def _patterns(view_class: type[MCPView] = MCPView, **options: Any) -> list[URLPattern]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_mcp.admin import RecentValuesFilter
 from django_mcp.models import Session
 from django_mcp.signals import session_terminated
+from tests.browser import open_chromium
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +150,53 @@ def test_searching_looks_at_the_column_that_the_project_logs_in_with(admin_clien
     mine = create_session(user=get_user_model().objects.create_user("ada", email="countess@example.com"))
 
     assert listed(admin_client, q="countess") == {mine}
+
+
+def test_the_list_is_filtered_by_its_filters_and_by_no_other_lookup(admin_client):
+    """`?session_id__regex=^AB[A-M]` would spell out an id, one page after another."""
+    session = create_session(session_id=SECRET)
+    own = admin.site.get_model_admin(Session)
+    fields = {field.name: field for field in [*Session._meta.get_fields(), *get_user_model()._meta.get_fields()]}
+    lookups = [
+        f"{prefix}{name}{suffix}"
+        for name, field in fields.items()
+        for prefix in ("", "user__", "event__session__")
+        for suffix in ("", *(f"__{lookup}" for lookup in getattr(field, "get_lookups", dict)()))
+    ]
+
+    allowed = {lookup for lookup in lookups if own.lookup_allowed(lookup, "A", None)}
+
+    assert len(lookups) > 1000
+    assert allowed == {"server", "protocol_version", "client_name"}
+    assert own.lookup_allowed("status", "live", None)
+    for lookup in ("session_id__regex", "session_id__startswith", "auth_hash__gt", "user__password__startswith"):
+        assert admin_client.get(reverse(LIST), {lookup: session.session_id[:3]}).status_code == 400, lookup
+
+
+def test_a_search_is_cut_to_a_bounded_length(admin_client):
+    mine = create_session(client_info={"name": "a" * 100})
+
+    assert listed(admin_client, q="a" * 5000) == {mine}
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_list_fits_a_small_screen_beside_its_filters(live_server, admin_client):
+    """1280 pixels, with Django's own sidebar open, and the longest names that are usual."""
+    ada = get_user_model().objects.create_user("countess.ada.lovelace@example.com")
+    create_session(user=ada, client_info={"name": "ChatGPT Connector (web)", "version": "2026.11.28"})
+    driver = open_chromium(1280, 900)
+    try:
+        driver.get(live_server.url + "/admin/login/")
+        driver.add_cookie({"name": "sessionid", "value": admin_client.cookies["sessionid"].value})
+        driver.get(live_server.url + reverse(LIST))
+        widths = "const all = document.querySelector('.results'); return [all.clientWidth, all.scrollWidth]"
+        seen, needed = driver.execute_script(widths)
+        sidebar, filters = (driver.find_element("id", name) for name in ("nav-sidebar", "changelist-filter"))
+        assert [sidebar.is_displayed(), filters.is_displayed()] == [True, True]
+        assert needed <= seen > 500
+    finally:
+        driver.quit()
 
 
 # One session

@@ -1,6 +1,7 @@
 """The shape of the package, kept by the tests: who may import whom, and that every module has its tests."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +136,13 @@ def is_for_types(path: Path, name: str) -> bool:
                 for alias in inner.names
             )
     return False
+
+
+def test_lockfiles_hold_hashes_and_no_address_of_a_registry():
+    """The address of whoever wrote them would be asked by everybody else."""
+    lockfiles = [*(ROOT / ".ci").rglob("package-lock.json"), TESTS / "typescript" / "package-lock.json"]
+
+    assert len(lockfiles) == 4
+    for lockfile in lockfiles:
+        packages = json.loads(lockfile.read_text())["packages"]
+        assert all("integrity" in package and "resolved" not in package for name, package in packages.items() if name)

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 from django.core.asgi import get_asgi_application
-from django.core.checks import run_checks
+from django.core.checks import INFO, run_checks
 from django.urls import include, path
 from rest_framework.throttling import AnonRateThrottle
 
@@ -19,7 +19,8 @@ SPANNING = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CON
 
 
 def ids(**kwargs):
-    return [message.id for message in run_checks(tags=["mcp"], **kwargs) if not message.is_silenced()]
+    found = run_checks(tags=["mcp"], **kwargs)
+    return [message.id for message in found if message.level > INFO and not message.is_silenced()]
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,24 @@ def test_an_endpoint_that_the_lane_leaves_to_django_is_named_with_the_hook(setti
         "The ASGI lane leaves the endpoint /few to Django, since its class or as_view() overrides http_method_names: "
         "it has no GET stream there.",
     ]
+
+
+unready = MCPServer("unready")
+unready.tool(lambda: None, name="find")
+unready.tool(lambda: None, name="shelve", description="Shelve a book.", destructive=False)
+
+
+class unready_endpoints:
+    urlpatterns = [path("mcp", endpoint(unready))]
+
+
+def test_tools_that_a_directory_would_refuse_are_named(settings):
+    settings.ROOT_URLCONF = unready_endpoints
+
+    [message] = [one for one in run_checks(tags=["mcp"], include_deployment_checks=True) if one.level == INFO]
+
+    assert (message.id, message.msg, message.hint) == (
+        "django_mcp.I001",
+        "A directory of MCP servers would refuse tools of the server 'unready': find.",
+        "manage.py mcp_inspect --server unready --ready says why.",
+    )

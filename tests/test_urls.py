@@ -2,12 +2,14 @@
 
 import pytest
 from django.core.asgi import get_asgi_application
-from django.urls import reverse
+from django.core.checks import run_checks
+from django.urls import include, path, resolve, reverse
 from django.utils import translation
 
-from django_mcp import default_server
+from django_mcp import MCPServer, default_server
 from django_mcp.asgi import mcp_application
 from django_mcp.testing import MCPClient
+from django_mcp.urls import endpoint
 from tests import wire
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
@@ -52,6 +54,40 @@ def test_an_endpoint_has_a_name_to_reverse():
     assert reverse("mcp:endpoint") == "/mcp"
     assert reverse("other:endpoint") == "/other"
     assert reverse("view") == "/view"
+
+
+class twice:
+    """Two endpoints of the default server, two of another, and the ready-made one beside them."""
+
+    server = MCPServer("twice")
+    urlpatterns = [
+        path("mcp", include("django_mcp.urls")),
+        path("default/1", endpoint()),
+        path("default/2", endpoint(public=True)),
+        path("server/1", endpoint(server)),
+        path("server/2", endpoint(server, public=True)),
+        path("named", endpoint(server, namespace="staff")),
+        path("deeper/", include([path("mcp", endpoint(server))])),
+    ]
+
+
+def test_any_number_of_endpoints_have_names_without_a_warning(settings):
+    settings.ROOT_URLCONF = twice
+
+    assert run_checks(tags=["urls"]) == []
+    assert [reverse(f"{name}:endpoint") for name in ("mcp", "staff", "twice")] == ["/mcp", "/named", "/deeper/mcp"]
+    assert resolve("/server/1").app_name == "twice"
+
+
+class of_one_server:
+    urlpatterns = [path("1", endpoint()), path("2", endpoint())]
+
+
+def test_of_several_endpoints_of_one_server_the_name_is_the_last_ones(settings):
+    settings.ROOT_URLCONF = of_one_server
+
+    assert reverse("mcp:endpoint") == "/2"
+    assert reverse("mcp:endpoint", current_app=resolve("/1").namespace) == "/1"
 
 
 def test_the_arguments_of_a_url_reach_the_policies(connect):

@@ -119,16 +119,17 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Listen:
     """A `subscriptions/listen`: changes to tell for as long as the client stays. `honoured` is the part of its wishes
-    that is granted.
+    that is granted, `uris` are the resources in it.
     """
 
     request: Request
     honoured: Mapping[str, Any]
+    uris: frozenset[str]
 
     def wants(self, method: str, uri: str) -> bool:
         """Whether a change is one of those that the client asked for."""
         if uri:
-            return uri in self.honoured.get("resourceSubscriptions", ())
+            return uri in self.uris
         return bool(self.honoured.get(LIST_CHANGES.get(method, "")))
 
 

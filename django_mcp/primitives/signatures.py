@@ -205,9 +205,8 @@ def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> S
     for name, described in properties.items():
         if described.get("default", ...) is None:
             properties[name] = schemas.without_null({key: described[key] for key in described if key != "default"})
-    if not properties:
-        schema.pop("properties", None)
-    return schema
+    # Also where there are none: some clients look for them in every schema.
+    return {**schema, "properties": properties}
 
 
 def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:

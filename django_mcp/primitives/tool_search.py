@@ -43,7 +43,7 @@ def _call_tool(
 
 TOOLS: Final[Mapping[str, Tool]] = {
     SEARCH: make_tool(_search_tools, name=SEARCH, read_only=True),
-    CALL: make_tool(_call_tool, name=CALL),
+    CALL: make_tool(_call_tool, name=CALL, destructive=True),
 }
 
 
@@ -55,13 +55,15 @@ def find(tools: Iterable[Tool], query: str, limit: int) -> list[FoundTool]:
 
 
 def _score(tool: Tool, words: set[str]) -> int:
-    texts = {
-        "name": tool.name,
-        "title": str(tool.definition.get("title", "")),
-        "description": str(tool.definition.get("description", "")),
-        "arguments": " ".join(tool.definition["inputSchema"].get("properties", {})),
+    name = _words(tool.name)
+    found = {
+        "name": name,
+        # A title that was made from the name says nothing new.
+        "title": _words(tool.definition["title"]) - name,
+        "description": _words(tool.definition.get("description", "")),
+        "arguments": _words(" ".join(tool.definition["inputSchema"].get("properties", {}))),
     }
-    return sum(weight * _matches(words, _words(texts[place])) for place, weight in _WEIGHTS.items())
+    return sum(weight * _matches(words, found[place]) for place, weight in _WEIGHTS.items())
 
 
 def _matches(words: set[str], found: set[str]) -> int:

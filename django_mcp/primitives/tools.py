@@ -22,6 +22,7 @@ from .schemas import Schema
 from .signatures import Signature
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_WORD: Final = re.compile(r"[A-Za-z0-9]+")
 _DRY_RUN: Final = "dry_run"
 _UNIONS: Final = (Union, UnionType)
 _BARE: Final = (list, tuple, Sequence, Collection, Iterable, Iterator, Generator)
@@ -199,7 +200,9 @@ def make_tool(
     if dry_run:
         schema = {**schema, "properties": {**schema.get("properties", {}), _DRY_RUN: _DRY_RUN_SCHEMA}}
     output = _read_output(signature.returns, output_schema, structured, label)
-    hints = {
+    annotations = {
+        # Some clients read a title here, others beside the name, and some leave out a tool that has none.
+        "title": title or title_of(tool_name),
         "readOnlyHint": read_only,
         "destructiveHint": destructive,
         "idempotentHint": idempotent,
@@ -207,11 +210,11 @@ def make_tool(
     }
     members = {
         "name": tool_name,
-        "title": title,
+        "title": annotations["title"],
         "description": description or signature.description or None,
         "inputSchema": schema,
         "outputSchema": output.schema if output else None,
-        "annotations": {key: value for key, value in hints.items() if value is not None} or None,
+        "annotations": {key: value for key, value in annotations.items() if value is not None},
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
@@ -229,6 +232,12 @@ def make_tool(
         throttle=throttle,
         access=make_access(permission, scopes, label),
     )
+
+
+def title_of(name: str) -> str:
+    """The title that a tool has when its decorator is given none: `search_airports` is "Search airports"."""
+    words = " ".join(_WORD.findall(name)) or name
+    return words[0].upper() + words[1:]
 
 
 def _read_output(hint: Any, given: Schema | None, structured: bool | None, label: str) -> Output | None:

@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
-MAX_LENGTHS: Final = (8192, 4096, 512)
-"""How long a URI may be to match a template, by how many of its variables could end in more than one place.
+from . import uri_matching
+from .uri_matching import Part, Variable
 
-`{a}-{b}` takes time in the square of the length, `{a}-{b}-{c}` in the cube, and it is a client that chooses the length.
-"""
+MAX_LENGTH: Final = 8192
+"""A longer URI matches no template."""
 
 _EXPRESSION: Final = re.compile(r"\{([^{}]*)\}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,27 +19,40 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class URITemplate:
-    """A template that URIs are matched against. `variables` are in the order in which they stand."""
+    """A template that URIs are matched against. `variables` are in the order in which they stand.
+
+    `pattern` is there where a regular expression can match without ever going back; other templates are matched by
+    their parts.
+    """
 
     text: str
     variables: tuple[str, ...]
-    pattern: re.Pattern[str]
     query: tuple[str, ...]
-    max_length: int
+    parts: tuple[Part, ...]
+    pattern: re.Pattern[str] | None
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """The percent-decoded variables of a URI, or `None` when it is not one of this template's."""
-        if len(uri) > self.max_length:
+        """The percent-decoded variables of a URI, or `None` when it is not one of this template's.
+
+        Takes time in proportion to the URI's length: it is a client that chooses the URI.
+        """
+        if len(uri) > MAX_LENGTH:
             return None
         path, question_mark, query = uri.partition("?") if self.query else (uri, "", "")
-        found = self.pattern.fullmatch(path)
+        found = self._match_path(path)
         if found is None:
             return None
-        values = {name: unquote(value) for name, value in found.groupdict().items()}
+        values = {name: unquote(value) for name, value in found.items()}
         if question_mark:
             sent = dict(parse_qsl(query, keep_blank_values=True))
             values |= {name: sent[name] for name in self.query if name in sent}
         return values
+
+    def _match_path(self, path: str) -> dict[str, str] | None:
+        if self.pattern is None:
+            return uri_matching.match(self.parts, path)
+        found = self.pattern.fullmatch(path)
+        return None if found is None else found.groupdict()
 
 
 def is_template(uri: str) -> bool:
@@ -48,11 +61,12 @@ def is_template(uri: str) -> bool:
 
 def compile_template(text: str) -> URITemplate:
     """The template that a text spells. Raises `ImproperlyConfigured` for operators that cannot be matched backwards."""
-    pattern, end, open_ended = "", 0, 0
+    parts: list[Part] = []
     names: list[str] = []
     query: tuple[str, ...] = ()
+    end = 0
     for expression in _EXPRESSION.finditer(text):
-        pattern += re.escape(text[end : expression.start()])
+        parts.append(text[end : expression.start()])
         end = expression.end()
         body = expression[1]
         operator = body[:1] if body[:1] in ("+", "?") else ""
@@ -61,17 +75,13 @@ def compile_template(text: str) -> URITemplate:
         if operator == "?":
             query = variables
         else:
-            follows = text[end : end + 1] if not text.startswith("{?", end) else ""
-            open_ended += follows != "" and (operator == "+" or follows not in "/?#")
-            pattern += f"(?P<{variables[0]}>{'.+' if operator else '[^/?#]+'})"
+            parts.append(Variable(variables[0], is_open=bool(operator)))
         names.extend(variables)
+    parts.append(text[end:])
     if set("{}") & set(_EXPRESSION.sub("", text)) or len(set(names)) != len(names):
         raise ImproperlyConfigured(f"URI template {text!r}: a brace has no partner, or a variable stands twice.")
-    if open_ended >= len(MAX_LENGTHS):
-        raise ImproperlyConfigured(
-            f"URI template {text!r}: part some of its variables by '/', so that each has its end."
-        )
-    return URITemplate(text, tuple(names), re.compile(pattern + re.escape(text[end:])), query, MAX_LENGTHS[open_ended])
+    whole = tuple(part for part in parts if part)
+    return URITemplate(text, tuple(names), query, whole, uri_matching.pattern_of(whole))
 
 
 def _check(text: str, variables: tuple[str, ...], operator: str, *, is_last: bool) -> None:

@@ -277,7 +277,8 @@ def test_trigger_prompt_change() -> str:
     return "Announced."
 
 
-@conformance_server.tool
+# It changes nothing, so it takes an answer without the state that asked for it, as the suite sends one.
+@conformance_server.tool(read_only=True)
 def test_input_required_result_elicitation(ctx: Context) -> str:
     """Asks for a name."""
     answer = ctx.elicit("What is your name?", NAME, key="user_name")

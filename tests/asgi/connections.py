@@ -115,7 +115,8 @@ class Admitted:
 def listen(*, expires_at=None, admission=None, **honoured):
     caller = SimpleNamespace(principal=SimpleNamespace(key="user:1", expires_at=expires_at))
     request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
-    return ListenConsumer(Listen(request, honoured), admission)
+    subscribed = frozenset(honoured.get("resourceSubscriptions", ()))
+    return ListenConsumer(Listen(request, honoured, subscribed), admission)
 
 
 def said(method, params=""):

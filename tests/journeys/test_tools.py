@@ -22,6 +22,7 @@ def test_the_tools_of_a_server_are_listed_in_the_order_of_their_declaration(conn
     assert [tool["name"] for tool in tools][:4] == ["greet", "greet_async", "count", "count_async"]
     assert tools[0] == {
         "name": "greet",
+        "title": "Greet",
         "description": "Greet somebody.",
         "inputSchema": {
             "type": "object",
@@ -29,7 +30,7 @@ def test_the_tools_of_a_server_are_listed_in_the_order_of_their_declaration(conn
             "required": ["name"],
             "additionalProperties": False,
         },
-        "annotations": {"readOnlyHint": True},
+        "annotations": {"title": "Greet", "readOnlyHint": True},
     }
 
 

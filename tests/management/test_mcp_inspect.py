@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from django_mcp import MCPServer
 from tests import servers
 
 pytestmark = pytest.mark.django_db
@@ -54,3 +55,24 @@ def test_what_is_not_there_is_named():
         inspect("--user", "nobody")
     with pytest.raises(CommandError, match=r"There is no server 'nothing'; there are .*airports"):
         inspect("--server", "nothing")
+
+
+def test_a_server_that_a_directory_would_take_is_ready():
+    assert inspect("--server", "airports", "--ready") == (
+        "airports, as AnonymousUser sees it\nNothing that a directory would refuse.\n"
+    )
+
+
+def test_what_a_directory_would_refuse_is_said_of_each_tool_and_fails():
+    server = MCPServer("draft")
+    server.tool(lambda: None, name="find")
+    out = StringIO()
+
+    with pytest.raises(CommandError, match=r"^Tools that a directory would refuse: 1\.$"):
+        call_command("mcp_inspect", "--server", "draft", "--ready", stdout=out, no_color=True)
+
+    assert out.getvalue().splitlines() == [
+        "draft, as AnonymousUser sees it",
+        "  find: no description: write a docstring, or pass description=",
+        "  find: no hint of what it does: pass read_only= or destructive=",
+    ]

@@ -20,7 +20,7 @@ def test_the_session_remembers_the_level(server, level, version):
     assert (answer.message, answer.effect) == ({"result": {}}, SetLogLevel(level))
 
 
-@pytest.mark.parametrize("level", ["loud", "", "INFO", "trace", None, 5, ["info"]])
+@pytest.mark.parametrize("level", ["loud", "", "INFO", "WARNING", "trace", "\u0000", None, 5, [], ["info"]])
 def test_a_level_that_there_is_not_is_refused(server, level):
     """Spec 2025-11-25 server/utilities/logging."""
     answer = ask(server, "logging/setLevel", {"level": level})

@@ -8,7 +8,7 @@ from django_mcp.primitives.asking import Inputs
 from django_mcp.primitives.context import Context
 from django_mcp.protocol.errors import ProtocolError
 from tests import wire
-from tests.answering import CALLER, MODERN, Session
+from tests.answering import CALLER, MODERN, Session, ask
 
 server = MCPServer("test", version="1")
 CAPABILITIES = {"roots": {}, "elicitation": {"form": {}}}
@@ -124,3 +124,63 @@ def test_a_parameter_that_must_be_a_string_is_refused_as_anything_else(params):
         take_string(params, "uri")
 
     assert (refusal.value.code, refusal.value.message) == (-32602, "Invalid params: uri must be a string")
+
+
+offering = MCPServer("offering", version="1")
+
+
+@offering.tool
+def greet(name: str) -> str:
+    return name
+
+
+@offering.resource("note://motto")
+def motto() -> str:
+    return "Festina lente"
+
+
+@offering.prompt(complete={"tone": lambda value: ["kind"]})
+def compose(topic: str, tone: str = "kind") -> str:
+    return topic
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/call", {}),
+        ("tools/call", {"name": None}),
+        ("tools/call", {"name": 1}),
+        ("tools/call", {"name": ["greet"]}),
+        ("tools/call", {"name": {}}),
+        ("tools/list", {"cursor": 1}),
+        ("tools/list", {"cursor": []}),
+        ("resources/read", {}),
+        ("resources/read", {"uri": 1}),
+        ("resources/read", {"uri": None}),
+        ("prompts/get", {"name": []}),
+        ("prompts/get", {"name": "compose", "arguments": "x"}),
+        ("prompts/get", {"name": "compose", "arguments": {"topic": []}}),
+        ("completion/complete", {}),
+        ("completion/complete", {"ref": 1, "argument": {"name": "a", "value": "b"}}),
+        ("completion/complete", {"ref": {"type": "ref/nothing"}, "argument": {"name": "a", "value": "b"}}),
+        ("completion/complete", {"ref": {"type": "ref/prompt", "name": "compose"}, "argument": {"name": "topic"}}),
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "compose"}, "argument": {"name": "tone", "value": 1}},
+        ),
+        (
+            "completion/complete",
+            {
+                "ref": {"type": "ref/prompt", "name": "compose"},
+                "argument": {"name": "tone", "value": ""},
+                "context": {"arguments": {"topic": 1}},
+            },
+        ),
+    ],
+    ids=str,
+)
+def test_parameters_of_a_wrong_type_are_invalid_params(method, params):
+    for version, status in (("2025-11-25", 200), (MODERN, 400)):
+        answer = ask(offering, method, params, version)
+
+        assert (answer.status, answer.error["code"]) == (status, -32602)

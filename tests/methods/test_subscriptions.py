@@ -139,6 +139,7 @@ def test_a_client_hears_of_nothing_that_it_did_not_ask_for(wishes):
         (["news://5/text", "news://latest"], {"resourceSubscriptions": ["news://5/text", "news://latest"]}),
         (["news://nothing", "news://latest"], {"resourceSubscriptions": ["news://latest"]}),
         (["news://nothing"], {}),
+        (["news://latest", "news://latest"], {"resourceSubscriptions": ["news://latest"]}),
     ],
 )
 def test_a_client_hears_of_the_resources_that_there_are(uris, granted):
@@ -160,6 +161,29 @@ def test_wishes_that_are_malformed_are_refused(params):
     answer = ask(server, "subscriptions/listen", params, MODERN, streams=True)
 
     assert (answer.status, answer.error["code"]) == (400, -32602)
+
+
+@pytest.mark.parametrize(
+    ("most", "too_many", "message"),
+    [
+        (
+            ["news://5/text"] * 100,
+            ["news://latest"] * 101,
+            "Invalid params: at most 100 resourceSubscriptions in one subscriptions/listen",
+        ),
+        (
+            ["news://" + "5" * 4089] * 8,
+            ["news://" + "5" * 4089] * 8 + ["n"],
+            "Invalid params: resourceSubscriptions have at most 32768 characters together",
+        ),
+    ],
+)
+def test_one_client_listens_to_no_more_than_a_bounded_number_of_resources(most, too_many, message):
+    wishes = {"notifications": {"resourceSubscriptions": too_many}}
+    refused = ask(server, "subscriptions/listen", wishes, MODERN, streams=True)
+
+    assert isinstance(listen({"resourceSubscriptions": most}), Listen)
+    assert (refused.status, refused.error) == (400, {"code": -32602, "message": message})
 
 
 def test_listening_is_not_offered_where_nobody_could_be_told():

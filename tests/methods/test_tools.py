@@ -136,7 +136,7 @@ def test_a_listed_tool_is_whole(version):
             "additionalProperties": False,
         },
         "outputSchema": {"type": "object", "properties": {"total": {"type": "integer"}}, "required": ["total"]},
-        "annotations": {"readOnlyHint": True},
+        "annotations": {"title": "Add", "readOnlyHint": True},
     }
     gone = {"2024-11-05": ("title", "outputSchema", "annotations"), "2025-03-26": ("title", "outputSchema")}
     assert tools["add"] == {key: value for key, value in whole.items() if key not in gone.get(version, ())}

@@ -452,6 +452,7 @@ def test_a_function_is_a_tool():
     assert (tool.name, tool.options.atomic, tool.param_headers) == ("find", True, {})
     assert tool.definition == {
         "name": "find",
+        "title": "Find",
         "description": "Find books.",
         "inputSchema": {
             "type": "object",
@@ -470,7 +471,24 @@ def test_a_function_is_a_tool():
                 "required": ["x"],
             },
         },
+        "annotations": {"title": "Find"},
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("search_airports", "Search airports"),
+        ("books.find-1", "Books find 1"),
+        ("list_IATA_codes", "List IATA codes"),
+        ("_", "_"),
+    ],
+)
+def test_a_tool_that_is_given_no_title_has_one_from_its_name(name, title):
+    """Some clients leave out a tool without a title, others read that of the annotations."""
+    definition = make_tool(find, name=name).definition
+
+    assert (definition["title"], definition["annotations"]["title"]) == (title, title)
 
 
 def test_a_tool_says_all_that_it_is_told_to():
@@ -493,8 +511,9 @@ def test_a_tool_says_all_that_it_is_told_to():
         "name": "books.find-1",
         "title": "Find",
         "description": "Finds",
-        "inputSchema": {"type": "object", "additionalProperties": False},
+        "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
         "annotations": {
+            "title": "Find",
             "readOnlyHint": True,
             "destructiveHint": False,
             "idempotentHint": True,

@@ -77,6 +77,7 @@ def test_public_methods_are_tools_and_nothing_else_is():
     assert [tool.definition for tool in tools.values()] == [
         {
             "name": "greet_politely",
+            "title": "Greet politely",
             "description": "Greet somebody with a title.",
             "inputSchema": {
                 "type": "object",
@@ -87,6 +88,7 @@ def test_public_methods_are_tools_and_nothing_else_is():
                 },
                 "required": ["name"],
             },
+            "annotations": {"title": "Greet politely"},
         },
         {
             "name": "greet_quickly",
@@ -98,13 +100,15 @@ def test_public_methods_are_tools_and_nothing_else_is():
                 "properties": {"name": {"type": "string"}},
                 "required": ["name"],
             },
-            "annotations": {"readOnlyHint": True},
+            "annotations": {"title": "Quick", "readOnlyHint": True},
         },
         {
             "name": "greet_who",
+            "title": "Greet who",
             "description": "Say who asks.",
-            "inputSchema": {"type": "object", "additionalProperties": False},
+            "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False},
             "outputSchema": {"type": "array", "items": {"type": "string"}},
+            "annotations": {"title": "Greet who"},
         },
     ]
 
@@ -195,7 +199,7 @@ def test_options_add_up():
         def one(self) -> None: ...
 
     definition = serve(Twice).registry.tools["one"].definition
-    assert (definition["title"], definition["annotations"]) == ("A", {"readOnlyHint": True})
+    assert (definition["title"], definition["annotations"]) == ("A", {"title": "A", "readOnlyHint": True})
 
 
 def with_static():

@@ -45,6 +45,8 @@ def test_a_post_that_takes_json_and_streams_is_acceptable(accept):
         "application/json",
         "text/event-stream",
         "text/html",
+        "nonsense",
+        "application/*",
         "application/json, text/event-stream;q=0",
         "application/json;q=0.0, text/event-stream",
         "application/json; Q=0.000, text/event-stream",
@@ -68,7 +70,14 @@ def test_a_post_that_takes_less_is_406(accept):
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON", "application/json; charset=utf-8", " application/json "]
+    "content_type",
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;x=y",
+        " application/json ",
+    ],
 )
 def test_a_post_brings_json(content_type):
     headers.check_content({"accept": BOTH, "content-type": content_type})
@@ -83,6 +92,9 @@ def test_a_post_brings_json(content_type):
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=application/json",
         "application/json-rpc",
+        "application/jsonp",
+        "application/xml;a=application/json",
+        "json",
         "application/json, text/plain",
         "text/plain; application/json",
     ],

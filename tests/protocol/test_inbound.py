@@ -249,6 +249,9 @@ def test_an_endpoint_of_one_era_serves_it(eras, message, headers):
         pytest.param(b"null", 400, -32600, id="null"),
         pytest.param(b'"ping"', 400, -32600, id="a string"),
         pytest.param(b"5", 400, -32600, id="a number"),
+        pytest.param(b"-0.5", 400, -32600, id="a fraction"),
+        pytest.param(b"true", 400, -32600, id="true"),
+        pytest.param(b"[1]", 400, -32600, id="an array of a number"),
         pytest.param(b"[]", 400, -32600, id="no messages"),
         pytest.param(b"{}", 400, -32600, id="an empty object"),
         pytest.param(b'{"jsonrpc":"2.0","id":null,"method":"ping"}', 400, -32600, id="the id null"),
@@ -267,6 +270,22 @@ def test_what_is_no_message_is_refused_without_an_id(headers, body, status, code
     assert (found, error["error"]["code"]) == (status, code)
     assert ("id" in error) is (headers is HANDSHAKE)
     assert error.get("id") is None
+
+
+@pytest.mark.parametrize("method", ["ping", "initialize", "tools/call", "notifications/initialized"])
+def test_an_id_of_a_wrong_type_is_not_echoed_whatever_the_method(method):
+    for request_id in (True, False, None, 1.0, 1.5, [], [1], {}, {"id": 1}, 2**63, -(2**63) - 1, "x" * 256):
+        error = wire.error(-32600, "Invalid Request: id must be a string or an integer")
+
+        assert refused(read(wire.request(method, request_id=request_id))) == (400, error)
+
+
+@pytest.mark.parametrize("method", ["ping", "initialize", "tools/list", "notifications/initialized"])
+def test_params_that_are_no_object_are_refused_whatever_the_method(method):
+    for params in (1, 1.5, "x", True, [], [1]):
+        error = wire.error(-32602, "Invalid params: params must be an object", 1)
+
+        assert refused(read(wire.request(method, params))) == (400, error)
 
 
 def test_a_body_that_was_not_read_was_too_long():

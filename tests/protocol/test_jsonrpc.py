@@ -50,6 +50,9 @@ def test_json_is_read(body, value):
         pytest.param(b"", id="nothing"),
         pytest.param(b" ", id="white space"),
         pytest.param(b"{", id="half an object"),
+        pytest.param(b"nul", id="half a word"),
+        pytest.param(b"hello", id="plain text"),
+        pytest.param(b"{} x", id="a word after the value"),
         pytest.param(b"{} {}", id="two values"),
         pytest.param(b"{'a': 1}", id="single quotes"),
         pytest.param(b'{"a": 1,}', id="a comma too many"),
@@ -57,6 +60,7 @@ def test_json_is_read(body, value):
         pytest.param(b"\xef\xbb\xbf{}", id="a byte order mark"),
         pytest.param('{"a": 1}'.encode("utf-16"), id="UTF-16"),
         pytest.param(b'{"a": "\xff"}', id="no UTF-8"),
+        pytest.param(b"\xff\xfe", id="a mark of UTF-16 alone"),
         pytest.param(b'"\xed\xa0\x80"', id="a surrogate in UTF-8"),
         pytest.param(b'"\n"', id="a control character"),
         pytest.param(b"NaN", id="NaN"),
@@ -76,6 +80,9 @@ def test_json_is_read(body, value):
         pytest.param(b'"\\uDC00 and \\uD800"', id="surrogates in the wrong order"),
         pytest.param(b'{"\\udfff": 1}', id="a lone surrogate in a key"),
         pytest.param(b'["\\ud83d\\ude00", "\\ud83d"]', id="a lone surrogate after a pair"),
+        pytest.param(b"[" * 100_000, id="100 000 arrays that do not end"),
+        pytest.param(b'{"a":' * 100_000, id="100 000 objects that do not end"),
+        pytest.param(nested(10_000), id="arrays 10 000 deep"),
         pytest.param(nested(100_000), id="arrays 100 000 deep"),
         pytest.param(nested(100_000, b'{"a":', b"}"), id="objects 100 000 deep"),
     ],
@@ -178,7 +185,8 @@ def test_strings_and_integers_are_ids(value):
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, False, 1.0, 1.5, [], {}, ["a"], "x" * 256, 2**63, -(2**63) - 1, 10**400, float("nan")]
+    "value",
+    [None, True, False, 1.0, 1.5, [], [1], {}, {"id": 1}, ["a"], "x" * 256, 2**63, -(2**63) - 1, 10**400, float("nan")],
 )
 def test_nothing_else_is_an_id(value):
     """`True` is an `int` to Python, and `1.0` is equal to one; to JSON-RPC neither is an integer."""
@@ -216,12 +224,15 @@ NOTHING = "Invalid Request: neither a request, a notification nor a response"
         ({"id": 1, "method": "ping"}, NO_VERSION),
         ({"jsonrpc": "1.0", "id": 1, "method": "ping"}, NO_VERSION),
         ({"jsonrpc": 2.0, "id": 1, "method": "ping"}, NO_VERSION),
+        ({"jsonrpc": None, "id": 1, "method": "ping"}, NO_VERSION),
         ({"jsonrpc": "2.0", "id": None, "method": "ping"}, NO_ID),
+        ({"jsonrpc": "2.0", "id": None, "result": {}}, NO_ID),
         ({"jsonrpc": "2.0", "id": True, "method": "ping"}, NO_ID),
         ({"jsonrpc": "2.0", "id": 1.0, "method": "ping"}, NO_ID),
         ({"jsonrpc": "2.0", "id": [], "method": "ping"}, NO_ID),
         ({"jsonrpc": "2.0", "id": {}, "result": {}}, NO_ID),
         ({"jsonrpc": "2.0", "id": 1, "method": None}, NO_METHOD),
+        ({"jsonrpc": "2.0", "id": 1, "method": ["ping"]}, NO_METHOD),
         ({"jsonrpc": "2.0", "method": 5}, NO_METHOD),
         ({"jsonrpc": "2.0"}, NOTHING),
         ({"jsonrpc": "2.0", "id": 1}, NOTHING),

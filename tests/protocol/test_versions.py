@@ -17,7 +17,10 @@ def test_a_handshake_settles_on_the_revision_that_was_asked_for(version):
     assert versions.negotiate(version) == version
 
 
-@pytest.mark.parametrize("version", ["2026-07-28", "1.0", "2099-01-01", "", "latest", "2025-11-25 "])
+@pytest.mark.parametrize(
+    "version",
+    ["2026-07-28", "1.0", "2099-01-01", "", " ", "latest", "2025-11-25 ", "2025-11-25\u0000", "\ufffe😀", "x" * 5_000],
+)
 def test_a_handshake_settles_on_the_newest_that_it_can_reach_when_asked_for_another(version):
     """Never a modern one: no handshake leads there (spec 2025-11-25 basic/lifecycle)."""
     assert versions.negotiate(version) == "2025-11-25"

@@ -18,11 +18,13 @@ CLIENTS = {("v1", "legacy"): "2025-11-25", ("v2", "legacy"): "2025-11-25", ("v2"
 
 @pytest.fixture(scope="session")
 def installed(request: pytest.FixtureRequest) -> Path:
-    """The folder where npm has installed the clients, and visit.js beside them. Kept with pytest's cache."""
+    """The folder where npm has installed the clients, those of the lockfile, and visit.js beside them. Kept with
+    pytest's cache.
+    """
     check_node()
     folder = request.config.cache.mkdir("typescript")
     shutil.copy(HERE / "visit.js", folder)
-    wanted = (HERE / "package.json").read_text()
+    wanted = (HERE / "package-lock.json").read_text()
     stamp = folder / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
         install(folder)
@@ -40,8 +42,9 @@ def check_node() -> None:
 
 
 def install(folder: Path) -> None:
-    shutil.copy(HERE / "package.json", folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, folder)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     npm = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     if npm.returncode != 0:
         skip_without(f"npm could not install the clients: {npm.stderr.strip()[-300:]}")

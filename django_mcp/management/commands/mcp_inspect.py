@@ -12,6 +12,7 @@ from django.test import RequestFactory
 from django_mcp.management.users import SIGNS_IN, find_user
 from django_mcp.methods.answering import prepare
 from django_mcp.primitives.context import Caller, Principal
+from django_mcp.primitives.readiness import objections
 from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import LATEST_MODERN
@@ -33,7 +34,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", help=f"{SIGNS_IN}; without it, what anybody sees")
         parser.add_argument("--server", help="the name of a server; without it, all that have something")
-        parser.add_argument("--json", action="store_true", help="print the definitions themselves, as JSON")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="print the definitions themselves, as JSON")
+        form.add_argument(
+            "--ready", action="store_true", help="print what a directory of servers would refuse; fails if there is any"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = self._user(options["user"])
@@ -41,6 +46,9 @@ class Command(BaseCommand):
         if options["json"]:
             shown = {server.name: dict(seen(server, user)) for server in servers}
             self.stdout.write(json.dumps(shown, indent=2))
+            return
+        if options["ready"]:
+            self._judge(servers, user)
             return
         for server in servers:
             self._print(server, user)
@@ -54,6 +62,19 @@ class Command(BaseCommand):
         if not chosen:
             raise CommandError(f"There is no server {name!r}; there are {', '.join(one.name for one in known)}.")
         return chosen
+
+    def _judge(self, servers: list[MCPServer], user: Any) -> None:
+        refused = 0
+        for server in servers:
+            self.stdout.write(self.style.MIGRATE_HEADING(f"{server.name}, as {user} sees it"))
+            for tool in dict(seen(server, user)).get("tools", []):
+                found = objections(tool)
+                refused += bool(found)
+                for objection in found:
+                    self.stdout.write(f"  {tool['name']}: {objection}")
+        if refused:
+            raise CommandError(f"Tools that a directory would refuse: {refused}.")
+        self.stdout.write(self.style.SUCCESS("Nothing that a directory would refuse."))
 
     def _print(self, server: MCPServer, user: Any) -> None:
         self.stdout.write(self.style.MIGRATE_HEADING(f"{server.name}, as {user} sees it"))

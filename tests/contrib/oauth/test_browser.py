@@ -4,7 +4,6 @@ button.
 
 import asyncio
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ import pytest
 from mcp.client.auth import OAuthFlowError
 
 from tests import live_site
+from tests.browser import open_chromium
 from tests.contrib.oauth.test_flow import CALLBACK, Browser, Storage, visit
 
 pytestmark = pytest.mark.browser
@@ -36,14 +36,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def person(pictures):
-    # Not installed where these tests are not run.
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,1000"):
-        options.add_argument(argument)
-    options.binary_location = str(shutil.which("chromium"))
-    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver = open_chromium(1000, 1000)
     driver.set_page_load_timeout(SECONDS)
     yield Person(driver, pictures)
     driver.quit()

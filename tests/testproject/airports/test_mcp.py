@@ -1,4 +1,4 @@
-"""The airports server as a client of either era finds it, on either lane."""
+"""The airports server as a client of either era finds it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ from testproject.airports.models import Airport, TripPlan
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airports")]
 
 Connect = Callable[..., MCPClient]
+
+
+@pytest.fixture(params=[("handshake", "asgi"), ("modern", "view")], ids=["handshake", "modern"])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Clients of each era, in a lane each: the journeys prove that the lanes answer alike."""
+    era, lane = request.param
+    return lambda path="/mcp", **arguments: MCPClient(path, era=era, lane=lane, **arguments)
 
 
 @pytest.fixture
@@ -337,11 +344,11 @@ def test_a_country_is_read_with_its_airports(client: MCPClient) -> None:
 @pytest.mark.parametrize(
     "uri", ["airport://XXX", "airport://country/XX", "airport://%00%00%00", "airport://country/%00"]
 )
-def test_what_is_not_there_is_not_found(client: MCPClient, era: str, uri: str) -> None:
+def test_what_is_not_there_is_not_found(client: MCPClient, uri: str) -> None:
     with pytest.raises(MCPError) as error:
         client.read_resource(uri)
 
-    assert error.value.code == (-32602 if era == "modern" else -32002)
+    assert error.value.code == (-32602 if client.era == "modern" else -32002)
 
 
 # Completion

@@ -1,16 +1,18 @@
-"""`MCPClient`, with which projects test their own tools."""
+"""`MCPClient` and `AsyncMCPClient`, with which projects test their own tools."""
 
+import inspect
 import json
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.test import TestCase
 
 from django_mcp.authentication import forced_user
 from django_mcp.models import Session
-from django_mcp.testing import CallResult, MCPClient, MCPError
+from django_mcp.testing import AsyncMCPClient, MCPClient, MCPError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -39,12 +41,6 @@ def recorder():
 
 def sent(recorder, name):
     return recorder.requests[-1][0].get(name)
-
-
-def test_a_client_is_modern_unless_it_is_told_otherwise():
-    assert (MCPClient().era, MCPClient().version) == ("modern", "2026-07-28")
-    assert (MCPClient(era="handshake").era, MCPClient(era="handshake").version) == ("handshake", "2025-11-25")
-    assert (MCPClient(version="2025-03-26").era, MCPClient(version="2026-07-28").era) == ("handshake", "modern")
 
 
 def test_a_handshake_client_opens_its_session_when_it_is_first_used(lane):
@@ -97,24 +93,6 @@ def test_a_client_speaks_as_the_official_ones_do(recorder):
     }
 
 
-@pytest.mark.parametrize(
-    ("uri", "header"),
-    [
-        ("note://motto", "note://motto"),
-        ("note://mot du café", "=?base64?bm90ZTovL21vdCBkdSBjYWbDqQ==?="),
-        (" note://x", "=?base64?IG5vdGU6Ly94?="),
-        ("=?base64?eA==?=", "=?base64?PT9iYXNlNjQ/ZUE9PT89?="),
-        ("", "=?base64??="),
-    ],
-)
-def test_a_name_that_no_header_can_hold_is_sent_in_base64(uri, header):
-    recorder = Recorder(contents=[])
-
-    MCPClient(lane="asgi", application=recorder).read_resource(uri)
-
-    assert sent(recorder, "mcp-name") == header
-
-
 def test_headers_can_be_given_replaced_and_left_out(recorder):
     client = MCPClient(lane="asgi", application=recorder, headers={"Authorization": "Token x", "X-Empty": ""})
 
@@ -142,15 +120,6 @@ def test_all_pages_of_a_list_are_read(connect, settings):
     settings.MCP_PAGE_SIZE = 1
 
     assert connect("/plain").list_tools() == everything
-
-
-def test_a_call_result_has_its_parts():
-    blocks = [{"type": "text", "text": "a"}, {"type": "image", "data": ""}, {"type": "text", "text": "b"}]
-    result = CallResult({"content": blocks, "structuredContent": {"a": 1}})
-
-    assert (result.is_error, result.content, result.text, result.structured) == (False, blocks, "a\nb", {"a": 1})
-    assert CallResult({"content": [], "isError": True}).is_error
-    assert CallResult({"content": []}).structured is None
 
 
 def test_a_client_calls_as_its_user_past_the_authenticators(connect, django_user_model):
@@ -226,3 +195,49 @@ class ProjectTests(TestCase):
 
         for lane in ("view", "asgi"):
             assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).structured == ["mine"]
+
+
+@pytest.mark.parametrize("name", [name for name in vars(MCPClient) if not name.startswith("_")])
+def test_both_clients_have_the_same_verbs(name):
+    of_both = [inspect.signature(getattr(client, name)) for client in (MCPClient, AsyncMCPClient)]
+
+    assert of_both[0] == of_both[1]
+    assert inspect.iscoroutinefunction(getattr(AsyncMCPClient, name))
+
+
+def converse(lane, era):
+    """The client of a coroutine, and the arguments that the one of a function has too."""
+    return AsyncMCPClient("/plain", era=era, **lane, answers={"elicitation/create": eat})
+
+
+def eat(params):
+    return {"action": "accept", "content": {"count": len(params["message"])}}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_coroutine_converses_as_a_function_does(lane, era):
+    """The verbs share their steps; here those steps are awaited, in each lane."""
+    client, other = converse(lane, era), MCPClient("/plain", era=era)
+    listed = await sync_to_async(lambda: [other.list_tools(), other.list_resources(), other.list_prompts()])()
+
+    assert [await client.list_tools(), await client.list_resources(), await client.list_prompts()] == listed
+    assert (await client.call_tool("order", {"dish": "pies"})).text == "14 pies"
+    assert (await client.call_tool("greet_async", {"name": "Ada"})).text == "Hello, Ada"
+    with pytest.raises(MCPError, match="Resource not found"):
+        await client.read_resource("note://nothing")
+    assert (await client.notify("notifications/cancelled", {"requestId": 1})).status_code == 202
+    assert (await client.close()).status_code == (200 if era == "handshake" else 400)
+
+
+class AsyncProjectTests(TestCase):
+    """Django runs a coroutine so that sync code is in the thread of the test, inside its transaction."""
+
+    async def test_a_tool_and_its_test_are_in_one_transaction(self):
+        await Group.objects.acreate(name="mine")
+
+        for lane in ("view", "asgi"):
+            client = AsyncMCPClient("/plain", lane=lane)
+            for colour in ("", "_async"):
+                await client.call_tool(f"save_group{colour}", {"name": f"{lane}{colour}"})
+                assert await Group.objects.filter(name=f"{lane}{colour}").aexists()
+            assert (await client.call_tool("find_groups", {"name": "mine"})).structured == ["mine"]

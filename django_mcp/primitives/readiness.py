@@ -1,0 +1,65 @@
+"""What a directory of MCP servers (Anthropic's, ChatGPT's) or the API of a model would refuse a tool for."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from .schemas import Schema, walk
+
+MAX_CHARACTERS: Final = 16 * 1024
+"""A tool with a longer definition is too large: about 4 000 tokens, sent to the model with every message."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HINTS: Final = ("readOnlyHint", "destructiveHint")
+_COMBINATIONS: Final = ("anyOf", "oneOf", "allOf")
+
+
+def objections(tool: Mapping[str, Any]) -> list[str]:
+    """Reasons to refuse a tool, each with its remedy; `tool` is its entry in `tools/list`. Empty for one that is
+    ready.
+    """
+    return list(_object_to(tool))
+
+
+def _object_to(tool: Mapping[str, Any]) -> Iterator[str]:
+    annotations = tool.get("annotations", {})
+    if not _NAME.fullmatch(tool["name"]):
+        yield "models' APIs take names of at most 64 letters, digits, '_' and '-': pass name="
+    if not str(tool.get("description", "")).strip():
+        yield "no description: write a docstring, or pass description="
+    if not str(tool.get("title", "")).strip() or not str(annotations.get("title", "")).strip():
+        yield "no title: pass title="
+    if not any(hint in annotations for hint in _HINTS):
+        yield "no hint of what it does: pass read_only= or destructive="
+    for place in ("inputSchema", "outputSchema"):
+        if place in tool:
+            yield from _object_to_schema(place, tool[place])
+    size = len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")))
+    if size > MAX_CHARACTERS:
+        yield f"too large: {size} characters of at most {MAX_CHARACTERS}; shorten its texts, or take fewer arguments"
+
+
+def _object_to_schema(place: str, schema: Schema) -> Iterator[str]:
+    if place == "inputSchema" and "properties" not in schema:
+        yield 'inputSchema has no properties: say "properties": {} where there are no arguments'
+    if place == "inputSchema" and (combination := next((key for key in _COMBINATIONS if key in schema), None)):
+        yield f"inputSchema has {combination} at its root, which models' APIs do not take: describe one object"
+    for path, node in walk(schema):
+        reference = node.get("$ref")
+        if isinstance(reference, str) and not _leads_somewhere(reference, schema):
+            yield f"{place} refers to {reference!r} at {'/'.join(path) or 'its root'}, where there is nothing"
+
+
+def _leads_somewhere(reference: str, schema: Schema) -> bool:
+    """Whether a reference is to a place of this very schema (RFC 6901)."""
+    if reference != "#" and not reference.startswith("#/"):
+        return False
+    node: Any = schema
+    for key in reference.split("/")[1:]:
+        key = key.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list):
+            node = node[int(key)] if key.isdecimal() and int(key) < len(node) else None
+        else:
+            node = node.get(key) if isinstance(node, Mapping) else None
+    return node is not None

@@ -1,0 +1,11 @@
+"""Clients for tests, in the same process, for both eras and either lane: `MCPClient`, and `AsyncMCPClient` for tests
+that are coroutines.
+
+They speak as the official clients do, headers and envelope included, and work inside `TestCase` transactions.
+"""
+
+from .clients import AsyncMCPClient, MCPClient
+from .conversation import ACCEPT, MAX_ROUNDS
+from .responses import CallResult, MCPError, Response
+
+__all__ = ["ACCEPT", "MAX_ROUNDS", "AsyncMCPClient", "CallResult", "MCPClient", "MCPError", "Response"]

@@ -1,0 +1,110 @@
+"""One HTTP request to the project in this process, by way of WSGI or of ASGI."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+
+from django_mcp.execution.threads import caller_waits
+
+from .responses import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An HTTP request as a client sends it. Header names are lower-case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def send_wsgi(request: Outgoing) -> Response:
+    """The answer of the project's views, with its middleware."""
+    rest = dict(request.headers)
+    content_type = rest.pop("content-type", "")
+    client = Client(raise_request_exception=False)
+    # Django's client leaves the type of an empty body out.
+    given: dict[str, Any] = {"CONTENT_TYPE": content_type} if content_type else {}
+    response = client.generic(
+        request.method, request.path, request.body, content_type=content_type, headers=rest, **given
+    )
+    headers = {name.lower(): value for name, value in response.items()}
+    return Response(response.status_code, headers, response.getvalue())
+
+
+async def send_asgi(application: Any, request: Outgoing) -> Response:
+    """The answer of an ASGI application, whose synchronous parts run in the thread of the caller, if one waits."""
+    with _caller_waits(), _connections_stay():
+        return await _serve(application, _scope_of(request), request.body)
+
+
+@contextmanager
+def _caller_waits() -> Iterator[None]:
+    token = caller_waits.set(True)
+    try:
+        yield
+    finally:
+        caller_waits.reset(token)
+
+
+@contextmanager
+def _connections_stay() -> Iterator[None]:
+    """As Django's own test client does: the connection with the test's transaction must outlive the request."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        request_started.connect(close_old_connections)
+        request_finished.connect(close_old_connections)
+
+
+def _scope_of(request: Outgoing) -> dict[str, Any]:
+    path, _, query = request.path.partition("?")
+    sent = {"host": "testserver", "content-length": str(len(request.body)), **request.headers}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
+        "client": ("127.0.0.1", 50000),
+        "server": ("testserver", 80),
+    }
+
+
+async def _serve(application: Any, scope: dict[str, Any], body: bytes) -> Response:
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+    outgoing: list[dict[str, Any]] = []
+    gone = asyncio.Event()
+    # A stream that stands open would never be done: the client leaves with what is there when it opens.
+    stands_open = scope["method"] == "GET" or (b"mcp-method", b"subscriptions/listen") in scope["headers"]
+
+    async def receive() -> dict[str, Any]:
+        if not incoming:
+            # The client waits for its answer: Django gives up a request whose client has gone.
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        return incoming.pop()
+
+    async def send(message: dict[str, Any]) -> None:
+        outgoing.append(message)
+        if stands_open and message.get("more_body"):
+            gone.set()
+
+    await application(scope, receive, send)
+    start, *parts = outgoing
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
+    return Response(start["status"], headers, b"".join(part.get("body", b"") for part in parts))

@@ -1,0 +1,148 @@
+"""The two clients: the same verbs, for a test that is a function and for one that is a coroutine."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from asgiref.sync import async_to_sync, sync_to_async
+
+from .carriers import Outgoing, send_asgi, send_wsgi
+from .conversation import Conversation, Steps, T
+from .responses import CallResult, Response
+
+Params: TypeAlias = Mapping[str, Any] | None
+Headers: TypeAlias = Mapping[str, str] | None
+
+
+class MCPClient(Conversation):
+    """A client of the endpoint at `path`, for a test that is a function. Its arguments are those of `Conversation`."""
+
+    def initialize(self) -> dict[str, Any]:
+        """Opens the session, and returns the server's answer; a modern client asks `server/discover` instead."""
+        return self._run(self._initialize())
+
+    def close(self) -> Response:
+        """Ends the session."""
+        return self._run(self._send("DELETE"))
+
+    def list_tools(self) -> list[dict[str, Any]]:
+        return self._run(self._list("tools/list", "tools"))
+
+    def call_tool(self, name: str, arguments: Params = None, **headers: str) -> CallResult:
+        """Calls a tool; the keyword arguments are further headers."""
+        return self._run(self._call_tool(name, arguments, headers))
+
+    def list_resources(self) -> list[dict[str, Any]]:
+        return self._run(self._list("resources/list", "resources"))
+
+    def list_resource_templates(self) -> list[dict[str, Any]]:
+        return self._run(self._list("resources/templates/list", "resourceTemplates"))
+
+    def read_resource(self, uri: str) -> list[dict[str, Any]]:
+        return self._run(self._read_resource(uri))
+
+    def list_prompts(self) -> list[dict[str, Any]]:
+        return self._run(self._list("prompts/list", "prompts"))
+
+    def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return self._run(self._request("prompts/get", {"name": name, "arguments": dict(arguments or {})}))
+
+    def complete(
+        self, ref: Mapping[str, str], argument: str, value: str, context: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """The values that the server suggests for an argument of a prompt or a template."""
+        return self._run(self._complete(ref, argument, value, context))
+
+    def request(self, method: str, params: Params = None, *, headers: Headers = None) -> dict[str, Any]:
+        """The result of a request. Raises `MCPError` for an error."""
+        return self._run(self._request(method, params, headers))
+
+    def notify(self, method: str, params: Params = None) -> Response:
+        return self._run(self._notify(method, params))
+
+    def post(self, body: Any, headers: Headers = None) -> Response:
+        """Posts a message, or raw bytes, as this client would; `headers` replace its own, and an empty one is left
+        out.
+        """
+        return self._run(self._post(body, headers))
+
+    def send(self, http_method: str, body: bytes = b"", headers: Headers = None) -> Response:
+        """One HTTP request in this client's session."""
+        return self._run(self._send(http_method, body, headers))
+
+    def _run(self, steps: Steps[T]) -> T:
+        with self._acting():
+            try:
+                outgoing = next(steps)
+                while True:
+                    outgoing = steps.send(self._carry(outgoing))
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    def _carry(self, outgoing: Outgoing) -> Response:
+        if self._lane == "view":
+            return send_wsgi(outgoing)
+        return async_to_sync(send_asgi)(self._find_application(), outgoing)
+
+
+class AsyncMCPClient(Conversation):
+    """`MCPClient` for a test that is a coroutine: the same arguments, and the same verbs, awaited."""
+
+    async def initialize(self) -> dict[str, Any]:
+        return await self._run(self._initialize())
+
+    async def close(self) -> Response:
+        return await self._run(self._send("DELETE"))
+
+    async def list_tools(self) -> list[dict[str, Any]]:
+        return await self._run(self._list("tools/list", "tools"))
+
+    async def call_tool(self, name: str, arguments: Params = None, **headers: str) -> CallResult:
+        return await self._run(self._call_tool(name, arguments, headers))
+
+    async def list_resources(self) -> list[dict[str, Any]]:
+        return await self._run(self._list("resources/list", "resources"))
+
+    async def list_resource_templates(self) -> list[dict[str, Any]]:
+        return await self._run(self._list("resources/templates/list", "resourceTemplates"))
+
+    async def read_resource(self, uri: str) -> list[dict[str, Any]]:
+        return await self._run(self._read_resource(uri))
+
+    async def list_prompts(self) -> list[dict[str, Any]]:
+        return await self._run(self._list("prompts/list", "prompts"))
+
+    async def get_prompt(self, name: str, arguments: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return await self._run(self._request("prompts/get", {"name": name, "arguments": dict(arguments or {})}))
+
+    async def complete(
+        self, ref: Mapping[str, str], argument: str, value: str, context: Mapping[str, str] | None = None
+    ) -> list[str]:
+        return await self._run(self._complete(ref, argument, value, context))
+
+    async def request(self, method: str, params: Params = None, *, headers: Headers = None) -> dict[str, Any]:
+        return await self._run(self._request(method, params, headers))
+
+    async def notify(self, method: str, params: Params = None) -> Response:
+        return await self._run(self._notify(method, params))
+
+    async def post(self, body: Any, headers: Headers = None) -> Response:
+        return await self._run(self._post(body, headers))
+
+    async def send(self, http_method: str, body: bytes = b"", headers: Headers = None) -> Response:
+        return await self._run(self._send(http_method, body, headers))
+
+    async def _run(self, steps: Steps[T]) -> T:
+        with self._acting():
+            try:
+                outgoing = next(steps)
+                while True:
+                    outgoing = steps.send(await self._carry(outgoing))
+            except StopIteration as done:
+                result: T = done.value
+                return result
+
+    async def _carry(self, outgoing: Outgoing) -> Response:
+        if self._lane == "view":
+            return await sync_to_async(send_wsgi)(outgoing)
+        return await send_asgi(self._find_application(), outgoing)

@@ -1,0 +1,221 @@
+"""What a client says and makes of the answers, without sending anything: both clients hold such a conversation.
+
+A step is a generator: it yields HTTP requests, is sent the response to each, and returns what the client's verb does.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from django_mcp.authentication import forced_user
+from django_mcp.endpoint.request_stream import inline_answers
+from django_mcp.protocol.modern import NAME_SOURCES
+from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
+
+from .carriers import Outgoing
+from .responses import CallResult, MCPError, Response
+
+ACCEPT = "application/json, text/event-stream"
+CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+MAX_ROUNDS = 10
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[Outgoing, Response, T]
+Lane: TypeAlias = Literal["view", "asgi"]
+Answer: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Any]
+
+
+class Conversation:
+    """The state of a client, and the steps of its verbs.
+
+    `era` or `version` says which protocol it speaks; a handshake client opens its session when it is first used. `lane`
+    is `view` (WSGI) or `asgi` (the project's `ASGI_APPLICATION`, or the given `application`). `user` calls as that
+    user, past the endpoint's authenticators. `answers` are the client's when it is asked, by method: results, or
+    functions of the question's parameters.
+    """
+
+    def __init__(
+        self,
+        path: str = "/mcp",
+        *,
+        era: Era | None = None,
+        version: str | None = None,
+        lane: Lane = "view",
+        application: Any = None,
+        user: Any = None,
+        headers: Mapping[str, str] | None = None,
+        capabilities: Mapping[str, Any] | None = None,
+        client_info: Mapping[str, Any] | None = None,
+        answers: Mapping[str, Answer] | None = None,
+    ) -> None:
+        self.path = path
+        self.version = version or (LATEST_HANDSHAKE if era == "handshake" else LATEST_MODERN)
+        self.era: Era = "modern" if self.version in MODERN_VERSIONS else "handshake"
+        self.answers = dict(answers or {})
+        self.capabilities = {**{CAPABILITIES[method]: {} for method in self.answers}, **(capabilities or {})}
+        self.notifications: list[dict[str, Any]] = []
+        self.client_info = dict(client_info or {"name": "test", "version": "1"})
+        self.session_id: str | None = None
+        self.server: dict[str, Any] = {}
+        self._lane = lane
+        self._application = application
+        self._user = user
+        self._headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self._last_id = 0
+
+    def _initialize(self) -> Steps[dict[str, Any]]:
+        if self.era == "modern":
+            self.server = yield from self._request("server/discover")
+            return self.server
+        params = {
+            "protocolVersion": self.version,
+            "capabilities": self.capabilities,
+            "clientInfo": self.client_info,
+        }
+        response = yield from self._post(self._message("initialize", params))
+        self.server = self._result(response)
+        self.version = self.server["protocolVersion"]
+        self.session_id = response.headers.get("mcp-session-id")
+        yield from self._notify("notifications/initialized")
+        return self.server
+
+    def _list(self, method: str, key: str) -> Steps[list[dict[str, Any]]]:
+        page = yield from self._request(method)
+        entries: list[dict[str, Any]] = page[key]
+        while "nextCursor" in page:
+            page = yield from self._request(method, {"cursor": page["nextCursor"]})
+            entries += page[key]
+        return entries
+
+    def _call_tool(
+        self, name: str, arguments: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> Steps[CallResult]:
+        params: dict[str, Any] = {"name": name}
+        if arguments is not None:
+            params["arguments"] = dict(arguments)
+        return CallResult((yield from self._request("tools/call", params, headers)))
+
+    def _read_resource(self, uri: str) -> Steps[list[dict[str, Any]]]:
+        result = yield from self._request("resources/read", {"uri": uri})
+        contents: list[dict[str, Any]] = result["contents"]
+        return contents
+
+    def _complete(
+        self, ref: Mapping[str, str], argument: str, value: str, context: Mapping[str, str] | None
+    ) -> Steps[list[str]]:
+        params: dict[str, Any] = {"ref": dict(ref), "argument": {"name": argument, "value": value}}
+        if context is not None:
+            params["context"] = {"arguments": dict(context)}
+        result = yield from self._request("completion/complete", params)
+        values: list[str] = result["completion"]["values"]
+        return values
+
+    def _request(
+        self, method: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Steps[dict[str, Any]]:
+        if self.era == "handshake" and self.session_id is None and not self.server:
+            yield from self._initialize()
+        sent = dict(params or {})
+        for _ in range(MAX_ROUNDS):
+            result = self._result((yield from self._post(self._message(method, sent), headers)))
+            if result.get("resultType") != "input_required" or not self.answers:
+                return result
+            asked = result.get("inputRequests", {})
+            sent |= {"inputResponses": {key: self._answer(question) for key, question in asked.items()}}
+            if "requestState" in result:
+                sent["requestState"] = result["requestState"]
+        raise AssertionError(f"{method} asked for more {MAX_ROUNDS} times")
+
+    def _notify(self, method: str, params: Mapping[str, Any] | None = None) -> Steps[Response]:
+        message = self._message(method, params)
+        del message["id"]
+        return self._post(message)
+
+    def _post(self, body: Any, headers: Mapping[str, str] | None = None) -> Steps[Response]:
+        sent = {"content-type": "application/json", "accept": ACCEPT}
+        if isinstance(body, dict) and self.era == "modern":
+            sent |= self._mirrors(body)
+        elif self.version and not (isinstance(body, dict) and body.get("method") == "initialize"):
+            sent["mcp-protocol-version"] = self.version
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._send("POST", raw, {**sent, **{name.lower(): value for name, value in (headers or {}).items()}})
+
+    def _send(self, http_method: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Steps[Response]:
+        sent = {"accept": "text/event-stream", **self._headers}
+        if self.session_id is not None:
+            sent["mcp-session-id"] = self.session_id
+        sent |= headers or {}
+        return (
+            yield Outgoing(http_method, self.path, {name: value for name, value in sent.items() if value != ""}, body)
+        )
+
+    def _find_application(self) -> Any:
+        return self._application or import_string(settings.ASGI_APPLICATION)
+
+    @contextmanager
+    def _acting(self) -> Iterator[None]:
+        """Around a request: it is this client's user who calls, and its answers that are given."""
+        user_token = forced_user.set(self._user)
+        answers_token = inline_answers.set(lambda question: self._answer(question.to_wire()))
+        try:
+            yield
+        finally:
+            inline_answers.reset(answers_token)
+            forced_user.reset(user_token)
+
+    def _answer(self, question: Mapping[str, Any]) -> Any:
+        answer = self.answers.get(question["method"])
+        if answer is None:
+            raise AssertionError(f"The server asked for {question['method']}, and answers= has none")
+        return answer(question["params"]) if callable(answer) else answer
+
+    def _message(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        self._last_id += 1
+        message: dict[str, Any] = {"jsonrpc": "2.0", "id": self._last_id, "method": method}
+        if params is not None:
+            message["params"] = dict(params)
+        if self.era == "modern":
+            meta = {
+                "io.modelcontextprotocol/protocolVersion": self.version,
+                "io.modelcontextprotocol/clientInfo": self.client_info,
+                "io.modelcontextprotocol/clientCapabilities": self.capabilities,
+            }
+            message.setdefault("params", {})
+            message["params"]["_meta"] = {**meta, **message["params"].get("_meta", {})}
+        return message
+
+    def _mirrors(self, message: Mapping[str, Any]) -> dict[str, str]:
+        method = message.get("method", "")
+        mirrors = {"mcp-protocol-version": self.version, "mcp-method": method}
+        target = (message.get("params") or {}).get(NAME_SOURCES.get(method, ""))
+        if isinstance(target, str):
+            mirrors["mcp-name"] = _header_value(target)
+        return mirrors
+
+    def _result(self, response: Response) -> dict[str, Any]:
+        try:
+            answer = response.json()
+        except ValueError:
+            said = f"{self.path} answered HTTP {response.status_code}, and no JSON"
+            raise AssertionError(f"{said}: is that where an endpoint is mounted?") from None
+        if response.is_stream:
+            self.notifications += [message for message in response.messages() if "method" in message]
+        if "error" in answer:
+            error = answer["error"]
+            raise MCPError(error["code"], error["message"], error.get("data"), response.status_code, response.headers)
+        result: dict[str, Any] = answer["result"]
+        return result
+
+
+def _header_value(text: str) -> str:
+    """Text as a mirrored header has it: in Base64 when it is more than visible ASCII (spec 2026-07-28
+    basic/transports).
+    """
+    if text and text.isascii() and text.isprintable() and text.strip() == text and not text.startswith("=?base64?"):
+        return text
+    return f"=?base64?{b64encode(text.encode()).decode()}?="
