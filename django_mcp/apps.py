@@ -12,7 +12,7 @@ class MCPConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_mcp import checks, receivers  # noqa: F401  # the checks register themselves
+        from django_mcp import checks, declaration_checks, receivers  # noqa: F401  # the checks register themselves
 
         receivers.connect()
         # An app without an mcp.py is passed over; an error inside one is raised.

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 logger = logging.getLogger("django_mcp")
-
-forced_user: ContextVar[Any] = ContextVar("forced_user", default=None)
-"""The user whom the test client calls as, whatever the endpoint's authenticators; set by `django_mcp.testing` alone."""
 
 MAX_PART: Final = 72
 """Characters of each of the parts of a principal's key. There are three, and a column holds 255."""

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
-from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names
+from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
 from django_mcp.endpoint.hooks import left_to_django
 from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
 from django_mcp.primitives.readiness import objections
@@ -26,6 +26,15 @@ def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="django_mcp.W001",
         )
         for name in unknown_setting_names()
+    ]
+
+
+@register("mcp")
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A value that cannot be meant fails at the first request, and far from the settings."""
+    return [
+        Error(f"{name} is {getattr(settings, name)!r}.", hint=f"It has to be {wanted}.", id="django_mcp.E032")
+        for name, wanted in wrong_settings().items()
     ]
 
 

@@ -5,10 +5,12 @@ for the whole project.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from types import NoneType, UnionType
+from typing import Any, Final, cast, get_args, get_type_hints
 
 from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.functional import Promise
 
 PREFIX = "MCP_"
 
@@ -191,6 +193,9 @@ class Settings:
     MAX_ROUNDS: int = 10
     """How often one call may ask a modern client for more before it fails."""
 
+    LARGE_TOOL_BYTES: int | None = 32 * 1024
+    """`manage.py check` names the tools whose entry in the list is larger: a model reads all of it. None: no check."""
+
 
 class _Reader:
     """Keeps what it has read: each request wants several, and Django's own way to one takes as long as reading the
@@ -217,6 +222,69 @@ mcp_settings = cast(Settings, _reader)
 def setting_names() -> list[str]:
     """The settings that exist, as they are written in a settings module: MCP_ALLOWED_ORIGINS …"""
     return sorted(PREFIX + name for name in Settings.__annotations__)
+
+
+_MAY_BE_ZERO: Final = frozenset(
+    {
+        "SESSION_TOUCH_SECONDS",
+        "MAX_SESSIONS_PER_PRINCIPAL",
+        "MAX_SESSIONS",
+        "RETRY_MILLISECONDS",
+        "MAX_CLIENT_REQUESTS",
+        "MAX_LISTENERS",
+        "MAX_LISTENERS_PER_PRINCIPAL",
+        "EVENTS_PER_SESSION",
+        "EVENT_BYTES_PER_SESSION",
+        "MAX_UNADMITTED_BYTES",
+        "MAX_BATCH_MESSAGES",
+        "OAUTH_REGISTRATIONS_PER_ADDRESS",
+        "OAUTH_REGISTRATIONS",
+        "OAUTH_DOCUMENTS_PER_USER",
+    }
+)
+"""The numbers of which none at all makes sense."""
+
+
+def wrong_settings() -> dict[str, str]:
+    """The settings whose value cannot be meant, each with how it has to be: MCP_PAGE_SIZE, "a positive number" …"""
+    hints = get_type_hints(Settings)
+    found = {name: _problem(name, getattr(mcp_settings, name), hint) for name, hint in hints.items()}
+    return {PREFIX + name: problem for name, problem in found.items() if problem}
+
+
+def _problem(name: str, value: Any, hint: Any) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    value = str(value) if isinstance(value, Promise) else value
+    try:
+        TypeAdapter(hint).validate_python(value, strict=True)
+    except ValidationError:
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        return " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
+            return "" if value >= 0 else "zero or more"
+        return "" if value > 0 else "more than zero"
+    if name == "ALLOWED_ORIGINS" and not all(map(_is_origin, value)):
+        return 'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end'
+    if name == "PUBLIC_URL" and value and not _is_origin(value.rstrip("/")):
+        return 'a scheme and a host, such as "https://api.example.com"'
+    return ""
+
+
+_KINDS: Final = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "True or False",
+    NoneType: "None",
+    Sequence[str]: "a list of strings",
+}
+
+
+def _is_origin(text: str) -> bool:
+    scheme, separator, host = text.partition("://")
+    return bool(scheme and separator and host) and not set(host) & set("/?#@ ")
 
 
 def unknown_setting_names() -> list[str]:

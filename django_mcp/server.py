@@ -194,6 +194,12 @@ class MCPServer:
         """
         return self.registry.tools
 
+    def is_empty(self) -> bool:
+        """Whether there is nothing on it: no tool, no resource and no prompt."""
+        registry = self.registry
+        own = (registry.tools, registry.resources, registry.templates, registry.prompts)
+        return not any(own) and not self.chooses_tools
+
     def language_of(self, ctx: Context) -> str:
         """The language in which the user reads: what `language` says, else what the HTTP request accepts."""
         said = self._language(ctx) if self._language is not None else None

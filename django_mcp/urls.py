@@ -5,6 +5,8 @@ with options.
 from itertools import count
 from typing import Any, Final, TypeAlias
 
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from django.urls import URLPattern, re_path
 
 from django_mcp.server import MCPServer
@@ -30,6 +32,8 @@ def endpoint(
     name>:endpoint")` gives the URL, and `reverse("mcp:endpoint")` that of the default server's. Of several endpoints of
     one server it is the last one's; a `namespace` gives one a name of its own.
     """
+    if isinstance(server, HttpRequest):
+        raise ImproperlyConfigured('endpoint is called where it is mounted: path("mcp", endpoint()).')
     # The server is the application and each endpoint an instance of it: Django wants the names of instances unique.
     application = app_name if server is None else server.name
     return (

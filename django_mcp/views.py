@@ -3,9 +3,10 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, get_args
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
@@ -25,9 +26,10 @@ from django_mcp import authentication
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
-from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream, inline_answers
+from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
 from django_mcp.execution.threads import hop
+from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
@@ -59,6 +61,15 @@ class Unread(BaseParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> QueryDict:
         return QueryDict()
+
+
+def _check_options(cls: "type[MCPView]", given: dict[str, Any]) -> None:
+    """Raises `ImproperlyConfigured` for a policy that there is not."""
+    sessions, eras = given.get("sessions", cls.sessions), given.get("eras", cls.eras)
+    if sessions not in get_args(SessionPolicy):
+        raise ImproperlyConfigured(f"An endpoint's sessions are one of {get_args(SessionPolicy)}, not {sessions!r}.")
+    if isinstance(eras, str) or not eras or not set(eras) <= set(get_args(Era)):
+        raise ImproperlyConfigured(f"An endpoint's eras are a tuple of some of {get_args(Era)}, not {eras!r}.")
 
 
 class MCPView(APIView):
@@ -110,6 +121,7 @@ class MCPView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
+        _check_options(cls, initkwargs)
         view = super().as_view(**initkwargs)
         # Django's LoginRequiredMiddleware would answer with a redirect to a page; the policies here answer 401.
         view.login_required = False  # type: ignore[attr-defined]
@@ -133,8 +145,8 @@ class MCPView(APIView):
         return self.sessions if "handshake" in self.eras else "off"
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        if (forced := authentication.forced_user.get()) is not None:
-            return [ForcedAuthentication(forced, None)]  # type: ignore[list-item]
+        if (user := under_test().user) is not None:
+            return [ForcedAuthentication(user, None)]  # type: ignore[list-item]
         return [authenticator() for authenticator in self._policy("authentication_classes", ())]
 
     def get_authorization_servers(self, request: HttpRequest) -> Sequence[str]:
@@ -287,7 +299,7 @@ class MCPView(APIView):
     def perform_authentication(self, request: Request) -> None:
         super().perform_authentication(request)
         user = request.user
-        if user.is_authenticated and not getattr(user, "is_active", True) and authentication.forced_user.get() is None:
+        if user.is_authenticated and not getattr(user, "is_active", True) and under_test().user is None:
             # Not every authenticator looks: django-oauth-toolkit's does not.
             raise AuthenticationFailed("The user is not active.")
 
@@ -411,7 +423,7 @@ def _asks_for_a_model(permission: Any) -> bool:
 def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
     if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
         return None
-    if (answers := inline_answers.get()) is not None:
+    if (answers := under_test().answer) is not None:
         return InlineRequestStream(answers)
     return ThreadRequestStream(message.id, message.era)
 

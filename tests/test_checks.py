@@ -6,6 +6,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import INFO, run_checks
 from django.urls import include, path
+from django.utils.translation import gettext_lazy
 from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp import MCPServer
@@ -58,10 +59,17 @@ def test_an_asgi_project_is_told_to_mount_the_lane(settings, path, expected):
     assert ids() == expected
 
 
+def stocked(name):
+    """A server with something on it."""
+    server = MCPServer(name)
+    server.tool(lambda: None, name="nothing")
+    return server
+
+
 class endpoints:
     urlpatterns = [
-        path("open/mcp", endpoint(MCPServer("open"), public=True)),
-        path("closed/mcp", endpoint(MCPServer("closed"))),
+        path("open/mcp", endpoint(stocked("open"), public=True)),
+        path("closed/mcp", endpoint(stocked("closed"))),
     ]
 
 
@@ -126,6 +134,45 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
     for proxies in (0, 1):
         settings.REST_FRAMEWORK = {"NUM_PROXIES": proxies}
         assert "django_mcp.W024" not in ids(include_deployment_checks=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("MAX_BODY_BYTES", None, "a whole number"),
+        ("PAGE_SIZE", "ten", "a whole number"),
+        ("PAGE_SIZE", True, "a whole number"),
+        ("SESSION_TTL_SECONDS", -1, "more than zero"),
+        ("MAX_LISTENERS", -1, "zero or more"),
+        ("MAX_SESSIONS", "many", "a whole number or None"),
+        ("KEEPALIVE_SECONDS", "soon", "a number"),
+        ("ALLOWED_ORIGINS", "https://app.example.com", "a list of strings"),
+        (
+            "ALLOWED_ORIGINS",
+            ["https://app.example.com/"],
+            'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end',
+        ),
+        ("PUBLIC_URL", "api.example.com", 'a scheme and a host, such as "https://api.example.com"'),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_named(settings, name, value, wanted):
+    setattr(settings, f"MCP_{name}", value)
+
+    (message,) = run_checks(tags=["mcp"])
+
+    assert (message.id, message.msg, message.hint) == (
+        "django_mcp.E032",
+        f"MCP_{name} is {value!r}.",
+        f"It has to be {wanted}.",
+    )
+
+
+def test_values_that_can_be_meant_are_left_alone(settings):
+    settings.MCP_SERVER_TITLE = gettext_lazy("Library")
+    settings.MCP_MAX_SESSIONS, settings.MCP_MAX_LISTENERS, settings.MCP_BODY_TIMEOUT_SECONDS = None, 0, 5
+    settings.MCP_ALLOWED_ORIGINS = ("http://localhost:3000",)
+
+    assert ids() == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -285,3 +286,17 @@ def test_the_lane_and_the_view_answer_alike(django_user_model):
                     assert len({answer.status_code for answer in answers}) == 1
                     compared = ("content-type", "allow", "www-authenticate", "retry-after")
                     assert len({tuple(answer.headers.get(name) for name in compared) for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ({"sessions": "sometimes"}, "sessions are one of .*, not 'sometimes'"),
+        ({"eras": ("old",)}, r"eras are a tuple of some of .*, not \('old',\)"),
+        ({"eras": "modern"}, "eras are a tuple of some of .*, not 'modern'"),
+        ({"eras": ()}, "eras are a tuple"),
+    ],
+)
+def test_a_policy_that_there_is_not_is_refused_where_the_endpoint_is_mounted(option, problem):
+    with pytest.raises(ImproperlyConfigured, match=problem):
+        endpoint(**option)

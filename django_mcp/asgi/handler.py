@@ -18,9 +18,10 @@ from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
-from django_mcp.endpoint.request_stream import InlineRequestStream, inline_answers
+from django_mcp.endpoint.request_stream import InlineRequestStream
 from django_mcp.endpoint.routes import Route
 from django_mcp.execution.threads import LoopContext
+from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
@@ -257,7 +258,7 @@ class EndpointRequest:
         return 429 if account and limit is not None and own >= limit else None
 
     def _new_stream(self) -> Stream:
-        if (answers := inline_answers.get()) is not None:
+        if (answers := under_test().answer) is not None:
             return InlineRequestStream(answers)
         return ASGIRequestStream(self.receive, self.send, self.loop_context.loop)
 

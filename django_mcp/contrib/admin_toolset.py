@@ -1,150 +1,298 @@
-"""`AdminToolset`: a `ModelToolset` by the rules of a `ModelAdmin`: its fields and read-only fields, its queryset and
-search, its permissions, the validation of its form, its actions, and the history that it writes.
+"""`AdminToolset`: a `ModelToolset` that asks a `ModelAdmin` at each call, for this user and this object: its fields and
+columns, its form and how it saves, its queryset, search and permissions, its actions, and the history that it writes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
-from typing import Annotated, Any, ClassVar, Final
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, NotRequired
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import flatten_fieldsets, model_ngettext
-from django.core.exceptions import NON_FIELD_ERRORS, ImproperlyConfigured
-from django.db import IntegrityError, models, transaction
+from django.contrib.admin.utils import model_ngettext
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    ImproperlyConfigured,
+    ObjectDoesNotExist,
+    PermissionDenied,
+    ValidationError,
+)
+from django.db import IntegrityError, models, router, transaction
+from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import strip_tags
 from pydantic import Field
 
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import as_function
 
-from . import model_fields
+from . import admin_forms, model_fields, names
 from .described import described
-from .model_toolset import READS, WRITES, ModelToolset
+from .model_toolset import READS, WRITES, ModelToolset, conflict, explain
 
 MAX_ROWS: Final = 100
-"""Rows that one call of an action may name."""
+"""Rows that one call of an action may name, and that an inline shows beneath a row."""
+
+NAMED_LIMIT: Final = 10
+"""Rows that a refused or unconfirmed deletion names."""
 
 
 class AdminToolset(ModelToolset):
     """Tools on the rows of a model for those who may use its admin, and as far as they may there.
 
-    `admin_class` is the `ModelAdmin`; `fields`, `search_fields` and what may be written are its own, unless they are
-    given. `actions` names those of its actions that are tools. What is written is validated by the admin's form, saved
-    by its `save_model`, and put down in its history.
+    `admin_class` is the `ModelAdmin`, which is asked for each call; `fields` and `writable` can only narrow what it
+    shows and takes. `actions` names those of its actions that are tools. A row's inlines are read, and not written.
     """
 
     hooks: ClassVar[Sequence[str]] = ("admin_class",)
 
     admin_class: ClassVar["type[admin.ModelAdmin[Any]]"]
+    admin_site: ClassVar["admin.AdminSite"] = admin.site
     actions: ClassVar[Sequence[str]] = ()
     model_permissions: ClassVar[bool] = False
+    _fields_by_admin: ClassVar[Sequence[str]] = ()
 
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each operation and action, and its options."""
         own = cls._admin()
-        if "fields" not in vars(cls):
-            cls.fields = _fields_of(own)
-        if not cls.search_fields:
-            cls.search_fields = tuple(own.search_fields)
+        if getattr(cls, "fields", ()) == cls._fields_by_admin:
+            cls.fields = cls._fields_by_admin = tuple(admin_forms.columns_of(own))
         yield from super().tools()
         for name in cls.actions:
             yield cls._action(name)
 
     @classmethod
     def _admin(cls) -> "admin.ModelAdmin[Any]":
-        return cls.admin_class(cls.model, admin.site)
+        return cls.admin_class(cls.model, cls.admin_site)
 
     @classmethod
     def _permissions(cls, operation: str) -> list[Permission]:
-        return [*super()._permissions(operation), _permission(cls._admin(), WRITES.get(operation, "view"))]
+        permissions = [*super()._permissions(operation), _permission(cls._admin(), WRITES.get(operation, "view"))]
+        if operation == "create" and issubclass(cls.model, AbstractBaseUser):
+            # As in the admin: who could add users alone could add one that may change them.
+            permissions.append(_permission(cls._admin(), "change"))
+        return permissions
+
+    @classmethod
+    def _problems(cls) -> Iterator[str]:
+        own = cls._admin()
+        shown = {cls.model._meta.pk.name, *admin_forms.columns_of(own)}
+        for name in cls.fields:
+            if admin_forms.is_hash(cls.model, name):
+                yield f"{name!r} is the hash of a password, which is never shown; leave it out of fields."
+            elif name not in shown:
+                admin_name = cls.admin_class.__name__
+                yield f"{admin_name} does not show {name!r}: name it in its readonly_fields or list_display."
+        for path in (*cls.filters, *cls.ordering):
+            if admin_forms.is_hash(cls.model, path.partition("__")[0]):
+                yield f"{path!r} would tell of the hash of a password; leave it out."
+        for name in set(cls.writable or ()) - cls._create_arguments().keys() - cls._change_arguments().keys():
+            yield f"{cls.admin_class.__name__} takes no {name!r} in its form; leave it out of writable."
+        yield from super()._problems()
+
+    @classmethod
+    def _search_problems(cls) -> Iterator[str]:
+        own = cls._admin()
+        if cls.search_fields:
+            yield "the search is the admin's: name the search_fields there, and not here."
+        elif not own.search_fields and not admin_forms.has_own(own, ("get_search_fields", "get_search_results")):
+            yield "search needs search_fields of the admin."
+
+    @classmethod
+    def _missing(cls) -> list[str]:
+        is_prepared = cls.prepare is not ModelToolset.prepare and cls._narrowed() is not None
+        return [] if is_prepared else admin_forms.cannot_come(cls._admin(), cls._create_arguments())
+
+    @classmethod
+    def _reading_problems(cls) -> Iterator[str]:
+        # The admin's form limits what a relation can be, and its list_display and list_filter what is read of it.
+        yield from ()
+
+    @classmethod
+    def _paths(cls) -> list[str]:
+        return [name for name in cls.fields if model_fields.is_readable(cls.model, name)]
+
+    @classmethod
+    def _narrowed(cls) -> set[str] | None:
+        """The fields of the model that may be written, where the toolset says so itself."""
+        if cls.writable is not None:
+            return set(cls.writable)
+        return None if cls.fields == cls._fields_by_admin else set(cls.fields)
 
     @classmethod
     def _writable(cls) -> list[str]:
-        read_only = set(cls._admin().readonly_fields)
-        return [name for name in super()._writable() if name not in read_only]
+        return list(cls._create_arguments().keys() | cls._change_arguments().keys())
 
     @classmethod
-    def _check_search(cls) -> None:
-        if not cls.search_fields:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: search needs search_fields, of the admin or here.")
+    def _arguments(cls, *, adding: bool) -> dict[str, tuple[Any, Any]]:
+        own, kept = cls._admin(), cls._narrowed()
+        found = admin_forms.arguments_of(own, adding=adding)
+        columns = {field.name for field in cls.model._meta.get_fields()}
+        return {name: one for name, one in found.items() if kept is None or name in kept or name not in columns}
+
+    @classmethod
+    def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        return cls._arguments(adding=True)
+
+    @classmethod
+    def _change_arguments(cls) -> dict[str, Any]:
+        return {name: kind for name, (kind, _) in cls._arguments(adding=False).items()}
+
+    @classmethod
+    def _delete_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        text = "delete also the rows that go with it; without this, they are named and nothing is deleted"
+        return {"with_related": (Annotated[bool, Field(description=text)], False)}
+
+    @classmethod
+    def _row_type(cls) -> Any:
+        return cls._type_of_row({})
+
+    @classmethod
+    def _one_type(cls) -> Any:
+        beneath = {}
+        for name, inline_class in cls._inlines().items():
+            inline = inline_class(cls.model, cls.admin_site)
+            row = _columns_type(inline, admin_forms.columns_of(inline))
+            beneath[name] = NotRequired[list[row]]  # type: ignore[valid-type]
+        return cls._type_of_row(beneath)
+
+    @classmethod
+    def _type_of_row(cls, more: Mapping[str, Any]) -> Any:
+        return _columns_type(cls._admin(), cls.fields, more)
+
+    @classmethod
+    def _inlines(cls) -> dict[str, Any]:
+        """The inlines of the admin, by the name under which a row has theirs."""
+        found: dict[str, Any] = {}
+        for inline in cls.admin_class.inlines:
+            name = names.plural(names.snake(inline.model.__name__))
+            found[f"{name}_rows" if name in cls.fields or name in found else name] = inline
+        return found
 
     def get_queryset(self) -> "models.QuerySet[Any]":
         """The rows that the admin lists to this user."""
-        return self._admin().get_queryset(self._request())
+        rows: models.QuerySet[Any] = self._asked.own.get_queryset(self._asked.request)
+        return rows
+
+    @cached_property
+    def _asked(self) -> admin_forms.Asked:
+        return admin_forms.Asked(self._admin(), self.ctx.request, self.user)
+
+    def _rows(self) -> "models.QuerySet[Any]":
+        related = self._asked.own.get_list_select_related(self._asked.request)
+        rows = super()._rows()
+        return rows.select_related(*related) if isinstance(related, list | tuple) and related else rows
+
+    def _permit(self, *paths: str) -> None:
+        """Raises `ToolError` for a path that a call filters, sorts or sums up by, and that the admin hides here."""
+        looked = {self.model._meta.pk.name, "pk", *self._asked.filtered(), *self._asked.shown_of_all()}
+        for path in paths:
+            name = path.removeprefix("-")
+            if not looked & {name, _without_lookup(name)}:
+                raise ToolError(f"{name}: the admin shows you no such field to look for.")
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
-        rows, may_repeat = self._admin().get_search_results(self._request(), self._rows(), query)
+        rows: models.QuerySet[Any]
+        rows, may_repeat = self._asked.own.get_search_results(self._asked.request, self._rows(), query)
         return rows.distinct() if may_repeat else rows
 
     def _get(self, pk: Any) -> Any:
         row = super()._get(pk)
-        if not self._admin().has_view_permission(self._request(), row):
+        if not self._asked.own.has_view_or_change_permission(self._asked.request, row):
             raise ToolError(f"There is no {self.model._meta.verbose_name} {pk}.")
         return row
 
+    def _show(self, row: models.Model) -> dict[str, Any]:
+        shown = self._asked.shown(row) | {self.model._meta.pk.name}
+        return _values(self._asked, row, [name for name in self.fields if name in shown])
+
+    def _show_one(self, row: models.Model) -> dict[str, Any]:
+        asked = self._asked
+        names_of = {inline: name for name, inline in self._inlines().items()}
+        beneath = {}
+        for inline in asked.own.get_inline_instances(asked.request, row):
+            if type(inline) in names_of:
+                of_inline, rows = asked.inline_rows(inline, row, MAX_ROWS)
+                columns = admin_forms.columns_of(inline)
+                beneath[names_of[type(inline)]] = [
+                    _values(of_inline, one, [columns[0], *(name for name in columns if name in of_inline.shown(one))])
+                    for one in rows
+                ]
+        return {**self._show(row), **beneath}
+
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        fields = (model_fields.resolve(self.model, name) for name in self._writable())
-        defaults = {field.name: field.get_default() for field in fields if field.has_default()}
-        return self._save_form(None, {**defaults, **values})
+        return self._save_form(None, {name: value for name, value in values.items() if value is not None})
 
     def _change(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        self._demand(self._admin().has_change_permission(self._request(), row), "change")
-        return self._save_form(row, {**forms.model_to_dict(row, self._writable()), **values})
+        self._demand(self._asked.own.has_change_permission(self._asked.request, row), "change")
+        return self._save_form(row, values)
 
-    def _delete(self, row: Any) -> None:
-        own, request = self._admin(), self._request()
+    def _delete(self, row: Any, *, with_related: bool = False) -> None:
+        own, request = self._asked.own, self._asked.request
         self._demand(own.has_delete_permission(request, row), "delete")
-        _, _, forbidden, protected = own.get_deleted_objects([row], request)
+        nested, counts, forbidden, protected = own.get_deleted_objects([row], request)
         if protected:
-            raise ToolError(f"The {self.model._meta.verbose_name} is still in use, so it is kept.")
-        self._demand(not forbidden, f"delete {', '.join(map(str, forbidden))} with")
-        own.log_deletions(request, self.model._default_manager.filter(pk=row.pk))
-        own.delete_model(request, row)
-
-    def _save_form(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        own, request = self._admin(), self._request()
-        read_only = own.get_readonly_fields(request, row)
-        names = [name for name in self._writable() if name not in read_only]
-        form = self._form_class(own, request, names)(values, instance=row)
-        if not form.is_valid():
-            lines = [
-                f"- {' '.join(errors)}" if name == NON_FIELD_ERRORS else f"- {name}: {' '.join(errors)}"
-                for name, errors in form.errors.items()
-            ]
-            raise ToolError("\n".join(["Not saved:", *lines]))
-        is_change = row is not None
-        saved = own.save_form(request, form, change=is_change)
-        self.prepare(saved)
+            in_use = _spoken(protected)
+            raise ToolError(f"The {self.model._meta.verbose_name} is still in use, so it is kept: {in_use}.")
+        self._demand(not forbidden, f"delete {', '.join(sorted(map(str, forbidden)))} with")
+        along = list(_flat(nested))[1:]
+        if along and not with_related:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in _without_one(counts, self.model).items())
+            raise ToolError(
+                f"Not deleted, since more would go with it ({kinds}): {_spoken(along)}. "
+                "Give with_related=true to delete all of it."
+            )
         try:
-            with transaction.atomic(using=saved._state.db):
-                own.save_model(request, saved, form, change=is_change)
-                form.save_m2m()
+            own.log_deletions(request, self.model._base_manager.filter(pk=row.pk))
+            own.delete_model(request, row)
+        except (ProtectedError, RestrictedError):
+            raise ToolError(f"The {self.model._meta.verbose_name} is still in use, so it is kept.") from None
+
+    def _save_form(self, row: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        form = self._asked.form(row, given, self._left_out() if row is None else ())
+        refused = [name for name in given if name not in form.fields or form.fields[name].disabled]
+        if refused:
+            raise ToolError("\n".join(["Not saved:", *(f"- {name}: You may not write this here." for name in refused)]))
+        if not form.is_valid():
+            raise ToolError("\n".join(["Not saved:", *(_problem(form, name) for name in form.errors)]))
+        return self._show(self._save_as_admin(form, is_change=row is not None))
+
+    def _save_as_admin(self, form: Any, *, is_change: bool) -> Any:
+        own, request = self._asked.own, self._asked.request
+        row = own.save_form(request, form, change=is_change)
+        self.prepare(row)
+        try:
+            with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
+                own.save_model(request, row, form, is_change)
+                own.save_related(request, form, [], is_change)
+        except ValidationError as error:
+            raise ToolError(explain(error)) from None
+        except PermissionDenied:
+            raise ToolError(f"You may not save this {self.model._meta.verbose_name}.") from None
         except IntegrityError:
-            raise ToolError(f"The {self.model._meta.verbose_name} conflicts with one that is there.") from None
+            raise ToolError(conflict(row)) from None
         said = own.construct_change_message(request, form, [], add=not is_change)
-        (own.log_change if is_change else own.log_addition)(request, saved, said)
-        return self._show(self._rows().get(pk=saved.pk))
+        (own.log_change if is_change else own.log_addition)(request, row, said)
+        return self._saved(row)
 
-    def _form_class(self, own: Any, request: HttpRequest, names: Sequence[str]) -> Any:
-        def field_for(db_field: Any, **options: Any) -> Any:
-            field = own.formfield_for_dbfield(db_field, request, **options)
-            # The admin asks for a moment in two boxes; here it comes in one piece.
-            return db_field.formfield() if isinstance(field, forms.SplitDateTimeField) else field
+    def _saved(self, row: Any) -> Any:
+        # As in the admin, one may save what one does not see in the list afterwards.
+        try:
+            return self._rows().get(pk=row.pk)
+        except ObjectDoesNotExist:
+            return self.model._base_manager.using(row._state.db).get(pk=row.pk)
 
-        return forms.modelform_factory(self.model, form=own.form, fields=names, formfield_callback=field_for)
+    def _left_out(self) -> list[str]:
+        """The fields of the model that the toolset narrows out of a new row's form."""
+        if self._narrowed() is None:
+            return []
+        taken = self._create_arguments()
+        return [field.name for field in self.model._meta.get_fields() if field.name not in taken]
 
     def _demand(self, is_permitted: bool, verb: str) -> None:
         if not is_permitted:
             raise ToolError(f"You may not {verb} this {self.model._meta.verbose_name}.")
-
-    def _request(self) -> HttpRequest:
-        # A copy: what an action says must not go to the real one's session, to wait for the user's next page.
-        request = copy(self.ctx.request)
-        request.user = self.user  # type: ignore[assignment]
-        request._messages = _Messages()  # type: ignore[attr-defined]
-        return request
 
     @classmethod
     def _action(cls, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -152,25 +300,26 @@ class AdminToolset(ModelToolset):
         if found is None:
             raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.admin_class.__name__} has no action {name!r}.")
         act, description = _said_of(found)
-        names: Any = {"verbose_name": cls.model._meta.verbose_name, "verbose_name_plural": _plural(cls)}
+        spoken: Any = {"verbose_name": cls.model._meta.verbose_name, "verbose_name_plural": _plural(cls)}
 
         def method(self: AdminToolset, *, pks: list[Any]) -> str:
-            own, request = self._admin(), self._request()
-            self._demand(name in own.get_actions(request), f"{name} as for")
+            asked = self._asked
+            self._demand(name in asked.own.get_actions(asked.request), f"{name} as for")
             rows = self._rows().filter(pk__in=pks)
             if missing := set(map(str, pks)) - {str(pk) for pk in rows.values_list("pk", flat=True)}:
                 raise ToolError(f"There are no {_plural(cls)} {', '.join(sorted(missing))}; nothing was done.")
-            if isinstance(act(own, request, rows), HttpResponse):
+            if isinstance(act(asked.own, asked.request, rows), HttpResponse):
                 raise ToolError("This action asks for something on a page of the admin, so it cannot be done here.")
-            said = [str(message) for message in request._messages]  # type: ignore[attr-defined]
+            said = [str(message) for message in asked.messages]
             return "\n".join(said) or f"Done with {len(pks)} {model_ngettext(cls.model._meta, len(pks))}."
 
         method.__name__, method.__qualname__ = name, f"{cls.__qualname__}.{name}"
-        method.__module__, method.__doc__ = cls.__module__, f"{str(description) % names}."
+        method.__module__, method.__doc__ = cls.__module__, f"{str(description) % spoken}."
         key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
         pks = Annotated[list[key], Field(min_length=1, max_length=MAX_ROWS, description="their keys")]  # type: ignore[valid-type]
         options = {
-            "name": f"{cls.prefix}{name}_{_plural(cls).lower().replace(' ', '_')}",
+            "name": f"{cls.prefix}{name}_{cls.plural or names.plural(cls._noun())}",
+            "title": str(description) % spoken,
             "read_only": False,
             "permission": cls._permissions(READS[0]),
             "scopes": cls.scopes,
@@ -186,11 +335,32 @@ def from_admin(
     return type(f"{model.__name__}AdminToolset", (AdminToolset,), members)
 
 
-class _Messages(list[Any]):
-    """What an action says to its user, instead of on the next page."""
+def _columns_type(own: Any, columns: Sequence[str], more: Mapping[str, Any] | None = None) -> Any:
+    """The type of a row as an admin shows it: any of the columns but the key may be hidden from a user."""
+    fields = [name for name in columns if model_fields.is_readable(own.model, name)]
+    others = {name: NotRequired[admin_forms.column_type(own, name)] for name in columns if name not in fields}
+    return model_fields.row_type(own.model, fields, may_lack=True, more={**others, **(more or {})})
 
-    def add(self, level: int, message: Any, extra_tags: str = "") -> None:
-        self.append(message)
+
+def _values(asked: admin_forms.Asked, row: Any, columns: Sequence[str]) -> dict[str, Any]:
+    return {
+        name: model_fields.value_at(row, name)
+        if model_fields.is_readable(asked.own.model, name)
+        else asked.value(row, name)
+        for name in columns
+    }
+
+
+def _problem(form: Any, name: str) -> str:
+    text = " ".join(form.errors[name])
+    if name == NON_FIELD_ERRORS:
+        return f"- {text}"
+    return f"- {name}: {text}{admin_forms.choices_of(form.fields[name]) if name in form.fields else ''}"
+
+
+def _without_lookup(path: str) -> str:
+    field, _, lookup = path.rpartition("__")
+    return field if lookup in (*model_fields.LOOKUPS, "in", "isnull") else path
 
 
 def _said_of(action: Any) -> tuple[Any, Any]:
@@ -199,26 +369,36 @@ def _said_of(action: Any) -> tuple[Any, Any]:
 
 
 def _permission(own: Any, action: str) -> Permission:
+    asked_for = "view_or_change" if action == "view" else action
+
     class AdminPermission:
         """Hides a tool from whoever could not do the same in the admin."""
 
         def has_permission(self, request: HttpRequest, view: Any) -> bool:
-            return bool(own.admin_site.has_permission(request) and getattr(own, f"has_{action}_permission")(request))
+            has_permission = getattr(own, f"has_{asked_for}_permission")
+            return bool(own.admin_site.has_permission(request) and has_permission(request))
 
     return AdminPermission
 
 
-def _fields_of(own: Any) -> tuple[str, ...]:
-    """The key and the fields of the admin's form, as far as they are columns."""
-    if own.fieldsets:
-        named = flatten_fieldsets(own.fieldsets)
-    elif own.fields:
-        named = flatten_fieldsets([(None, {"fields": own.fields})])
-    else:
-        named = [field.name for field in own.model._meta.fields if field.editable]
-    columns = {field.name for field in own.model._meta.concrete_fields}
-    excluded = set(own.exclude or ()) | {own.model._meta.pk.name}
-    return (own.model._meta.pk.name, *(name for name in named if name in columns and name not in excluded))
+def _flat(nested: Any) -> Iterator[str]:
+    for one in nested:
+        if isinstance(one, list | tuple):
+            yield from _flat(one)
+        else:
+            yield strip_tags(str(one))
+
+
+def _spoken(rows: Any) -> str:
+    named = [strip_tags(str(row)) for row in rows]
+    more = f" and {len(named) - NAMED_LIMIT} more" if len(named) > NAMED_LIMIT else ""
+    return "; ".join(named[:NAMED_LIMIT]) + more
+
+
+def _without_one(counts: Mapping[Any, int], model: type[models.Model]) -> dict[str, int]:
+    """How many rows of each kind would go beside the one that is named."""
+    own = model._meta.verbose_name_plural
+    return {str(kind): left for kind, count in counts.items() if (left := count - (kind == own))}
 
 
 def _plural(cls: type[AdminToolset]) -> str:

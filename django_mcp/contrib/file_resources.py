@@ -20,7 +20,7 @@ from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
-from . import model_fields
+from . import model_fields, names
 from .described import described
 
 MAX_BYTES: Final = 1024 * 1024
@@ -120,7 +120,7 @@ class FileFieldResource(_FileResource):
         parameters = {name: (model_fields.parameter_type(field), ...) for name, field in fields.items()}
         noun = self._model._meta.verbose_name
         defaults = {
-            "name": f"{noun}_{self._field}".lower().replace(" ", "_"),
+            "name": f"{names.noun_of(self._model)}_{self._field}",
             "description": f"The {self._field} of one {noun}.",
             "permission": self._permissions,
         }

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.http import QueryDict
+from django.utils.choices import flatten_choices
 
+from django_mcp.drf.schemas import choices_schema, joined
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.tools import ToolError
 
@@ -14,7 +16,7 @@ _KINDS: Final = {"NumberFilter": "number", "BooleanFilter": "boolean"}
 def schemas_of(filterset: Any) -> dict[str, tuple[Schema, bool]]:
     """The filters of a filter set, each with its schema and whether it must be given."""
     filters = filterset.base_filters if filterset is not None else {}
-    return {name: (_schema(one), bool(one.extra.get("required"))) for name, one in filters.items()}
+    return {name: (_schema(name, one), bool(one.extra.get("required"))) for name, one in filters.items()}
 
 
 def apply(filterset: Any, given: Mapping[str, Any], rows: Any) -> Any:
@@ -35,11 +37,20 @@ def query_of(given: Mapping[str, Any]) -> QueryDict:
     return query
 
 
-def _schema(one: Any) -> Schema:
+def _schema(name: str, one: Any) -> Schema:
     names = [base.__name__ for base in type(one).__mro__]
-    schema: Schema = {"type": next((_KINDS[name] for name in names if name in _KINDS), "string")}
     choices = one.extra.get("choices")
+    schema: Schema = {"type": next((_KINDS[base] for base in names if base in _KINDS), "string")}
     if choices and not callable(choices):
-        schema = {"enum": [value for value, _ in choices]}
-    text = one.extra.get("help_text") or one.label
-    return {**schema, "description": str(text)} if text else schema
+        schema = choices_schema(list(flatten_choices(choices)))
+    meaning = schema.pop("description", "")
+    if "MultipleChoiceFilter" in names:
+        schema = {"type": "array", "items": schema}
+    texts = [text for text in (_text(name, one), meaning) if text]
+    return {**schema, "description": joined(texts)} if texts else schema
+
+
+def _text(name: str, one: Any) -> str:
+    """The help text of a filter, or its label where that says more than its name."""
+    text = str(one.extra.get("help_text") or one.label or "")
+    return "" if text.lower().replace(" ", "_") == name.replace("__", "_") else text

@@ -7,7 +7,6 @@ register themselves, on the default server. New code is better off with `Toolset
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
 from django_mcp import default_server
@@ -48,7 +47,7 @@ class ModelQueryToolset(ModelToolset):
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each operation and its options."""
         named = getattr(cls, "fields", None)
-        columns = [field for field in cls.model._meta.concrete_fields if _is_shown(field)]
+        columns = [f for f in cls.model._meta.concrete_fields if model_fields.is_readable(cls.model, f.name)]
         shown = [field for field in columns if (field.name in named if named else field.name not in cls.exclude_fields)]
         text = [field.name for field in shown if isinstance(field, models.CharField | models.TextField)]
         cls.fields = tuple(field.name for field in shown)
@@ -60,14 +59,6 @@ class ModelQueryToolset(ModelToolset):
             if cls.extra_instructions:
                 options = {**options, "description": f"{function.__doc__ or ''}\n{cls.extra_instructions}".strip()}
             yield function, options
-
-
-def _is_shown(field: Any) -> bool:
-    try:
-        model_fields.type_of(field)
-    except ImproperlyConfigured:
-        return False
-    return True
 
 
 def _filters_of(field: Any) -> list[str]:

@@ -1,41 +1,51 @@
 """Model fields as Python types: what a column holds, with its limits, choices and help text, for pydantic to check and
-to describe.
+to describe; how a row's value is read, and how a client's is set.
 
-A field that is named with `__` is one of a related object, and is only read.
+A field that is named with `__` is one of a related object, and is only read. `register_field` teaches a kind of field
+that this module does not know.
 """
 
-import datetime
-import decimal
-import uuid
-from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Final, NotRequired
 
-from django.core import validators
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import models
-from pydantic import AfterValidator, BaseModel, Field, create_model
+from pydantic import Field
 
-TYPES: "Final[tuple[tuple[type[models.Field[Any, Any]], Any], ...]]" = (
-    (models.BooleanField, bool),
-    (models.IntegerField, int),
-    (models.AutoField, int),
-    (models.FloatField, float),
-    (models.DecimalField, decimal.Decimal),
-    (models.DateTimeField, datetime.datetime),
-    (models.DateField, datetime.date),
-    (models.TimeField, datetime.time),
-    (models.DurationField, datetime.timedelta),
-    (models.UUIDField, uuid.UUID),
-    (models.JSONField, Any),
-    (models.FileField, str),
-    (models.CharField, str),
-    (models.TextField, str),
-    (models.GenericIPAddressField, str),
+from . import field_choices
+from .field_kinds import (
+    KINDS,
+    Kind,
+    Reader,
+    Writer,
+    as_given,
+    keys_of,
+    kind_of,
+    read_plain,
+    target_of,
+    typed_dict,
 )
-"""The fields that a client can read and write, each before those that it is a kind of."""
+from .field_kinds import STORABLE as STORABLE
+from .field_kinds import kind_of_target as kind_of_target
+from .field_kinds import type_of as type_of
 
 LOOKUPS: Final = ("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "gt", "gte", "lt", "lte")
 """The lookups of a filter that take a value of the field's own type; `in` takes several, `isnull` a boolean."""
+
+
+def register_field(
+    field_class: type[Any] | str, type_: Any, *, read: Reader | None = None, write: Writer | None = None
+) -> None:
+    """Teaches a kind of model field, by its class or the dotted path of it: `register_field(MoneyField, str)`.
+
+    `type_` is what clients see and give. `read(field, row)` is the value of a row, without it the one that the field's
+    `value_from_object` and `value_to_string` give; `write(field, value)` is what the attribute takes, without it the
+    value that came.
+    """
+    KINDS[field_class] = Kind(lambda field, checked: type_, read or read_plain, write or as_given)
+    for known in (_reader, relations_of, is_readable):
+        known.cache_clear()
 
 
 def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
@@ -43,128 +53,184 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
     *relations, name = path.split("__")
     at = model
     for relation in relations:
-        target = _field(at, relation, path, model).related_model
-        if not (isinstance(target, type) and issubclass(target, models.Model)):
-            raise ImproperlyConfigured(f"{model.__name__} has no field {path!r}: {relation} leads nowhere.")
+        found = _field(at, relation, path, model)
+        target = found.related_model
+        if found.many_to_many or not (isinstance(target, type) and issubclass(target, models.Model)):
+            leads = "leads to many rows: name it alone for their keys" if found.many_to_many else "leads nowhere"
+            raise ImproperlyConfigured(f"{model.__name__} has no field {path!r}: {relation} {leads}.")
         at = target
     return _field(at, name, path, model)
 
 
-def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
-    """The type of a field's values. `checked`: with the limits that a value must keep to when it is written."""
-    if isinstance(field, models.ForeignKey):
-        return type_of(field.target_field, checked=checked)
-    if field.choices and checked:
-        return Literal[tuple(value for value, _ in field.flatchoices if value is not None)]
-    for kind, python_type in TYPES:
-        if isinstance(field, kind):
-            return _limited(field, python_type) if checked else python_type
-    raise ImproperlyConfigured(f"{field} is of a kind that clients cannot read: leave it out of fields.")
+def parameter_type(field: "models.Field[Any, Any]") -> Any:
+    """The type of what a client gives for a field, with its description."""
+    return _with_description(type_of(field), field)
 
 
-def parameter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
-    """The type of what a client gives for a field or, with a lookup, filters by."""
-    described = Field(description=describe(field)) if describe(field) else Field()
-    match lookup:
-        case "isnull":
-            return Annotated[bool, described]
-        case "in":
-            return Annotated[list[type_of(field)], described, Field(max_length=100)]  # type: ignore[misc]
-    return Annotated[type_of(field), described]
+def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
+    """The type of what a client filters by. Raises `ImproperlyConfigured` for a lookup that the field has not."""
+    if lookup == "isnull":
+        return _with_description(bool, field)
+    if not _has_lookup(field, lookup):
+        raise ImproperlyConfigured(f"{field} has no lookup {lookup!r}.")
+    kind = kind_of_target(field)
+    if kind.is_many:
+        inner = keys_of(field, checked=True)
+    elif lookup in ("exact", "in"):
+        inner = type_of(field)
+    else:
+        inner = kind.type_for(target_of(field), True)
+    if lookup == "in":
+        inner = Annotated[list[inner], Field(max_length=100)]  # type: ignore[valid-type]
+    return _with_description(inner, field)
 
 
 def describe(field: "models.Field[Any, Any]") -> str:
-    """The help text; where there is none, the field's name for people if that says more than its own."""
+    """The help text, or the field's name for people if that says more than its own; and what its choices mean."""
     verbose = str(field.verbose_name)
-    return str(field.help_text) or (verbose if verbose.replace(" ", "_").lower() != field.name else "")
+    text = str(field.help_text) or (verbose if verbose.replace(" ", "_").lower() != field.name else "")
+    choices = field_choices.describe_choices(field)
+    return f"{text.rstrip('.')}. {choices}" if text and choices else text or choices
 
 
 def is_optional(field: "models.Field[Any, Any]") -> bool:
-    """Whether a new row may do without a value for it."""
-    return bool(field.has_default() or field.blank or field.null)
+    """Whether a new row may do without a value for it: it is filled in by itself, or may be blank."""
+    has_database_default = getattr(field, "db_default", models.NOT_PROVIDED) is not models.NOT_PROVIDED
+    return bool(field.blank or (field.has_default() and field.default is not None) or has_database_default)
 
 
-def row_type(model: type[models.Model], paths: Iterable[str]) -> type[BaseModel]:
-    """What a row looks like to a client: these fields."""
+def is_written_by_itself(field: "models.Field[Any, Any]") -> bool:
+    """Whether nobody writes the field: the database counts or computes it."""
+    return isinstance(field, models.AutoField | models.GeneratedField) or bool(getattr(field, "auto_created", False))
+
+
+def is_writable(field: "models.Field[Any, Any]") -> bool:
+    """Whether a client can write the field where it may: no file, nothing that is computed."""
+    if has_rows_between(field) or isinstance(field, models.GeneratedField):
+        return False
+    return kind_of_target(field).write is not None
+
+
+def has_rows_between(field: Any) -> bool:
+    """Whether a many-to-many relation is by rows of a model of the project's own, which hold more than two keys."""
+    return isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created  # type: ignore[union-attr]
+
+
+def row_type(
+    model: type[models.Model], paths: Iterable[str], *, may_lack: bool = False, more: Mapping[str, Any] | None = None
+) -> Any:
+    """How a row looks to a client: these fields, and `more` beside them. `may_lack`: all but the key can be missing."""
     members: dict[str, Any] = {}
     for path in paths:
         field = resolve(model, path)
         kind = type_of(field, checked=False)
-        members[path] = (kind | None if _may_be_null(model, path) and kind is not Any else kind, _described(field))
-    return create_model(model.__name__, **members)
+        kind = kind | None if _may_be_null(model, path) and kind is not Any else kind
+        text = describe(field)
+        members[path] = Annotated[kind, Field(description=text)] if text else kind
+        if may_lack and not field.primary_key:
+            members[path] = NotRequired[members[path]]
+    return typed_dict(model.__name__, {**members, **(more or {})})
 
 
-def changes_type(model: type[models.Model], names: Iterable[str]) -> type[BaseModel]:
-    """What a client may change of a row: each of these fields, or none."""
-    members: dict[str, Any] = {}
-    for name in names:
-        field = resolve(model, name)
-        kind = parameter_type(field)
-        members[name] = (kind | None if field.null else kind, None)
-    return create_model(f"{model.__name__}Changes", __config__={"extra": "forbid"}, **members)
+def changes_type(model: type[models.Model], arguments: Mapping[str, Any]) -> Any:
+    """How a client changes a row: by each of these arguments, or none. The value is a dict of those that came."""
+    members = {name: NotRequired[kind] for name, kind in arguments.items()}
+    return typed_dict(f"{model.__name__}Changes", members, extra="forbid")
+
+
+def change_type(field: "models.Field[Any, Any]") -> Any:
+    """The type of a field's new value, `None` where the column may be null."""
+    kind = parameter_type(field)
+    return kind | None if field.null and not kind_of_target(field).is_many else kind
 
 
 def value_at(row: models.Model, path: str) -> Any:
-    """What a row holds at a path; `None` where a relation on the way leads nowhere."""
-    *relations, name = path.split("__")
-    at: Any = row
-    for relation in relations:
-        at = getattr(at, relation)
-        if at is None:
-            return None
-    field = at._meta.get_field(name)
-    value = getattr(at, field.attname)
-    return value.name if isinstance(field, models.FileField) else value
+    """The value of a row at a path; `None` where a relation on the way leads nowhere."""
+    return _reader(type(row), path)(row)
+
+
+@lru_cache(maxsize=1024)
+def relations_of(model: type[models.Model], paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The relations that are joined to read these paths of many rows, and those that take a query of their own."""
+    joined = dict.fromkeys(path.rpartition("__")[0] for path in paths if "__" in path)
+    return list(joined), [path for path in paths if kind_of_target(resolve(model, path)).is_many]
+
+
+@lru_cache(maxsize=4096)
+def is_readable(model: type[models.Model], path: str) -> bool:
+    """Whether a path leads to a field that clients can read."""
+    try:
+        type_of(resolve(model, path))
+    except ImproperlyConfigured:
+        return False
+    return True
+
+
+def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Sets the fields of a row, and returns those that can be written only once the row is saved."""
+    later = {}
+    for name, value in values.items():
+        field = resolve(type(row), name)
+        kind = kind_of_target(field)
+        if kind.is_many:
+            later[name] = value
+        else:
+            setattr(row, field.attname, value if value is None or not kind.write else kind.write(field, value))
+    return later
+
+
+@lru_cache(maxsize=4096)
+def _reader(model: type[models.Model], path: str) -> Callable[[Any], Any]:
+    *relations, _ = path.split("__")
+    field = resolve(model, path)
+    read = kind_of_target(field).read
+
+    def value(row: Any) -> Any:
+        at = row
+        for relation in relations:
+            at = getattr(at, relation)
+            if at is None:
+                return None
+        return read(field, at)
+
+    return value
 
 
 def _field(model: type[models.Model], name: str, path: str, root: type[models.Model]) -> "models.Field[Any, Any]":
     try:
-        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
     except FieldDoesNotExist:
         field = None
-    if not isinstance(field, models.Field) or field.many_to_many:
-        raise ImproperlyConfigured(f"{root.__name__} has no field {path!r} that can be named here.")
-    return field
+    if isinstance(field, models.Field) and not hasattr(field, "ct_field"):
+        return field
+    raise ImproperlyConfigured(
+        f"{root.__name__} has no field {path!r} that can be named here{_reason(model, name, field)}."
+    )
+
+
+def _reason(model: type[models.Model], name: str, field: Any) -> str:
+    if hasattr(field, "ct_field"):
+        return f": it leads to rows of any model; name its columns, {field.ct_field!r} and {field.fk_field!r}"
+    if field is not None:
+        other = field.related_model.__name__
+        return f": it is a relation from other rows; give {other} a toolset of its own, with a filter"
+    if hasattr(model, name):
+        return ": it is no column; add a method to the toolset that gives it"
+    return ""
 
 
 def _may_be_null(model: type[models.Model], path: str) -> bool:
     parts = path.split("__")
-    return any(resolve(model, "__".join(parts[: count + 1])).null for count in range(len(parts)))
+    fields = [resolve(model, "__".join(parts[: count + 1])) for count in range(len(parts))]
+    return any(field.null for field in fields) and not kind_of_target(fields[-1]).is_many
 
 
-def _described(field: "models.Field[Any, Any]") -> Any:
-    return Field(description=describe(field)) if describe(field) else ...
+def _has_lookup(field: Any, lookup: str) -> bool:
+    if isinstance(field, models.ForeignKey) or kind_of(field).is_many:
+        return lookup in ("exact", "in", *(() if field.many_to_many else ("gt", "gte", "lt", "lte")))
+    return field.get_lookup(lookup) is not None
 
 
-def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
-    """The type with the limits of the column and of the field's validators, as far as a schema can say them."""
-    limits: dict[str, Any] = {}
-    if kind is str:
-        limits["max_length"] = field.max_length
-        kind = Annotated[str, STORABLE]
-    for validator in field.validators:
-        limit: Any = getattr(validator, "limit_value", None)
-        limit = limit() if callable(limit) else limit
-        match validator:
-            case validators.MinLengthValidator():
-                limits["min_length"] = limit
-            case validators.MinValueValidator():
-                limits["ge"] = max(limit, limits.get("ge", limit))
-            case validators.MaxValueValidator():
-                limits["le"] = min(limit, limits.get("le", limit))
-    if isinstance(field, models.DecimalField):
-        limits |= {"max_digits": field.max_digits, "decimal_places": field.decimal_places}
-    if kind is float:
-        limits["allow_inf_nan"] = False
-    limits = {name: limit for name, limit in limits.items() if limit is not None}
-    return Annotated[kind, Field(**limits)] if limits else kind
-
-
-def _storable(text: str) -> str:
-    """Raises `ValueError` for what no database can store: PostgreSQL has no U+0000, and surrogates are no text."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("the text has characters that cannot be stored")
-    return text
-
-
-STORABLE: Final = AfterValidator(_storable)
+def _with_description(kind: Any, field: "models.Field[Any, Any]") -> Any:
+    text = describe(field)
+    return Annotated[kind, Field(description=text)] if text else Annotated[kind, Field()]

@@ -13,7 +13,7 @@ from django_mcp.primitives.context import Context
 from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 
-from . import model_fields
+from . import model_fields, names
 from .described import described
 
 COMPLETIONS: Final = 101
@@ -63,14 +63,16 @@ class ModelResource:
         self._permissions = [*several, *([view] if model_permissions else [])]
         self._variables = {name: model_fields.resolve(model, name) for name in compile_template(uri).variables}
         for name in self._fields:
-            model_fields.resolve(model, name)
+            model_fields.type_of(model_fields.resolve(model, name))
 
     def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
         """The function, the URI and the options, for a registry."""
-        noun = self._model._meta.verbose_name_plural if self._many else self._model._meta.verbose_name
+        noun, spoken = names.noun_of(self._model), self._model._meta.verbose_name
+        if self._many:
+            noun, spoken = names.plural(noun), self._model._meta.verbose_name_plural
         defaults = {
-            "name": str(noun).lower().replace(" ", "_"),
-            "description": f"{'The' if self._many else 'One'} {noun}.",
+            "name": noun,
+            "description": f"{'The' if self._many else 'One'} {spoken}.",
             "mime_type": "application/json",
             "permission": self._permissions,
             "complete": {name: self._completer(name) for name in self._complete},
@@ -94,8 +96,9 @@ class ModelResource:
 
     def _rows(self, ctx: Context) -> "models.QuerySet[Any]":
         rows = self._model._default_manager.all() if self._queryset is None else self._queryset(ctx)
-        relations = [path.rpartition("__")[0] for path in self._fields if "__" in path]
-        rows = rows.select_related(*relations) if relations else rows
+        joined, apart = model_fields.relations_of(self._model, self._fields)
+        rows = rows.select_related(*joined) if joined else rows
+        rows = rows.prefetch_related(*apart) if apart else rows
         return rows if rows.ordered else rows.order_by("pk")
 
     def _show(self, rows: Sequence[Any], ctx: Context) -> list[Mapping[str, Any]]:

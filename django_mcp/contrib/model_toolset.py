@@ -5,19 +5,18 @@ declared.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
-from django.db import IntegrityError, models, transaction
-from django.db.models import Avg, Count, Max, Min, ProtectedError, Q, RestrictedError, Sum
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from django.db import IntegrityError, models, router, transaction
+from django.db.models import ProtectedError, Q, RestrictedError
 
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
-from . import filtersets, model_fields
-from .described import described
+from . import filtersets, model_fields, names
+from .model_operations import METHODS, PLURAL, RESERVED, filter_of, plural_of, singular_of
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -25,10 +24,6 @@ WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
 
 OFFSET_LIMIT: Final = 10_000
 """Rows that a list can skip: a client that wants more filters, since skipping costs as much as reading."""
-
-GROUPS_LIMIT: Final = 100
-RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", "ctx")
-AGGREGATES: Final = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
 
 
 class ModelToolset(Toolset):
@@ -39,11 +34,14 @@ class ModelToolset(Toolset):
     read. `filters` are names of fields with or without a lookup ("country", "elevation_ft__gte"); `filterset` is a
     django-filter FilterSet, whose filters are taken beside them. Each operation asks
     for the model's own permission (view, add, change, delete) beside `permission`, unless `model_permissions` is off.
+    Tools are named by the model's class; `noun` and `plural` say otherwise.
     """
 
-    hooks: ClassVar[Sequence[str]] = ("get_queryset", "prepare")
+    hooks: ClassVar[Sequence[str]] = ("get_queryset", "get_related_queryset", "prepare")
 
     model: ClassVar[type[models.Model]]
+    noun: ClassVar[str] = ""
+    plural: ClassVar[str] = ""
     fields: ClassVar[Sequence[str]]
     operations: ClassVar[Sequence[str]] = ("list", "get")
     writable: ClassVar[Sequence[str] | None] = None
@@ -62,22 +60,113 @@ class ModelToolset(Toolset):
     def prepare(self, row: Any) -> None:
         """Called with a row before it is validated and saved: the place to set its owner."""
 
+    def get_related_queryset(self, name: str) -> "models.QuerySet[Any]":
+        """The rows that a client may name in a relation that it writes. Override it, and rows may be read through that
+        relation too (`vault__name`): by default they are all rows, which this user may not be meant to read.
+        """
+        field: Any = model_fields.resolve(self.model, name)
+        return field.related_model._default_manager.complex_filter(field.get_limit_choices_to())  # type: ignore[no-any-return]
+
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
-        """The function of each operation and its options, then those of the methods that the subclass adds."""
-        if unknown := set(cls.operations) - {*READS, *WRITES}:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: no such operations: {', '.join(sorted(unknown))}.")
+        """The function of each operation and its options, then those of the methods that the subclass adds. Raises
+        `ImproperlyConfigured` with all that cannot work.
+        """
+        if problems := list(dict.fromkeys(cls._problems())):
+            raise ImproperlyConfigured(
+                "\n- ".join([f"{cls.__qualname__}:", *problems])
+                if problems[1:]
+                else f"{cls.__qualname__}: {problems[0]}"
+            )
         for operation in cls.operations:
-            method = _METHODS[operation](cls)
+            method = METHODS[operation](cls)
             method.__module__, method.__qualname__ = cls.__module__, f"{cls.__qualname__}.{operation}"
             yield as_function(cls, method), cls._options(operation)
         yield from super().tools()
 
     @classmethod
+    def _problems(cls) -> Iterator[str]:
+        """All that cannot work, a sentence each, with the way out."""
+        if unknown := set(cls.operations) - {*READS, *WRITES}:
+            yield f"no such operations: {', '.join(sorted(unknown))}."
+        named = {"fields": cls._paths(), "writable": cls.writable or (), "ordering": cls.ordering}
+        for attribute, paths in (named | {"search_fields": cls.search_fields}).items():
+            for path in paths:
+                yield from cls._problems_with(attribute, path)
+        for name in cls.filters:
+            if name in RESERVED:
+                yield f"a filter cannot be called {name!r}; use {name}__exact."
+            elif problem := _refused(filter_of, cls, name):
+                yield problem
+        if "search" in cls.operations:
+            yield from cls._search_problems()
+        if "create" in cls.operations and (missing := cls._missing()):
+            yield (
+                f"create cannot work, since a new {cls.model.__name__} needs {', '.join(missing)}: have that written "
+                "(fields, writable), set it in prepare(), or leave create out."
+            )
+        yield from cls._reading_problems()
+
+    @classmethod
+    def _problems_with(cls, attribute: str, path: str) -> Iterator[str]:
+        if problem := _refused(_type_at, cls.model, path):
+            yield problem
+            return
+        field = model_fields.resolve(cls.model, path)
+        if attribute == "writable" and ("__" in path or not model_fields.is_writable(field)):
+            yield f"{path!r} cannot be written by a client; leave it out of writable."
+        if attribute == "ordering" and not model_fields.kind_of_target(field).is_scalar:
+            yield f"a list cannot be sorted by {path!r}; leave it out of ordering."
+
+    @classmethod
+    def _search_problems(cls) -> Iterator[str]:
+        if not cls.search_fields:
+            yield "search needs search_fields."
+
+    @classmethod
+    def _missing(cls) -> list[str]:
+        """The fields that a new row needs and nobody gives it."""
+        if cls.prepare is not ModelToolset.prepare or _problem_in_fields(cls):
+            return []
+        given = set(cls._writable())
+        return [
+            field.name
+            for field in cls.model._meta.concrete_fields
+            # A field that is not editable is not validated either, and may be filled in as the row is saved.
+            if field.editable
+            and field.name not in given
+            and not model_fields.is_optional(field)
+            and not model_fields.is_written_by_itself(field)
+        ]
+
+    @classmethod
+    def _reading_problems(cls) -> Iterator[str]:
+        """Paths through a relation that a client can point at any row there is: it would read all of them."""
+        if _problem_in_fields(cls) or cls.get_related_queryset is not ModelToolset.get_related_queryset:
+            return
+        written = set(cls._writable()) if {"create", "update"} & set(cls.operations) else set()
+        filters = [] if cls.filterset is None else [one.field_name for one in cls.filterset.base_filters.values()]
+        paths = [*cls.fields, *(cls.filters or ()), *cls.ordering, *cls.search_fields, *filters]
+        for path in dict.fromkeys(path for path in paths if path and path.partition("__")[0] in written):
+            relation, _, inner = path.partition("__")
+            if inner and inner not in (*model_fields.LOOKUPS, "in", "isnull"):
+                yield (
+                    f"{path!r} would read any row, since a client may write {relation!r}: say in "
+                    f"get_related_queryset(self, name) which rows it may name, or leave {relation!r} out of writable."
+                )
+
+    @classmethod
+    def _noun(cls) -> str:
+        return cls.noun or names.noun_of(cls.model)
+
+    @classmethod
     def _options(cls, operation: str) -> dict[str, Any]:
-        noun = cls.model._meta.verbose_name_plural if operation in _PLURAL else cls.model._meta.verbose_name
+        noun = cls._noun()
+        several = operation in PLURAL
+        spoken = plural_of(cls) if several else singular_of(cls)
         return {
-            "name": f"{cls.prefix}{operation}_{str(noun).lower().replace(' ', '_')}",
+            "name": f"{cls.prefix}{operation}_{cls.plural or names.plural(noun) if several else noun}",
+            "title": f"{operation.capitalize()} {spoken}",
             "read_only": operation in READS,
             "destructive": operation in ("update", "delete") or None,
             "permission": cls._permissions(operation),
@@ -102,20 +191,69 @@ class ModelToolset(Toolset):
         return [
             name
             for name, field in named.items()
-            if field.editable and not field.primary_key and not isinstance(field, models.FileField)
+            if field.editable and not field.primary_key and model_fields.is_writable(field)
         ]
 
+    @classmethod
+    def _paths(cls) -> list[str]:
+        """Those of the fields that are the model's."""
+        return list(cls.fields)
+
+    @classmethod
+    def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        """The arguments of create: each its type and its default."""
+        fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
+        return {
+            name: (model_fields.parameter_type(field), None if model_fields.is_optional(field) else ...)
+            for name, field in fields.items()
+        }
+
+    @classmethod
+    def _change_arguments(cls) -> dict[str, Any]:
+        """The types of the fields that update changes. A row with another key would be another row."""
+        fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
+        keys = {field.name for field in cls.model._meta.pk_fields}
+        return {
+            name: model_fields.change_type(field)
+            for name, field in fields.items()
+            if name not in keys and not field.primary_key
+        }
+
+    @classmethod
+    def _delete_arguments(cls) -> dict[str, tuple[Any, Any]]:
+        return {}
+
+    @classmethod
+    def _row_type(cls) -> Any:
+        return model_fields.row_type(cls.model, cls.fields)
+
+    @classmethod
+    def _one_type(cls) -> Any:
+        """The type of one row where it is asked for alone."""
+        return cls._row_type()
+
     def _rows(self) -> "models.QuerySet[Any]":
-        relations = [path.rpartition("__")[0] for path in self.fields if "__" in path]
+        joined, apart = model_fields.relations_of(self.model, tuple(self._paths()))
         rows = self.get_queryset()
-        return rows.select_related(*relations) if relations else rows
+        rows = rows.select_related(*joined) if joined else rows
+        return rows.prefetch_related(*apart) if apart else rows
+
+    def _permit(self, *paths: str) -> None:
+        """Called with the paths that a call filters, sorts or sums up by."""
 
     def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
         own = {name: value for name, value in given.items() if value is not None}
         rows = self._rows()
+        sets = self.filterset.base_filters if self.filterset is not None else {}
+        # A filter by a method of the filter set's is the developer's own, whatever it looks at.
+        self._permit(*(sets[name].field_name if name in sets else name for name in own if not _is_method(sets, name)))
         if self.filterset is not None:
             names = self.filterset.base_filters
             rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
+        several = {name: own.pop(name) for name in list(own) if _may_repeat(self.model, name)}
+        if several:
+            # A row that has two of them is listed once.
+            rows = rows.filter(pk__in=self.get_queryset().filter(**several).values("pk"))
         return rows.filter(**own)
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
@@ -126,15 +264,12 @@ class ModelToolset(Toolset):
         rows = self._rows()
         return rows.filter(reduce(and_, words)) if words else rows.none()
 
-    @classmethod
-    def _check_search(cls) -> None:
-        if not cls.search_fields:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: search needs search_fields.")
-        for path in cls.search_fields:
-            model_fields.resolve(cls.model, path)
-
     def _show(self, row: models.Model) -> dict[str, Any]:
         return {path: model_fields.value_at(row, path) for path in self.fields}
+
+    def _show_one(self, row: models.Model) -> dict[str, Any]:
+        """A row where it is asked for alone."""
+        return self._show(row)
 
     def _get(self, pk: Any) -> Any:
         try:
@@ -155,34 +290,64 @@ class ModelToolset(Toolset):
         }
 
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in values.items() if value is not None}
-        return self._save(self.model(**_by_column(type(self), given)))
+        return self._save(self.model(), {name: value for name, value in values.items() if value is not None})
 
     def _change(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        for name, value in _by_column(type(self), values).items():
-            setattr(row, name, value)
-        return self._save(row)
+        return self._save(row, values)
 
     def _delete(self, row: Any) -> None:
         try:
             row.delete()
         except (ProtectedError, RestrictedError):
-            raise ToolError(f"The {_singular(type(self))} is still in use, so it is kept.") from None
+            raise ToolError(f"The {singular_of(type(self))} is still in use, so it is kept.") from None
 
-    def _save(self, row: Any) -> dict[str, Any]:
+    def _save(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+        self._check_related(values)
+        later = model_fields.assign(row, values)
         self.prepare(row)
         try:
             row.full_clean()
-            with transaction.atomic(using=row._state.db):
+            with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
                 row.save()
+                for name, value in later.items():
+                    getattr(row, name).set(value)
+                return self._show(self._saved(row))
         except ValidationError as error:
-            raise ToolError(_problems(error)) from None
+            raise ToolError(explain(error)) from None
         except IntegrityError:
-            raise ToolError(f"The {self.model._meta.verbose_name} conflicts with one that is there.") from None
-        return self._show(self._get(row.pk))
+            raise ToolError(conflict(row)) from None
+
+    def _saved(self, row: Any) -> Any:
+        """A row as it is read again. One that the user would not see is not saved."""
+        try:
+            return self._rows().get(pk=row.pk)
+        except ObjectDoesNotExist:
+            raise ToolError(
+                f"Not saved: the {singular_of(type(self))} would not be among those that you see."
+            ) from None
+
+    def _check_related(self, values: Mapping[str, Any]) -> None:
+        """Raises `ToolError` for keys of rows that this user may not name."""
+        is_limited = type(self).get_related_queryset is not ModelToolset.get_related_queryset
+        lines = []
+        for name, value in values.items():
+            field: Any = model_fields.resolve(self.model, name)
+            if isinstance(field, models.ManyToManyField):
+                keys, path = list(value or ()), "pk"
+            elif isinstance(field, models.ForeignKey) and is_limited and value is not None:
+                keys, path = [value], field.target_field.attname
+            else:
+                continue
+            rows = self.get_related_queryset(name)
+            found = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
+            missing = ", ".join(str(key) for key in keys if str(key) not in found)
+            if missing:
+                lines.append(f"- {name}: There is no {field.related_model._meta.verbose_name} {missing}.")
+        if lines:
+            raise ToolError("\n".join(["Not saved:", *lines]))
 
 
-def _problems(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """A line for each field that is wrong."""
     if not hasattr(error, "error_dict"):
         return "\n".join(error.messages)
@@ -190,166 +355,41 @@ def _problems(error: ValidationError) -> str:
     return "\n".join(["Not saved:", *(line.replace("- __all__: ", "- ") for line in lines)])
 
 
-# The methods of the operations. Each is made for a class, since what it takes and returns is that class' to say.
+def conflict(row: Any) -> str:
+    """Why a database refused a row: a value that it must have, else one that another row has."""
+    fields = [field for field in row._meta.concrete_fields if not field.null]
+    missing = [
+        field.name
+        for field in fields
+        if not model_fields.is_written_by_itself(field) and field.value_from_object(row) is None
+    ]
+    if missing:
+        return "\n".join(["Not saved:", *(f"- {name}: This field is required." for name in missing)])
+    return f"The {row._meta.verbose_name} conflicts with one that is there."
 
 
-def _list(cls: type[ModelToolset]) -> Callable[..., Any]:
-    orders = [f"{sign}{name}" for name in cls.ordering for sign in ("", "-")]
-
-    def method(
-        self: ModelToolset, *, page: int = 1, limit: int = cls.page_size, order_by: str | None = None, **given: Any
-    ) -> Any:
-        rows = self._filtered(given)
-        return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
-
-    parameters = {**_filters(cls), **({"order_by": (Literal[tuple(orders)], None)} if orders else {}), **_paging(cls)}
-    return _described(method, f"List {_plural(cls)}.", parameters, _page_type(cls))
+def _type_at(model: type[models.Model], path: str) -> Any:
+    return model_fields.type_of(model_fields.resolve(model, path))
 
 
-def _search(cls: type[ModelToolset]) -> Callable[..., Any]:
-    cls._check_search()
-
-    def method(self: ModelToolset, *, query: str, page: int = 1, limit: int = cls.page_size) -> Any:
-        return self._page(self._matching(query), page, limit)
-
-    query = Annotated[str, Field(max_length=200, description="words that it must have"), model_fields.STORABLE]
-    return _described(
-        method, f"Search {_plural(cls)} for words.", {"query": (query, ...), **_paging(cls)}, _page_type(cls)
-    )
+def _refused(ask: Callable[..., Any], *arguments: Any) -> str:
+    """Why something is refused, or nothing where it is not."""
+    try:
+        ask(*arguments)
+    except ImproperlyConfigured as error:
+        return str(error)
+    return ""
 
 
-def _get(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any) -> Any:
-        return self._show(self._get(pk))
-
-    return _described(method, f"One {_singular(cls)}.", _key(cls), model_fields.row_type(cls.model, cls.fields))
+def _problem_in_fields(cls: type[ModelToolset]) -> bool:
+    paths = (*cls._paths(), *(cls.writable or ()))
+    return any(_refused(model_fields.resolve, cls.model, path) for path in paths)
 
 
-def _count(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, **given: Any) -> Any:
-        return self._filtered(given).count()
-
-    return _described(method, f"Count {_plural(cls)}.", _filters(cls), int)
+def _is_method(sets: Mapping[str, Any], name: str) -> bool:
+    return name in sets and bool(sets[name].method)
 
 
-def _aggregate(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(
-        self: ModelToolset, *, function: str, field: str = "pk", group_by: str | None = None, **given: Any
-    ) -> Any:
-        rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
-        if function in ("sum", "avg") and field not in numbers:
-            raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
-        if group_by is None:
-            return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
-        groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
-        return [{"group": group[group_by], "value": group["value"]} for group in groups]
-
-    own = [name for name in cls.fields if "__" not in name]
-    numeric = (models.IntegerField, models.FloatField, models.DecimalField)
-    numbers = [name for name in own if isinstance(model_fields.resolve(cls.model, name), numeric)]
-    parameters = {
-        "function": (Literal[tuple(AGGREGATES)], ...),
-        "field": (Literal[(*own, "pk")], "pk"),
-        "group_by": (Literal[tuple(own)], None),
-        **_filters(cls),
-    }
-    group = create_model("Group", group=(Any, None), value=(Any, None))
-    return _described(method, f"Count or sum up {_plural(cls)}.", parameters, list[group])  # type: ignore[valid-type]
-
-
-def _create(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, **given: Any) -> Any:
-        return self._create(given)
-
-    parameters = {}
-    for name in cls._writable():
-        field = model_fields.resolve(cls.model, name)
-        parameters[name] = (model_fields.parameter_type(field), None if model_fields.is_optional(field) else ...)
-    row = model_fields.row_type(cls.model, cls.fields)
-    return _described(method, f"Create one {_singular(cls)}.", parameters, row)
-
-
-def _update(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any, changes: BaseModel) -> Any:
-        return self._change(self._get(pk), {name: getattr(changes, name) for name in changes.model_fields_set})
-
-    kind = model_fields.changes_type(cls.model, cls._writable())
-    changes: Any = Annotated[kind, Field(description="the fields to change")]
-    row = model_fields.row_type(cls.model, cls.fields)
-    return _described(
-        method,
-        f"Change one {_singular(cls)}.",
-        {**_key(cls), "changes": (changes, ...)},
-        row,
-    )
-
-
-def _delete(cls: type[ModelToolset]) -> Callable[..., Any]:
-    def method(self: ModelToolset, *, pk: Any) -> Any:
-        self._delete(self._get(pk))
-        return f"Deleted {_singular(cls)} {pk}."
-
-    return _described(method, f"Delete one {_singular(cls)}.", _key(cls), str)
-
-
-_METHODS: Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]] = {
-    "list": _list,
-    "get": _get,
-    "search": _search,
-    "count": _count,
-    "aggregate": _aggregate,
-    "create": _create,
-    "update": _update,
-    "delete": _delete,
-}
-_PLURAL: Final = ("list", "search", "count", "aggregate")
-
-
-def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:
-    method.__doc__ = text
-    return described(method, parameters, returns)
-
-
-def _filters(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    parameters: dict[str, tuple[Any, Any]] = {}
-    for name in cls.filters:
-        if name in RESERVED:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: a filter cannot be called {name!r}; use {name}__exact.")
-        path, _, lookup = name.rpartition("__")
-        if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
-            path, lookup = name, "exact"
-        parameters[name] = (model_fields.parameter_type(model_fields.resolve(cls.model, path), lookup), None)
-    for name, (schema, required) in filtersets.schemas_of(cls.filterset).items():
-        if name in RESERVED or name in parameters:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: the filterset's {name!r} is taken; declare it otherwise.")
-        parameters[name] = (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
-    return parameters
-
-
-def _paging(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    page = Annotated[int, Field(ge=1, description="next_page of the page before")]
-    limit = Annotated[int, Field(ge=1, le=cls.max_page_size, description="rows of a page")]
-    return {"page": (page, 1), "limit": (limit, cls.page_size)}
-
-
-def _page_type(cls: type[ModelToolset]) -> type[BaseModel]:
-    row: Any = model_fields.row_type(cls.model, cls.fields)
-    return create_model("Page", items=(list[row], ...), next_page=(int | None, None))
-
-
-def _key(cls: type[ModelToolset]) -> dict[str, tuple[Any, Any]]:
-    key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
-    return {"pk": (Annotated[key, Field(description="its key")], ...)}
-
-
-def _by_column(cls: type[ModelToolset], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by the name that a row takes them under: a key of another row is not that row."""
-    return {model_fields.resolve(cls.model, name).attname: value for name, value in given.items()}
-
-
-def _plural(cls: type[ModelToolset]) -> str:
-    return str(cls.model._meta.verbose_name_plural)
-
-
-def _singular(cls: type[ModelToolset]) -> str:
-    return str(cls.model._meta.verbose_name)
+def _may_repeat(model: type[models.Model], name: str) -> bool:
+    path, _, lookup = name.rpartition("__")
+    return lookup == "in" and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many

@@ -19,11 +19,11 @@ from rest_framework import serializers
 
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.elicitation_forms import django_schema
-from django_mcp.primitives.errors import ToolError
+from django_mcp.primitives.errors import ToolError, lines_of
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
 
-from .schemas import Unreadable, explain, request_context, schema_of
+from .schemas import Unreadable, request_context, schema_of
 
 _CONTEXT: Final = "mcp_context"
 
@@ -44,7 +44,7 @@ class _SerializerType:
     def read(self, value: Any, ctx: Context) -> Any:
         serializer = self.serializer_class(data=value, many=self.many, context=request_context(ctx))
         if not serializer.is_valid():
-            raise _Invalid(explain(serializer.errors))
+            raise _Invalid(lines_of(serializer.errors))
         return serializer
 
     def write(self, value: Any, ctx: Context) -> Any:

@@ -2,7 +2,7 @@
 left out), with whatever it nests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias, get_type_hints
 
 from django.db import models
@@ -38,7 +38,12 @@ TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], Schema], .
 )
 """The fields of one plain value, each before those that it is a kind of."""
 
+_NAMES: Final = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
 LIMITS: Final = {"min_value": "minimum", "max_value": "maximum", "min_length": "minLength", "max_length": "maxLength"}
+
+CHOICES_LISTED: Final = 50
+"""Of more choices a schema gives the number and examples: each is read by a model, for every field that has them."""
 
 _KEYS: "Final[tuple[tuple[type[models.Field[Any, Any]], Schema], ...]]" = (
     (models.IntegerField, {"type": "integer"}),
@@ -55,11 +60,24 @@ def schema_of(serializer: Any, mode: Mode) -> Schema:
     """The schema of a serializer's data, or of a list of them (`many=True`). Raises `Unreadable`."""
     if isinstance(serializer, serializers.ListSerializer):
         return {"type": "array", "items": schema_of(serializer.child, mode)}
-    fields = fields_of(serializer, mode)
-    required = [name for name, field in fields.items() if field.required] if mode == "input" else []
-    properties = {name: property_of(field, mode) for name, field in fields.items()}
+    properties = properties_of(serializer, mode)
+    required = [name for name in properties if serializer.fields[name].required] if mode == "input" else []
     schema: Schema = {"type": "object", "properties": properties}
     return {**schema, "required": required} if required else schema
+
+
+def properties_of(serializer: Any, mode: Mode, *, partial: bool = False) -> dict[str, Schema]:
+    """The schemas of a serializer's fields, by name. One that no JSON can fill, such as a file, is left out where it
+    need not be given. Raises `Unreadable` where it must; `partial` says that none must.
+    """
+    found = {}
+    for name, field in fields_of(serializer, mode).items():
+        try:
+            found[name] = property_of(field, mode)
+        except Unreadable:
+            if field.required and not partial:
+                raise
+    return found
 
 
 def fields_of(serializer: Any, mode: Mode) -> dict[str, Any]:
@@ -79,11 +97,26 @@ def property_of(field: Any, mode: Mode) -> Schema:
         schema |= _limits(field)
     if field.allow_null:
         schema = _or_null(schema)
-    if field.help_text:
-        schema["description"] = str(field.help_text)
+    if texts := [text for text in (str(field.help_text or ""), schema.get("description", "")) if text]:
+        schema["description"] = joined(texts)
     if mode == "input" and isinstance(field.default, str | int | float | bool):
         schema["default"] = field.default
     return schema
+
+
+def choices_schema(choices: Sequence[tuple[Any, Any]]) -> Schema:
+    """The schema of one of some values, each with its label: the values, and in words those that say less than their
+    labels ("1: Open").
+    """
+    values = [value for value, _ in choices]
+    pairs = [(value, str(label)) for value, label in choices if value not in (None, "")]
+    if len(pairs) <= CHOICES_LISTED:
+        text = "; ".join(f"{value}: {label}" for value, label in pairs if _says_more(value, label))
+        return {"enum": values, **({"description": text} if text else {})}
+    some = ", ".join(f"{value} ({label})" if _says_more(value, label) else str(value) for value, label in pairs[:3])
+    kinds = {_NAMES.get(type(value)) for value in values}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return {**({"type": kind} if kind else {}), "description": f"One of {len(pairs)} choices, such as {some}"}
 
 
 def request_context(ctx: Context) -> dict[str, Any]:
@@ -93,18 +126,9 @@ def request_context(ctx: Context) -> dict[str, Any]:
     return {"request": request_of(ctx.caller), "ctx": ctx}
 
 
-def explain(errors: Any, path: str = "") -> list[str]:
-    """A serializer's errors, a line each, with the path to what is wrong."""
-    if isinstance(errors, Mapping):
-        return [
-            line
-            for name, inner in errors.items()
-            for line in explain(inner, path if name == "non_field_errors" else f"{path}.{name}".lstrip("."))
-        ]
-    if isinstance(errors, list | tuple) and any(isinstance(inner, Mapping | list) for inner in errors):
-        return [line for index, inner in enumerate(errors) for line in explain(inner, f"{path}.{index}".lstrip("."))]
-    text = " ".join(map(str, errors)) if isinstance(errors, list | tuple) else str(errors)
-    return [f"- {path}: {text}" if path else f"- {text}"] if text else []
+def joined(texts: Sequence[str]) -> str:
+    """Texts as one, each with its full stop but the last."""
+    return " ".join([*(f"{text.rstrip('.')}." for text in texts[:-1]), texts[-1]])
 
 
 def _type(field: Any, mode: Mode) -> Schema:
@@ -116,9 +140,10 @@ def _type(field: Any, mode: Mode) -> Schema:
         case relations.PrimaryKeyRelatedField():
             return _key(field)
         case serializers.MultipleChoiceField():
-            return {"type": "array", "items": {"enum": list(field.choices)}}
+            return {"type": "array", "items": choices_schema(_choices(field))}
         case serializers.ChoiceField():
-            return {"enum": list(field.choices)}
+            blank = [("", "")] if mode == "input" and field.allow_blank and "" not in field.choices else []
+            return choices_schema([*_choices(field), *blank])
         case serializers.ListField():
             return {"type": "array", "items": property_of(field.child, mode)}
         case serializers.DictField():
@@ -127,11 +152,23 @@ def _type(field: Any, mode: Mode) -> Schema:
             return _returned(field)
         case serializers.FileField():
             if mode == "input":
-                raise Unreadable(f"{field.field_name} takes a file, which no JSON holds")
+                name = field.field_name or field.parent.field_name
+                raise Unreadable(
+                    f"{name} takes a file, which no JSON holds. "
+                    "Use a serializer without it, or with required=False for it"
+                )
             return {"type": "string", "format": "uri"}
         case serializers.DecimalField() if mode == "output" and _is_written_as_text(field):
             return {"type": "string"}
     return next((dict(schema) for kind, schema in TYPES if isinstance(field, kind)), {})
+
+
+def _choices(field: Any) -> list[tuple[Any, Any]]:
+    return list(field.choices.items())
+
+
+def _says_more(value: Any, label: str) -> bool:
+    return str(value).lower().replace("_", " ") != label.lower().replace("_", " ")
 
 
 def _key(field: Any) -> Schema:
@@ -168,4 +205,8 @@ def _limits(field: Any) -> Schema:
 def _or_null(schema: Schema) -> Schema:
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
-    return {"anyOf": [schema, {"type": "null"}]} if schema else schema
+    plain = {key: value for key, value in schema.items() if key != "description"}
+    if not plain:
+        return schema
+    beside = {"description": schema["description"]} if "description" in schema else {}
+    return {"anyOf": [plain, {"type": "null"}], **beside}

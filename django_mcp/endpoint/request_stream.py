@@ -7,7 +7,6 @@ might give up.
 """
 
 import asyncio
-import contextvars
 import logging
 import threading
 import time
@@ -47,11 +46,6 @@ PORTION: Final = 100
 
 PRIMED_SINCE: Final = "2025-11-25"
 """Older clients take the empty data of a priming event for a message, and fail to parse it."""
-
-inline_answers: contextvars.ContextVar[Callable[[Question], Any] | None] = contextvars.ContextVar(
-    "inline_answers", default=None
-)
-"""Set by the test client: calls then run in its own thread and transaction, and this answers what they ask."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
@@ -30,17 +29,13 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
 from .loops import serving_loop
+from .under_test import under_test
 
 MAX_WAITING_THREADS: Final = 256
 """Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
 
 END_SECONDS: Final = 5
 """How long a process that ends waits for its threads."""
-
-caller_waits: ContextVar[bool] = ContextVar("caller_waits", default=False)
-"""Set by the test client, which may be called in a thread of an event loop that goes on meanwhile: its calls then run
-in that thread, and see its transaction.
-"""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +53,7 @@ class LoopContext:
     @classmethod
     def on(cls, loop: asyncio.AbstractEventLoop) -> "LoopContext":
         """Here, for who knows the loop: to ask which one is running is a system call before Python 3.12."""
-        return cls(loop, loop in AsyncToSync.loop_thread_executors or caller_waits.get())
+        return cls(loop, loop in AsyncToSync.loop_thread_executors or under_test().caller_waits)
 
     @classmethod
     def here(cls) -> "LoopContext":

@@ -1,6 +1,6 @@
 """What the four list methods share: one page of definitions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django_mcp.protocol import cursors
@@ -21,7 +21,11 @@ def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Resu
     """A page of the definitions that the caller may see, under `key`, in the order of declaration, which is the same on
     every worker.
     """
-    items = [(name, entry.definition) for name, entry in visible(request, entries)]
+    return page_of(request, key, [(name, entry.definition) for name, entry in visible(request, entries)])
+
+
+def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any]]]) -> Result:
+    """The page that the request asks for, of definitions by name."""
     page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
     result: dict[str, Any] = {key: page}
     if next_cursor is not None:

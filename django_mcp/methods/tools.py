@@ -1,10 +1,11 @@
 """tools/list and tools/call."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic_core import to_json
 
 from django_mcp.primitives import tool_search
@@ -14,7 +15,8 @@ from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
 
 from .access import admit, visible
-from .lists import list_page
+from .failures import in_words
+from .lists import page_of
 from .request import Call, Request, Result, take_string
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def list_tools(request: Request) -> Result:
     if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
         tools = {name: tool for name, tool in seen.items() if tool.always_listed}
         tools |= tool_search.TOOLS
-    return list_page(request, "tools", tools)
+    return page_of(request, "tools", [(name, tool.definition) for name, tool in _described(request, tools)])
 
 
 def call_tool(request: Request) -> Call | Result:
@@ -59,6 +61,11 @@ def call_tool(request: Request) -> Call | Result:
     if tool.throttle is not None and (wait_seconds := tool.throttle(request.caller)) is not None:
         raise TooManyCalls(wait_seconds)
     arguments = request.params.get("arguments") or {}
+    try:
+        tool = tool.described(request.caller)
+    except Exception as error:
+        logger.error("Tool %s cannot be called: its arguments cannot be told", tool.name, exc_info=error)
+        return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     if request.inputs is not None:
@@ -84,13 +91,24 @@ def call_tool(request: Request) -> Call | Result:
     )
 
 
+def _described(request: Request, tools: Mapping[str, Tool]) -> Iterator[tuple[str, Tool]]:
+    """The tools that the caller may use, each with its arguments. One that cannot say them takes no other with it."""
+    for name, tool in visible(request, tools):
+        try:
+            described = tool.described(request.caller)
+        except Exception as error:
+            logger.error("Tool %s is left out of the list: its arguments cannot be told", name, exc_info=error)
+        else:
+            yield name, described
+
+
 def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
     search = tool_search.TOOLS[tool_search.SEARCH]
     try:
         arguments = {"limit": 5, **search.bind(request.params.get("arguments") or {}, None)}
     except ToolError as error:
         return error_result(str(error))
-    found = tool_search.find((tool for _, tool in visible(request, tools)), **arguments)
+    found = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
     return search.to_result(found, objects_only=request.era == "handshake")
 
 
@@ -120,8 +138,11 @@ def error_result(text: str) -> Result:
 def _to_failure(tool: Tool, error: Exception) -> Result:
     if isinstance(error, ProtocolError):
         raise error
-    if isinstance(error, ToolError):
-        return error_result(str(error))
+    if (text := in_words(error)) is not None:
+        if isinstance(error, ObjectDoesNotExist):
+            # It may be a row that the model asked for, or a fault.
+            logger.warning("Tool %s: %s", tool.name, error, exc_info=error)
+        return error_result(text)
     # What the exception says may hold a password or a row: it is for the log, not for the model.
     logger.error("Tool %s failed", tool.name, exc_info=error)
     return error_result(f"The tool {tool.name} failed unexpectedly. The server's log has the details.")

@@ -28,6 +28,7 @@ class Access:
 
     rules: tuple[Rule, ...]
     scopes: tuple[str, ...]
+    codenames: tuple[str, ...] = ()
 
     def permits(self, caller: Caller) -> bool:
         """Whether the caller may know of the primitive."""
@@ -50,7 +51,8 @@ def make_access(
         raise ImproperlyConfigured(f"{label}: scopes is a list: scopes=[{scopes!r}].")
     several = permission if isinstance(permission, list | tuple | set | frozenset) else [permission]
     rules = tuple(_rule(one, label) for one in several if one is not None)
-    return Access(rules, tuple(scopes)) if rules or scopes else None
+    codenames = tuple(one for one in several if isinstance(one, str))
+    return Access(rules, tuple(scopes), codenames) if rules or scopes else None
 
 
 def _rule(permission: Any, label: str) -> Rule:

@@ -281,7 +281,15 @@ def _dump(model: BaseModel) -> dict[str, Any]:
 def _fallback(value: Any) -> Any:
     items = dict(value) if isinstance(value, Mapping) else listed(value)
     if items is value:
-        raise TypeError(f"{type(value).__name__} is not JSON: return a model, a dataclass, a dict or content blocks")
+        name = type(value).__name__
+        if hasattr(type(value), "_meta"):
+            # A row of Django's says nowhere which of its columns clients may see.
+            raise TypeError(
+                f"{name} is a row of the database, which is not JSON: return a pydantic model or a dict with what "
+                f"clients may see, or annotate the return with a DRF serializer. "
+                f"A ModelToolset makes tools of {name}'s rows."
+            )
+        raise TypeError(f"{name} is not JSON: return a pydantic model, a dataclass, a dict or content blocks")
     return items
 
 

@@ -1,5 +1,6 @@
 """What a server offers, by name, in the order of declaration: the order in which clients list it."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, TypeVar
@@ -29,10 +30,14 @@ class Registry:
         self.templates: dict[str, ResourceTemplate] = {}
         self.prompts: dict[str, Prompt] = {}
         self.is_guarded = False
+        self.replaced: list[tuple[str, str, str]] = []
+        """What two functions of one name in a module were declared as: the kind, the key, the functions' name."""
 
     def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
-        tool = make_tool(function, **options)
-        return self._add(self.tools, tool.name, tool, "tool")
+        tool = self._add(self.tools, (made := make_tool(function, **options)).name, made, "tool")
+        # A schema that is made for each caller asks who that is.
+        self.is_guarded = self.is_guarded or tool.describe is not None
+        return tool
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Any) -> Resource | ResourceTemplate:
         resource = make_resource(function, uri, **options)
@@ -73,8 +78,17 @@ class Registry:
         """
         if method == "tools/call":
             tool = self.tools.get(str(params.get("name")))
-            return tool is not None and (tool.access is not None or tool.throttle is not None)
+            return tool is not None and any((tool.access, tool.throttle, tool.describe))
         return self.is_guarded
+
+    def by_kind(self) -> dict[str, Mapping[str, Tool | Resource | ResourceTemplate | Prompt]]:
+        """All primitives, by the word for their kind and by their key."""
+        return {
+            "tool": self.tools,
+            "resource": self.resources,
+            "resource template": self.templates,
+            "prompt": self.prompts,
+        }
 
     def has_completions(self) -> bool:
         return any(entry.completers for entry in self.templates.values()) or any(
@@ -88,9 +102,17 @@ class Registry:
                 f"The {kind} {key!r} of {_origin(primitive.signature)} is already registered by "
                 f"{_origin(earlier.signature)}; give one of them another name."
             )
+        if earlier is not None and _place(earlier.signature) != _place(primitive.signature):
+            self.replaced.append((kind, key, _origin(primitive.signature)))
         entries[key] = primitive
         self.is_guarded = self.is_guarded or primitive.access is not None
         return primitive
+
+
+def _place(signature: Signature) -> Any:
+    """Where a function stands: declaring one again that was imported again, or is made by a function, is no clash."""
+    code = getattr(inspect.unwrap(signature.function), "__code__", None)
+    return code and (code.co_filename, code.co_firstlineno)
 
 
 def _origin(signature: Signature) -> str:

@@ -44,6 +44,8 @@ class Signature:
     context_names: tuple[str, ...]
     returns: Any
     description: str
+    misnamed: tuple[str, ...] = ()
+    """The names that the docstring describes and the function does not take."""
     has_validators: bool = False
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
@@ -67,7 +69,8 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
     defaults: dict[str, Any] = {}
     context_names = []
     takes_anything = False
-    for index, parameter in enumerate(_parameters(function, label)):
+    parameters = _parameters(function, label)
+    for index, parameter in enumerate(parameters):
         hint = hints.get(parameter.name, Any)
         if is_context(hint):
             context_names.append(parameter.name)
@@ -96,6 +99,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
         context_names=tuple(context_names),
         returns=hints.get("return", inspect.Parameter.empty),
         description=description,
+        misnamed=() if takes_anything else tuple(_misnamed(function, documented, parameters)),
         has_validators=runs_own_code(adapter),
     )
 
@@ -126,6 +130,13 @@ def _unpartial(function: Callable[..., Any]) -> Callable[..., Any]:
 def _settled(function: Callable[..., Any]) -> set[str]:
     """The parameters that `partial` has given by name: they are the developer's to say, not the client's."""
     return _settled(function.func) | set(function.keywords) if isinstance(function, partial) else set()
+
+
+def _misnamed(
+    function: Callable[..., Any], documented: Mapping[str, str], parameters: list[inspect.Parameter]
+) -> list[str]:
+    taken = {parameter.name for parameter in parameters} | _settled(function) | {"self", "cls"}
+    return [name for name in documented if name not in taken]
 
 
 def _docstring(function: Callable[..., Any]) -> str:
@@ -196,7 +207,7 @@ def _describe(members: dict[str, Any], extra: Any, label: str) -> tuple[TypeAdap
 
 def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> Schema:
     schema.pop("title", None)
-    properties: dict[str, Schema] = schema.get("properties", {})
+    properties: dict[str, Schema] = schema.setdefault("properties", {})
     for name, default in defaults.items():
         try:
             properties[name]["default"] = to_jsonable_python(default, inf_nan_mode="null")

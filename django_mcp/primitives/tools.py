@@ -15,7 +15,7 @@ from . import schemas, signatures
 from .access import Access, Permission, make_access
 from .call_options import Budget, CallOptions
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
-from .context import Context
+from .context import Caller, Context
 from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
@@ -38,8 +38,15 @@ class InvalidArguments(ToolError):
     """The arguments of a call do not fit the tool's schema; the text names each."""
 
 
+class NotDescribed(Exception):
+    """The arguments of a tool cannot be told for a caller, or for nobody; the text says what to change."""
+
+
 Check: TypeAlias = Callable[[Any], list[str]]
 """What is wrong with a JSON value, a line each."""
+
+Describe: TypeAlias = Callable[[Caller | None], Schema]
+"""Makes the schema of a tool's arguments when it is needed: for a caller, or for nobody (a system check)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Output:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """A tool as it is registered. `definition` is its entry in `tools/list`, complete, to be cut to the client's
-    revision.
+    revision; where there is `describe`, it lacks the arguments until `described()`.
     """
 
     name: str
@@ -79,11 +86,23 @@ class Tool:
     always_listed: bool = False
     throttle: Callable[[Any], float | None] | None = None
     access: Access | None = None
+    describe: Describe | None = None
+
+    def described(self, caller: Caller | None) -> "Tool":
+        """The tool with the schema of its arguments, which some tools make only now. Raises what making it raises."""
+        if self.describe is None:
+            return self
+        schema = {"type": "object", "properties": {}, **self.describe(caller)}
+        listed = _with_dry_run(schema) if self.dry_run else schema
+        definition = {**self.definition, "inputSchema": listed}
+        headers = read_param_headers(schema, f"Tool {self.name!r}")
+        return replace(self, definition=definition, check=_names_checker(schema), param_headers=headers, describe=None)
 
     @property
     def is_inert(self) -> bool:
         """Whether binding a call's arguments runs no code of the developer's."""
-        return self.access is None and self.throttle is None and not self.signature.has_validators
+        asked = (self.access, self.throttle, self.describe)
+        return not any(asked) and not self.signature.has_validators
 
     @property
     def is_read_only(self) -> bool:
@@ -181,24 +200,27 @@ def make_tool(
     budget: Budget | None = None,
     always_listed: bool = False,
     throttle: Callable[[Any], float | None] | None = None,
+    describe: Describe | None = None,
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
 ) -> Tool:
     """A tool from a function. Raises `ImproperlyConfigured`, saying what to change, for one that clients could not
     use.
     """
-    signature = signatures.read(function, open_ended=input_schema is not None)
+    signature = signatures.read(function, open_ended=input_schema is not None or describe is not None)
     tool_name = name or signatures.name_of(function)
     label = f"Tool {tool_name!r} ({signatures.describe_function(function)})"
     if not _NAME.fullmatch(tool_name):
         raise ImproperlyConfigured(f"{label}: a tool's name is 1 to 128 letters, digits, '_', '-' and '.'; pass name=…")
     if input_schema is not None and input_schema.get("type") != "object":
         raise ImproperlyConfigured(f'{label}: input_schema must say "type": "object" at its root.')
+    if read_only and destructive:
+        raise ImproperlyConfigured(f"{label}: a tool that only reads destroys nothing; take one of the two away.")
     if dry_run and not atomic:
         raise ImproperlyConfigured(f"{label}: what is not atomic cannot be undone, so there is no dry_run.")
-    schema = input_schema if input_schema is not None else signature.schema
+    schema = signature.schema if input_schema is None else {"properties": {}, **input_schema}
     if dry_run:
-        schema = {**schema, "properties": {**schema.get("properties", {}), _DRY_RUN: _DRY_RUN_SCHEMA}}
+        schema = _with_dry_run(schema)
     output = _read_output(signature.returns, output_schema, structured, label)
     annotations = {
         # Some clients read a title here, others beside the name, and some leave out a tool that has none.
@@ -231,6 +253,7 @@ def make_tool(
         always_listed=always_listed,
         throttle=throttle,
         access=make_access(permission, scopes, label),
+        describe=describe,
     )
 
 
@@ -238,6 +261,23 @@ def title_of(name: str) -> str:
     """The title that a tool has when its decorator is given none: `search_airports` is "Search airports"."""
     words = " ".join(_WORD.findall(name)) or name
     return words[0].upper() + words[1:]
+
+
+def _with_dry_run(schema: Schema) -> Schema:
+    return {**schema, "properties": {**schema["properties"], _DRY_RUN: _DRY_RUN_SCHEMA}}
+
+
+def _names_checker(schema: Schema) -> Check:
+    """A check that the arguments are those of a schema, and that none is missing. Their values are the function's to
+    check.
+    """
+
+    def check(arguments: Any) -> list[str]:
+        missing = [name for name in schema.get("required", ()) if name not in arguments]
+        unknown = [name for name in arguments if name not in schema["properties"]]
+        return [f"- {name}: Field required" for name in missing] + [f"- {name}: Unknown argument" for name in unknown]
+
+    return check
 
 
 def _read_output(hint: Any, given: Schema | None, structured: bool | None, label: str) -> Output | None:

@@ -119,7 +119,7 @@ def as_function(cls: type[Toolset], method: Callable[..., Any]) -> Callable[...,
     function: Any = call
     # The method's own, without self and with the context. What it is wrapped around would be read instead.
     del function.__wrapped__
-    function.__signature__ = inspect.Signature([*parameters, context])
+    function.__signature__ = inspect.Signature(sorted([*parameters, context], key=lambda parameter: parameter.kind))
     function.__annotations__ = {**read_hints(method, label), _CONTEXT: Context}
     function.__qualname__ = f"{cls.__qualname__}.{method.__name__}"
     function.__module__ = cls.__module__

@@ -10,7 +10,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
 
-from django_mcp.execution.threads import caller_waits
+from django_mcp.execution.under_test import calling
 
 from .responses import Response
 
@@ -41,17 +41,8 @@ def send_wsgi(request: Outgoing) -> Response:
 
 async def send_asgi(application: Any, request: Outgoing) -> Response:
     """The answer of an ASGI application, whose synchronous parts run in the thread of the caller, if one waits."""
-    with _caller_waits(), _connections_stay():
+    with calling(caller_waits=True), _connections_stay():
         return await _serve(application, _scope_of(request), request.body)
-
-
-@contextmanager
-def _caller_waits() -> Iterator[None]:
-    token = caller_waits.set(True)
-    try:
-        yield
-    finally:
-        caller_waits.reset(token)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from django_mcp.authentication import forced_user
-from django_mcp.endpoint.request_stream import inline_answers
+from django_mcp.execution.under_test import calling
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
 
@@ -155,18 +155,13 @@ class Conversation:
         )
 
     def _find_application(self) -> Any:
-        return self._application or import_string(settings.ASGI_APPLICATION)
+        return self._application or _asgi_application()
 
     @contextmanager
     def _acting(self) -> Iterator[None]:
         """Around a request: it is this client's user who calls, and its answers that are given."""
-        user_token = forced_user.set(self._user)
-        answers_token = inline_answers.set(lambda question: self._answer(question.to_wire()))
-        try:
+        with calling(user=self._user, answer=lambda question: self._answer(question.to_wire())):
             yield
-        finally:
-            inline_answers.reset(answers_token)
-            forced_user.reset(user_token)
 
     def _answer(self, question: Mapping[str, Any]) -> Any:
         answer = self.answers.get(question["method"])
@@ -198,11 +193,7 @@ class Conversation:
         return mirrors
 
     def _result(self, response: Response) -> dict[str, Any]:
-        try:
-            answer = response.json()
-        except ValueError:
-            said = f"{self.path} answered HTTP {response.status_code}, and no JSON"
-            raise AssertionError(f"{said}: is that where an endpoint is mounted?") from None
+        answer = self._read(response)
         if response.is_stream:
             self.notifications += [message for message in response.messages() if "method" in message]
         if "error" in answer:
@@ -210,6 +201,38 @@ class Conversation:
             raise MCPError(error["code"], error["message"], error.get("data"), response.status_code, response.headers)
         result: dict[str, Any] = answer["result"]
         return result
+
+    def _read(self, response: Response) -> dict[str, Any]:
+        """The message in a response. Raises `AssertionError`, saying what came, where there is none."""
+        try:
+            answer = response.json()
+        except (ValueError, IndexError):
+            answer = None
+        if isinstance(answer, dict) and answer.keys() & {"result", "error"}:
+            return answer
+        content_type = response.headers.get("content-type") or "nothing"
+        raise AssertionError(
+            f"{self.path} answered {response.status_code} with {content_type}, and no MCP message. {_advice(response)}"
+        )
+
+
+def _asgi_application() -> Any:
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    if not path:
+        raise ImproperlyConfigured(
+            'MCPClient(lane="asgi") calls the project\'s ASGI application: set ASGI_APPLICATION, such as '
+            '"mysite.asgi.application", or give MCPClient application=….'
+        )
+    return import_string(path)
+
+
+def _advice(response: Response) -> str:
+    if response.status_code == 400 and "testserver" not in settings.ALLOWED_HOSTS:
+        return (
+            "Outside of a test runner, call django.test.utils.setup_test_environment() first: ALLOWED_HOSTS does not "
+            "have 'testserver'."
+        )
+    return "Is an endpoint mounted at that path?"
 
 
 def _header_value(text: str) -> str:

@@ -60,14 +60,18 @@ def test_each_filter_is_described():
         "is_superuser": ("boolean", None),
         "joined_after": ("string", None),
         "kind": (None, ["1", "0"]),
-        "group": ("string", None),
+        "group": ("array", None),
         "username__icontains": ("string", None),
         "is_active": ("boolean", None),
         "id__gt": ("number", None),
         "page": ("integer", None),
         "limit": ("integer", None),
     }
-    assert properties["joined_after"] == {"type": "string", "description": "Joined after"}
+    # A label that says no more than the name is not repeated; a choice says what it means.
+    assert properties["joined_after"] == {"type": "string"}
+
+    assert properties["kind"] == {"enum": ["1", "0"], "description": "1: Staff; 0: Others"}
+    assert properties["group"] == {"type": "array", "items": {"type": "string"}}
 
 
 def test_rows_are_filtered(client):

@@ -75,6 +75,9 @@ class ModelUsers(ModelToolset):
     ordering = ("username",)
     model_permissions = False
 
+    def prepare(self, row):
+        row.password = row.password or "!"
+
 
 server = MCPServer("leaks", version="1")
 for toolset in (AdminUsers, ViewSetUsers, ModelUsers):
@@ -123,6 +126,8 @@ def root(settings):
 )
 @example(name="api_list_users", arguments={"ordering": "-email", "search": SECRET}, uri="user://eve")
 def test_what_was_not_declared_is_not_told(root, name, arguments, uri):
+    # Those that an example before this one made, under names that it was told.
+    User.objects.exclude(username__in=("root", "eve")).delete()
     eve, _ = User.objects.update_or_create(
         username="eve", defaults={"email": f"{SECRET}@example.com", "last_name": SECRET, "password": f"md5${SECRET}$x"}
     )

@@ -51,9 +51,13 @@ class Trips(ModelToolset):
 
 class Legs(ModelToolset):
     model = Leg
-    fields = ("id", "plan", "order", "origin", "origin__name", "destination__city")
+    fields = ("id", "plan", "order", "origin", "origin__name", "destination", "destination__city")
     operations = ("list", "create")
     model_permissions = False
+
+    def get_related_queryset(self, name):
+        rows = super().get_related_queryset(name)
+        return rows.filter(owner_id=self.user.pk) if name == "plan" else rows
 
 
 server = MCPServer("models", version="1")
@@ -146,8 +150,11 @@ def test_schemas_say_what_the_model_says():
         "required": ["name"],
     }
     order = tools["create_leg"].definition["inputSchema"]["properties"]["order"]
-    assert order["minimum"] == 0
-    assert order["maximum"] >= 32767
+    assert order == {"type": "integer", "minimum": 0}
+    assert tools["get_trip_plan"].definition["inputSchema"]["properties"]["pk"] == {
+        "type": "integer",
+        "description": "its key",
+    }
 
 
 class Nothing(ModelToolset):
@@ -165,8 +172,17 @@ class Nothing(ModelToolset):
         ({"filters": ["name__regex"]}, "name leads nowhere"),
         ({"filters": ["page"]}, "use page__exact"),
         ({"operations": ["search"]}, "search needs search_fields"),
-        ({"model": TripPlan, "fields": ["legs"]}, "no field 'legs'"),
-        ({"model": User, "fields": ["groups"]}, "no field 'groups'"),
+        ({"model": TripPlan, "fields": ["legs"]}, "no field 'legs' .* give Leg a toolset of its own"),
+        ({"model": Airport, "fields": ["code"]}, "no field 'code' .* add a method to the toolset"),
+        ({"model": User, "fields": ["groups__name"]}, "groups leads to many rows: name it alone"),
+        ({"model": User, "fields": ["id"], "ordering": ["groups"]}, "sorted by 'groups'"),
+        ({"filters": ["country__year"]}, "country leads nowhere"),
+        ({"operations": ["create"]}, "a new Airport needs icao, name, country"),
+        ({"fields": ["icao", "a", "b"]}, r"Broken:\n- Airport has no field 'a' .*\n- Airport has no field 'b'"),
+        (
+            {"model": Leg, "fields": ["origin__name"], "operations": ["update"], "writable": ["origin"]},
+            "'origin__name' would read any row, since a client may write 'origin': say in get_related_queryset",
+        ),
     ],
 )
 def test_what_cannot_work_says_what_to_change(attributes, message):
@@ -232,8 +248,8 @@ def test_related_rows_are_read_in_the_same_query(client, airports, ada, django_a
     with django_assert_num_queries(3):
         legs = client.call_tool("list_legs").structured["items"]
 
-    keys = {"id": legs[0]["id"], "plan": plan.pk, "order": 1}
-    assert legs[0] == {**keys, "origin": "EGLL", "origin__name": "London Heathrow", "destination__city": "New York"}
+    keys = {"id": legs[0]["id"], "plan": plan.pk, "order": 1, "origin": "EGLL", "destination": "KJFK"}
+    assert legs[0] == {**keys, "origin__name": "London Heathrow", "destination__city": "New York"}
     assert len(legs) == 3
 
 
@@ -266,10 +282,8 @@ def test_another_users_row_is_not_there(client):
 def test_what_the_model_refuses_is_said_field_by_field(client, airports, ada):
     blank = client.call_tool("create_trip_plan", {"name": ""})
     assert (blank.is_error, blank.text) == (True, "Not saved:\n- name: This field cannot be blank.")
-    wrong = client.call_tool("create_leg", {"plan": 0, "order": 1, "origin": "XXXX"})
-    assert wrong.is_error
-    assert "- plan: trip plan instance with id 0 " in wrong.text
-    assert "- origin: airport instance with icao 'XXXX' " in wrong.text
+    wrong = client.call_tool("create_leg", {"plan": 0, "order": 1, "origin": "XXXX", "destination": "EGLL"})
+    assert wrong.text == "Not saved:\n- plan: There is no trip plan 0.\n- origin: There is no airport XXXX."
     assert not Leg.objects.exists()
 
 
@@ -332,8 +346,8 @@ def test_each_operation_asks_for_its_own_permission(client, settings):
         ("create_trip_plan", {"name": "\x00"}, "name"),
         ("update_trip_plan", {"pk": 1, "changes": {"owner_id": 2}}, "changes.owner_id"),
         ("update_trip_plan", {"pk": 1, "changes": {"created_at": "2020-01-01T00:00:00Z"}}, "changes.created_at"),
-        ("create_leg", {"plan": 1, "order": -1, "origin": "EGLL"}, "order"),
-        ("create_leg", {"plan": 1, "order": 10**30, "origin": "EGLL"}, "order"),
+        ("create_leg", {"plan": 1, "order": -1, "origin": "EGLL", "destination": "EGLL"}, "order"),
+        ("create_leg", {"plan": 1, "order": 10**30, "origin": "EGLL", "destination": "EGLL"}, "order"),
     ],
 )
 def test_what_was_not_declared_or_does_not_fit_is_named(client, airports, tool, arguments, named):

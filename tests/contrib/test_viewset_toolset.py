@@ -27,6 +27,7 @@ from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
+from tests.contrib.serving import arguments_of, serve
 
 pytestmark = pytest.mark.django_db
 
@@ -195,7 +196,7 @@ def test_the_tools_are_the_actions_that_are_named():
         "get_group": {"readOnlyHint": True},
         "create_group": {"readOnlyHint": False},
         "replace_group": {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True},
-        "change_group": {"readOnlyHint": False, "destructiveHint": True},
+        "update_group": {"readOnlyHint": False, "destructiveHint": True},
         "delete_group": {"readOnlyHint": False, "destructiveHint": True},
         "group_join": {"readOnlyHint": False},
         "group_whoami": {"readOnlyHint": True},
@@ -207,7 +208,7 @@ def test_the_tools_are_the_actions_that_are_named():
 
 
 def test_arguments_are_what_the_action_reads():
-    schemas = {name: tool.definition["inputSchema"] for name, tool in server.registry.tools.items()}
+    schemas = {name: tool.described(None).definition["inputSchema"] for name, tool in server.registry.tools.items()}
     name = {"type": "string", "maxLength": 150}
     motto = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "In Latin."}
 
@@ -217,7 +218,7 @@ def test_arguments_are_what_the_action_reads():
         "properties": {"name": name, "motto": motto},
         "required": ["name"],
     }
-    assert schemas["change_group"]["required"] == ["pk"]
+    assert schemas["update_group"]["required"] == ["pk"]
     assert schemas["replace_group"]["required"] == ["pk", "name"]
     assert schemas["get_group"]["properties"] == {"pk": {"type": "integer"}}
     assert set(schemas["list_groups"]["properties"]) == {"search", "ordering", "name", "user", "page"}
@@ -259,25 +260,72 @@ def test_a_method_that_the_view_has_not_is_refused():
         list(type("Bad", (ViewToolset,), {"view": EchoView, "methods": ("put",)}).tools())
 
 
-def test_a_serializer_that_needs_the_request_is_refused_with_a_way_out():
-    class Picky(GroupViewSet):
-        def get_serializer_class(self):
-            return self.request.user.serializer
+def test_a_method_that_is_no_action_is_served_as_the_action_that_it_is_like(settings, groups):
+    class PagesAPIViewSet(viewsets.GenericViewSet):
+        """As Wagtail's are: methods of its own, and a router that it finds on the request."""
 
-    with pytest.raises(ImproperlyConfigured, match=r"decide by self\.action"):
-        list(type("Bad", (ViewSetToolset,), {"viewset": Picky, "actions": ("create",)}).tools())
+        model = Group
+        authentication_classes = permission_classes = []
+
+        def get_queryset(self):
+            return Group.objects.order_by("id")[: int(self.request.GET.get("limit", 2))]
+
+        def listing_view(self, request):
+            return Response({"items": [f"{request.site}: {group.name}" for group in self.get_queryset()]})
+
+        def detail_view(self, request, pk):
+            return Response(Group.objects.get(pk=pk).name)
+
+    class Pages(ViewSetToolset):
+        viewset = PagesAPIViewSet
+        actions = {"listing_view": "list", "detail_view": "retrieve"}
+        arguments = {"listing_view": {"limit": {"type": "integer"}}}
+        request_attributes = {"site": "example"}
+
+    client = serve(settings, Pages)
+
+    assert {tool["name"]: set(tool["inputSchema"]["properties"]) for tool in client.list_tools()} == {
+        "list_groups": {"limit"},
+        "get_group": {"pk"},
+    }
+    assert client.call_tool("list_groups", {"limit": 1}).structured == {"items": ["example: red"]}
+    assert client.call_tool("get_group", {"pk": groups[1].pk}).structured == "green"
+    for actions in (("listing_view",), {"listing_view": "listing"}):
+        with pytest.raises(ImproperlyConfigured, match=r"like.*: actions = \{'listing_view': 'list'\}"):
+            list(type("Bad", (ViewSetToolset,), {"viewset": PagesAPIViewSet, "actions": actions}).tools())
 
 
-def test_a_file_cannot_be_an_argument():
-    class Upload(serializers.Serializer):
-        picture = serializers.FileField()
+def test_arguments_that_a_view_reads_by_itself_are_declared(settings, groups):
+    class Tickets(viewsets.ModelViewSet):
+        queryset = Group.objects.order_by("id")
+        serializer_class = GroupSerializer
+        permission_classes = authentication_classes = []
 
-    class Uploads(viewsets.ModelViewSet):
-        queryset = Group.objects.all()
-        serializer_class = Upload
+        def get_queryset(self):
+            status = self.request.query_params.get("status")
+            return super().get_queryset().filter(**({"name": status} if status else {}))
 
-    with pytest.raises(ImproperlyConfigured, match="picture takes a file"):
-        list(type("Bad", (ViewSetToolset,), {"viewset": Uploads, "actions": ("create",)}).tools())
+        @action(detail=True, methods=["post"])
+        def assign(self, request, pk=None):
+            return Response({"to": request.data["to"], "loudly": request.query_params.get("loudly")})
+
+    class Declared(ViewSetToolset):
+        viewset, actions = Tickets, ("list", "assign")
+        arguments = {
+            "list": {"status": {"enum": ["red", "blue"]}},
+            "assign": {"to": {"type": "string"}, "loudly": {"type": "boolean"}},
+        }
+
+    client = serve(settings, Declared)
+
+    assert arguments_of(client) == {"list_groups": {"status"}, "group_assign": {"pk", "to", "loudly"}}
+    assert [row["name"] for row in client.call_tool("list_groups", {"status": "blue"}).structured] == ["blue"]
+    assert client.call_tool("group_assign", {"pk": groups[0].pk, "to": "ada", "loudly": True}).structured == {
+        "to": "ada",
+        "loudly": "true",
+    }
+    with pytest.raises(ImproperlyConfigured, match="arguments are by action"):
+        list(type("Flat", (Declared,), {"arguments": {"status": {"type": "string"}}}).tools())
 
 
 # Calling
@@ -293,6 +341,15 @@ def test_a_list_is_filtered_ordered_searched_and_paged(client, groups):
     assert names(ordering="-name") == ["red", "locked"]
     assert names(name="blue") == ["blue"]
     assert client.call_tool("list_groups", {"page": 9}).text == "Invalid page."
+
+    first = client.call_tool("list_groups", {"search": "e", "ordering": "name"}).structured
+    assert [first[key] for key in ("count", "next", "previous")] == [
+        4,
+        {"search": "e", "ordering": "name", "page": 2},
+        None,
+    ]
+    second = client.call_tool("list_groups", first["next"]).structured
+    assert (second["next"], second["previous"]) == (None, {"search": "e", "ordering": "name"})
 
 
 def test_a_row_is_read_as_the_serializer_writes_it(client, groups, ada):
@@ -314,7 +371,7 @@ def test_a_row_that_is_not_there_is_said_to_the_model(client, groups, pk):
 
 def test_rows_are_written(client):
     created = client.call_tool("create_group", {"name": "new", "motto": None}).structured
-    assert client.call_tool("change_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
+    assert client.call_tool("update_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
     assert client.call_tool("replace_group", {"pk": created["id"], "name": "newest"}).structured["name"] == "newest"
     assert client.call_tool("delete_group", {"pk": created["id"]}).text == "Done."
     assert not Group.objects.exists()

@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework import serializers
 
-from django_mcp.drf.schemas import Unreadable, explain, fields_of, schema_of
+from django_mcp.drf.schemas import Unreadable, fields_of, properties_of, schema_of
+from django_mcp.primitives.errors import lines_of
 
 
 class LegSerializer(serializers.Serializer):
@@ -108,6 +109,42 @@ def test_a_file_can_be_written_and_not_read():
         schema_of(Upload(), "input")
 
 
+def test_a_file_that_need_not_be_given_is_left_out():
+    class Attachment(serializers.Serializer):
+        picture = serializers.FileField()
+
+    class Ticket(serializers.Serializer):
+        title = serializers.CharField()
+        picture = serializers.ImageField(required=False)
+        others = serializers.ListField(child=serializers.FileField(), required=False)
+        attachments = Attachment(many=True, required=False)
+
+    assert schema_of(Ticket(), "input") == {
+        "type": "object",
+        "properties": {"title": {"type": "string"}},
+        "required": ["title"],
+    }
+    assert properties_of(Attachment(), "input", partial=True) == {}
+
+
+def test_choices_say_what_they_mean_and_of_many_some_are_named():
+    class Ticket(serializers.Serializer):
+        status = serializers.ChoiceField(choices=[(1, "Open"), (2, "Closed")], help_text="Where it stands.")
+        kind = serializers.ChoiceField(choices=["bug", ("late_bug", "Late bug")], allow_null=True, allow_blank=True)
+        kinds = serializers.MultipleChoiceField(choices=[("b", "Bug")])
+        zone = serializers.ChoiceField(choices=[f"Zone/{number}" for number in range(598)], allow_null=True)
+
+    assert schema_of(Ticket(), "input")["properties"] == {
+        "status": {"enum": [1, 2], "description": "Where it stands. 1: Open; 2: Closed"},
+        "kind": {"enum": ["bug", "late_bug", "", None]},
+        "kinds": {"type": "array", "items": {"enum": ["b"], "description": "b: Bug"}},
+        "zone": {
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "description": "One of 598 choices, such as Zone/0, Zone/1, Zone/2",
+        },
+    }
+
+
 def test_fields_are_by_name():
     assert list(fields_of(LegSerializer(), "input")) == ["origin"]
     assert list(fields_of(LegSerializer(), "output")) == ["origin", "km"]
@@ -117,13 +154,9 @@ def test_errors_are_lines_that_say_where():
     serializer = EverythingSerializer(data={"name": "x" * 21, "legs": [{"origin": "A"}, {}], "tags": ["a", []]})
     assert not serializer.is_valid()
 
-    assert explain(serializer.errors) == [
+    assert lines_of(serializer.errors) == [
         "- secret: This field is required.",
         "- name: Ensure this field has no more than 20 characters.",
         "- tags.1: Not a valid string.",
         "- legs.1.origin: This field is required.",
     ]
-    assert explain({"non_field_errors": ["Too", "much."]}) == ["- Too much."]
-    assert explain(["No."]) == ["- No."]
-    assert explain("No.") == ["- No."]
-    assert explain({}) == []

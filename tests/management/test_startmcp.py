@@ -65,6 +65,14 @@ def test_what_sounds_like_a_secret_is_left_out(server, load):
     assert "key" not in str(source(apps.get_app_config("authtoken")))
 
 
+def test_who_may_not_view_the_rows_may_not_count_them(server, load):
+    app = apps.get_app_config("auth")
+    load(source(app), app.name)
+
+    access = server.registry.tools["count_auth_rows"].access
+    assert access.codenames == ("auth.view_permission", "auth.view_group", "auth.view_user")
+
+
 def test_the_file_is_written_beside_the_models_and_never_over_another(tmp_path, monkeypatch):
     app = apps.get_app_config("auth")
     monkeypatch.setattr(app, "path", str(tmp_path))
@@ -76,5 +84,7 @@ def test_the_file_is_written_beside_the_models_and_never_over_another(tmp_path, 
     assert f"Wrote {tmp_path / 'mcp.py'}" in out.getvalue()
     with pytest.raises(CommandError, match="is there already"):
         call_command("startmcp", "auth")
+    with pytest.raises(CommandError, match="contenttypes is an installed package, whose next upgrade would remove"):
+        call_command("startmcp", "contenttypes")
     with pytest.raises(CommandError, match="No installed app with label 'nothing'"):
         call_command("startmcp", "nothing")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 from pydantic import AfterValidator
 
 from django_mcp import Context, Image, MCPServer, ParamHeader, ProtocolError, ResourceLink, ToolError, ToolResult
@@ -57,6 +58,7 @@ def fail(how: str) -> Sum:
         "protocol": ProtocolError(-31000, "Not now", {"wait": 5}),
         "fault": ValueError(SECRET),
         "lookup": KeyError(SECRET),
+        "row": ObjectDoesNotExist("Book matching query does not exist."),
     }[how]
 
 
@@ -252,6 +254,18 @@ def test_a_tool_error_is_told_to_the_model(version):
     )
 
 
+def test_a_row_that_is_not_there_is_told_and_logged_since_it_may_be_a_fault(caplog):
+    result = call("fail", {"how": "row"}, MODERN).result
+
+    assert (result["isError"], result["content"][0]["text"]) == (
+        True,
+        "Not found: Book matching query does not exist.",
+    )
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "Tool fail: Book matching query does not exist.")
+    ]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", ["fail", "promise"])
 def test_another_exception_is_logged_and_its_text_kept_from_the_model(name, version, caplog):
@@ -397,3 +411,47 @@ def test_a_call_says_its_function_and_its_colour(name, is_async):
 
     assert isinstance(step, Call)
     assert (step.function.__name__, step.is_async, step.options.atomic, step.kwargs) == (name, is_async, True, {"a": 1})
+
+
+# Arguments that are told when they are needed
+
+
+def test_a_tool_may_tell_its_arguments_to_each_caller_and_only_when_it_is_asked(caplog):
+    late, told = MCPServer("late", version="1"), []
+
+    def describe(caller):
+        if len(told) == 1:
+            raise LookupError(SECRET)
+        told.append(caller)
+        return {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+
+    @late.tool(describe=describe)
+    def cut(**arguments):
+        return str(arguments)
+
+    @late.tool
+    def fold() -> str:
+        return "folded"
+
+    assert not told
+    cut_schema = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
+    listed = ask(late, "tools/list").result["tools"]
+    assert {tool["name"]: tool["inputSchema"] for tool in listed}["cut"] == cut_schema
+    assert told == [CALLER]
+
+    assert [tool["name"] for tool in ask(late, "tools/list").result["tools"]] == ["fold"]
+    refused = ask(late, "tools/call", {"name": "cut", "arguments": {"size": 1}}).result
+    assert refused["content"][0]["text"] == "The tool cut cannot be used now. The server's log has the details."
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "Tool cut is left out of the list",
+        "Tool cut cannot be called",
+    ]
+
+    told.append(None)
+    assert ask(late, "tools/call", {"name": "cut", "arguments": {"size": 1}}).result["content"][0]["text"] == (
+        "{'size': 1}"
+    )
+    assert ask(late, "tools/call", {"name": "cut", "arguments": {"sise": 1}}).result["content"][0]["text"] == (
+        "Invalid arguments for cut:\n- size: Field required\n- sise: Unknown argument"
+    )
+    assert (late.registry.is_guarded, late.registry.tools["cut"].is_inert) == (True, False)

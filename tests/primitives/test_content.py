@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import mcp_types
 import pytest
+from django.contrib.auth.models import User
 from mcp_types.methods import validate_server_result
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
@@ -199,11 +200,17 @@ def test_what_pydantic_can_write_is_json(value, json_value):
 @pytest.mark.parametrize("value", [object(), {"a": object()}, [len], {"a": {"b": Books}}])
 def test_what_is_no_json_is_told_to_the_developer(value):
     for write in (content.to_json_value, content.to_json_text):
-        with pytest.raises(TypeError, match="is not JSON: return a model, a dataclass, a dict or content blocks"):
+        with pytest.raises(TypeError, match="is not JSON: return a pydantic model, a dataclass, a dict or content"):
             write(value)
 
 
 # Messages of prompts
+
+
+@pytest.mark.parametrize("value", [User(), [User()], {"user": User()}])
+def test_a_row_is_told_to_be_no_json_with_the_ways_out(value):
+    with pytest.raises(TypeError, match=r"User is a row .* a pydantic model .* serializer. A ModelToolset makes tools"):
+        content.to_json_text(value)
 
 
 @pytest.mark.parametrize(

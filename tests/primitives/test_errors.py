@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from django_mcp.primitives.errors import explain
+from django_mcp.primitives.errors import explain, lines_of
 
 
 class Stop(BaseModel):
@@ -52,3 +52,12 @@ def test_each_problem_is_a_line_that_says_where_it_is(value, said):
 def test_what_was_sent_is_not_repeated():
     """An argument may be a secret, and the model has it anyway."""
     assert "hunter2" not in explanation({"nights": "hunter2"})
+
+
+def test_errors_by_field_are_lines_that_say_where():
+    assert lines_of({"name": ["Too long.", "Taken."], "legs": [{}, {"to": ["Unknown."]}]}) == [
+        "- name: Too long. Taken.",
+        "- legs.1.to: Unknown.",
+    ]
+    assert lines_of({"non_field_errors": ["Too", "much."], "__all__": ["No."]}) == ["- Too much.", "- No."]
+    assert [lines_of(errors) for errors in (["No."], "No.", {})] == [["- No."], ["- No."], []]

@@ -8,9 +8,10 @@ from unittest.mock import ANY
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 from django.test import TestCase
 
-from django_mcp.authentication import forced_user
+from django_mcp.execution.under_test import NO_TEST, under_test
 from django_mcp.models import Session
 from django_mcp.testing import AsyncMCPClient, MCPClient, MCPError
 
@@ -126,7 +127,7 @@ def test_a_client_calls_as_its_user_past_the_authenticators(connect, django_user
     ada = django_user_model.objects.create_user("ada")
 
     assert connect("/token", user=ada).call_tool("describe_caller").structured["user"] == "ada"
-    assert forced_user.get() is None
+    assert under_test() is NO_TEST
     assert connect("/token").send("DELETE").status_code == 401
 
 
@@ -241,3 +242,22 @@ class AsyncProjectTests(TestCase):
                 await client.call_tool(f"save_group{colour}", {"name": f"{lane}{colour}"})
                 assert await Group.objects.filter(name=f"{lane}{colour}").aexists()
             assert (await client.call_tool("find_groups", {"name": "mine"})).structured == ["mine"]
+
+
+def test_what_is_no_endpoint_is_told_by_its_status_and_path(settings):
+    told = "/wrong answered 404 with text/html.*, and no MCP message. Is an endpoint mounted at that path"
+    for era in ("modern", "handshake"):
+        with pytest.raises(AssertionError, match=told):
+            MCPClient("/wrong", era=era).list_tools()
+
+    settings.ALLOWED_HOSTS = ["example.com"]
+    settings.DEBUG = False
+    with pytest.raises(AssertionError, match=r"/wrong answered 400 .*setup_test_environment\(\) first"):
+        MCPClient("/wrong").list_tools()
+
+
+def test_a_project_without_an_asgi_application_is_told_to_name_one(settings):
+    settings.ASGI_APPLICATION = None
+
+    with pytest.raises(ImproperlyConfigured, match=r"set ASGI_APPLICATION, .* or give MCPClient application="):
+        MCPClient("/mcp", lane="asgi").list_tools()

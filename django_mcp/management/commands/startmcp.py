@@ -1,10 +1,12 @@
 """manage.py startmcp: a first mcp.py for an app, with its models in it."""
 
+import sysconfig
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.contrib.auth import get_permission_codename
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
@@ -16,7 +18,7 @@ HEAD = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."
 from django_mcp import {names}
 {imports}
 
-@tool(read_only=True)
+@tool(read_only=True{permission})
 def count_{app}_rows() -> dict[str, int]:
     """Count what {label} holds, by kind."""
     return {counts}
@@ -50,10 +52,22 @@ class Command(BaseCommand):
         except LookupError as error:
             raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
         path = Path(app.path) / "mcp.py"
+        if _is_installed(path):
+            raise CommandError(
+                f"{app.label} is an installed package, whose next upgrade would remove {path}. Write the mcp.py of an "
+                f"app of your own, with a ModelToolset of the models that you need: from {app.name}.models import …"
+            )
         if path.exists():
             raise CommandError(f"{path} is there already, and is kept.")
         path.write_text(source(app))
         self.stdout.write(f"Wrote {path}. See what a user's model would see: manage.py mcp_inspect --user <name>")
+
+
+def _is_installed(path: Path) -> bool:
+    """Whether a path is among the packages that pip installs, and not in the project."""
+    places = [Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")]
+    own = path.resolve()
+    return any(own.is_relative_to(place) for place in places) or bool({"site-packages", "dist-packages"} & {*own.parts})
 
 
 def source(app: AppConfig) -> str:
@@ -68,8 +82,13 @@ def source(app: AppConfig) -> str:
         names="tool, toolset" if own else "tool",
         imports=toolsets if own else "",
         counts="{" + counts + "}",
+        permission=f", permission={written([_view_permission(model) for model in own])}" if own else "",
     )
     return head + "".join(toolset_of(model) for model in own)
+
+
+def _view_permission(model: type[models.Model]) -> str:
+    return f"{model._meta.app_label}.{get_permission_codename('view', model._meta)}"
 
 
 def toolset_of(model: type[models.Model]) -> str:

@@ -1,0 +1,437 @@
+"""A `ModelAdmin`, or an inline of one, asked on behalf of one user: which fields of a row it shows, and the form by
+which it takes a change.
+
+Nothing here decides who may do what: each answer is the admin's own, for this request and this object. `columns_of` and
+`arguments_of` need no request: they are the union of what any user could be shown or asked.
+"""
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from html import unescape
+from typing import Annotated, Any, Final
+
+from django import forms
+from django.contrib.admin.utils import flatten_fieldsets, label_for_field, lookup_field
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.forms import ReadOnlyPasswordHashField
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.db import models
+from django.http import HttpRequest, QueryDict
+from django.urls import ResolverMatch
+from django.utils.choices import CallableChoiceIterator, flatten_choices
+from django.utils.datastructures import MultiValueDict
+from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
+from pydantic import Field
+
+from . import model_fields
+from .field_choices import CHOICES_LIMIT
+
+_HOOKS: Final = ("get_form", "get_formset", "get_fieldsets", "get_fields", "get_exclude", "get_readonly_fields")
+_ROW_HOOKS: Final = (*_HOOKS, "get_list_display", "has_view_permission", "has_change_permission")
+"""The methods of an admin that can answer differently for each row, once a project has its own."""
+
+_OURS: Final = ("django.contrib.admin.options", "django.contrib.auth.admin")
+"""The modules whose methods answer as the attributes of the admin say."""
+
+_ALL: Final = "all rows"
+"""The key of what is shown of each row alike."""
+
+_SHOWN: Final = (str, bool, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
+
+_TYPES: "Final[tuple[tuple[type[forms.Field], Any], ...]]" = (
+    (forms.JSONField, Any),
+    (forms.MultiValueField, list[Any]),
+    (forms.NullBooleanField, bool | None),
+    (forms.BooleanField, bool),
+    (forms.FloatField, float),
+    (forms.DecimalField, decimal.Decimal),
+    (forms.IntegerField, int),
+    (forms.DateTimeField, datetime.datetime),
+    (forms.DateField, datetime.date),
+    (forms.TimeField, datetime.time),
+    (forms.DurationField, datetime.timedelta),
+    (forms.UUIDField, uuid.UUID),
+    (forms.MultipleChoiceField, list[str]),
+    (forms.ChoiceField, str | int),
+    (forms.CharField, str),
+)
+"""The form fields that a client fills in, each before those that it is a kind of."""
+
+
+class Asked:
+    """An admin's answers to one user's request. The request is a copy, whose messages stay here."""
+
+    def __init__(self, own: Any, request: HttpRequest, user: Any) -> None:
+        self.own = own
+        self.messages = _Messages()
+        self.request: Any = _request_of(request, user, self.messages)
+        self._is_the_same_for_all = not has_own(own, _ROW_HOOKS)
+        self._shown: dict[Any, frozenset[str]] = {}
+
+    def shown(self, row: Any) -> frozenset[str]:
+        """The names of the columns and fields of a row that this user sees in the admin."""
+        key = _ALL if self._is_the_same_for_all else row.pk
+        if key is None or key not in self._shown:
+            self._shown[key] = frozenset(self._fields_shown(row) | self._listed().keys())
+        return self._shown[key]
+
+    def shown_of_all(self) -> frozenset[str]:
+        """The names of those that this user sees of a row that says nothing against it."""
+        try:
+            return self.shown(self.own.model())
+        except Exception:
+            # An admin that looks at a row's relations finds none here.
+            return frozenset(self._listed())
+
+    def filtered(self) -> set[str]:
+        """The paths by which the admin filters and lists for this user."""
+        entries = self.own.get_list_filter(self.request)
+        return {entry[0] if isinstance(entry, list | tuple) else entry for entry in entries} | self._listed().keys()
+
+    def value(self, row: Any, name: str) -> Any:
+        """The value of a column that is no field: a method's or a property's, as text where it is no data."""
+        try:
+            _, _, value = lookup_field(self._listed().get(name, name), row, self.own)
+        except ObjectDoesNotExist:
+            return None
+        if isinstance(value, SafeString):
+            return unescape(strip_tags(value))
+        return value if value is None or isinstance(value, _SHOWN) else str(value)
+
+    def form(self, row: Any, given: Mapping[str, Any], left_out: Iterable[str] = ()) -> Any:
+        """The admin's form of a row, or of a new one (`None`), bound to the values that were given; the others are as
+        the form has them at first.
+        """
+        self._point_at(row)
+        fields = flatten_fieldsets(self.own.get_fieldsets(self.request, row))
+        form_class = self.own.get_form(self.request, row, change=row is not None, fields=fields)
+        initial = self.own.get_changeform_initial_data(self.request) if row is None else None
+        form = form_class({}, {}, instance=row, initial=initial)
+        for name in left_out:
+            form.fields.pop(name, None)
+        for name in form.fields:
+            _fill(form, name, given)
+        return form
+
+    def inline_rows(self, inline: Any, row: Any, limit: int) -> "tuple[Asked, list[Any]]":
+        """The rows that an inline shows beneath a row, and the inline, asked."""
+        formset_class = inline.get_formset(self.request, row)
+        formset = formset_class(instance=row, queryset=inline.get_queryset(self.request))
+        asked = copy(self)
+        # Asked of the parent, as the admin does.
+        asked.own, asked._is_the_same_for_all, asked._shown = inline, True, {}
+        if inline.has_view_or_change_permission(self.request, row):
+            asked._shown[_ALL] = frozenset(_in_form(asked, row, formset_class.form.base_fields))
+            return asked, list(formset.get_queryset()[:limit])
+        return asked, []
+
+    def _fields_shown(self, row: Any) -> set[str]:
+        own, request = self.own, self.request
+        self._point_at(row)
+        if not own.has_view_or_change_permission(request, row):
+            return set()
+        if own.has_change_permission(request, row):
+            fields = flatten_fieldsets(own.get_fieldsets(request, row))
+            return _in_form(self, row, own.get_form(request, row, change=True, fields=fields).base_fields)
+        # Users who only look are shown all as read-only, and the form is empty.
+        excluded = own.get_exclude(request, row)
+        excluded = _meta(own.form, "exclude") if excluded is None else excluded
+        kept = set(own.get_readonly_fields(request, row))
+        named = flatten_fieldsets(own.get_fieldsets(request, row))
+        masked = {name for name, field in getattr(own.form, "base_fields", {}).items() if _is_masked(field)}
+        return {_name(name) for name in named if name in kept or name not in (excluded or ())} - masked
+
+    def _listed(self) -> dict[str, Any]:
+        """The columns of the admin's list: by name, what they are looked up by."""
+        if not hasattr(self.own, "get_list_display"):
+            return {}
+        return {_name(column): column for column in self.own.get_list_display(self.request)}
+
+    def _point_at(self, row: Any) -> None:
+        """Says which page of the admin this would be: some look there."""
+        meta = self.own.opts
+        page, kwargs = ("add", {}) if row is None else ("change", {"object_id": str(row.pk)})
+        name = f"{meta.app_label}_{meta.model_name}_{page}"
+        self.request.resolver_match = ResolverMatch(_page, (), kwargs, url_name=name, app_names=["admin"])
+
+
+def columns_of(own: Any) -> list[str]:
+    """The key, and the fields and columns that the admin shows to anybody, in its order."""
+    key = own.model._meta.pk.name
+    named = [*_named(own, adding=False), *map(_name, (*own.readonly_fields, *getattr(own, "list_display", ())))]
+    return [key, *(name for name in dict.fromkeys(named) if name != key and _is_column(own, name))]
+
+
+def column_type(own: Any, name: str) -> Any:
+    """The type of a column that is no field: what a method gives."""
+    listed = {_name(column): column for column in (*own.readonly_fields, *getattr(own, "list_display", ()))}
+    try:
+        label = str(label_for_field(listed.get(name, name), own.model, own))
+    except AttributeError:
+        label = ""
+    return Annotated[Any, Field(description=label)] if label else Any
+
+
+def is_hash(model: type[models.Model], path: str) -> bool:
+    """Whether a path leads to the hash of a password."""
+    try:
+        field = model_fields.resolve(model, path)
+    except ImproperlyConfigured:
+        return False
+    return field.name == "password" and issubclass(field.model, AbstractBaseUser)
+
+
+def arguments_of(own: Any, *, adding: bool) -> dict[str, tuple[Any, Any]]:
+    """The arguments that the admin's form takes of anybody: each its type, and its default (`...` for none)."""
+    form = _form_of(own, adding)
+    declared = form.declared_fields
+    # A form can have first values for fields as it is made.
+    is_sure = not has_own(own, _HOOKS) and form.__init__ is forms.ModelForm.__init__
+    found: dict[str, tuple[Any, Any]] = {}
+    for name in _writable(own, adding):
+        field: Any = declared.get(name) or own.model._meta.get_field(name)
+        kind = _form_type(field) if name in declared else _model_type(field, adding)
+        found[name] = (kind, ... if is_sure and _must_come(field) else None)
+    return found
+
+
+def cannot_come(own: Any, arguments: Iterable[str]) -> list[str]:
+    """The fields that a new row must have, and that are none of the arguments."""
+    if has_own(own, _HOOKS) or _form_of(own, True).__init__ is not forms.ModelForm.__init__:
+        return []
+    declared, given = _form_of(own, True).declared_fields, set(arguments)
+    fields = {name: declared.get(name) or own.model._meta.get_field(name) for name in _named(own, adding=True)}
+    return [name for name, field in fields.items() if name not in given and _must_come(field)]
+
+
+# Known without a request.
+
+
+def _named(own: Any, *, adding: bool) -> list[str]:
+    """The names in the admin's form as its attributes have them; where methods decide, all that there could be."""
+    form = _form_of(own, adding)
+    fieldsets = getattr(own, "add_fieldsets", None) if adding and hasattr(own, "add_form") else own.fieldsets
+    editable = [field.name for field in _model_fields(own.model) if field.editable]
+    if fieldsets:
+        named = flatten_fieldsets(fieldsets)
+    elif own.fields:
+        named = flatten_fieldsets([(None, {"fields": own.fields})])
+    else:
+        named = [*(editable if _meta(form, "fields") is None else _meta(form, "fields")), *form.declared_fields]
+    excluded = _meta(form, "exclude") if own.exclude is None else own.exclude
+    known = {*editable, *form.declared_fields}
+    read_only = set() if adding else {name for name in named if name not in known}
+    named = [name for name in named if name not in (excluded or ()) and (name in known or name in read_only)]
+    if has_own(own, _HOOKS):
+        named = [*named, *editable, *form.declared_fields]
+    return list(dict.fromkeys(map(_name, named)))
+
+
+def _writable(own: Any, adding: bool) -> Iterator[str]:
+    declared = _form_of(own, adding).declared_fields
+    read_only = set() if has_own(own, ("get_readonly_fields",)) else set(own.readonly_fields)
+    for name in _named(own, adding=adding):
+        field: Any = declared.get(name) or _model_field(own.model, name)
+        if field is None or name in read_only or is_hash(own.model, name) or _is_file(field):
+            continue
+        if name in declared:
+            if not field.disabled:
+                yield name
+        elif (adding or not field.primary_key) and field.editable and not model_fields.has_rows_between(field):
+            yield name
+
+
+def _is_column(own: Any, name: str) -> bool:
+    if name in ("__str__", "action_checkbox", "<lambda>") or is_hash(own.model, name):
+        return False
+    if model_fields.is_readable(own.model, name):
+        return True
+    columns = map(_name, filter(callable, (*own.readonly_fields, *getattr(own, "list_display", ()))))
+    return name in columns or any(hasattr(holder, name) for holder in (own, own.model))
+
+
+def _meta(form: Any, option: str) -> Any:
+    return getattr(getattr(form, "_meta", None), option, None)
+
+
+def _form_of(own: Any, adding: bool) -> Any:
+    return own.add_form if adding and hasattr(own, "add_form") else own.form
+
+
+def _model_fields(model: type[models.Model]) -> list[Any]:
+    return [
+        field
+        for field in (*model._meta.concrete_fields, *model._meta.many_to_many)
+        if not model_fields.is_written_by_itself(field)
+    ]
+
+
+def _model_field(model: type[models.Model], name: str) -> Any:
+    return next((field for field in _model_fields(model) if field.name == name), None)
+
+
+def _model_type(field: Any, adding: bool) -> Any:
+    try:
+        kind = model_fields.parameter_type(field) if adding else model_fields.change_type(field)
+    except ImproperlyConfigured:
+        return Annotated[Any, Field(description=model_fields.describe(field) or field.name)]
+    if not type(field).__module__.startswith("django.") and not field.choices:
+        # An amount and its currency, say: by the whole, or by its parts.
+        return kind | list[Any] if isinstance(field.formfield(), forms.MultiValueField) else kind
+    return kind
+
+
+def _form_type(field: Any) -> Any:
+    kind: Any = Any
+    if isinstance(field, forms.ModelChoiceField):
+        # A form may set the rows as it is made.
+        rows: Any = field.queryset
+        kind = Any if rows is None else model_fields.type_of(rows.model._meta.pk)
+        kind = list[kind] if isinstance(field, forms.ModelMultipleChoiceField) else kind
+    else:
+        kind = next((kind for form_field, kind in _TYPES if isinstance(field, form_field)), Any)
+    if kind is str:
+        kind = Annotated[str, model_fields.STORABLE]
+    text = ". ".join(filter(None, [str(field.help_text or field.label or "").rstrip("."), _choices(field)]))
+    kind = kind if field.required else kind | None if kind is not Any else Any
+    return Annotated[kind, Field(description=text)] if text else kind
+
+
+def _choices(field: Any) -> str:
+    choices = getattr(field, "_choices", ())
+    if isinstance(field, forms.ModelChoiceField) or isinstance(choices, CallableChoiceIterator):
+        return ""
+    pairs = [pair for pair in choices if isinstance(pair[1], str) or hasattr(pair[1], "_proxy____cast")]
+    return "; ".join(f"{value}: {label}" for value, label in pairs[:CHOICES_LIMIT] if value != "")
+
+
+def _must_come(field: Any) -> bool:
+    if isinstance(field, forms.Field):
+        return field.required and field.initial is None and not isinstance(field, forms.BooleanField)
+    return not isinstance(field, models.BooleanField) and not model_fields.is_optional(field)
+
+
+def _is_file(field: Any) -> bool:
+    return isinstance(field, models.FileField | forms.FileField | ReadOnlyPasswordHashField)
+
+
+def has_own(own: Any, hooks: Sequence[str]) -> bool:
+    """Whether a project's code decides what one of these methods answers."""
+    methods = (getattr(own, hook, None) for hook in hooks)
+    return any(method is not None and getattr(method, "__module__", "") not in _OURS for method in methods)
+
+
+# Asked for one request.
+
+
+def _in_form(asked: Asked, row: Any, in_form: Mapping[str, Any]) -> set[str]:
+    read_only = set(asked.own.get_readonly_fields(asked.request, row))
+    named = flatten_fieldsets(asked.own.get_fieldsets(asked.request, row))
+    masked = {name for name, field in in_form.items() if _is_masked(field)}
+    return {_name(name) for name in named if name in in_form or name in read_only} - masked
+
+
+def _is_masked(field: Any) -> bool:
+    """Whether the admin's page shows something else than the value: nothing, as of a password, or its summary."""
+    widget = field.widget
+    hides = isinstance(widget, forms.PasswordInput) and not widget.render_value
+    return hides or isinstance(field, ReadOnlyPasswordHashField) or bool(getattr(widget, "read_only", False))
+
+
+def _fill(form: Any, name: str, given: Mapping[str, Any]) -> None:
+    """Makes a form's field read what was given, else what it has at first, as its widget would from a page."""
+    field = form.fields[name]
+    if isinstance(field, forms.SplitDateTimeField):
+        # The admin asks for a moment in two boxes; here it comes in one piece.
+        whole = forms.DateTimeField(required=field.required, label=field.label, disabled=field.disabled)
+        whole.initial = field.initial
+        form.fields[name] = field = whole
+    field.widget.supports_microseconds = True
+    if name in given:
+        value = _as_typed(form, name, field, given[name])
+    else:
+        value = _prepared(field, form.get_initial_for_field(field, name))
+    field.widget.value_from_datadict = lambda data, files, html_name: value
+    field.widget.value_omitted_from_data = lambda data, files, html_name: name not in given
+
+
+def _as_typed(form: Any, name: str, field: Any, value: Any) -> Any:
+    """A value that a client gave, as the form field takes what is typed into it."""
+    if isinstance(field, forms.MultiValueField) and not isinstance(value, list):
+        # Its parts are those that the model's own field makes of the whole.
+        row = copy(form.instance)
+        model_fields.assign(row, {name: value})
+        return field.widget.decompress(row._meta.get_field(name).value_from_object(row))
+    if isinstance(field, forms.JSONField):
+        return field.prepare_value(value)
+    if isinstance(field, forms.MultipleChoiceField) and isinstance(value, str):
+        return value.split(",") if value else []
+    if isinstance(field, forms.CharField) and isinstance(value, list) and not _is_djangos(field):
+        # Tags, which are typed with commas between.
+        return ", ".join('"{}"'.format(str(one).replace('"', "")) for one in value)
+    return value
+
+
+def _prepared(field: Any, value: Any) -> Any:
+    """A value that the form has at first, as its page would send it back."""
+    if isinstance(field, forms.FileField):
+        return None
+    if isinstance(field, forms.MultiValueField):
+        return value if isinstance(value, list) else field.widget.decompress(value)
+    if isinstance(value, datetime.datetime):
+        return value
+    is_select = isinstance(field.widget, forms.Select) and not field.widget.allow_multiple_selected
+    if value is None and is_select and _has_listed_choices(field):
+        # A browser sends the first.
+        return next((choice for choice, _ in flatten_choices(field.choices)), None)
+    value = field.prepare_value(value)
+    writer = getattr(field.widget, "format_value", None)
+    return value if writer is None or _is_djangos(writer) else writer(value)
+
+
+def choices_of(field: Any) -> str:
+    """The choices that a refused field has, where they are no rows, and few."""
+    if not _has_listed_choices(field):
+        return ""
+    values = [str(choice) for choice, _ in flatten_choices(field.choices) if choice not in (None, "")]
+    return f" One of: {', '.join(values)}." if 0 < len(values) <= CHOICES_LIMIT else ""
+
+
+def _has_listed_choices(field: Any) -> bool:
+    return isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField)
+
+
+def _is_djangos(one: Any) -> bool:
+    module = getattr(one, "__module__", None) or type(one).__module__
+    return str(module).startswith("django.")
+
+
+def _name(column: Any) -> str:
+    return column if isinstance(column, str) else getattr(column, "__name__", "<lambda>")
+
+
+def _request_of(original: HttpRequest, user: Any, said: "_Messages") -> Any:
+    # A copy: what an admin says must not go to the real one's session, to wait for the user's next page. And nothing
+    # that a client wrote in the URL or the body is a page's: an admin reads `_popup` and first values from there.
+    request: Any = copy(original)
+    request.user = user
+    request.method = "POST"
+    request.GET, request.POST = QueryDict(), QueryDict()
+    request._files = MultiValueDict()
+    request._messages = said
+    return request
+
+
+def _page() -> None:
+    """The view of a page that there is not."""
+
+
+class _Messages(list[Any]):
+    """Messages of an admin to its user, which no next page shows."""
+
+    def add(self, level: int, message: Any, extra_tags: str = "") -> None:
+        self.append(message)

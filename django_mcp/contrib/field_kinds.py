@@ -1,0 +1,299 @@
+"""The kinds of model fields: the Python type of a column's values with its limits, how a row's value is read, and how a
+client's is set.
+"""
+
+import datetime
+import decimal
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from django.core import validators
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, models
+from pydantic import AfterValidator, Field
+from typing_extensions import TypedDict
+
+from . import field_choices
+
+Reader = Callable[[Any, Any], Any]
+"""The value of a field (first) in a row (second), as JSON can hold it or as the kind's type."""
+
+Writer = Callable[[Any, Any], Any]
+"""The value that a row's attribute takes for a field (first), from what a client gave (second)."""
+
+_PROTECTED: Final = (
+    str,
+    int,
+    float,
+    decimal.Decimal,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    uuid.UUID,
+)
+"""The types that pydantic writes as they are. Other values are read by their field's own serialization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How clients read and write one kind of field. `is_scalar`: rows can be sorted and grouped by it. `is_many`: it
+    is written after its row.
+    """
+
+    type_for: Callable[[Any, bool], Any]
+    read: Reader
+    write: Writer | None
+    is_scalar: bool = True
+    is_many: bool = False
+
+
+def kind_of(field: Any) -> Kind:
+    """The kind of a field, by its class, a base class, or the column that it says it is. Raises
+    `ImproperlyConfigured`.
+    """
+    own: Any = field.output_field if isinstance(field, models.GeneratedField) else field
+    for base in type(own).__mro__:
+        if found := KINDS.get(base) or KINDS.get(f"{base.__module__}.{base.__qualname__}"):
+            return found
+    column = getattr(models, own.get_internal_type() or "", None)
+    if column in KINDS and column is not models.BinaryField:
+        return KINDS[column] if column is not models.JSONField else _FOREIGN_JSON
+    raise ImproperlyConfigured(
+        f"{field} is a {type(own).__name__}, of a kind that clients cannot read: leave it out of fields, or say "
+        f"how with django_mcp.contrib.model_fields.register_field({type(own).__name__}, …)."
+    )
+
+
+def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
+    """The type of a field's values. `checked`: with the limits that a value must keep to when it is written."""
+    if isinstance(field, models.GeneratedField):
+        computed: Any = field.output_field
+        return type_of(computed, checked=checked)
+    if isinstance(field, models.ForeignKey):
+        return type_of(field.target_field, checked=checked)
+    kind = kind_of(field)
+    if checked and field_choices.has_choices(field) and kind.is_scalar:
+        return _chosen(field, kind)
+    return kind.type_for(field, checked)
+
+
+def kind_of_target(field: "models.Field[Any, Any]") -> Kind:
+    """The kind of a field's values; of a foreign key, that of the keys."""
+    return kind_of(target_of(field))
+
+
+def target_of(field: Any) -> Any:
+    """The field whose values a field holds: of a foreign key, the key of the other row."""
+    return target_of(field.target_field) if isinstance(field, models.ForeignKey) else field
+
+
+def typed_dict(name: str, members: Mapping[str, Any], **config: Any) -> Any:
+    """The type of a dict with these members."""
+    # Not a model of pydantic's: a column may be called `_state` or `copy`. By another name, for mypy.
+    make: Any = TypedDict
+    made = make(name, dict(members))
+    made.__pydantic_config__ = config
+    return made
+
+
+def _chosen(field: Any, kind: Kind) -> Any:
+    if not field_choices.is_asked(field):
+        values = field_choices.values_of(field)
+        is_told = len(values) <= field_choices.CHOICES_LIMIT and all(isinstance(value, str | int) for value in values)
+        if is_told and not field_choices.holds_several(field, values):
+            return Literal[tuple(values)]
+    return Annotated[kind.type_for(field, True), AfterValidator(field_choices.one_of(field))]
+
+
+def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
+    """The type with the limits of the column and of the field's validators, as far as a schema can say them."""
+    limits: dict[str, Any] = {}
+    if kind is str:
+        limits["max_length"] = field.max_length
+        kind = Annotated[str, STORABLE]
+    for validator in field.validators:
+        limit: Any = getattr(validator, "limit_value", None)
+        if callable(limit):
+            # It is another one tomorrow: the model's own validation asks it.
+            continue
+        match validator:
+            case validators.MinLengthValidator():
+                limits["min_length"] = limit
+            case validators.MinValueValidator():
+                limits["ge"] = max(limit, limits.get("ge", limit))
+            case validators.MaxValueValidator():
+                limits["le"] = min(limit, limits.get("le", limit))
+    if isinstance(field, models.DecimalField):
+        limits |= {"max_digits": field.max_digits, "decimal_places": field.decimal_places}
+    if kind is float:
+        limits["allow_inf_nan"] = False
+    column = [_column_range(field, limits)] if kind is int else []
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
+    limited = Annotated[kind, Field(**limits)] if limits else kind
+    return Annotated[limited, column[0]] if column else limited
+
+
+def _column_range(field: "models.Field[Any, Any]", limits: dict[str, Any]) -> Any:
+    """The range of a column of whole numbers, which is checked and not told: it says nothing of the field."""
+    # A backend can have no limit.
+    bounds: tuple[int | None, int | None] = connection.ops.integer_field_range(field.get_internal_type())
+    low, high = bounds
+    if limits.get("le") == high:
+        del limits["le"]
+    if limits.get("ge") == low and low != 0:
+        del limits["ge"]
+
+    def check(value: int) -> int:
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ValueError(f"the number is not between {low} and {high}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _storable(text: str) -> str:
+    """Raises `ValueError` for what no database can store: PostgreSQL has no U+0000, and surrogates are no text."""
+    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("the text has characters that cannot be stored")
+    return text
+
+
+STORABLE: Final = AfterValidator(_storable)
+
+
+# Reading and writing, by kind.
+
+
+def read_plain(field: Any, row: Any) -> Any:
+    """The value itself; an object (a country, an amount of money) as the field's own serialization has it."""
+    value = field.value_from_object(row)
+    if value is None or isinstance(value, _PROTECTED):
+        return value
+    return field.value_to_string(row)
+
+
+def _read_json(field: Any, row: Any) -> Any:
+    value = field.value_from_object(row)
+    if value is None or isinstance(value, dict | list | tuple | str | int | float):
+        return value
+    text = field.value_to_string(row)
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def _read_file(field: Any, row: Any) -> Any:
+    return field.value_from_object(row).name
+
+
+def _read_array(field: Any, row: Any) -> Any:
+    value = field.value_from_object(row)
+    return None if value is None else list(value)
+
+
+def _read_range(field: Any, row: Any) -> Any:
+    value = field.value_from_object(row)
+    if value is None:
+        return None
+    bounds = "empty" if value.isempty else getattr(value, "bounds", None) or value._bounds
+    return {"lower": value.lower, "upper": value.upper, "bounds": bounds}
+
+
+def _write_range(field: Any, value: Any) -> Any:
+    if value["bounds"] == "empty":
+        return field.range_type(empty=True)
+    return field.range_type(value.get("lower"), value.get("upper"), value["bounds"])
+
+
+def _read_keys(field: Any, row: Any) -> list[Any]:
+    return [other.pk for other in getattr(row, field.name).all()]
+
+
+def _read_names(field: Any, row: Any) -> list[str]:
+    return [str(other) for other in getattr(row, field.name).all()]
+
+
+def as_given(field: Any, value: Any) -> Any:
+    """The value itself."""
+    return value
+
+
+# Types, by kind.
+
+
+def _plain(python_type: Any) -> Kind:
+    def type_for(field: Any, checked: bool) -> Any:
+        return _limited(field, python_type) if checked else python_type
+
+    return Kind(type_for, read_plain, as_given)
+
+
+def _array(field: Any, checked: bool) -> Any:
+    inner: Any = type_of(field.base_field, checked=checked)
+    size = field.size if checked else None
+    return Annotated[list[inner], Field(max_length=size)] if size else list[inner]
+
+
+def _range(field: Any, checked: bool) -> Any:
+    inner = type_of(field.base_field, checked=checked)
+    bounds = Literal["[)", "[]", "(]", "()", "empty"]
+    return typed_dict("Range", {"lower": inner | None, "upper": inner | None, "bounds": bounds})
+
+
+def _keys(field: Any, checked: bool) -> Any:
+    inner = keys_of(field, checked=checked)
+    return Annotated[list[inner], Field(max_length=1000)] if checked else list[inner]  # type: ignore[valid-type]
+
+
+def keys_of(field: Any, *, checked: bool) -> Any:
+    """The type of the keys of the rows that a relation leads to."""
+    return type_of(field.related_model._meta.pk, checked=checked) if field.related_model else str
+
+
+def _names(field: Any, checked: bool) -> Any:
+    return Annotated[list[Annotated[str, STORABLE]], Field(max_length=100)] if checked else list[str]
+
+
+def _composite(field: Any, checked: bool) -> Any:
+    parts = tuple(type_of(part, checked=checked) for part in field.fields)
+    return tuple[parts]  # type: ignore[valid-type]
+
+
+def _read_composite(field: Any, row: Any) -> Any:
+    return row.pk
+
+
+_JSON: Final = Kind(lambda field, checked: Any, _read_json, as_given, is_scalar=False)
+_FOREIGN_JSON: Final = Kind(lambda field, checked: Any, _read_json, None, is_scalar=False)
+"""A field of another package that is stored as JSON: what its attribute takes is for that package to say."""
+
+KINDS: dict[type[Any] | str, Kind] = {
+    models.BooleanField: _plain(bool),
+    models.IntegerField: _plain(int),
+    models.AutoField: _plain(int),
+    models.FloatField: _plain(float),
+    models.DecimalField: _plain(decimal.Decimal),
+    models.DateTimeField: _plain(datetime.datetime),
+    models.DateField: _plain(datetime.date),
+    models.TimeField: _plain(datetime.time),
+    models.DurationField: _plain(datetime.timedelta),
+    models.UUIDField: _plain(uuid.UUID),
+    models.CharField: _plain(str),
+    models.TextField: _plain(str),
+    models.GenericIPAddressField: _plain(str),
+    models.FileField: Kind(lambda field, checked: str, _read_file, None),
+    models.JSONField: _JSON,
+    models.ManyToManyField: Kind(_keys, _read_keys, as_given, is_scalar=False, is_many=True),
+    "django.db.models.fields.composite.CompositePrimaryKey": Kind(_composite, _read_composite, None, is_scalar=False),
+    "django.contrib.postgres.fields.array.ArrayField": Kind(_array, _read_array, as_given, is_scalar=False),
+    "django.contrib.postgres.fields.ranges.RangeField": Kind(_range, _read_range, _write_range, is_scalar=False),
+    "django.contrib.postgres.fields.hstore.HStoreField": Kind(
+        lambda field, checked: dict[str, str | None], _read_json, as_given, is_scalar=False
+    ),
+    "taggit.managers.TaggableManager": Kind(_names, _read_names, as_given, is_scalar=False, is_many=True),
+}
+"""The kinds of fields, by class, or by the path of a class that may not be installed."""

@@ -1,0 +1,178 @@
+"""The operations of a `ModelToolset`: for each, the method that is its tool. Each is made for a class, since the class
+says what it takes and returns.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.db.models import Avg, Count, Max, Min, Sum
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
+
+from django_mcp.primitives.tools import ToolError
+
+from . import filtersets, model_fields
+from .described import described
+
+if TYPE_CHECKING:
+    from .model_toolset import ModelToolset
+
+GROUPS_LIMIT: Final = 100
+RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", "ctx")
+AGGREGATES: Final = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
+
+
+def _list(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    orders = [f"{sign}{name}" for name in cls.ordering for sign in ("", "-")]
+
+    def method(
+        self: "ModelToolset", *, page: int = 1, limit: int = cls.page_size, order_by: str | None = None, **given: Any
+    ) -> Any:
+        rows = self._filtered(given)
+        self._permit(*([order_by] if order_by else []))
+        return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
+
+    parameters = {**_filters(cls), **({"order_by": (Literal[tuple(orders)], None)} if orders else {}), **_paging(cls)}
+    return _described(method, f"List {plural_of(cls)}.", parameters, _page_type(cls))
+
+
+def _search(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", *, query: str, page: int = 1, limit: int = cls.page_size) -> Any:
+        return self._page(self._matching(query), page, limit)
+
+    query = Annotated[str, Field(max_length=200, description="words that it must have"), model_fields.STORABLE]
+    return _described(
+        method, f"Search {plural_of(cls)} for words.", {"query": (query, ...), **_paging(cls)}, _page_type(cls)
+    )
+
+
+def _get(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", *, pk: Any) -> Any:
+        return self._show_one(self._get(pk))
+
+    return _described(method, f"One {singular_of(cls)}.", _key(cls), cls._one_type())
+
+
+def _count(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", **given: Any) -> Any:
+        return self._filtered(given).count()
+
+    return _described(method, f"Count {plural_of(cls)}.", _filters(cls), int)
+
+
+def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(
+        self: "ModelToolset", *, function: str, field: str = "pk", group_by: str | None = None, **given: Any
+    ) -> Any:
+        rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
+        if function in ("sum", "avg") and field not in numbers:
+            raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
+        self._permit(field, *([group_by] if group_by else []))
+        if group_by is None:
+            return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
+        groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
+        return [{"group": group[group_by], "value": group["value"]} for group in groups]
+
+    fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
+    own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
+    numeric = (models.IntegerField, models.FloatField, models.DecimalField)
+    numbers = [name for name in own if isinstance(fields[name], numeric)]
+    parameters = {
+        "function": (Literal[tuple(AGGREGATES)], ...),
+        "field": (Literal[(*own, "pk")], "pk"),
+        **({"group_by": (Literal[tuple(own)], None)} if own else {}),
+        **_filters(cls),
+    }
+    group = create_model("Group", group=(Any, None), value=(Any, None))
+    return _described(method, f"Count or sum up {plural_of(cls)}.", parameters, list[group])  # type: ignore[valid-type]
+
+
+def _create(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", **given: Any) -> Any:
+        return self._create(given)
+
+    return _described(method, f"Create one {singular_of(cls)}.", cls._create_arguments(), cls._row_type())
+
+
+def _update(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", *, pk: Any, changes: Mapping[str, Any]) -> Any:
+        return self._change(self._get(pk), changes)
+
+    kind = model_fields.changes_type(cls.model, cls._change_arguments())
+    changes: Any = Annotated[kind, Field(description="the fields to change")]
+    parameters = {**_key(cls), "changes": (changes, ...)}
+    return _described(method, f"Change one {singular_of(cls)}.", parameters, cls._row_type())
+
+
+def _delete(cls: "type[ModelToolset]") -> Callable[..., Any]:
+    def method(self: "ModelToolset", *, pk: Any, **given: Any) -> Any:
+        self._delete(self._get(pk), **given)
+        return f"Deleted {singular_of(cls)} {pk}."
+
+    return _described(method, f"Delete one {singular_of(cls)}.", {**_key(cls), **cls._delete_arguments()}, str)
+
+
+METHODS: "Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]]" = {
+    "list": _list,
+    "get": _get,
+    "search": _search,
+    "count": _count,
+    "aggregate": _aggregate,
+    "create": _create,
+    "update": _update,
+    "delete": _delete,
+}
+PLURAL: Final = ("list", "search", "count", "aggregate")
+
+
+def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:
+    method.__doc__ = text
+    return described(method, parameters, returns)
+
+
+def _filters(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
+    parameters: dict[str, tuple[Any, Any]] = {}
+    for name in cls.filters:
+        path, lookup = filter_of(cls, name)
+        parameters[name] = (model_fields.filter_type(model_fields.resolve(cls.model, path), lookup), None)
+    for name, (schema, required) in filtersets.schemas_of(cls.filterset).items():
+        if name in RESERVED or name in parameters:
+            raise ImproperlyConfigured(f"{cls.__qualname__}: the filterset's {name!r} is taken; declare it otherwise.")
+        parameters[name] = (Annotated[Any, WithJsonSchema(schema)], ... if required else None)
+    return parameters
+
+
+def filter_of(cls: "type[ModelToolset]", name: str) -> tuple[str, str]:
+    """The field of a filter and its lookup. Raises `ImproperlyConfigured`."""
+    path, _, lookup = name.rpartition("__")
+    if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
+        path, lookup = name, "exact"
+    model_fields.filter_type(model_fields.resolve(cls.model, path), lookup)
+    return path, lookup
+
+
+def _paging(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
+    page = Annotated[int, Field(ge=1, description="next_page of the page before")]
+    limit = Annotated[int, Field(ge=1, le=cls.max_page_size, description="rows of a page")]
+    return {"page": (page, 1), "limit": (limit, cls.page_size)}
+
+
+def _page_type(cls: "type[ModelToolset]") -> type[BaseModel]:
+    row: Any = cls._row_type()
+    return create_model("Page", items=(list[row], ...), next_page=(int | None, None))
+
+
+def _key(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
+    key = model_fields.type_of(model_fields.resolve(cls.model, "pk"))
+    return {"pk": (Annotated[key, Field(description="its key")], ...)}
+
+
+def plural_of(cls: "type[ModelToolset]") -> str:
+    """The rows as people call them."""
+    return str(cls.model._meta.verbose_name_plural)
+
+
+def singular_of(cls: "type[ModelToolset]") -> str:
+    """One row as people call it."""
+    return str(cls.model._meta.verbose_name)

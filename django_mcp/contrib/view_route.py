@@ -1,0 +1,302 @@
+"""One way into a DRF view, as its router or URLconf would come to it: the request that it gets, what it takes, what it
+answers, and whom it lets in.
+"""
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import connections
+from django.http import Http404, HttpRequest
+from django.utils.translation import get_language
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
+
+from django_mcp.drf.requests import known_authenticator
+from django_mcp.primitives.content import ToolResult
+from django_mcp.primitives.context import Caller, Context, Principal
+from django_mcp.primitives.errors import lines_of
+from django_mcp.primitives.schemas import Schema
+from django_mcp.primitives.tools import NotDescribed, ToolError
+
+from . import filtersets, view_arguments
+from .page_links import with_arguments
+from .view_arguments import Parameters
+
+logger = logging.getLogger("django_mcp")
+
+BODIES: Final = ("post", "put", "patch")
+"""The methods that read a body; the others read the query string."""
+
+_UNHELD: Final = ("CONTENT_LENGTH", "HTTP_ACCEPT")
+"""Headers of the message to the endpoint that say nothing of the request to the view."""
+_SERVERS_OWN: Final = ("environ", "scope")
+
+
+class Route:
+    """One action of a viewset, or one method of a view.
+
+    `arguments` are those that the view reads by itself, and `only` says that it reads no other body. `attributes` are
+    set on its request, as the project's middleware or router would.
+    """
+
+    def __init__(
+        self,
+        *,
+        label: str,
+        name: str,
+        view: Any,
+        method: str,
+        action: str = "",
+        is_list: bool = False,
+        options: Mapping[str, Any] | None = None,
+        in_url: Sequence[str] = (),
+        arguments: Mapping[str, Schema] | None = None,
+        only: bool = False,
+        attributes: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> None:
+        self.label = label
+        self.name = name
+        self.method = method
+        self.view_class = view
+        self._action = action
+        self._is_list = is_list
+        self._in_url = tuple(in_url)
+        self._arguments = dict(arguments or {})
+        self._only = only
+        self._attributes = dict(attributes or {})
+        self._options: dict[str, Any] = {
+            **(options or {}),
+            "parser_classes": [JSONParser],
+            "renderer_classes": [JSONRenderer],
+        }
+        if version is not None:
+            self._options["versioning_class"] = _fixed(view.versioning_class, version, label)
+        self._kept: dict[str, Schema] = {}
+
+    @property
+    def description(self) -> str:
+        """The docstring of the handler, else of the view; else what the action does."""
+        handler = getattr(self.view_class, self._action or self.method)
+        own = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
+        text = own or vars(self.view_class).get("__doc__") or ""
+        return inspect.cleandoc(text) or self.name.replace("_", " ").capitalize() + "."
+
+    def describe(self, caller: Caller | None) -> Schema:
+        """The schema of the arguments, for a caller or, as DRF makes its own schemas, for nobody.
+
+        It is made once for each language where making it asks neither who calls nor the database; else again each time.
+        Raises `NotDescribed`, and `ImproperlyConfigured` for what no caller could be told.
+        """
+        language = get_language() or ""
+        if language not in self._kept:
+            who = caller or _nobody()
+            request = self._request(who, {}, _Noting)
+            with _noting_queries() as queries:
+                schema = view_arguments.as_schema(self._parameters(self._described_view(request, who)))
+            if request.was_asked or queries:
+                return schema
+            self._kept[language] = schema
+        return self._kept[language]
+
+    def call(self, ctx: Context, arguments: Mapping[str, Any]) -> Any:
+        """What the view answers. Raises `ToolError` for what it answers with an error status."""
+        # A URL holds text.
+        in_url = {name: str(arguments[name]) for name in self._in_url}
+        given = {name: value for name, value in arguments.items() if name not in in_url}
+        request = self._request(ctx.caller, given)
+        response = self._as_view(ctx.caller)(request, **in_url)
+        if not isinstance(response, Response):
+            return _text_of(response)
+        data = json.loads(json.dumps(response.data, cls=JSONEncoder))
+        if response.status_code >= 400:
+            raise ToolError("\n".join(_lines(data)) or f"Refused with status {response.status_code}.")
+        if data is None:
+            return "Done."
+        return ToolResult(structured=with_arguments(data, request, given) if self._is_list else data)
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether the view's permissions let a caller in, before they look at any object."""
+        try:
+            view = self._view(self._request(caller, {}), _known(caller))
+            # Permissions ask a view for its rows, only to know of which model they are.
+            view.swagger_fake_view = True
+            return all(permission.has_permission(view.request, view) for permission in view.get_permissions())
+        except (APIException, PermissionDenied, Http404):
+            return False
+        except Exception as error:
+            # A call would fail as well, and the other tools are to stay.
+            logger.error("%s: its permissions cannot be asked, so the tool is left out", self.label, exc_info=error)
+            return False
+
+    def _request(self, caller: Caller, given: Mapping[str, Any], kind: type[HttpRequest] = HttpRequest) -> Any:
+        """The request that a view gets: the caller's, with these arguments in its body or its query string."""
+        original = caller.get_request()
+        request: Any = kind()
+        request.method = self.method.upper()
+        request.path = request.path_info = original.path
+        request.META = {name: value for name, value in original.META.items() if name not in _UNHELD}
+        request.META["REQUEST_METHOD"] = request.method
+        body = json.dumps(given).encode() if self.method in BODIES else b""
+        request.META |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
+        request._body, request._read_started = body, True
+        # What a view reads by itself may be in its query string with any method.
+        in_query = self._arguments if self.method in BODIES else given
+        request.GET = filtersets.query_of({name: given[name] for name in in_query if name in given})
+        # What links to other pages of a list are made from.
+        request.META["QUERY_STRING"] = request.GET.urlencode()
+        request.session, request.user = getattr(original, "session", {}), caller.user
+        for name, value in (_added(original, request) | self._attributes).items():
+            setattr(request, name, value)
+        return request
+
+    def _as_view(self, caller: Caller) -> Any:
+        known = _known(caller)
+        options = {**self._options, "get_authenticators": lambda: [known]}
+        if self._action:
+            return self.view_class.as_view({self.method: self._action}, **options)
+        return self.view_class.as_view(**options)
+
+    def _view(self, request: HttpRequest, known: BaseAuthentication) -> Any:
+        """The view as its handler would find it, before anybody is asked."""
+        view = self.view_class(**self._options)
+        view.get_authenticators = lambda: [known]
+        view.args, view.kwargs, view.format_kwarg, view.headers = (), {}, None, {}
+        view.action_map, view.action = {self.method: self._action}, self._action or None
+        view.request = view.initialize_request(request)
+        view.request.accepted_renderer, view.request.accepted_media_type = JSONRenderer(), "application/json"
+        try:
+            view.request.version, view.request.versioning_scheme = view.determine_version(view.request)
+        except APIException:
+            # The call says so, in DRF's words.
+            view.request.version = view.request.versioning_scheme = None
+        return view
+
+    def _described_view(self, request: "_Noting", caller: Caller) -> Any:
+        known = _known(caller)
+        known.authenticate = lambda _: (request.user, caller.credential)  # type: ignore[method-assign, assignment]
+        request.was_asked = False
+        try:
+            view = self._view(request, known)
+        except Exception as error:
+            raise self._not_described(error) from error
+        # What a project's views look for, from drf-yasg and drf-spectacular, before they need more than there is.
+        view.swagger_fake_view = True
+        return view
+
+    def _parameters(self, view: Any) -> Parameters:
+        try:
+            in_url = view_arguments.of_url(view, self._in_url)
+            own: Parameters = {name: (schema, False) for name, schema in self._arguments.items()}
+            taken = {**self._taken(view), **own}
+        except ImproperlyConfigured as error:
+            raise ImproperlyConfigured(f"{self.label}: {error}") from error
+        except Exception as error:
+            raise self._not_described(error) from error
+        if both := in_url.keys() & taken.keys():
+            raise ImproperlyConfigured(f"{self.label}: {', '.join(sorted(both))} would be in the URL and in the body.")
+        if "ctx" in in_url | taken:
+            raise ImproperlyConfigured(f"{self.label}: an argument cannot be called ctx; publish a serializer without.")
+        return {**in_url, **taken}
+
+    def _taken(self, view: Any) -> Parameters:
+        if self.method in BODIES:
+            return {} if self._only else view_arguments.of_body(view, partial=self.method == "patch")
+        return view_arguments.of_query(view) if self._is_list else {}
+
+    def _not_described(self, error: Exception) -> NotDescribed:
+        return NotDescribed(
+            f"{self.label}: its arguments cannot be told ({error!r}). They are made with the caller's request, and in "
+            "checks with that of AnonymousUser, without a body and variables of the URL. Where the view needs more, "
+            "have it return before that if getattr(self, 'swagger_fake_view', False), or decide by self.action."
+        )
+
+
+class _Noting(HttpRequest):
+    """A request that notes whether anything was read of it in which callers differ."""
+
+    was_asked = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name not in _ALIKE and name in self.__dict__:
+            self.__dict__["was_asked"] = True
+        return super().__getattribute__(name)
+
+
+_ALIKE: Final = frozenset({"method", "path", "path_info", "GET", "POST", "FILES", "resolver_match", "was_asked"}) | {
+    "content_type",
+    "content_params",
+}
+"""What is the same in the requests of all callers while a schema is made."""
+
+
+@contextmanager
+def _noting_queries() -> Iterator[list[str]]:
+    """The statements that this thread sends to a database meanwhile."""
+    sent: list[str] = []
+
+    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        sent.append(sql)
+        return execute(sql, params, many, context)
+
+    with ExitStack() as stack:
+        for connection in connections.all():
+            stack.enter_context(connection.execute_wrapper(note))
+        yield sent
+
+
+def _known(caller: Caller) -> BaseAuthentication:
+    # The endpoint has authenticated the caller already, and the view is to see by what.
+    return known_authenticator(caller.user, caller.credential, caller.authenticator)
+
+
+def _nobody() -> Caller:
+    bare = HttpRequest()
+    bare.path = "/"
+    bare.META = {"SERVER_NAME": "localhost", "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1"}
+    return Caller(Principal("", AnonymousUser()), lambda: bare)
+
+
+def _added(original: HttpRequest, request: HttpRequest) -> dict[str, Any]:
+    """What the project's middleware has set on a request, such as its tenant."""
+    return {
+        name: value
+        for name, value in vars(original).items()
+        if not name.startswith("_") and not hasattr(request, name) and name not in _SERVERS_OWN
+    }
+
+
+def _fixed(scheme: Any, version: str, label: str) -> Any:
+    if scheme is None:
+        raise ImproperlyConfigured(f"{label}: version is {version!r}, and the view has no versioning scheme.")
+
+    class Fixed(scheme):  # type: ignore[misc]
+        def determine_version(self, request: Any, *args: Any, **kwargs: Any) -> str:
+            return version
+
+    return Fixed
+
+
+def _lines(data: Any) -> list[str]:
+    if isinstance(data, Mapping) and set(data) == {"detail"}:
+        return [str(data["detail"])]
+    return lines_of(data)
+
+
+def _text_of(response: Any) -> str:
+    if getattr(response, "streaming", False):
+        raise ToolError("The view answers with a file, which a tool cannot hand on.")
+    text: str = response.content.decode(response.charset or "utf-8", "replace")
+    if response.status_code >= 400:
+        raise ToolError(text or f"Refused with status {response.status_code}.")
+    return text

@@ -1,0 +1,177 @@
+"""What `manage.py check` says of what apps declare and mount: endpoints with nothing on them, tools that are very long
+or whose arguments cannot be told, permissions that nobody can have, names that are declared twice. Asks no database: it
+runs before `migrate`.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib.auth import get_backends
+from django.contrib.auth.backends import ModelBackend
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connections
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.routes import mounted_views
+from django_mcp.primitives.tools import Tool
+from django_mcp.server import MCPServer
+
+_WAYS_TO_A_DATABASE: Final = ("cursor", "chunked_cursor", "ensure_connection")
+
+
+@register("mcp")
+def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An endpoint with nothing on it, and one that is mounted without being called."""
+    empty: list[CheckMessage] = [
+        Warning(
+            f"The endpoint {path} has no tool, no resource and no prompt.",
+            hint="The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?",
+            id="django_mcp.W031",
+        )
+        for path, view in mounted_views()
+        if view.get_server().is_empty()
+    ]
+    uncalled: list[CheckMessage] = [
+        Error(
+            f"/{path} leads to the function endpoint itself.",
+            hint=f'Call it: path("{path}", endpoint()).',
+            id="django_mcp.E033",
+        )
+        for path, callback in _callbacks(get_resolver().url_patterns)
+        if (getattr(callback, "__module__", ""), getattr(callback, "__name__", "")) == ("django_mcp.urls", "endpoint")
+    ]
+    return empty + uncalled
+
+
+@register("mcp")
+def check_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Tools whose arguments cannot be told, or take a model much to read."""
+    return [
+        problem
+        for server in _servers()
+        for tool in server.registry.tools.values()
+        for problem in (*_check_arguments(server, tool), *_check_docstring(server, tool))
+    ]
+
+
+@register("mcp")
+def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Two functions of one name in a module, of which the second has taken the place of the first."""
+    return [
+        Warning(
+            f"{server.name}: the {kind} {key!r} is declared twice, by two functions {function}.",
+            hint="The second has replaced the first. Give one of them another name.",
+            id="django_mcp.W036",
+        )
+        for server in _servers()
+        for kind, key, function in server.registry.replaced
+    ]
+
+
+@register("mcp")
+def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Permissions that no model declares: nobody but a superuser has them, and so the tool is nobody's."""
+    if not apps.is_installed("django.contrib.auth") or not _all_permissions_are_of_models():
+        return []
+    known = set(_codenames())
+    return [
+        Warning(
+            f"{server.name}: {kind} {key!r} asks for the permission {codename!r}, which no installed model has.",
+            hint="Correct it, or declare it in the permissions of a model's Meta.",
+            id="django_mcp.W037",
+        )
+        for server in _servers()
+        for kind, entries in server.registry.by_kind().items()
+        for key, entry in entries.items()
+        for codename in (entry.access.codenames if entry.access else ())
+        if codename not in known
+    ]
+
+
+def _servers() -> list[MCPServer]:
+    """The servers that have an endpoint."""
+    servers = [view.get_server() for _, view in mounted_views()]
+    return list({id(server): server for server in servers}.values())
+
+
+def _callbacks(patterns: "list[URLPattern | URLResolver]", above: str = "") -> Iterator[tuple[str, Any]]:
+    """What the URLconf leads to, each with its path, in which expressions are left out."""
+    for entry in patterns:
+        path = f"{above}{getattr(entry.pattern, '_route', '')}"
+        if isinstance(entry, URLResolver):
+            yield from _callbacks(entry.url_patterns, path)
+        else:
+            yield path, entry.callback
+
+
+def _check_arguments(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
+    with _without_database() as asked:
+        try:
+            described = tool.described(None)
+        except ImproperlyConfigured as error:
+            yield Error(f"{server.name}: the tool {tool.name!r} cannot be used. {error}", id="django_mcp.E034")
+            return
+        except Exception as error:
+            if not asked:
+                hint = "It is tried again with each caller's request, and left out of the list where that fails too."
+                yield Warning(f"{server.name}, tool {tool.name!r}: {error}", hint=hint, id="django_mcp.W034")
+            return
+    size, limit = len(json.dumps(described.definition)), mcp_settings.LARGE_TOOL_BYTES
+    if limit is not None and size > limit:
+        yield Warning(
+            f"{server.name}: the tool {tool.name!r} takes {size} bytes in the list of tools, and a model reads all.",
+            hint="Give it fewer arguments, filters or choices, or raise MCP_LARGE_TOOL_BYTES.",
+            id="django_mcp.W030",
+        )
+
+
+def _check_docstring(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
+    if tool.signature.misnamed:
+        yield Warning(
+            f"{server.name}: the docstring of the tool {tool.name!r} describes {', '.join(tool.signature.misnamed)}, "
+            "which it does not take.",
+            hint=f"It takes {', '.join(tool.signature.schema['properties']) or 'no arguments'}.",
+            id="django_mcp.W035",
+        )
+
+
+@contextmanager
+def _without_database() -> Iterator[list[str]]:
+    """Refuses each question to a database meanwhile, as a database without tables would, and tells which were asked."""
+    asked: list[str] = []
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        asked.append("")
+        raise OperationalError("A system check asks no database.")
+
+    held = [(connection, name) for connection in connections.all() for name in _WAYS_TO_A_DATABASE]
+    before = [vars(connection).get(name) for connection, name in held]
+    for connection, name in held:
+        vars(connection)[name] = refuse
+    try:
+        yield asked
+    finally:
+        for (connection, name), own in zip(held, before, strict=True):
+            if own is None:
+                del vars(connection)[name]
+            else:
+                vars(connection)[name] = own
+
+
+def _all_permissions_are_of_models() -> bool:
+    """Whether there is no backend with permissions of another kind, such as rules in code."""
+    return all(isinstance(backend, ModelBackend) or not hasattr(backend, "has_perm") for backend in get_backends())
+
+
+def _codenames() -> Iterator[str]:
+    for model in apps.get_models():
+        options = model._meta
+        for action in options.default_permissions:
+            yield f"{options.app_label}.{action}_{options.model_name}"
+        for codename, _ in options.permissions:
+            yield f"{options.app_label}.{codename}"
