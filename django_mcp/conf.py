@@ -47,6 +47,19 @@ class Settings:
     MAX_SESSIONS: int | None = 10_000
     """Live sessions of everybody together, anonymous clients too. None: any number."""
 
+    MAX_ANONYMOUS_SESSIONS: int | None = None
+    """Live sessions of all anonymous clients together, their share of MAX_SESSIONS: those who sign in find room. None:
+    half of it.
+    """
+
+    MAX_ENDED_SESSIONS_PER_PRINCIPAL: int | None = 100
+    """Ended sessions of one user or client (anonymous clients are one) that are kept until the purge; the oldest are
+    deleted earlier. None: any number.
+    """
+
+    MAX_SUBSCRIPTIONS_PER_SESSION: int = 100
+    """Resources that one session may be subscribed to."""
+
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
 
@@ -112,8 +125,10 @@ class Settings:
     SEND_TIMEOUT_SECONDS: float = 30
     """A client that takes nothing of a stream for so long is closed. What it missed is stored, if it can come back."""
 
-    RETRY_MILLISECONDS: int = 1000
-    """How long a client waits before it resumes a stream that was closed on it."""
+    RETRY_MILLISECONDS: int = 5000
+    """How long a client waits before it resumes a stream that was closed on it. The official clients try twice and then
+    give up, so twice this should outlive a deploy.
+    """
 
     STREAM_LEASE_SECONDS: float = 45
     """A stream whose process has not been heard of for this long is taken for dead. Three keep-alives."""

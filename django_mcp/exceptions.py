@@ -62,11 +62,11 @@ class Unreadable(TypeError):
 class TooManySessions(Exception):
     """No further session can be opened now; the open ones are unharmed.
 
-    `scope` says whose limit was reached: "principal", the caller's own (429: the caller can end a session or wait), or
-    "server", everybody's together (503).
+    `scope` says whose limit was reached: "principal", the caller's own (429: the caller can end a session or wait),
+    "anonymous", that of all who have not signed in, or "server", everybody's together (503).
     """
 
-    def __init__(self, scope: Literal["principal", "server"], limit: int) -> None:
+    def __init__(self, scope: Literal["principal", "anonymous", "server"], limit: int) -> None:
         super().__init__(f"The limit of {limit} live sessions ({scope}) is reached.")
         self.scope = scope
         self.limit = limit
@@ -86,3 +86,11 @@ class TooManyClientRequests(Exception):
 
 class UnknownEvent(Exception):
     """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
+
+
+class TooManySubscriptions(Exception):
+    """The session has subscribed to as many resources as it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"This session has subscribed to {limit} resources, the most that it may: end one first.")
+        self.limit = limit

@@ -31,14 +31,14 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.storage import events
-from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
+from .admission import Admission
 from .body import BodyReader, Disconnected
 from .listen import ListenConsumer, listeners
 from .replay import ReplayConsumer
 from .request_stream import ASGIRequestStream
-from .standalone import MCPConsumer
+from .standalone import MCPConsumer, take_over
 from .stream import StreamConsumer
 
 if TYPE_CHECKING:
@@ -160,8 +160,21 @@ class EndpointRequest:
         return self.view.preflight(self.headers) if self.scope["method"] == "OPTIONS" else None
 
     async def _get(self) -> Reply | StreamConsumer:
-        opened: Reply | StandaloneStream = await self.loop_context.hop(self._admitted, Exchange.open_stream)
-        return consumer_of(opened) if isinstance(opened, StandaloneStream) else opened
+        opened: Reply | tuple[StandaloneStream, Admission]
+        opened = await self.loop_context.hop(self._admitted, self._open_stream)
+        if isinstance(opened, Reply):
+            return opened
+        stream, admission = opened
+        if not (stream.is_taken or await take_over(stream)):
+            return replies.STREAM_CONFLICT
+        return consumer_of(stream, admission)
+
+    def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | tuple[StandaloneStream, Admission]:
+        opened = exchange.open_stream(headers)
+        return opened if isinstance(opened, Reply) else (opened, self._admission(exchange))
+
+    def _admission(self, exchange: Exchange) -> Admission:
+        return Admission.of(self.view, self.kwargs, self.scope, exchange.server, exchange.caller)
 
     async def _post(self) -> Reply | StreamConsumer | None:
         is_open, limits = self._is_open, self._limits
@@ -186,6 +199,11 @@ class EndpointRequest:
         stream = self._new_stream()
         try:
             reply = await self._run(read, stream, inline=is_open and len(self.body) <= INLINE_BYTES)
+        except Exception:
+            if not await stream.fail():
+                raise
+            logger.exception("Answering failed")
+            return None
         except BaseException:
             stream.abandon()
             raise
@@ -205,7 +223,7 @@ class EndpointRequest:
         else:
             exchange, step = await self.loop_context.hop(self._admit_and_begin, read, stream)
         if isinstance(step, Listen):
-            return self._listen(step)
+            return self._listen(step, self._admission(exchange))
         return await self._call(exchange, step, stream) if isinstance(step, Call) else step
 
     async def _call(self, exchange: Exchange, call: Call, stream: Stream) -> Reply:
@@ -222,11 +240,11 @@ class EndpointRequest:
         finally:
             stream.runs_in(None)
 
-    def _listen(self, listen: Listen) -> Reply | StreamConsumer:
+    def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
         if status := self._refusal_of_one_more(listen.request.caller.principal.account):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
-        return ListenConsumer(listen, None if self._is_open else self._still_admits(listen.request.caller))
+        return ListenConsumer(listen, admission)
 
     def _refusal_of_one_more(self, account: str) -> int | None:
         """The status for one subscription too many: of everybody, or of one user, or client without a user. Anonymous
@@ -238,18 +256,6 @@ class EndpointRequest:
         limit = mcp_settings.MAX_LISTENERS_PER_PRINCIPAL
         own = sum(one.account == account for one in open_now)
         return 429 if account and limit is not None and own >= limit else None
-
-    def _still_admits(self, caller: Caller) -> Callable[[], bool]:
-        """Asks whether the same request would come in again as the same caller: a credential can be revoked, a user
-        deactivated, a password changed.
-        """
-        known = auth_hash(caller.user)
-
-        def asks() -> bool:
-            now = self.view.recognise(self._new_request(), **self.kwargs)
-            return now is not None and now.principal.key == caller.principal.key and auth_hash(now.user) == known
-
-        return asks
 
     def _new_stream(self) -> Stream:
         if (answers := under_test().answer) is not None:
@@ -313,9 +319,10 @@ class EndpointRequest:
         await self.send({"type": "http.response.body", "body": reply.body})
 
 
-def consumer_of(stream: StandaloneStream) -> StreamConsumer:
+def consumer_of(stream: StandaloneStream, admission: Admission | None = None) -> StreamConsumer:
     """The consumer that writes a stream."""
-    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)
+    consumer = MCPConsumer if stream.position.key == events.STANDALONE else ReplayConsumer
+    return consumer(stream, admission)
 
 
 def read_headers(scope: "Scope") -> Headers:

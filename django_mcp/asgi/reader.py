@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -33,6 +33,12 @@ class StreamClient(Protocol):
     @property
     def is_busy(self) -> bool:
         """Whether it still writes what it heard last."""
+
+    def is_admitted(self) -> bool:
+        """Whether its client would be admitted again. Asked in a thread."""
+
+    def only_readable(self, news: News) -> News:
+        """The news without what its client may not read now. Asked in a thread."""
 
     def hear(self, news: News) -> None:
         """Takes what is new; does not wait."""
@@ -90,13 +96,24 @@ class Reader:
                 await self._tell(standalone.read, streams)
 
     async def _keep(self) -> None:
-        """Twice in a keep-alive: renews what is held, and says something where nothing was said."""
-        while True:
+        """Twice in a keep-alive: renews what is held, and says something where nothing was said. Once in a keep-alive,
+        before: closes the streams of those who would not be admitted again.
+        """
+        for asks in cycle([True, False]):
             await asyncio.sleep(sessions.touch_seconds(mcp_settings.KEEPALIVE_SECONDS / 2))
-            for streams in _portions(list(self._streams)):
+            for portion in _portions(list(self._streams)):
+                streams = await self._close_unadmitted(portion) if asks else portion
                 await self._tell(standalone.renew, streams)
                 for stream in streams:
                     stream.keep_alive()
+
+    async def _close_unadmitted(self, streams: Sequence[StreamClient]) -> Sequence[StreamClient]:
+        """Ends the streams of clients that have lost their rights, and returns the others."""
+        admitted = await hop(lambda: [stream.is_admitted() for stream in streams])
+        for stream, is_admitted in zip(streams, admitted, strict=True):
+            if not is_admitted and stream in self._streams:
+                stream.hear(News(stream.held.position, is_over=True))
+        return [stream for stream, is_admitted in zip(streams, admitted, strict=True) if is_admitted]
 
     async def _tell(self, read: Callable[[Sequence[Held]], list[News]], streams: Sequence[StreamClient]) -> None:
         """Reads for some streams, and tells them. One read at a time: two would find the same news."""
@@ -104,7 +121,7 @@ class Reader:
             streams = [stream for stream in streams if stream in self._streams]
             held = [stream.held for stream in streams]
             try:
-                found = await hop(read, held)
+                found = await hop(_read_for, streams, read, held)
             except Exception as failure:  # a database that is away may come back
                 logger.warning("Reading for %d streams failed: %r", len(streams), failure)
                 self._rung |= dict.fromkeys(streams)
@@ -119,6 +136,12 @@ class Reader:
                     self.ring(stream)
                 if news.is_over or not is_stale:
                     stream.hear(news)
+
+
+def _read_for(
+    streams: Sequence[StreamClient], read: Callable[[Sequence[Held]], list[News]], held: Sequence[Held]
+) -> list[News]:
+    return [stream.only_readable(news) for stream, news in zip(streams, read(held), strict=True)]
 
 
 def reader() -> Reader:

@@ -12,14 +12,15 @@ from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.storage import events, sessions
 
+from .admission import Admission
 from .stream import LinesConsumer, opening_lines
 
 
 class ReplayConsumer(LinesConsumer):
     """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
 
-    def __init__(self, stream: StandaloneStream) -> None:
-        super().__init__(stream.expires_at)
+    def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
+        super().__init__(stream.expires_at, admission)
         self._session = stream.session
         self._position = stream.position
         self._noted_at = float("-inf")
@@ -35,17 +36,14 @@ class ReplayConsumer(LinesConsumer):
         listener = await bell.listen([bell.session_group(self._session.pk)], self.news.set)
         try:
             yield opening_lines(self._session.protocol_version, self._position)
-            while not self.is_closing:
+            while not self.is_closing and await self.may_stay():
                 stored, has_ended = await hop(self._read)
-                if stored:
-                    yield (
-                        b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
-                        or sse.KEEPALIVE
-                    )
+                said = b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                yield said or self.sign_of_life()
                 if has_ended:
                     return
-                if not stored and not await self.has_news():
-                    yield sse.KEEPALIVE
+                if not stored:
+                    await self.wait()
         finally:
             listener.stop()
 

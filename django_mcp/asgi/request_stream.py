@@ -11,6 +11,7 @@ from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.questions import ClientQuestion
 from django_mcp.endpoint.request_stream import (
+    OUTBOX_CHARACTERS,
     OUTBOX_LIMIT,
     PORTION,
     PRIMED_SINCE,
@@ -22,7 +23,8 @@ from django_mcp.execution.own_thread import waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
-from django_mcp.protocol import sse
+from django_mcp.protocol import replies, sse
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
@@ -42,6 +44,9 @@ class ASGIRequestStream(RequestStream):
     _watching_in: contextvars.Context | None = None
     _watches_session = False
     _room: threading.Event | None = None
+    _is_over = False
+    _dropped = 0
+    _spoke_at = 0.0
 
     def __init__(
         self,
@@ -54,7 +59,8 @@ class ASGIRequestStream(RequestStream):
         self._thread = threading.get_ident()
         self._receive = receive
         self._send_to_client = send
-        self._outbox: deque[Mapping[str, Any]] = deque()
+        self._outbox: deque[str] = deque()
+        self._waiting_characters = 0
         self._news = asyncio.Event()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
@@ -67,10 +73,17 @@ class ASGIRequestStream(RequestStream):
     # For the tool, from any thread
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+        text = to_json_text({"jsonrpc": "2.0", "method": method, "params": params})
+        if threading.get_ident() != self._thread:
+            self._wait_for_room()
+        elif self._is_full:
+            # A coroutine cannot wait here, and what it says must not fill the memory.
+            self._dropped += 1
+            return
+        self._put(text)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._put(message)
+        self._put(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         if threading.get_ident() == self._thread:
@@ -101,7 +114,7 @@ class ASGIRequestStream(RequestStream):
     def close(self) -> None:
         if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):
             self._closing = True
-            self._put(None)
+            self._call_on_loop(self._wake)
 
     # For the lane
 
@@ -109,10 +122,9 @@ class ASGIRequestStream(RequestStream):
         self._running = task
 
     async def finish(self, reply: Reply) -> Reply | None:
-        self._timer.cancel()
-        for watcher in self._watchers:
-            watcher.cancel()
+        self._stop_watching()
         if self._pump is None:
+            self._is_over = True
             if self._knowing is not None:
                 await asyncio.wait([self._knowing])
                 await hop(self.transcript.end)
@@ -122,66 +134,119 @@ class ASGIRequestStream(RequestStream):
         await self._pump
         return None
 
+    async def fail(self) -> bool:
+        if self._pump is None:
+            self.abandon()
+            return False
+        await self.finish(self._failure_reply())
+        return True
+
+    def _failure_reply(self) -> Reply:
+        failure = ProtocolError(INTERNAL_ERROR, "Internal server error", status=500)
+        return replies.error(failure, self.era, self.transcript.request_id)
+
     def abandon(self) -> None:
+        self._stop_watching()
+        self._end()
+        if self._pump is not None:
+            self._pump.cancel()
+
+    def _stop_watching(self) -> None:
+        self.release()
         self._timer.cancel()
-        for task in (*self._watchers, self._pump):
-            if task is not None:
-                task.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
+
+    def _end(self) -> None:
+        """Lets go of what was not written, and of threads that wait to say more."""
+        self._is_over = True
+        self._outbox.clear()
+        if self._room is not None:
+            self._room.set()
 
     # The stream
 
-    def _put(self, message: Mapping[str, Any] | None) -> None:
-        in_loop = threading.get_ident() == self._thread
-        if not in_loop:
-            self._wait_for_room()
-        if message is not None and (self.session is not None or not in_loop or len(self._outbox) < OUTBOX_LIMIT):
-            self._outbox.append(message)
-        if in_loop:
-            self._wake()
+    @property
+    def _is_full(self) -> bool:
+        return len(self._outbox) >= OUTBOX_LIMIT or self._waiting_characters >= OUTBOX_CHARACTERS
+
+    def _put(self, text: str) -> None:
+        if self._is_over:
+            return
+        self._outbox.append(text)
+        self._waiting_characters += len(text)
+        self._call_on_loop(self._wake)
+
+    def _call_on_loop(self, function: Callable[[], None]) -> None:
+        if threading.get_ident() == self._thread:
+            function()
         else:
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(function)
 
     def _wait_for_room(self) -> None:
-        while len(self._outbox) >= OUTBOX_LIMIT and not self.cancelled:
+        while self._is_full and not self.cancelled and not self._is_over:
             self._room = threading.Event()
             self._loop.call_soon_threadsafe(self._wake)
             self._room.wait(1)
 
     def _wake(self) -> None:
-        if self._pump is None:
+        if self._pump is None and not self._is_over:
             self._pump = self._loop.create_task(self._write())
         self._news.set()
 
     async def _write(self) -> None:
+        """The whole of the stream, from its headers to its end. A failure of ours is its last event: the client has the
+        headers already.
+        """
         await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
+        try:
+            await self._write_lines()
+        except Exception:
+            logger.exception("A stream failed")
+            await self._send_lines(sse.encode(self._failure_reply().body.decode()))
+        self._end()
+        if self._dropped:
+            logger.warning("%d messages were dropped: a coroutine said more than its client reads", self._dropped)
+        if not self.is_left:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _write_lines(self) -> None:
         if self.session is not None:
             await self._make_known()
             await self._send_lines(await hop(self.transcript.open))
-        while True:
+        is_last = False
+        while not is_last:
             self._news.clear()
-            messages = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
-            final = None if self._outbox else self._final
-            if self._outbox:
-                self._news.set()
-            elif self._room is not None:
-                self._room.set()
-            texts = [to_json_text(message) for message in messages]
-            if final:
-                texts.append(final.decode())
+            texts = self._take()
+            is_last = not self._outbox and self._final is not None
+            if is_last and self._final:
+                texts.append(self._final.decode())
             if texts:
-                await self._send_lines(await self._record(texts, is_last=final is not None))
+                await self._send_lines(await self._record(texts, is_last=is_last))
             if self._closing and not self.is_left:
                 await self._send_lines(sse.retry(mcp_settings.RETRY_MILLISECONDS))
                 await self._send({"type": "http.response.body", "body": b""})
                 self.is_left = True
-            if final is not None:
-                break
-            try:
-                await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS)
-            except TimeoutError:
-                await self._send_lines(sse.KEEPALIVE)
-        if not self.is_left:
-            await self._send({"type": "http.response.body", "body": b""})
+            if not is_last and not self._outbox:
+                await self._wait_for_news()
+
+    def _take(self) -> list[str]:
+        """The next messages; whoever waits for room has it."""
+        texts = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
+        self._waiting_characters -= sum(map(len, texts))
+        if self._room is not None and not self._is_full:
+            self._room.set()
+        return texts
+
+    async def _wait_for_news(self) -> None:
+        """Waits until there is something to say, or the client has heard nothing for a keep-alive, and then hears a
+        comment.
+        """
+        silent = self._loop.time() - self._spoke_at
+        try:
+            await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
+        except TimeoutError:
+            await self._send_lines(sse.KEEPALIVE)
 
     async def _record(self, texts: list[str], *, is_last: bool) -> bytes:
         if self.session is None:
@@ -195,6 +260,8 @@ class ASGIRequestStream(RequestStream):
     async def _send_lines(self, lines: bytes) -> None:
         if lines and not self.is_left:
             await self._send({"type": "http.response.body", "body": lines, "more_body": True})
+        if lines:
+            self._spoke_at = self._loop.time()
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:

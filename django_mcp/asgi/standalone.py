@@ -1,7 +1,11 @@
 """The GET of a handshake session: its standalone stream, for which the reader of the event loop reads."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
@@ -9,15 +13,22 @@ from django_mcp.protocol import sse
 from django_mcp.storage import standalone
 from django_mcp.storage.standalone import Held, News
 
+from .admission import Admission
 from .reader import reader
 from .stream import StreamConsumer, logger, opening_lines
+
+ANSWER_SECONDS: Final = 1
+"""How long the holder of a stream has to say that it lives, beside the time until its process looks for news."""
+
+FIRST_LOOK_SECONDS: Final = 0.02
 
 
 class MCPConsumer(StreamConsumer):
     """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
 
-    def __init__(self, stream: StandaloneStream) -> None:
+    def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at)
+        self._admission = admission
         session = stream.session
         self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
         self._opening = opening_lines(session.protocol_version, stream.position)
@@ -40,6 +51,14 @@ class MCPConsumer(StreamConsumer):
 
     def close(self) -> None:
         self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
+
+    def is_admitted(self) -> bool:
+        return self._admission is None or self._admission.holds()
+
+    def only_readable(self, news: News) -> News:
+        uris = {item.uri for item in news.stored if item.uri}
+        hidden = self._admission.unreadable(uris) if uris and self._admission is not None else set()
+        return replace(news, stored=[item for item in news.stored if item.uri not in hidden]) if hidden else news
 
     def hear(self, news: News) -> None:
         if news.is_over:
@@ -88,3 +107,26 @@ class MCPConsumer(StreamConsumer):
     def _move(self, news: News) -> None:
         held = self.held
         self.held = Held(held.session_pk, held.server, held.principal, held.holder, news.position)
+
+
+async def take_over(stream: StandaloneStream) -> bool:
+    """Whether a stream that another connection has could be taken all the same, because that one has died: it is asked,
+    and renews its lease if it lives.
+    """
+    pk, clock = stream.session.pk, asyncio.get_running_loop()
+    lease = await hop(_ask_holder, pk)
+    deadline, pause = clock.time() + mcp_settings.POLL_SECONDS + ANSWER_SECONDS, FIRST_LOOK_SECONDS
+    while (left := deadline - clock.time()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 2, ANSWER_SECONDS / 4)
+        found = await hop(standalone.lease_of, pk)
+        if found != lease or not found.holder:
+            # It has renewed it, or has gone.
+            return await hop(partial(standalone.take, pk, stream.holder, force=False))
+    return await hop(standalone.take_from_dead, pk, stream.holder, lease)
+
+
+def _ask_holder(session_pk: int) -> standalone.Lease:
+    lease = standalone.ask_holder(session_pk)
+    bell.ring([bell.session_group(session_pk)])
+    return lease

@@ -6,7 +6,9 @@ the protocol lives here: what may be opened is decided before.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakSet
@@ -18,9 +20,12 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.request_stream import PRIMED_SINCE
+from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
+
+from .admission import Admission
 
 logger = logging.getLogger("django_mcp")
 
@@ -131,14 +136,18 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
 class LinesConsumer(StreamConsumer):
     """A stream whose lines come from a generator, in a task of its own."""
 
-    def __init__(self, expires_at: datetime | None = None) -> None:
+    def __init__(self, expires_at: datetime | None = None, admission: Admission | None = None) -> None:
         super().__init__(expires_at)
+        self.admission = admission
+        self._asked_at = self._spoke_at = time.monotonic()
         self._writer: asyncio.Task[None] | None = None
         self.news = asyncio.Event()
         self.is_closing = False
 
     def lines(self) -> AsyncGenerator[bytes, None]:
-        """What the stream says, until it ends. Closing it is the end of the client's interest."""
+        """What the stream says, until it ends; an empty line is left out. Closing it is the end of the client's
+        interest.
+        """
         raise NotImplementedError
 
     def farewell(self) -> bytes:
@@ -161,21 +170,41 @@ class LinesConsumer(StreamConsumer):
         """How many seconds it waits for news before it looks, and says something."""
         return float(mcp_settings.KEEPALIVE_SECONDS)
 
-    async def has_news(self) -> bool:
+    async def say(self, chunk: bytes) -> bool:
+        is_said = await super().say(chunk)
+        self._spoke_at = time.monotonic()
+        return is_said
+
+    def silent_seconds(self) -> float:
+        """How long ago the last byte was written: proxies cut a connection by that, whatever was heard meanwhile."""
+        return time.monotonic() - self._spoke_at
+
+    async def wait(self) -> None:
         """Waits until there is news, the server closes, or it is time for a sign of life."""
-        try:
-            async with asyncio.timeout(self.patience()):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(self.patience(), mcp_settings.KEEPALIVE_SECONDS - self.silent_seconds())):
                 await self.news.wait()
-        except TimeoutError:
-            return False
-        self.news.clear()
-        return True
+                self.news.clear()
+
+    def sign_of_life(self) -> bytes:
+        """A comment when the stream has been silent for a keep-alive; else nothing."""
+        return sse.KEEPALIVE if self.silent_seconds() >= mcp_settings.KEEPALIVE_SECONDS else b""
+
+    async def may_stay(self) -> bool:
+        """Whether the client would be admitted again, asked once in a keep-alive: also while there is news without a
+        pause.
+        """
+        now = time.monotonic()
+        if self.admission is None or now - self._asked_at < mcp_settings.KEEPALIVE_SECONDS:
+            return True
+        self._asked_at = now
+        return await hop(self.admission.holds)
 
     async def _write(self) -> None:
         lines = self.lines()
         try:
             async for chunk in lines:
-                if not await self.say(chunk):
+                if chunk and not await self.say(chunk):
                     return
             await self.finish(self.farewell() if self.is_closing else b"")
         except Exception:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from django_mcp import exceptions
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
 from django_mcp.execution.runner import arun, run
 from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.answering import PendingReply, finish, is_inert, prepare
@@ -51,6 +51,7 @@ def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
     return work()
 
 
+IN_FLIGHT: Final = "Invalid Request: a request with this id still runs in the session"
 SPENT: Final = "Invalid or expired requestState"
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
@@ -60,13 +61,14 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 @dataclass(frozen=True, slots=True)
 class StandaloneStream:
     """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
-    until when the caller's credential is good.
+    until when the caller's credential is good. When it is not taken, another connection has it or has died with it.
     """
 
     session: SessionState
     position: events.Position
     holder: str
     expires_at: datetime | None = None
+    is_taken: bool = True
 
 
 Count: TypeAlias = Callable[[], Reply | None]
@@ -147,6 +149,8 @@ class Exchange:
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
+        if self.stream is not None:
+            self.stream.release()
         is_tried = call.options.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
@@ -181,13 +185,13 @@ class Exchange:
             )
         except exceptions.UnknownEvent:
             return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
-        holder = ""
-        if position.key == events.STANDALONE:
-            holder = events.new_key()
-            if not standalone.take(session.pk, holder, force=last_event_id is not None):
-                return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
-            bell.ring([bell.session_group(session.pk)])
-        return StandaloneStream(session, position, holder, self.caller.principal.expires_at)
+        expires_at = self.caller.principal.expires_at
+        if position.key != events.STANDALONE:
+            return StandaloneStream(session, position, "", expires_at)
+        holder = events.new_key()
+        is_taken = standalone.take(session.pk, holder, force=last_event_id is not None)
+        bell.ring([bell.session_group(session.pk)])
+        return StandaloneStream(session, position, holder, expires_at, is_taken)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
         """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from
@@ -229,7 +233,8 @@ class Exchange:
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, **self._own())
+        request_id = inbound.id if isinstance(inbound, Inbound) and inbound.kind == "request" else None
+        session = sessions.resume(session_id, **self._own(), request_id=request_id)
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):
@@ -239,6 +244,9 @@ class Exchange:
             sessions.touch(session)
         self.session = session
         if self.stream is not None:
+            if not self.stream.claim(session):
+                error = ProtocolError(INVALID_REQUEST, IN_FLIGHT, status=400)
+                return replies.error(error, "handshake", request_id)
             self.stream.bind(session)
         return None
 
@@ -277,8 +285,11 @@ class Exchange:
     def _carry_out(self, step: PendingReply) -> Reply:
         if isinstance(step.effect, OpenSession):
             return step.reply if self._policy == "off" else self._open(step, step.effect)
-        if self.session is not None:
-            self._remember(self.session, step.effect)
+        try:
+            if self.session is not None:
+                self._remember(self.session, step.effect)
+        except TooManySubscriptions as error:
+            return replies.error(ProtocolError(INVALID_REQUEST, str(error)), "handshake", step.request_id)
         return step.reply
 
     def _remember(self, session: SessionState, effect: Effect) -> None:

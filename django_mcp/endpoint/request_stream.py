@@ -8,10 +8,12 @@ might give up.
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
@@ -33,8 +35,11 @@ WATCH_AFTER_SECONDS: Final = 0.1
 
 OUTBOX_LIMIT: Final = 1000
 """Messages that wait to be written. A function in a thread that says more waits too. A coroutine cannot: what it says
-on a stream that is not stored is dropped.
+beyond this is dropped, and the log has how much.
 """
+
+OUTBOX_CHARACTERS: Final = 4 * 1024 * 1024
+"""Their characters, and as good a limit."""
 
 PORTION: Final = 100
 """Messages that are stored and sent at once."""
@@ -90,7 +95,8 @@ class Transcript:
             self._renewed = time.monotonic()
             events.renew_stream(self.session.pk, self.key)
         stored = events.append(self.session.pk, self.key, self._next, messages, is_last=is_last)
-        self._next += len(messages)
+        # A stream that was taken for dead goes on behind the end that it was given.
+        self._next = stored[-1].position.event + 1
         return stored
 
 
@@ -114,6 +120,24 @@ class RequestStream:
     @property
     def session(self) -> SessionState | None:
         return self.transcript.session
+
+    def claim(self, session: SessionState) -> bool:
+        """Whether no other request of the session's that still runs has this id; then it is this one's to the end."""
+        claim = (session.pk, self.transcript.request_id)
+        with _claiming:
+            if session.has_request or claim in _in_flight:
+                return False
+            _in_flight[claim] = self
+        return True
+
+    def release(self) -> None:
+        """Leaves the id to others: the request has run."""
+        if self.session is None:
+            return
+        claim = (self.session.pk, self.transcript.request_id)
+        with _claiming:
+            if _in_flight.get(claim) is self:
+                del _in_flight[claim]
 
     def bind(self, session: SessionState) -> None:
         """Says whose stream this is, once the session has been resumed."""
@@ -145,6 +169,11 @@ class RequestStream:
         """Sends the reply as the stream's last event; gives it back when no stream was opened."""
         return reply
 
+    async def fail(self) -> bool:
+        """Ends a request that failed beyond a reply. Whether the client has been told, on a stream that had begun."""
+        self.abandon()
+        return False
+
     def abandon(self) -> None:
         """Stops everything: the request has no reply on this stream."""
 
@@ -153,6 +182,14 @@ class RequestStream:
         return replies.error(
             ProtocolError(REQUEST_CANCELLED, "Request cancelled"), self.era, self.transcript.request_id
         )
+
+
+_in_flight: "WeakValueDictionary[tuple[int, RequestId | None], RequestStream]" = WeakValueDictionary()
+"""The requests of sessions that run in this process. One that failed before it could be released is let go of with its
+stream.
+"""
+
+_claiming: Final = threading.Lock()
 
 
 class InlineRequestStream(RequestStream):

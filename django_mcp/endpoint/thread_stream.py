@@ -30,7 +30,7 @@ from .questions import ClientQuestion
 from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
 from .waiting import waiting_calls
 
-Said: TypeAlias = Mapping[str, Any] | Reply | None
+Said: TypeAlias = str | Reply | None
 """A message, the reply, or nothing for a while."""
 
 POLLS_PER_SECOND: Final = 50
@@ -45,7 +45,7 @@ class ThreadRequestStream(RequestStream):
     _waits = False
 
     @cached_property
-    def _queue(self) -> "queue.Queue[Mapping[str, Any] | Reply]":
+    def _queue(self) -> "queue.Queue[str | Reply]":
         """Made when it is wanted: most requests say nothing before their reply."""
         return queue.Queue(OUTBOX_LIMIT)
 
@@ -53,7 +53,7 @@ class ThreadRequestStream(RequestStream):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._say(message)
+        self._say(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         client_question = ClientQuestion(question, self, in_transaction=release_connections())
@@ -105,9 +105,12 @@ class ThreadRequestStream(RequestStream):
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
         first = self._wait_for_first()
-        return first if isinstance(first, Reply) else Lines(self, first)
+        if not isinstance(first, Reply):
+            return Lines(self, first)
+        self.transcript.end()
+        return first
 
-    def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
+    def _wait_for_first(self) -> str | Reply | None:
         """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
         deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
         seconds = WATCH_AFTER_SECONDS
@@ -121,7 +124,7 @@ class ThreadRequestStream(RequestStream):
                 seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
-    def _say(self, item: Mapping[str, Any] | Reply) -> None:
+    def _say(self, item: str | Reply) -> None:
         """Waits for room, for as long as somebody writes what is said."""
         while not self.is_left:
             with contextlib.suppress(queue.Full):
@@ -190,7 +193,7 @@ class ThreadRequestStream(RequestStream):
         yield (yield self.transcript.open) or sse.KEEPALIVE
         looked = time.monotonic()
         while not isinstance(item, Reply):
-            yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [to_json_text(item)]))
+            yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [item]))
             item = yield self._look_seconds()
             if time.monotonic() - looked >= self._look_seconds():
                 looked = time.monotonic()

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Final
 
 from django_mcp.conf import mcp_settings
-from django_mcp.primitives.asking import ClientCannot
+from django_mcp.exceptions import ClientCannot
 from django_mcp.storage.session_state import SessionState
 
 SHARE: Final = 0.5

@@ -23,7 +23,9 @@ Primitive = TypeVar("Primitive", bound=Guarded)
 
 def visible(request: Request, entries: Mapping[str, Primitive]) -> Iterable[tuple[str, Primitive]]:
     """The entries that the caller may use, in their order."""
-    return ((key, entry) for key, entry in entries.items() if entry.access is None or _admits(request, entry.access))
+    return (
+        (key, entry) for key, entry in entries.items() if entry.access is None or entry.access.admits(request.caller)
+    )
 
 
 def admit(request: Request, entry: Primitive | None) -> Primitive | None:
@@ -35,7 +37,3 @@ def admit(request: Request, entry: Primitive | None) -> Primitive | None:
     if not entry.access.grants(request.caller):
         raise InsufficientScope(entry.access.scopes)
     return entry
-
-
-def _admits(request: Request, access: Access) -> bool:
-    return access.grants(request.caller) and access.permits(request.caller)

@@ -38,6 +38,10 @@ class Access:
         """Whether the caller's credential carries the scopes."""
         return caller.principal.has_scopes(self.scopes)
 
+    def admits(self, caller: Caller) -> bool:
+        """Whether the caller may use the primitive."""
+        return self.grants(caller) and self.permits(caller)
+
 
 def make_access(
     permission: Permission | Iterable[Permission] | None, scopes: Iterable[str], label: str

@@ -63,6 +63,11 @@ class Registry:
                 return candidate, variables
         return None
 
+    def access_to(self, uri: str) -> Access | None:
+        """What is asked of those who read a resource; `None` when nothing is, or there is no such resource."""
+        found = self.find_resource(uri) if self.is_guarded else None
+        return found[0].access if found is not None else None
+
     def find_guarded(self, method: str, params: Mapping[str, Any]) -> bool:
         """Whether answering a request asks who may use what: a call of a tool that says so, and anything else of a
         registry in which something does.

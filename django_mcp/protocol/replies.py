@@ -86,6 +86,9 @@ which.
 INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", status=500))
 """Something of ours failed; the log has it."""
 
+STREAM_CONFLICT: Final = refusal(409, "Conflict: Only one SSE stream is allowed per session")
+"""Another connection has the session's stream, and lives."""
+
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
 
 HEADERS_TOO_LARGE: Final = refusal(431, "The request's headers are too large")

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Min
+from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
@@ -28,6 +28,7 @@ from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import (
     Change,
     Event,
+    Session,
     Stream,
 )
 
@@ -67,13 +68,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends
-    with it.
+    """An event as it goes out: where it stands, its message as JSON text ("" for none), whether the stream ends with
+    it, and the resource that it tells of, if it does.
     """
 
     position: Position
     message: str
     is_last: bool = False
+    uri: str = ""
 
 
 # A POST's stream
@@ -87,7 +89,7 @@ def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
     """Makes a POST's stream known, so that it can be cancelled and resumed from any process. It may have been cancelled
     already.
     """
-    text = _id_text(request_id)
+    text = id_text(request_id)
     rows = Stream.objects.using(alias())
     rows.create(session_id=session_pk, key=key, request_id=text, lease_until=lease())
     # Read after the row is there, as cancel() writes after it has looked for the row: one of the two sees the other.
@@ -118,7 +120,7 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
     """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
     begun, and then the cancellation waits for it a while.
     """
-    text, now = _id_text(request_id), timezone.now()
+    text, now = id_text(request_id), timezone.now()
     rows = Stream.objects.using(alias()).filter(session_id=session_pk)
     running = rows.filter(request_id=text, ended_at__isnull=True)
     if running.update(cancelled_at=now) > 0:
@@ -133,38 +135,74 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
 
 
 def end_stream(session_pk: int, key: str) -> None:
-    Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).update(
-        ended_at=timezone.now()
-    )
+    """Notes that a request has ended. Nobody can come back for a stream that said nothing, so its row goes."""
+    if not events_of(session_pk, key).exists():
+        Stream.objects.using(alias()).filter(session_id=session_pk, key=key).delete()
+    else:
+        _mark_ended(session_pk, key)
+
+
+def _mark_ended(session_pk: int, key: str) -> None:
+    rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
+    rows.update(ended_at=timezone.now())
 
 
 def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is_last: bool = False) -> list[Stored]:
     """Stores the next events of a POST's stream, numbered from `first`; the process that runs the request is its only
-    writer.
+    writer, unless it was taken for dead: then they are numbered after the end that another has written.
 
     Nothing is stored for a session whose row is gone; the events go out all the same.
     """
-    stored = [
-        Stored(Position(key, first + index), message, is_last and index == len(messages) - 1)
-        for index, message in enumerate(messages)
-    ]
-    rows = [
-        Event(
-            session_id=session_pk, stream=key, sequence=item.position.event, message=item.message, is_last=item.is_last
-        )
-        for item in stored
-    ]
+    stored = _numbered(key, first, messages, is_last)
     try:
-        with transaction.atomic(using=alias()):
-            Event.objects.using(alias()).bulk_create(rows)
+        _insert(session_pk, stored)
     except IntegrityError:
-        return stored
+        if not Session.objects.using(alias()).filter(pk=session_pk).exists():
+            return stored
+        stored = _numbered(key, _take_up(session_pk, key, first), messages, is_last)
+        _insert(session_pk, stored)
     if is_last:
-        end_stream(session_pk, key)
+        _mark_ended(session_pk, key)
     # By chance: most streams are short, so none can tell by its own numbers how much its session has said.
     if random.random() * TRIM_EVERY < len(messages):
         trim(session_pk)
     return stored
+
+
+def _numbered(key: str, first: int, messages: Sequence[str], is_last: bool) -> list[Stored]:
+    return [
+        Stored(Position(key, first + index), message, is_last and index == len(messages) - 1)
+        for index, message in enumerate(messages)
+    ]
+
+
+def _insert(session_pk: int, stored: Sequence[Stored]) -> None:
+    rows = [
+        Event(
+            session_id=session_pk,
+            stream=item.position.key,
+            sequence=item.position.event,
+            message=item.message,
+            is_last=item.is_last,
+        )
+        for item in stored
+    ]
+    with transaction.atomic(using=alias()):
+        Event.objects.using(alias()).bulk_create(rows)
+
+
+def _take_up(session_pk: int, key: str, first: int) -> int:
+    """The next free number of a stream that was ended while its process lived. The end is blanked and keeps its number,
+    with which a client may come back. Raises IntegrityError when there is no such end.
+    """
+    rows = events_of(session_pk, key)
+    with transaction.atomic(using=alias()):
+        Stream.objects.using(alias()).filter(session_id=session_pk, key=key).update(ended_at=None, lease_until=lease())
+        rows.filter(is_last=True).update(message="", is_last=False)
+        last = rows.aggregate(last=Max("sequence"))["last"] or 0
+    if last < first:
+        raise IntegrityError(f"Events of stream {key!r} from {first} on cannot be stored.")
+    return last + 1
 
 
 def end_dead_stream(session_pk: int, key: str, message: str) -> None:
@@ -219,7 +257,8 @@ def read_after(position: Position, session_pk: int) -> list[Stored]:
 
 
 def trim(session_pk: int) -> int:
-    """Deletes a session's oldest events beyond the bounds on their number and size, and returns how many.
+    """Deletes a session's oldest events beyond the bounds on their number and size, and returns how many; and the
+    streams of which nothing is left.
 
     The newest event of the standalone stream, and of each POST that still runs, stays: what ends it may be numbered
     after it.
@@ -243,7 +282,16 @@ def trim(session_pk: int) -> int:
         newest.add(stream)
     for start in range(0, len(excess), 500):
         Event.objects.using(alias()).filter(pk__in=excess[start : start + 500]).delete()
+    _forget_empty_streams(session_pk)
     return len(excess)
+
+
+def _forget_empty_streams(session_pk: int) -> None:
+    """Deletes the ended streams of which no event is kept, and the cancellations that have waited long enough."""
+    said = Event.objects.filter(session=OuterRef("session"), stream=OuterRef("key"))
+    ended = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=False)
+    waits = Q(key__startswith=EARLY, lease_until__gte=timezone.now())
+    ended.filter(~waits & ~Exists(said)).delete()
 
 
 def events_of(session_pk: int, key: str) -> Any:
@@ -259,7 +307,7 @@ def _early_key(request_id: str) -> str:
     return EARLY + hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
-def _id_text(request_id: str | int) -> str:
+def id_text(request_id: str | int) -> str:
     """A JSON-RPC id as the column has it: escaped only where it must be, so that the longest legal id fits."""
     return json.dumps(request_id, ensure_ascii=False)
 

@@ -70,14 +70,20 @@ def purge(
         return PurgeCount(ended.expired(before).count(), ended.terminated().count() + marked.count())
     count = PurgeCount()
     for batch in chain(batches(marked, batch_size), batches(ended, batch_size)):
-        expired = [row for row in batch if not row.is_terminated]
-        terminated = [row for row in batch if row.is_terminated]
-        if deleted := _delete(expired, batch_size):
-            session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
-        count = PurgeCount(count.expired + deleted, count.terminated + _delete(terminated, batch_size))
+        deleted = delete_ended(batch, batch_size)
+        count = PurgeCount(count.expired + deleted.expired, count.terminated + deleted.terminated)
         if progress:
             progress(count)
     return count
+
+
+def delete_ended(sessions: list[Session], batch_size: int = 1000) -> PurgeCount:
+    """Deletes sessions that have ended, with all that is theirs, and returns how many."""
+    expired = [row for row in sessions if not row.is_terminated]
+    terminated = [row for row in sessions if row.is_terminated]
+    if deleted := _delete(expired, batch_size):
+        session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
+    return PurgeCount(deleted, _delete(terminated, batch_size))
 
 
 def _delete(batch: list[Session], batch_size: int) -> int:

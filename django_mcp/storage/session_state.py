@@ -33,6 +33,7 @@ class SessionState:
     client_capabilities_text: str = field(repr=False)
     state_text: str = field(repr=False)
     needs_touch: bool = False
+    has_request: bool = False
     _client_info: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _client_capabilities: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _state: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)

@@ -7,6 +7,7 @@ Every function is synchronous and whole, with its transaction; asynchronous code
 A principal is text of at most 255 characters without U+0000 or surrogates; "" is anonymous.
 """
 
+import random
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -26,6 +27,7 @@ from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import (
     Session,
     SessionQuerySet,
+    Stream,
     label,
     new_session_id,
     to_json_text,
@@ -34,6 +36,8 @@ from django_mcp.signals import session_opened, session_terminated
 
 from .changes import last_change
 from .database import alias, batches
+from .events import id_text
+from .purge import delete_ended
 from .session_state import SessionState
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -44,6 +48,9 @@ MAX_CLIENT_CHARACTERS = 64 * 1024
 
 EXACTLY: Final = 1000
 """So many live sessions are quickly counted."""
+
+ENDED_EVERY: Final = 8
+"""The ended sessions of a principal are measured about once in so many openings."""
 
 
 def open(
@@ -80,6 +87,7 @@ def open(
         stream_position=f"0.{last_change(server)}",
     )
     _insert(row)
+    _delete_oldest_ended(principal, user_id, now)
     session_opened.send_robust(
         sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
     )
@@ -141,18 +149,33 @@ def _refuse_too_many(principal: str, user_id: Any, now: datetime) -> None:
     """Raise TooManySessions. Each count stops at its limit, so a flood is not answered with ever longer counting.
 
     A user's sessions count together, whichever client or token opened them: a user can have any number of those.
-    Anonymous clients share the principal "": a limit on it would let one stranger lock the others out, so they have
-    the common limit only. Openings at the same instant may each see the last free place: the limits keep a table from
+    Anonymous clients cannot be told apart: together they have a share of the common limit, and the rest is left for
+    those who sign in. Openings at the same instant may each see the last free place: the limits keep a table from
     filling, and do not number its rows.
     """
     live = Session.objects.using(alias()).active(now)
     limit = mcp_settings.MAX_SESSIONS_PER_PRINCIPAL
-    own = live.for_principal(principal) if user_id is None else live.filter(user=user_id)
-    if principal and limit is not None and own[:limit].count() >= limit:
+    if principal and limit is not None and _of_one(live, principal, user_id)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
+    limit = _anonymous_limit()
+    if not principal and limit is not None and _anonymous_counter.is_full(live.for_principal(""), limit):
+        raise TooManySessions("anonymous", limit)
     limit = mcp_settings.MAX_SESSIONS
     if limit is not None and _session_counter.is_full(live, limit):
         raise TooManySessions("server", limit)
+
+
+def _of_one(rows: SessionQuerySet, principal: str, user_id: Any) -> SessionQuerySet:
+    return rows.for_principal(principal) if user_id is None else rows.filter(user=user_id)
+
+
+def _anonymous_limit() -> int | None:
+    """The sessions that anonymous clients may have together: half of all, unless the project says how many."""
+    limit = mcp_settings.MAX_ANONYMOUS_SESSIONS
+    if limit is None and mcp_settings.MAX_SESSIONS is not None:
+        # Of an only place, an anonymous client may have it.
+        return (mcp_settings.MAX_SESSIONS + 1) // 2
+    return limit
 
 
 class SessionCounter:
@@ -181,6 +204,20 @@ class SessionCounter:
 
 
 _session_counter: Final = SessionCounter()
+_anonymous_counter: Final = SessionCounter()
+
+
+def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
+    """Deletes the sessions of a user or client that ended first, beyond the number that is kept until the purge. Those
+    that have ended count for no other limit, so to open and end one after the other would fill the table.
+    """
+    limit = mcp_settings.MAX_ENDED_SESSIONS_PER_PRINCIPAL
+    # By chance, so that most openings do not ask; the more are deleted at once.
+    if limit is None or random.random() * ENDED_EVERY >= 1:
+        return
+    ended = _of_one(Session.objects.using(alias()).filter(expires_at__lte=now), principal, user_id)
+    excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
+    delete_ended(list(excess))
 
 
 def _insert(row: Session) -> None:
@@ -196,7 +233,7 @@ def _insert(row: Session) -> None:
 
 
 @cache
-def _resume_sql(database: str, vendor: str) -> str:
+def _resume_sql(database: str, vendor: str, *, with_request: bool) -> str:
     """The one query of every request of a session, written once for a database.
 
     As ORM .get() the same row costs several times as much, nearly all of it in writing this same SQL again and in the
@@ -205,19 +242,32 @@ def _resume_sql(database: str, vendor: str) -> str:
     quote = connections[database].ops.quote_name
     said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
     columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
+    running = (
+        f"EXISTS(SELECT 1 FROM {quote(Stream._meta.db_table)} st WHERE st.{quote('session_id')} ="
+        f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %s"
+        f" AND st.{quote('ended_at')} IS NULL AND st.{quote('lease_until')} > %s)"
+    )
     return (
-        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END"
+        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
+        f" {f'CASE WHEN {running} THEN 1 ELSE 0 END' if with_request else '0'}"
         f" FROM {quote(Session._meta.db_table)}"
         f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
 
 
 def resume(
-    session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
+    session_id: str,
+    *,
+    server: str,
+    principal: str,
+    user: object = None,
+    request_id: str | int | None = None,
+    now: datetime | None = None,
 ) -> SessionState | None:
     """The live session with this id, of this server and this principal; None for every other: unknown, expired,
     terminated, purged, somebody else's, or no id at all. A session whose `user` has another password than when it was
-    opened ends here.
+    opened ends here. With a `request_id`, it says whether a request with that id still runs in the session, in whatever
+    process.
 
     One query, none for what cannot be an id. Read where it is written, since a replica may not know
     a session yet.
@@ -228,14 +278,14 @@ def resume(
     database = alias()
     connection = connections[database]
     adapt = connection.ops.adapt_datetimefield_value
+    sql = _resume_sql(database, connection.vendor, with_request=request_id is not None)
+    asked = () if request_id is None else (id_text(request_id), adapt(now))
     with connection.cursor() as cursor:
-        cursor.execute(
-            _resume_sql(database, connection.vendor), (adapt(now - _touch_interval()), session_id, adapt(now))
-        )
+        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, adapt(now)))
         row = cursor.fetchone()
     if row is None:
         return None
-    *values, owner_server, owner, needs_touch = row
+    *values, owner_server, owner, needs_touch, has_request = row
     if (owner_server, owner) != (server, principal):
         return None
     pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
@@ -251,6 +301,7 @@ def resume(
         client_capabilities_text=client_capabilities,
         state_text=state,
         needs_touch=bool(needs_touch),
+        has_request=bool(has_request),
     )
     if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
         _terminate(found, now)

@@ -7,6 +7,7 @@ function is synchronous; what is read of many streams costs the same few queries
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -48,11 +49,41 @@ class News:
     has_more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds a session's stream, and until when unless it says so again."""
+
+    holder: str = ""
+    until: datetime | None = None
+
+
 def take(session_pk: int, holder: str, *, force: bool) -> bool:
     """Takes the lease on a session's stream; by force from whoever has it, else only when nobody does."""
     rows = _sessions().active().filter(pk=session_pk)
     if not force:
         rows = rows.exclude(stream_lease_until__gt=timezone.now())
+    taken: int = rows.update(stream_holder=holder, stream_lease_until=events.lease())
+    return taken > 0
+
+
+def lease_of(session_pk: int) -> Lease:
+    """The lease on a session's stream; an empty one when there is none, or no session."""
+    row = _sessions().filter(pk=session_pk).values_list("stream_holder", "stream_lease_until").first()
+    return Lease(*row) if row is not None else Lease()
+
+
+def ask_holder(session_pk: int) -> Lease:
+    """Asks the holder of a session's stream whether it lives, and returns its lease as it is now. The question is an
+    event without a message: it reaches the holder in whatever process it is, and reading it renews the lease.
+    """
+    found = lease_of(session_pk)
+    publish(session_pk, "")
+    return found
+
+
+def take_from_dead(session_pk: int, holder: str, lease: Lease) -> bool:
+    """Takes a stream from a holder that has not answered: unless somebody has renewed or taken the lease meanwhile."""
+    rows = _sessions().active().filter(pk=session_pk, stream_holder=lease.holder, stream_lease_until=lease.until)
     taken: int = rows.update(stream_holder=holder, stream_lease_until=events.lease())
     return taken > 0
 
@@ -83,7 +114,15 @@ def read(streams: Sequence[Held]) -> list[News]:
         else News(stream.position, is_over=True)
         for stream in streams
     ]
+    _answer([stream for stream, one in zip(streams, news, strict=True) if not all(item.message for item in one.stored)])
     return _with_changes(streams, news)
+
+
+def _answer(asked: Sequence[Held]) -> None:
+    """Renews the leases of streams that were asked whether they live."""
+    if asked:
+        pks, holders = [stream.session_pk for stream in asked], [stream.holder for stream in asked]
+        _sessions().filter(pk__in=pks, stream_holder__in=holders).update(stream_lease_until=events.lease())
 
 
 def renew(streams: Sequence[Held]) -> list[News]:
@@ -165,7 +204,7 @@ def _heard(news: News, principal: str, changed: Sequence[Change], wanted: Collec
             continue
         position = Position(STANDALONE, position.event, change.sequence)
         if concerns(change.principal, principal) and (change.method != UPDATED or change.uri in wanted):
-            stored.append(Stored(position, to_json_text(changes.to_notification(change))))
+            stored.append(Stored(position, to_json_text(changes.to_notification(change)), uri=change.uri))
     return News(position, stored, has_more=news.has_more or len(changed) >= changes.READ_LIMIT)
 
 

@@ -20,8 +20,17 @@ class Stream:
         self.heard = []
         self.is_busy = False
         self.signs = 0
+        self.is_over = False
+        self.rights = True
+
+    def is_admitted(self):
+        return self.rights
+
+    def only_readable(self, news):
+        return news
 
     def hear(self, news):
+        self.is_over = self.is_over or news.is_over
         self.heard += [stored.message for stored in news.stored]
         self.held = Held(self.held.session_pk, "test", "user:1", "holder", news.position)
 
@@ -127,6 +136,24 @@ async def test_a_session_that_expires_sooner_than_a_keep_alive_is_renewed_in_tim
 
     await until(lambda: stream.signs > 2)
     reader.remove(stream)
+
+
+async def test_the_stream_of_one_who_lost_the_rights_ends_and_is_not_renewed(store, settings, monkeypatch):
+    settings.MCP_KEEPALIVE_SECONDS = 0.002
+    reader, stays, goes = Reader(), Stream(1), Stream(2)
+    goes.rights = False
+    renew, renewed = standalone.renew, []
+    monkeypatch.setattr(standalone, "renew", lambda streams: renewed.append(streams) or renew(streams))
+    await reader.add(stays)
+    await reader.add(goes)
+
+    await until(lambda: goes.is_over)
+
+    assert not stays.is_over
+    await until(lambda: renewed)
+    assert [held.session_pk for held in renewed[0]] == [1]
+    reader.remove(stays)
+    reader.remove(goes)
 
 
 async def test_what_was_written_during_a_renewal_is_not_heard_again(store, settings, monkeypatch):

@@ -108,6 +108,26 @@ def test_a_lease_lasts_as_long_as_it_is_renewed(session, clock):
     assert not standalone.take(session.pk, "second", force=False)
 
 
+def test_a_holder_that_is_asked_renews_its_lease_by_reading(session, clock):
+    stream = taken(session)
+    clock.move_to(after(seconds=10))
+    asked = standalone.ask_holder(session.pk)
+    assert asked == standalone.lease_of(session.pk) == standalone.Lease("first", after(seconds=45))
+
+    standalone.read([stream])
+
+    assert standalone.lease_of(session.pk) == standalone.Lease("first", after(seconds=55))
+    assert not standalone.take_from_dead(session.pk, "second", asked)
+
+
+def test_one_of_those_who_asked_in_vain_takes_the_stream(session):
+    taken(session)
+    asked = standalone.ask_holder(session.pk)
+
+    assert standalone.take_from_dead(session.pk, "second", asked)
+    assert not standalone.take_from_dead(session.pk, "third", asked)
+
+
 def test_a_released_lease_is_anybodys(session):
     stream = taken(session)
     standalone.release(stream)
@@ -252,8 +272,8 @@ def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
 
     first, second = standalone.read([taken(session), taken(other)])
 
-    assert first.stored == [Stored(start(0, 2), updated(URI))]
-    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"))]
+    assert first.stored == [Stored(start(0, 2), updated(URI), uri=URI)]
+    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"), uri="airport://LHR")]
 
 
 def test_each_stream_is_read_from_its_own_place():

@@ -1,0 +1,97 @@
+"""Asks again, while a stream stands open, what was asked when it was opened: whether its client is admitted, and what
+it may read.
+
+A token can be revoked, a user deactivated, a permission taken. Each asking is a request of its own, made from the scope
+that the server keeps for the connection anyway, and no stream keeps it.
+"""
+
+import copy
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from weakref import WeakValueDictionary
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.asgi import ASGIRequest
+from django.db import Error as DatabaseError
+
+from django_mcp.authentication import anonymous_caller
+from django_mcp.primitives.context import Caller
+from django_mcp.server import MCPServer
+from django_mcp.storage.sessions import auth_hash
+from django_mcp.views import MCPView
+
+logger = logging.getLogger("django_mcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The caller whom an endpoint has admitted to a stream of a server. Its methods are synchronous, and may ask the
+    database.
+    """
+
+    view: MCPView
+    kwargs: dict[str, Any]
+    scope: Any
+    server: MCPServer
+    principal: str
+    auth_hash: str
+
+    @classmethod
+    def of(cls, view: MCPView, kwargs: dict[str, Any], scope: Any, server: MCPServer, caller: Caller) -> "Admission":
+        return cls(_unused(view), kwargs, scope, server, caller.principal.key, auth_hash(caller.user))
+
+    def holds(self) -> bool:
+        """Whether the same request would come in again as the same caller. A database that is away closes no stream: it
+        is asked again.
+        """
+        try:
+            return self._recognise() is not None
+        except DatabaseError as failure:
+            logger.warning("Asking whether the client of a stream is still admitted failed: %r", failure)
+            return True
+        except Exception:
+            logger.exception("Asking whether the client of a stream is still admitted failed; the stream is closed")
+            return False
+
+    def unreadable(self, uris: Collection[str]) -> set[str]:
+        """Those of some resources that the caller may not read now. Resources that ask nothing are not asked about."""
+        guarded = {uri: access for uri in uris if (access := self.server.registry.access_to(uri)) is not None}
+        if not guarded:
+            return set()
+        try:
+            caller = self._recognise()
+            return {uri for uri, access in guarded.items() if caller is None or not access.admits(caller)}
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("Asking what the client of a stream may read failed; it is told nothing")
+            return set(guarded)
+
+    def _recognise(self) -> Caller | None:
+        request = ASGIRequest(self.scope, BytesIO())
+        request.user = AnonymousUser()
+        # A view is of one request, and keeps it.
+        view = copy.copy(self.view)
+        if view.is_open():
+            return anonymous_caller(lambda: request)
+        now = view.recognise(request, **self.kwargs)
+        if now is None or now.principal.key != self.principal or auth_hash(now.user) != self.auth_hash:
+            return None
+        return now
+
+
+def _unused(view: MCPView) -> MCPView:
+    """The same view as it was before its request: with what the URLconf gave it, which Django takes only for attributes
+    that the class has. All streams of an endpoint share it.
+    """
+    cls = type(view)
+    given = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
+    # What the view holds cannot give its id to something else.
+    key = (cls, *((name, id(value)) for name, value in given.items()))
+    return _views.setdefault(key, cls(**given))
+
+
+_views: WeakValueDictionary[tuple[Any, ...], MCPView] = WeakValueDictionary()
