@@ -36,4 +36,6 @@ def test_an_answer_that_is_no_json_says_where_it_came_from():
     with pytest.raises(AssertionError) as error:
         steps.send(Response(404, {"content-type": "text/html"}, b"<h1>Not Found</h1>"))
 
-    assert str(error.value) == "/nowhere answered HTTP 404, and no JSON: is that where an endpoint is mounted?"
+    assert str(error.value) == (
+        "/nowhere answered 404 with text/html, and no MCP message. Is an endpoint mounted at that path?"
+    )
