@@ -41,6 +41,8 @@ from tests import live_site
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+CHANGELOG = ROOT / "CHANGELOG.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (?P<path>[\w/]+\.py)\n")
@@ -325,8 +327,18 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
     assert set(re.findall(r"\bMCP_[A-Z][A-Z_]+", page.read_text())) <= set(setting_names())
 
 
-def test_every_public_name_is_documented() -> None:
-    assert sorted(rows_of("api.md")) == sorted(django_mcp.__all__)
+# Prose
+
+
+@pytest.mark.parametrize("page", [README, CHANGELOG, CONTRIBUTING, *PAGES], ids=lambda page: page.name)
+def test_a_sentence_begins_with_its_subject(page: Path) -> None:
+    """Sentences, headings, items and cells that begin otherwise must be read twice."""
+    text = FENCE.sub("\n", page.read_text())
+    one_line = re.sub(r"\n(?=[^\n#*|\-\d])", " ", text)
+
+    assert (
+        re.findall(r"(?:^[#*\-\d. ]*|[.!?:]\S{0,2} |\| )((?:What|Who|Whoever|One that)\b.{0,40})", one_line, re.M) == []
+    )
 
 
 # The README's tree
