@@ -43,6 +43,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+SECURITY = ROOT / "SECURITY.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (?P<path>[\w/]+\.py)\n")
@@ -330,7 +331,7 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
 # Prose
 
 
-@pytest.mark.parametrize("page", [README, CHANGELOG, CONTRIBUTING, *PAGES], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, CHANGELOG, CONTRIBUTING, SECURITY, *PAGES], ids=lambda page: page.name)
 def test_a_sentence_begins_with_its_subject(page: Path) -> None:
     """Sentences, headings, items and cells that begin otherwise must be read twice."""
     text = FENCE.sub("\n", page.read_text())
