@@ -4,15 +4,13 @@ import os
 
 from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from django.core.asgi import get_asgi_application
+
+from django_mcp.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
-django_application = get_asgi_application()
 
-# The lane knows models, so it is imported once Django has loaded its apps.
-from django_mcp.asgi import mcp_application  # noqa: E402
+application = get_asgi_application()
 
 if settings.DEBUG:  # Outside a demo, static files are the web server's work.
-    django_application = ASGIStaticFilesHandler(django_application)
-
-application = mcp_application(django_application)
+    application = ASGIStaticFilesHandler(application)
+    application.serves_mcp = True
