@@ -55,8 +55,8 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Warning(
             f"ASGI_APPLICATION {path!r} does not serve MCP endpoints in their own lane, so they have no streams.",
             hint=(
-                "Wrap it: application = django_mcp.asgi.mcp_application(get_asgi_application()). If it is wrapped "
-                "further, set application.serves_mcp = True."
+                "Import get_asgi_application from django_mcp.asgi, not from django.core.asgi. If the application is "
+                "wrapped further, set application.serves_mcp = True."
             ),
             id="django_mcp.W003",
         )

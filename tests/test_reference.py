@@ -1,4 +1,6 @@
-"""docs/api.md: its tables name every argument with its default, and every member."""
+"""docs/api.md: its tables name every argument with its default, and every member. Other pages name the options of the
+classes that they are about.
+"""
 
 import ast
 import inspect
@@ -23,13 +25,21 @@ from django_mcp import (
     ToolResult,
     Toolset,
 )
+from django_mcp.contrib.admin_toolset import AdminToolset
+from django_mcp.contrib.external_tokens import IntrospectionAuthentication, JWTAuthentication
+from django_mcp.contrib.file_resources import FileFieldResource, StorageResource
+from django_mcp.contrib.model_resource import ModelResource
+from django_mcp.contrib.model_toolset import ModelToolset
+from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
 from django_mcp.primitives.asking import Elicited, Sampled
 from django_mcp.primitives.prompts import make_prompt
 from django_mcp.primitives.resources import make_resource
 from django_mcp.primitives.tools import make_tool
+from django_mcp.testing import AsyncMCPClient, MCPClient
 from django_mcp.views import MCPView
 
-PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "api.md").read_text()
 TABLE = re.compile(r"^\| (?P<head>\w+) \|.*\n\|[-|]+\|\n(?P<rows>(?:\|.*\n)+)", re.MULTILINE)
 
 
@@ -101,3 +111,26 @@ def test_the_members_of_a_server_in_the_reference_exist() -> None:
 
 def test_every_public_name_is_in_the_reference() -> None:
     assert sorted(table("Names", "Name")) == sorted(django_mcp.__all__)
+
+
+def declared(cls: type[Any]) -> set[str]:
+    """The attributes that a subclass may set. `hooks` is of every toolset, and in the reference."""
+    found = {name for name, hint in vars(cls)["__annotations__"].items() if "ClassVar" in str(hint)}
+    return {name for name in found if not name.startswith("_")} - {"hooks"}
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("models.md", declared(ModelToolset) | declared(AdminToolset)),
+        ("drf.md", declared(ViewSetToolset) | declared(ViewToolset)),
+        ("authentication.md", declared(JWTAuthentication) | declared(IntrospectionAuthentication)),
+        ("resources.md", {*arguments(ModelResource), *arguments(FileFieldResource), *arguments(StorageResource)}),
+        ("testing.md", {*arguments(MCPClient), *arguments(AsyncMCPClient)}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_page_of_a_class_names_its_options(page: str, names: set[str]) -> None:
+    text = (DOCS / page).read_text()
+
+    assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
