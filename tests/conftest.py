@@ -1,6 +1,6 @@
 """What journeys run over: each lane, each era, the clients that go there, and the project behind real servers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -12,13 +12,20 @@ from django_mcp.execution import threads
 from django_mcp.execution.aside import aside
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
-from tests import live_site
+from tests import live_site, rotation
 
 LANES = ("view", "view under ASGI", "lane")
 ERAS = ("handshake", "modern")
 
 Connect: TypeAlias = Callable[..., MCPClient]
 Lane: TypeAlias = dict[str, Any]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(name: str) -> Generator[None, Any, Any]:
+    """Each case of a parametrised test in one carrier, and each carrier in some case: see `tests.rotation`."""
+    made = yield
+    return rotation.dealt(made) if isinstance(made, list) and name.startswith("test") else made
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@ import pytest
 
 from django_mcp import CacheHints, MCPServer
 from tests.answering import HANDSHAKE, MODERN, VERSIONS, ask
+from tests.tables import cases
 
 LISTS = [
     ("tools/list", "tools", "name"),
@@ -71,15 +72,15 @@ def test_handshake_lists_say_nothing_of_it(server, method, key, name, version):
     assert ask(server, method, version=version).result.keys() == {key, "nextCursor"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("method", [method for method, _, _ in LISTS])
+@cases("version", VERSIONS)
+@cases("method", [method for method, _, _ in LISTS])
 def test_a_server_that_offers_none_has_no_such_method(method, version):
     answer = ask(MCPServer("bare", version="1"), method, version=version)
 
     assert (answer.status, answer.error["code"]) == (404 if version == MODERN else 200, -32601)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_server_with_resources_lists_templates_too_even_if_there_are_none(version):
     server = MCPServer("test", version="1")
     server.resource("a:b")(lambda: "hi")
