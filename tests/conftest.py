@@ -17,6 +17,42 @@ from tests import live_site, rotation
 LANES = ("view", "view under ASGI", "lane")
 ERAS = ("handshake", "modern")
 
+MARKED = {
+    "live": (
+        "tests/live/",
+        "tests/typescript/",
+        "tests/contrib/oauth/test_flow.py",
+        "tests/test_sdk_client.py",
+    ),
+    "fuzz": ("tests/fuzz/", "tests/contrib/test_leaks.py"),
+    # Tables, streams, transactions, several at a time, and text that not every database stores.
+    "database": (
+        "tests/asgi/",
+        "tests/bus/",
+        "tests/contrib/",
+        "tests/execution/",
+        "tests/fuzz/",
+        "tests/journeys/test_bad_input.py",
+        "tests/journeys/test_call_options.py",
+        "tests/journeys/test_developers_code.py",
+        "tests/journeys/test_sessions.py",
+        "tests/journeys/test_tools.py",
+        "tests/live/",
+        "tests/endpoint/test_exchange.py",
+        "tests/endpoint/test_request_stream.py",
+        "tests/management/",
+        "tests/storage/",
+        "tests/test_admin.py",
+        "tests/test_apps.py",
+        "tests/test_indexes.py",
+        "tests/test_models.py",
+        "tests/test_receivers.py",
+        "tests/test_replicas.py",
+        "tests/testproject/airports/",
+    ),
+}
+"""Marks of whole folders and modules."""
+
 Connect: TypeAlias = Callable[..., MCPClient]
 Lane: TypeAlias = dict[str, Any]
 
@@ -26,6 +62,15 @@ def pytest_pycollect_makeitem(name: str) -> Generator[None, Any, Any]:
     """Each case of a parametrised test in one carrier, and each carrier in some case: see `tests.rotation`."""
     made = yield
     return rotation.dealt(made) if isinstance(made, list) and name.startswith("test") else made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` chooses among them."""
+    for item in items:
+        for mark, places in MARKED.items():
+            if item.nodeid.startswith(places):
+                item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True, scope="session")
