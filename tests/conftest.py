@@ -1,7 +1,6 @@
 """What journeys run over: each lane, each era, the clients that go there, and the project behind real servers."""
 
 from collections.abc import Callable, Generator, Iterator
-from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import pytest
@@ -80,10 +79,12 @@ def quick_hashes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def nothing_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def nothing_by_chance() -> Iterator[None]:
     """A store is measured when a test says so: what a request costs is counted."""
-    monkeypatch.setattr(events, "random", SimpleNamespace(random=lambda: 1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "roll", lambda: 1.0)
+        yield
 
 
 @pytest.fixture(autouse=True)
