@@ -13,6 +13,7 @@ from django_mcp.admin import RecentValuesFilter
 from django_mcp.models import Session
 from django_mcp.signals import session_terminated
 from tests.browser import open_chromium
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +98,7 @@ def test_sessions_are_filtered_by_what_has_become_of_them(admin_client):
     assert listed(admin_client, status="nonsense") == {live, expired, terminated}
 
 
-@pytest.mark.parametrize("column", ["server", "protocol_version", "client_name"])
+@cases("column", ["server", "protocol_version", "client_name"])
 def test_sessions_are_filtered_by_server_version_and_client(admin_client, column):
     wanted = create_session(**{column: "wanted"})
     create_session(**{column: "other"})
@@ -121,8 +122,8 @@ def test_a_filter_offers_what_the_newest_sessions_have(admin_client, monkeypatch
     assert "?server=old" in admin_client.get(reverse(LIST), {"server": "old"}).content.decode()
 
 
-@pytest.mark.parametrize("value", ["\u0000", "a\u0000", "\ud800".encode("utf-8", "surrogatepass"), "🛫", "%"])
-@pytest.mark.parametrize("parameter", ["status", "server", "client_name", "q"])
+@cases("value", ["\u0000", "a\u0000", "\ud800".encode("utf-8", "surrogatepass"), "🛫", "%"])
+@cases("parameter", ["status", "server", "client_name", "q"])
 def test_odd_values_in_the_address_break_no_page(admin_client, parameter, value):
     create_session()
 
@@ -234,7 +235,7 @@ def test_no_page_shows_the_whole_session_id(admin_client):
     assert not any(SECRET[:9] in content for content in pages)
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\u0000b", "🛫", "<script>alert(1)</script>", "</pre>"])
+@cases("text", ["\ud800", "a\u0000b", "🛫", "<script>alert(1)</script>", "</pre>"])
 def test_what_clients_send_breaks_no_page(admin_client, text):
     said = {"name": text, "version": text, text: text}
     session = create_session(client_info=said, client_capabilities=said, state=said, client_name="")
@@ -252,7 +253,7 @@ def test_json_is_shown_readably(admin_client):
 # What may be done
 
 
-@pytest.mark.parametrize("verb", ["add", "change", "delete"])
+@cases("verb", ["add", "change", "delete"])
 def test_not_even_a_superuser_adds_changes_or_deletes_sessions(admin_client, verb):
     session = create_session()
     address = reverse(f"admin:django_mcp_session_{verb}", args=[] if verb == "add" else [session.pk])

@@ -38,6 +38,7 @@ from django_mcp.urls import endpoint
 from testproject.airports.models import Airport, TripPlan
 from testproject.clients import client_configurations
 from tests import live_site
+from tests.tables import cases
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -124,13 +125,13 @@ def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     return module
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.info.startswith("python")], ids=str)
+@cases("block", [block for block in BLOCKS if block.info.startswith("python")])
 def test_python_in_the_documentation_compiles(block: Block) -> None:
     assert block.info in ("python", "python sketch")
     compile(block.code, str(block), "exec")
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.info == "json"], ids=str)
+@cases("block", [block for block in BLOCKS if block.info == "json"])
 def test_json_in_the_documentation_is_json(block: Block) -> None:
     json.loads(block.code)
 
@@ -295,6 +296,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
             live_site.stop(desk.server)
 
 
+@pytest.mark.project
 @pytest.mark.parametrize("page", [README, ROOT / "docs" / "quickstart.md"], ids=lambda page: page.name)
 def test_who_follows_a_quickstart_word_for_word_gets_the_answers_that_it_shows(page: Path, desk: Desk) -> None:
     for block in blocks_of(page):
@@ -323,7 +325,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented == {f"MCP_{name}": vars(Settings)[name] for name in Settings.__annotations__}
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, *PAGES])
 def test_settings_that_a_page_names_exist(page: Path) -> None:
     assert set(re.findall(r"\bMCP_[A-Z][A-Z_]+", page.read_text())) <= set(setting_names())
 
@@ -368,7 +370,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, *PAGES])
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", FENCE.sub("", page.read_text())):
         path, _, anchor = target.partition("#")

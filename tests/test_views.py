@@ -27,6 +27,7 @@ from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies, wire
 from tests.servers import plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -312,7 +313,7 @@ def test_an_argument_that_the_view_does_not_have_is_refused_when_the_url_is_decl
         endpoint(plain, pubic=True)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "is_open"),
     [
         ({}, False),
@@ -356,7 +357,7 @@ def test_the_lane_and_the_view_answer_alike(django_user_model):
                     assert len({tuple(answer.headers.get(name) for name in compared) for answer in answers}) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("option", "problem"),
     [
         ({"sessions": "sometimes"}, "sessions are one of .*, not 'sometimes'"),

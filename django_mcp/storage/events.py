@@ -13,7 +13,7 @@ import json
 import random
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -45,6 +45,8 @@ READ_LIMIT: Final = 200
 TRIM_EVERY: Final = 64
 """A session's store is measured about once in so many events."""
 
+roll: Callable[[], float] = random.random
+"""The dice that say when: from 0 up to 1. Tests put others here."""
 
 EARLY: Final = "~"
 """Begins the key of a cancellation that waits for its request, and that of no stream."""
@@ -164,7 +166,7 @@ def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is
     if is_last:
         _mark_ended(session_pk, key)
     # By chance: most streams are short, so none can tell by its own numbers how much its session has said.
-    if random.random() * TRIM_EVERY < len(messages):
+    if roll() * TRIM_EVERY < len(messages):
         trim(session_pk)
     return stored
 

@@ -17,6 +17,7 @@ from django_mcp.storage import events, sessions, standalone
 from django_mcp.testing import MCPClient
 from tests import wire
 from tests.servers import plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -302,7 +303,7 @@ def session_id():
 MODERN = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("policy", "message", "headers", "inert"),
     [
         ("required", wire.request("ping"), {}, False),

@@ -8,8 +8,9 @@ from django.core.asgi import get_asgi_application
 from django_mcp.endpoint.origins import refuse_foreign
 from django_mcp.testing import MCPClient
 from tests import wire
+from tests.tables import cases
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls"), pytest.mark.every_combination]
 
 FOREIGN_HOST = wire.error(-32600, "Forbidden: Invalid Host header")
 FOREIGN_ORIGIN = wire.error(-32600, "Forbidden: Invalid Origin header")
@@ -24,7 +25,7 @@ def is_allowed(*, host="app.example.com", origin=None, allowed_origins=()):
 # Hosts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("allowed", "host", "passes"),
     [
         (["app.example.com"], "app.example.com", True),
@@ -81,7 +82,7 @@ def test_the_host_is_the_proxys_word_where_the_project_takes_it(settings):
 # Origins
 
 
-@pytest.mark.parametrize(
+@cases(
     ("host", "origin", "passes"),
     [
         ("app.example.com", None, True),
@@ -161,7 +162,7 @@ def test_a_foreign_host_is_403_unless_djangos_middleware_is_first(lane, verb):
     assert client.send(verb).status_code == (403 if lane == {"lane": "asgi"} else 400)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@cases("verb", VERBS)
 def test_a_foreign_host_is_403_in_the_view_where_no_middleware_asks_for_it(verb, settings):
     settings.MIDDLEWARE = []
     for lane in ({"lane": "view"}, {"lane": "asgi", "application": get_asgi_application()}):

@@ -1,8 +1,7 @@
 """How a statement begins, and when one cannot be sure of it."""
 
-import pytest
-
 from django_mcp.execution.statements import head_of, text_of
+from tests.tables import cases
 
 HEADS = {
     "SELECT 1": "SELECT",
@@ -29,7 +28,7 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("vendor", ["postgresql", "sqlite", "mysql", "oracle"])
+@cases("vendor", ["postgresql", "sqlite", "mysql", "oracle"])
 def test_a_statement_is_known_by_its_first_words_when_it_is_one(vendor):
     found = {sql: head_of(sql, vendor) for sql in HEADS}
 
@@ -37,7 +36,7 @@ def test_a_statement_is_known_by_its_first_words_when_it_is_one(vendor):
     assert [sql for sql, head in HEADS.items() if found[sql] and not head] == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sql", "head"),
     [
         ("/*! DELETE FROM a */", ""),

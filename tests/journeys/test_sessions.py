@@ -221,6 +221,7 @@ def post_initialize(client):
     return client.post(wire.initialize())
 
 
+@pytest.mark.every_combination
 @pytest.mark.parametrize(
     "act", [post_request, post_notification, post_response, post_batch, get, delete, post_initialize]
 )

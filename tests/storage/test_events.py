@@ -10,6 +10,7 @@ from django_mcp.models import Event, Session, Stream
 from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.changes import UPDATED
 from django_mcp.storage.events import STANDALONE, Position, Stored
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +76,7 @@ def updated(uri):
 # Positions
 
 
-@pytest.mark.parametrize(
+@cases(
     ("position", "event_id"),
     [
         (Position("k", 0), "k:0"),
@@ -485,7 +486,7 @@ def test_trimming_keeps_the_newest_standalone_event_beneath_many_of_a_post(sessi
 
 def test_many_short_streams_are_trimmed_as_one_long_one(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
-    monkeypatch.setattr(events.random, "random", lambda: 0)
+    monkeypatch.setattr(events, "roll", lambda: 0)
     events.open_stream(session, "running", 0)
     events.append(session, "running", 1, ["a", "b"])
     for number in range(5):
@@ -511,7 +512,7 @@ def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
     monkeypatch.setattr(events, "TRIM_EVERY", 4)
     monkeypatch.setattr(standalone, "TRIM_EVERY", 4)
-    monkeypatch.setattr(events.random, "random", lambda: 0.5)
+    monkeypatch.setattr(events, "roll", lambda: 0.5)
     for number in range(1, 7):
         events.append(session, "k", number, ["x"])
     assert kept(session, "k") == [1, 2, 3, 4, 5, 6]

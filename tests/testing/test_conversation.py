@@ -3,6 +3,7 @@
 import pytest
 
 from django_mcp.testing import MCPClient, Response
+from tests.tables import cases
 
 ANSWER = Response(200, {}, b'{"result": {"contents": []}}')
 
@@ -13,7 +14,7 @@ def test_a_client_is_modern_unless_it_is_told_otherwise():
     assert (MCPClient(version="2025-03-26").era, MCPClient(version="2026-07-28").era) == ("handshake", "modern")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("uri", "header"),
     [
         ("note://motto", "note://motto"),
