@@ -37,6 +37,7 @@ class ASGIRequestStream(RequestStream):
     # What stays so for most requests, which say nothing before their reply.
     _final: bytes | None = None
     _closing = False
+    _has_begun = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
     _knowing: asyncio.Task[None] | None = None
@@ -69,6 +70,9 @@ class ASGIRequestStream(RequestStream):
         if self._watching_in is not None:
             # Finding the session took so long that watching has begun without it.
             self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
+
+    def begin(self) -> None:
+        self._has_begun = True
 
     # For the tool, from any thread
 
@@ -284,7 +288,16 @@ class ASGIRequestStream(RequestStream):
         self._watching_in = contextvars.copy_context()
         self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
-        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
+        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._break_silence)
+
+    def _break_silence(self) -> None:
+        """Opens the stream of a call. A request that waits for a thread or the database may yet be refused, or be given
+        a session: its status and headers are not known.
+        """
+        if self._has_begun:
+            self._wake()
+        else:
+            self._timer = self._loop.call_later(1, self._break_silence)
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:
