@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 from .wires import call, connection, exchange, initialize, modern, open_session, request_bytes
@@ -35,10 +36,12 @@ class Attack:
     def is_over(self) -> bool:
         return time.monotonic() >= self._ends_at
 
-    async def post(self, path: str, body: bytes, headers: dict[str, str], method: str = "POST") -> None:
-        """Sends one request, or gives it up at the end."""
+    async def post(
+        self, path: str, body: bytes, headers: dict[str, str], method: str = "POST", patience: float = 60
+    ) -> None:
+        """Sends one request, and gives it up at the end or after so many seconds."""
         try:
-            async with asyncio.timeout(max(self._ends_at - time.monotonic(), 0.1)):
+            async with asyncio.timeout(min(max(self._ends_at - time.monotonic(), 0.1), patience)):
                 answer = await exchange(self.port, path, body, headers, method)
         except (TimeoutError, OSError) as error:
             self.seen[type(error).__name__] += 1
@@ -88,9 +91,9 @@ LARGE = (
 )
 
 
-def _posts(attack: Attack, requests: list[Request]) -> Iterator[Strike]:
+def _posts(attack: Attack, requests: list[Request], patience: float = 60) -> Iterator[Strike]:
     """One request after the other, again and again."""
-    return ((lambda request=request: attack.post(*request)) for request in itertools.cycle(requests))
+    return (partial(attack.post, *request, patience=patience) for request in itertools.cycle(requests))
 
 
 async def large_closed(attack: Attack) -> None:
@@ -122,7 +125,8 @@ async def long_uris(attack: Attack) -> None:
     uris = ["two://" + "-" * 4080, "three://" + "-" * 4080]
     asks = [("/mcp", *_listen(uris * 50)), ("/mcp", *_listen(uris * 3))]
     asks += [("/mcp", *modern("resources/read", {"uri": uri}, uri)) for uri in uris]
-    await attack.repeat(_posts(attack, asks), 8)
+    # A subscription that is taken is a stream, which is left at once.
+    await attack.repeat(_posts(attack, asks, patience=0.5), 8)
 
 
 async def many_uris(attack: Attack) -> None:

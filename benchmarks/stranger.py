@@ -166,6 +166,7 @@ async def measure(site: Site, names: list[str], options: argparse.Namespace) -> 
     """The memory of a server that is warm, and what each attack did."""
     honest = Honest(site.serving.port, await open_session(site.serving.port, "/mcp"))
     for name in names:
+        print(f"warming up: {name}", flush=True)
         await site.attack(name, WARM_UP_SECONDS)
     before = await rest(site, 0, options.warm_seconds)
     found = []
@@ -200,7 +201,7 @@ async def rest(site: Site, enough: float, seconds: float) -> float:
 
 
 def report(store: str, before: float, found: list[Watched]) -> None:
-    print(f"\n{store}: {before:.0f} MiB before; the honest client's worst answers in milliseconds, memory in MiB")
+    print(f"\n{store}, {before:.0f} MiB before: the honest client's worst answers in milliseconds, memory in MiB")
     rows = [["attack", *KINDS, "peak", "after", "connections", "answers to the attack"]]
     for one in found:
         worst = [f"{one.worst[kind] * 1000:.0f}" for kind in KINDS]
@@ -245,6 +246,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
+    print(f"{os.cpu_count()} cores, of which {os.getloadavg()[0]:.1f} were wanted by others in the last minute")
     names = [name for name in ATTACKS if not options.attack or name in options.attack]
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))

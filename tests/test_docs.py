@@ -317,6 +317,25 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
     assert set(re.findall(r"\bMCP_[A-Z][A-Z_]+", page.read_text())) <= set(setting_names())
 
 
+UNITS = {"KiB": 1024, "MiB": 1024 * 1024}
+
+
+def test_the_limits_of_the_threat_model_are_the_defaults() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    limits = re.findall(r"`(MCP_[A-Z_]+)` \((\d[\d ]*\d|\d)(?: (KiB|MiB))?[,) a-z]", text)
+    said = {name: int(number.replace(" ", "")) * UNITS.get(unit, 1) for name, number, unit in limits}
+
+    assert len(said) > 25
+    assert said == {name: vars(Settings)[name.removeprefix("MCP_")] for name in said}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", page.read_text())
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_every_public_name_is_documented() -> None:
     assert sorted(rows_of("api.md")) == sorted(django_mcp.__all__)
 
