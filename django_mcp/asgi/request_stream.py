@@ -19,8 +19,9 @@ from django_mcp.endpoint.request_stream import (
     RequestStream,
     logger,
 )
-from django_mcp.execution.own_thread import waiting_call
+from django_mcp.execution.own_thread import release_own_connections, waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
+from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
@@ -94,13 +95,17 @@ class ASGIRequestStream(RequestStream):
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
-        with waiting_thread() as in_transaction:
-            asking = self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
-            return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
+        # Else the threads of calls that may not wait would pile up, each with its connection.
+        client_question.take_place()
+        with waiting_thread():
+            return asyncio.run_coroutine_threadsafe(self._ask(client_question), self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        async with waiting_call() as in_transaction:
-            return await self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+        client_question = ClientQuestion(question, self, in_transaction=await release_own_connections())
+        client_question.take_place()
+        with waiting_call():
+            return await self._ask(client_question)
 
     async def _ask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
