@@ -4,7 +4,8 @@ One uvicorn process, limits at their defaults, on SQLite and, where POSTGRES nam
 calls once a second (a sync tool of an open endpoint, the same in a session, a closed endpoint that answers 401), on a
 new connection each, while one attack after the other runs. The program fails when an answer to it was wrong or later
 than a second, when the server's memory does not come back, or when it had more connections to PostgreSQL than threads
-and some. Flags relax these for a machine that is busy with other things. Linux only. Takes about ten minutes.
+and some. Flags relax these for a machine that is busy with other things; the processor time of the server is beside
+them, for an idle one. Linux only. Takes about ten minutes.
 
 The memory is what the process holds, with two arenas of the allocator: with more, what is free is kept in the pools of
 threads that have gone. "After" is the least while the server rests, compared with a server that has done each attack
@@ -58,6 +59,7 @@ class Watched:
     peak_mib: float = 0.0
     after_mib: float = 0.0
     connections: int = 0
+    cpu_seconds: float = 0.0
     answers: str = ""
 
     def faults(self, bounds: Bounds, before_mib: float) -> Iterator[str]:
@@ -180,8 +182,10 @@ async def attacked(site: Site, honest: Honest, name: str, before: float, options
     watched = Watched(name)
     calling = asyncio.create_task(honest.call_once_a_second(watched))
     try:
+        used = site.serving.cpu_seconds() or 0
         async with site.watch(watched):
             watched.answers = await site.attack(name, options.seconds)
+        watched.cpu_seconds = (site.serving.cpu_seconds() or 0) - used
         watched.after_mib = await rest(site, before + options.grown_mib, options.rest_seconds)
     finally:
         calling.cancel()
@@ -202,11 +206,12 @@ async def rest(site: Site, enough: float, seconds: float) -> float:
 
 def report(store: str, before: float, found: list[Watched]) -> None:
     print(f"\n{store}, {before:.0f} MiB before: the honest client's worst answers in milliseconds, memory in MiB")
-    rows = [["attack", *KINDS, "peak", "after", "connections", "answers to the attack"]]
+    rows = [["attack", *KINDS, "peak", "after", "connections", "CPU s", "answers to the attack"]]
     for one in found:
         worst = [f"{one.worst[kind] * 1000:.0f}" for kind in KINDS]
         memory = [f"{one.peak_mib:.0f}", f"{one.after_mib:.0f}"]
-        rows.append([one.attack, *worst, *memory, str(one.connections) if one.connections else "-", one.answers])
+        connections = str(one.connections) if one.connections else "-"
+        rows.append([one.attack, *worst, *memory, connections, f"{one.cpu_seconds:.1f}", one.answers])
     print_table(rows)
 
 

@@ -2,13 +2,18 @@
 
 from django.conf import settings
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.core.signals import request_finished
+from django.db import connection, connections
 from django.urls import include, path
 from rest_framework.authentication import TokenAuthentication
 
 from django_mcp import Context, MCPServer
 from django_mcp.contrib.external_tokens import IntrospectionAuthentication, JWTAuthentication
 from django_mcp.urls import endpoint
+
+# Under ASGI each request to a view of Django's has a thread of its own, where a connection is kept for nobody. The
+# lane keeps those of its threads.
+request_finished.connect(lambda **kwargs: connections.close_all(), weak=False)
 
 attacked = MCPServer("attacked", version="1.0")
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
