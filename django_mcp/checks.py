@@ -1,16 +1,18 @@
 """What `manage.py check` says of the project: settings that nothing reads, and streams that could be served better."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
-from django_mcp.endpoint.hooks import left_to_django
+from django_mcp.endpoint.hooks import asks_itself, left_to_django, overridden
 from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
 from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
@@ -68,16 +70,36 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     """An endpoint that anybody may call is meant, one hopes."""
     if settings.DEBUG:
         return []
-    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
     return [
         Warning(
-            f"Everybody may call the endpoint /{path}: it says public=True.",
-            hint="Take public=True away, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+            f"Everybody may call the endpoint {path}: {reason}.",
+            hint=f"{remedy}, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
             id="django_mcp.W006",
         )
-        for path, view in views.items()
-        if view is not None and view.public
+        for path, view in mounted_views()
+        for reason, remedy in _openings(view)
     ]
+
+
+def _openings(view: Any) -> Iterator[tuple[str, str]]:
+    """Why everybody may call an endpoint, and how to close it; nothing where somebody is asked for."""
+    if view.public and view.permission_classes is None:
+        yield "it says public=True", "Take public=True away"
+    elif not _asks_for_more(view):
+        yield "none of its permission_classes refuses anybody", "Put IsAuthenticated, or one of yours, among them"
+
+
+def _asks_for_more(view: Any) -> bool:
+    """Whether an endpoint's permissions can refuse a caller. A hook of its own may, so such a one is believed."""
+    from django_mcp.views import MCPView
+
+    if "get_permissions" in overridden(type(view), MCPView) or asks_itself(type(view), MCPView):
+        return True
+    return any(type(one).has_permission not in _ADMITTING for one in view.get_permissions())
+
+
+_ADMITTING: Final = (BasePermission.has_permission, AllowAny.has_permission)
+"""They admit everybody."""
 
 
 PROXIED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")

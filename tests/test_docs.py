@@ -361,6 +361,25 @@ def top_level(paths: list[str], depth: int) -> set[str]:
     return {path.split("/")[depth] for path in paths}
 
 
+UNITS = {"KiB": 1024, "MiB": 1024 * 1024}
+
+
+def test_the_limits_of_the_threat_model_are_the_defaults() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    limits = re.findall(r"`(MCP_[A-Z_]+)` \((\d[\d ]*\d|\d)(?: (KiB|MiB))?[,) a-z]", text)
+    said = {name: int(number.replace(" ", "")) * UNITS.get(unit, 1) for name, number, unit in limits}
+
+    assert len(said) > 25
+    assert said == {name: vars(Settings)[name.removeprefix("MCP_")] for name in said}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", page.read_text())
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 # Links
 
 

@@ -19,8 +19,9 @@ from django_mcp.endpoint.request_stream import (
     RequestStream,
     logger,
 )
-from django_mcp.execution.own_thread import waiting_call
+from django_mcp.execution.own_thread import release_own_connections, waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
+from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
@@ -37,6 +38,7 @@ class ASGIRequestStream(RequestStream):
     # What stays so for most requests, which say nothing before their reply.
     _final: bytes | None = None
     _closing = False
+    _has_begun = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
     _knowing: asyncio.Task[None] | None = None
@@ -70,6 +72,9 @@ class ASGIRequestStream(RequestStream):
             # Finding the session took so long that watching has begun without it.
             self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
 
+    def begin(self) -> None:
+        self._has_begun = True
+
     # For the tool, from any thread
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
@@ -90,13 +95,17 @@ class ASGIRequestStream(RequestStream):
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
-        with waiting_thread() as in_transaction:
-            asking = self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
-            return asyncio.run_coroutine_threadsafe(asking, self._loop).result()
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
+        # Else the threads of calls that may not wait would pile up, each with its connection.
+        client_question.take_place()
+        with waiting_thread():
+            return asyncio.run_coroutine_threadsafe(self._ask(client_question), self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        async with waiting_call() as in_transaction:
-            return await self._ask(ClientQuestion(question, self, in_transaction=in_transaction))
+        client_question = ClientQuestion(question, self, in_transaction=await release_own_connections())
+        client_question.take_place()
+        with waiting_call():
+            return await self._ask(client_question)
 
     async def _ask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
@@ -284,7 +293,16 @@ class ASGIRequestStream(RequestStream):
         self._watching_in = contextvars.copy_context()
         self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
-        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
+        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._break_silence)
+
+    def _break_silence(self) -> None:
+        """Opens the stream of a call. A request that waits for a thread or the database may yet be refused, or be given
+        a session: its status and headers are not known.
+        """
+        if self._has_begun:
+            self._wake()
+        else:
+            self._timer = self._loop.call_later(1, self._break_silence)
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:

@@ -6,7 +6,8 @@ length}`.
 
 import mimetypes
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from os.path import realpath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
@@ -130,8 +131,8 @@ class FileFieldResource(_FileResource):
 class StorageResource(_FileResource):
     """`resource(StorageResource("media://{+path}", prefix="public"))`: the files of a storage that lie under a prefix.
 
-    Nothing outside of the prefix is reached. `permission` is asked for as of any resource; without one, whoever may
-    call may read.
+    Nothing outside of the prefix is reached, not by a link that lies there either. `permission` is asked for as of any
+    resource; without one, whoever may call may read.
     """
 
     def __init__(
@@ -157,7 +158,21 @@ class StorageResource(_FileResource):
             path = PurePosixPath(variables[variable])
             if path.is_absolute() or ".." in path.parts or "\\" in str(path) or "\x00" in str(path):
                 raise ResourceNotFound
-            return (self._storage or default_storage).open(str(PurePosixPath(self._prefix, path)), "rb")
+            storage, name = self._storage or default_storage, str(PurePosixPath(self._prefix, path))
+            if _leads_out(storage, name, self._prefix):
+                raise ResourceNotFound
+            return storage.open(name, "rb")
 
         defaults = {"name": variable, "description": "A file."}
         yield self._function(find, {variable: (str, ...)}), self._uri, {**defaults, **self._options}
+
+
+def _leads_out(storage: Storage, name: str, prefix: str) -> bool:
+    """Whether a link among the files of a storage on this machine leads out of the prefix. A prefix that is itself a
+    link was put there on purpose.
+    """
+    try:
+        path, top = storage.path(name), storage.path(prefix)
+    except NotImplementedError:
+        return False  # It is elsewhere, and has no links.
+    return not Path(realpath(path)).is_relative_to(realpath(top))

@@ -130,7 +130,10 @@ class Exchange:
 
     def find(self, inbound: Inbound | Batch) -> Step:
         """The reply or the call that a message comes to, in the session that it names."""
-        return self._resume(inbound) or self._prepare(inbound)
+        step = self._resume(inbound) or self._prepare(inbound)
+        if isinstance(step, Call) and self.stream is not None:
+            self.stream.begin()
+        return step
 
     def _prepare(self, inbound: Inbound | Batch) -> Step:
         if isinstance(inbound, Batch):

@@ -44,6 +44,14 @@ class ClientQuestion:
         self._alone_since: float | None = None
         self._request_id = f"server-{secrets.token_urlsafe(12)}"
 
+    def take_place(self) -> None:
+        """Counts the call among those that wait; raises `ClientCannot` when it is one too many. A carrier whose thread
+        another call may take over takes the place before that.
+        """
+        if not self._is_counted:
+            waiting_calls.enter(self._session, in_transaction=self._in_transaction)
+            self._is_counted = True
+
     def steps(self) -> Generator[Step, Any, Any]:
         """Yields each step, takes its result, and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`,
         `ClientCannot` and `Cancelled`.
@@ -51,8 +59,7 @@ class ClientQuestion:
         question, request_id = self._question, self._request_id
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
         deadline = time.monotonic() + seconds
-        waiting_calls.enter(self._session, in_transaction=self._in_transaction)
-        self._is_counted = True
+        self.take_place()
         yield partial(_ask, self.session_pk, request_id, question.method)
         self._is_asked = True
         self._stream.send({"jsonrpc": "2.0", "id": request_id, "method": question.method, "params": question.params})

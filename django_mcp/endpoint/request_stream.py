@@ -117,6 +117,9 @@ class RequestStream:
         self.transcript.request_id = request_id
         self.era = era
 
+    def begin(self) -> None:
+        """Says that the request is a call that runs now: nothing refuses it any more."""
+
     @property
     def session(self) -> SessionState | None:
         return self.transcript.session

@@ -6,9 +6,9 @@ are lent: the next call has the thread, and the connection as Django's settings 
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -101,16 +101,20 @@ def _do(future: "Future[Any]", function: Callable[[], Any]) -> None:
         future.set_result(value)
 
 
-@asynccontextmanager
-async def waiting_call() -> AsyncIterator[bool]:
-    """Around a wait of an async call for its client: see threads.waiting_thread."""
+async def release_own_connections() -> bool:
+    """Whether the thread of the running call is in a transaction: see transactions.release_connections."""
     own = _own_thread()
     if own is None or not own.is_lent:
-        yield False
-        return
-    in_transaction = await asyncio.wrap_future(own.submit(release_connections))
-    with lent_threads().waiting():
-        yield in_transaction
+        return False
+    return await asyncio.wrap_future(own.submit(release_connections))
+
+
+@contextmanager
+def waiting_call() -> Iterator[None]:
+    """Around a wait of an async call for its client, whose thread does not count meanwhile."""
+    own = _own_thread()
+    with lent_threads().waiting() if own is not None and own.is_lent else nullcontext():
+        yield
 
 
 def _own_thread() -> OwnThread | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -10,9 +11,10 @@ from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
 
 from django_mcp import Principal
-from django_mcp.asgi import handler, mcp_application
+from django_mcp.asgi import handler, mcp_application, request_stream
 from django_mcp.endpoint import exchange
 from django_mcp.models import Session
+from django_mcp.storage import sessions
 from django_mcp.testing import MCPClient
 from tests import wire
 
@@ -153,6 +155,29 @@ def test_requests_at_the_same_time_are_answered_each_with_its_own():
     texts = [text_of(response) for response in serve(talk)]
 
     assert texts == [f"Hello, {number}" for number in range(10) for _ in range(2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_is_long_in_opening_is_opened_all_the_same(monkeypatch, settings):
+    """A stream that the silence opened would have no header for its id; nor could a caller who waits be told 401."""
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    is_late, open_session, loops = threading.Event(), sessions.open, []
+
+    def open_late(**said):
+        loops[0].call_soon_threadsafe(loops[0].call_later, 0.2, is_late.set)
+        assert is_late.wait(10)
+        return open_session(**said)
+
+    monkeypatch.setattr(sessions, "open", open_late)
+
+    async def talk(ask):
+        loops.append(asyncio.get_running_loop())
+        return await ask(wire.initialize())
+
+    response = serve(talk)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["mcp-session-id"] == Session.objects.get().session_id
 
 
 def test_a_request_that_fails_after_its_stream_has_begun_ends_it_with_an_error(monkeypatch, caplog):

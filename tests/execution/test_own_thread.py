@@ -61,7 +61,7 @@ def test_so_many_calls_have_a_thread_at_once_and_those_that_wait_for_a_client_do
         assert not done
 
         async def wait():
-            async with waiting_call():
+            with waiting_call():
                 await let_go.wait()
 
         # One that waits makes room for another.
