@@ -54,8 +54,8 @@ def principal_of(user: Any, credential: Any) -> Principal:
     An access token of django-oauth-toolkit says so in its attributes, a JWT in its claims. Raises
     `AuthenticationFailed` for scopes and times that are none.
     """
-    token_id = _said(credential, "jti", "id")
-    client_id = str(_said(getattr(credential, "application", credential), "client_id") or "")
+    token_id = _claim(credential, "jti", "id")
+    client_id = str(_claim(getattr(credential, "application", credential), "client_id") or "")
     return Principal(
         key=principal_key(user, client_id),
         user=user,
@@ -71,23 +71,23 @@ def _scopes_of(credential: Any) -> frozenset[str] | None:
     kind without scopes (a session, a token of DRF's) are not limited by any.
     """
     claims = _claims_of(credential)
-    scope = getattr(credential, "scope", None) if claims is None else _said(claims, "scope", "scp")
+    scope = getattr(credential, "scope", None) if claims is None else _claim(claims, "scope", "scp")
     if scope is None:
         return None if claims is None else frozenset()
     scopes = scope.split() if isinstance(scope, str) else scope
-    if not isinstance(scopes, list | tuple | set | frozenset) or not all(isinstance(one, str) for one in scopes):
+    if not isinstance(scopes, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in scopes):
         raise exceptions.AuthenticationFailed("The token's scopes are neither text nor a list of it.")
     return frozenset(scopes)
 
 
 def _end_of(credential: Any) -> datetime | None:
     """When a credential ends: a date, or seconds since 1970."""
-    said = _said(credential, "expires", "expiry", "exp")
-    if said is None or isinstance(said, datetime):
-        return said
-    if isinstance(said, int | float) and not isinstance(said, bool):
+    end = _claim(credential, "expires", "expiry", "exp")
+    if end is None or isinstance(end, datetime):
+        return end
+    if isinstance(end, int | float) and not isinstance(end, bool):
         with suppress(ValueError, OverflowError, OSError):
-            return datetime.fromtimestamp(said, UTC)
+            return datetime.fromtimestamp(end, UTC)
     raise exceptions.AuthenticationFailed("The token's end is no point in time.")
 
 
@@ -162,15 +162,15 @@ def _unauthenticated(error: Exception, view: "APIView", request: HttpRequest) ->
     """401, which says whether there were credentials, and the log says what was wrong with them: who mistypes a token
     would look for the fault elsewhere.
     """
-    given = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme = given.partition(" ")[0].lower()
+    authorization = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme = authorization.partition(" ")[0].lower()
     expected = _challenge(view, request, is_wrong=False).partition(" ")[0]
     if isinstance(error, exceptions.AuthenticationFailed) or (scheme and scheme == expected.lower()):
         message, is_wrong = "Invalid token" if scheme in ("bearer", "token") else "Invalid credentials", True
     else:
         message, is_wrong = "Authentication required" + (f": the scheme is {expected}" if scheme else ""), False
-    if given or is_wrong:
-        refusals.note(request, given, message, error)
+    if authorization or is_wrong:
+        refusals.note(request, authorization, message, error)
     return replies.refusal(401, message).with_header("WWW-Authenticate", _challenge(view, request, is_wrong=is_wrong))
 
 
@@ -200,14 +200,14 @@ class _Refusals:
         self._noted_at = float("-inf")
         self._left_out = 0
 
-    def note(self, request: HttpRequest, given: str, message: str, error: Exception) -> None:
+    def note(self, request: HttpRequest, authorization: str, message: str, error: Exception) -> None:
         now = time.monotonic()
         if now - self._noted_at < 1:
             self._left_out += 1
             return
         reason = str(getattr(error, "detail", error))
         # After the scheme; all of it, where the scheme was forgotten.
-        for secret in given.split()[1:] or given.split():
+        for secret in authorization.split()[1:] or authorization.split():
             reason = reason.replace(secret, "***")
         more = f" ({self._left_out} more since the last line)" if self._left_out else ""
         logger.warning("401 at %.100s: %s. %.200s%s", ascii(request.path), message, ascii(reason), more)
@@ -217,7 +217,7 @@ class _Refusals:
 refusals: Final = _Refusals()
 
 
-def _said(credential: Any, *names: str) -> Any:
+def _claim(credential: Any, *names: str) -> Any:
     """The first of these that a credential has, as a claim or as an attribute."""
     claims = _claims_of(credential)
     for name in names:

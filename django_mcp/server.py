@@ -197,13 +197,13 @@ class MCPServer:
     def is_empty(self) -> bool:
         """Whether there is nothing on it: no tool, no resource and no prompt."""
         registry = self.registry
-        own = (registry.tools, registry.resources, registry.templates, registry.prompts)
-        return not any(own) and not self.chooses_tools
+        entries = (registry.tools, registry.resources, registry.templates, registry.prompts)
+        return not any(entries) and not self.chooses_tools
 
     def language_of(self, ctx: Context) -> str:
         """The language in which the user reads: what `language` says, else what the HTTP request accepts."""
-        said = self._language(ctx) if self._language is not None else None
-        return said or get_language_from_request(ctx.request)
+        language = self._language(ctx) if self._language is not None else None
+        return language or get_language_from_request(ctx.request)
 
     def implementation(self) -> dict[str, Any]:
         """Who the server is, complete, to be cut to the client's revision."""

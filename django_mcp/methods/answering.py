@@ -137,9 +137,9 @@ def _wrapped(call: Call) -> Call:
     key, middleware = NAME_SOURCES.get(request.method), request.server.middlewares
     if key is None or not middleware:
         return call
-    held = [value for value in call.kwargs.values() if isinstance(value, Context)]
+    contexts = [value for value in call.kwargs.values() if isinstance(value, Context)]
     invocation = Invocation(
-        ctx=held[0] if held else request.context(),
+        ctx=contexts[0] if contexts else request.context(),
         method=request.method,
         name=request.params[key],
         arguments={name: value for name, value in call.kwargs.items() if not isinstance(value, Context)},
@@ -191,14 +191,14 @@ def _read_inputs(server: "MCPServer", inbound: Inbound, caller: Caller) -> Input
     if inbound.method not in INPUT_REQUIRED_METHODS:
         return None
     params = inbound.params
-    sealed, given = params.get("requestState"), params.get("inputResponses")
-    if sealed is None and given is None:
+    sealed, answers = params.get("requestState"), params.get("inputResponses")
+    if sealed is None and answers is None:
         return None
     binding = request_state.bind(caller.principal.key, server.name, inbound.method, params)
     inputs = Inputs() if sealed is None else request_state.unseal(sealed, binding)
-    if given is not None and not isinstance(given, dict):
+    if answers is not None and not isinstance(answers, dict):
         raise ProtocolError(INVALID_PARAMS, "Invalid params: inputResponses must be an object")
-    inputs = replace(inputs, given=given or {})
+    inputs = replace(inputs, given=answers or {})
     # A tool decides by itself which answers it takes.
     return inputs if inbound.method == "tools/call" else inputs.taken(only_asked=False)
 

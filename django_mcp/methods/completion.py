@@ -54,10 +54,10 @@ def _completers(request: Request) -> Completers:
 
 def _to_result(values: Iterable[Any]) -> Result:
     # One more than may be sent is read, which tells whether there are more without reading them all.
-    found = [str(value) for value in islice(values, MAX_VALUES + 1)]
-    completion: dict[str, Any] = {"values": found[:MAX_VALUES], "hasMore": len(found) > MAX_VALUES}
+    suggestions = [str(value) for value in islice(values, MAX_VALUES + 1)]
+    completion: dict[str, Any] = {"values": suggestions[:MAX_VALUES], "hasMore": len(suggestions) > MAX_VALUES}
     if not completion["hasMore"]:
-        completion["total"] = len(found)
+        completion["total"] = len(suggestions)
     return {"completion": completion}
 
 

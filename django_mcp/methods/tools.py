@@ -108,8 +108,8 @@ def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
         arguments = {"limit": 5, **search.bind(request.params.get("arguments") or {}, None)}
     except ToolError as error:
         return error_result(str(error))
-    found = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
-    return search.to_result(found, objects_only=request.era == "handshake")
+    matches = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
+    return search.to_result(matches, objects_only=request.era == "handshake")
 
 
 def _call_found(request: Request) -> Call | Result:
