@@ -60,7 +60,7 @@ class Unreadable(TypeError):
 
 
 class TooManySessions(Exception):
-    """No further session can be opened now; the open ones are unharmed.
+    """No further session can be opened now; open sessions are not affected.
 
     `scope` says whose limit was reached: "principal", the caller's own (429: the caller can end a session or wait),
     "anonymous", that of all who have not signed in, or "server", everybody's together (503).
@@ -73,7 +73,7 @@ class TooManySessions(Exception):
 
 
 class ClientTooLarge(Exception):
-    """The client describes itself (clientInfo, capabilities) at greater length than a session row keeps: 413."""
+    """The client's clientInfo and capabilities are longer than a session row stores: 413."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"clientInfo and capabilities take more than {limit} characters.")

@@ -27,23 +27,24 @@ None).
 """
 
 session_terminated = Signal()
-"""A live session was ended on purpose: by its client's DELETE, or in the admin. Sent once a session.
+"""A live session was terminated: by its client's DELETE, or in the admin. Sent once per session.
 
 Arguments: as `session_opened`, and `session_pk` (the row's primary key).
 """
 
 session_expired = Signal()
-"""Expired sessions were purged: sent once a batch, not once a session, so that purging a million stays cheap.
+"""Expired sessions were purged. Sent once per batch, not per session, so that purging a million is cheap.
 
-Argument: `session_ids`, a list. The rows are gone. Expiring itself sends nothing, since nothing happens then; a purge
-that two processes run at once may name a session twice.
+Argument: `session_ids`, a list. The rows are deleted. Nothing is sent at the moment of expiry. Two purges at the same
+time may both name a session.
 """
 
 server_changed = Signal()
-"""A list of a server's changed, or a resource: its clients are to be told. The `notify_…` methods of a server send it.
+"""A list or a resource of a server changed, and its clients are to be notified. A server's `notify_…` methods send
+this.
 
 Arguments: `server` (its name), `method` (the notification's), `uri` ("" for a list), `principal` (whose list; None for
-everybody's). The package's own receiver publishes it when the transaction commits.
+all). The package's own receiver publishes the change on commit.
 """
 
 session_message = Signal()
@@ -56,6 +57,6 @@ credential_ended = Signal()
 """A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it, by
 `send_robust`.
 
-Argument: `principal`, the key under which its sessions are kept (`authentication.principal_key`). The package's own
-receiver terminates them when the transaction commits.
+Argument: `principal`, the key under which its sessions are stored (`authentication.principal_key`). The package's own
+receiver terminates them on commit.
 """

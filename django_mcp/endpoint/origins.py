@@ -1,7 +1,7 @@
-"""What may reach an endpoint at all: hosts that the project answers for, and pages of origins that it trusts.
+"""Host and Origin checks: the hosts that the project serves, and the origins that it trusts.
 
-This is what keeps a web page that somebody visits from talking to a server on that somebody's machine or network (DNS
-rebinding), so it comes before anything else of a request is read.
+They protect against DNS rebinding, where a web page in a user's browser talks to a server on the user's machine or
+network. So they come before anything else of a request is read.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 def refuse_foreign(headers: Headers, allowed_origins: Sequence[str]) -> Reply | None:
     """The refusal (403) of a foreign `Host` or `Origin`, or `None`.
 
-    A host is ours by `ALLOWED_HOSTS`. A browser's origin is if it is the host that it calls, one of `ALLOWED_HOSTS` by
-    name, or one of `allowed_origins` (`scheme://host[:port]`); other clients send none.
+    A host is accepted if `ALLOWED_HOSTS` has it. An origin is accepted if it is the requested host, is named in
+    `ALLOWED_HOSTS`, or is one of `allowed_origins` (`scheme://host[:port]`); only browsers send one.
     """
     host = headers.get("host")
     if settings.USE_X_FORWARDED_HOST:
@@ -58,7 +58,7 @@ def _is_trusted(
         return False
     if host is not None and _without_port(authority, scheme) == _without_port(host.lower(), scheme):
         return True
-    # "*" says that any name may lead here, not that any site may call.
+    # "*" allows any Host header, but not pages of any site.
     named = tuple(pattern for pattern in allowed_hosts if pattern != "*")
     domain, _port = split_domain_port(authority)
     return bool(domain) and validate_host(domain, named)

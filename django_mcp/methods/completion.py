@@ -15,7 +15,7 @@ from .request import Call, Request, Result
 logger = logging.getLogger("django_mcp")
 
 MAX_VALUES: Final = 100
-"""The specification's limit on one answer (server/utilities/completion)."""
+"""The specification's limit for one response (server/utilities/completion)."""
 
 
 def complete(request: Request) -> Call | Result:
@@ -53,7 +53,7 @@ def _completers(request: Request) -> Completers:
 
 
 def _to_result(values: Iterable[Any]) -> Result:
-    # One more than may be sent is read, which tells whether there are more without reading them all.
+    # Reads one value more than may be sent, to set `hasMore` without reading all.
     suggestions = [str(value) for value in islice(values, MAX_VALUES + 1)]
     completion: dict[str, Any] = {"values": suggestions[:MAX_VALUES], "hasMore": len(suggestions) > MAX_VALUES}
     if not completion["hasMore"]:

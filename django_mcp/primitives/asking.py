@@ -72,7 +72,8 @@ class Inputs:
 
     def taken(self, *, only_asked: bool) -> "Inputs":
         """The same inputs with `given` moved into the answers; `only_asked` drops answers to questions that were not
-        asked."""
+        asked.
+        """
         given = {key: value for key, value in self.given.items() if not only_asked or key in self.asked}
         return replace(self, answers={**self.answers, **given}, given={})
 

@@ -246,7 +246,8 @@ def resource_contents(uri: str, body: str | bytes, mime_type: str | None) -> dic
 
 def to_json_value(value: Any) -> Any:
     """The JSON value of models, dataclasses, dates, decimals, querysets and everything else that pydantic can
-    serialize."""
+    serialize.
+    """
     return to_jsonable_python(listed(value), inf_nan_mode="null", fallback=_fallback)
 
 

@@ -34,7 +34,8 @@ server/utilities/logging).
 
 PROGRESS_PER_SECOND: Final = 10
 """The rate limit of progress notifications, after a first burst of as many: reports beyond it are dropped, because a
-client cannot show more."""
+client cannot show more.
+"""
 
 
 class Session(Protocol):
@@ -62,7 +63,8 @@ class RequestStream(Protocol):
 
     def ask(self, question: Question) -> Any:
         """Waits for and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and
-        `Cancelled`."""
+        `Cancelled`.
+        """
 
     async def aask(self, question: Question) -> Any:
         """See ask()."""

@@ -107,7 +107,8 @@ class Registry:
 
 def _place(signature: Signature) -> Any:
     """The place of a function in the source. A module that is imported twice, or a function that makes tools, may
-    declare the same place again without a conflict."""
+    declare the same place again without a conflict.
+    """
     code = getattr(inspect.unwrap(signature.function), "__code__", None)
     return code and (code.co_filename, code.co_firstlineno)
 

@@ -47,7 +47,8 @@ TOOLS: Final[Mapping[str, Tool]] = {
 
 def find(tools: Iterable[Tool], query: str, limit: int) -> list[FoundTool]:
     """The tools that match most of a query's words; matches in names count most, and the order of declaration breaks
-    ties."""
+    ties.
+    """
     words = _words(query)
     ranked = sorted(((_score(tool, words), tool) for tool in tools), key=lambda entry: -entry[0])
     return [_found(tool) for score, tool in ranked[:limit] if score]

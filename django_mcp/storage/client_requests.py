@@ -1,6 +1,7 @@
 """Requests of the server's to a client: asked by the process that runs a tool, answered by a POST to any process.
 
-A row waits for its answer until the tool takes it. Every function is synchronous."""
+A row waits for its answer until the tool takes it. Every function is synchronous.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
