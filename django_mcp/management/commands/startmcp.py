@@ -74,23 +74,19 @@ def _is_installed(path: Path) -> bool:
 
 def source(app: AppConfig) -> str:
     """The text of an app's first mcp.py."""
-    shown_models = [model for model in app.get_models() if fields_of(model)]
-    listed = ", ".join(model.__name__ for model in shown_models)
-    counts = ", ".join(
-        f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in shown_models
-    )
+    shown = [model for model in app.get_models() if fields_of(model)]
+    listed = ", ".join(model.__name__ for model in shown)
+    counts = ", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in shown)
     toolsets = f"from django_mcp.contrib.model_toolset import ModelToolset\n\nfrom .models import {listed}\n"
     head = HEAD.format(
         label=app.verbose_name,
         app=app.label,
-        names="tool, toolset" if shown_models else "tool",
-        imports=toolsets if shown_models else "",
+        names="tool, toolset" if shown else "tool",
+        imports=toolsets if shown else "",
         counts="{" + counts + "}",
-        permission=f", permission={written([_view_permission(model) for model in shown_models])}"
-        if shown_models
-        else "",
+        permission=f", permission={written([_view_permission(model) for model in shown])}" if shown else "",
     )
-    return head + "".join(toolset_of(model) for model in shown_models)
+    return head + "".join(toolset_of(model) for model in shown)
 
 
 def _view_permission(model: type[models.Model]) -> str:
