@@ -1,5 +1,6 @@
-"""`AdminToolset`: a `ModelToolset` that asks a `ModelAdmin` at each call, for this user and this object: its fields and
-columns, its form and how it saves, its queryset, search and permissions, its actions, and the history that it writes.
+"""`AdminToolset`: a `ModelToolset` that asks a `ModelAdmin` with each call, for this user and this object: for its
+fields, columns and form, its way to save, its queryset, search, permissions and actions; and it writes the admin's
+history.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,17 +32,17 @@ from .described import described
 from .model_toolset import READS, WRITES, ModelToolset, conflict, explain
 
 MAX_ROWS: Final = 100
-"""Rows that one call of an action may name, and that an inline shows beneath a row."""
+"""The maximum number of rows in one call of an action, and of an inline's rows that are shown."""
 
 NAMED_LIMIT: Final = 10
-"""Rows that a refused or unconfirmed deletion names."""
+"""The maximum number of rows that are named when a deletion is refused or unconfirmed."""
 
 
 class AdminToolset(ModelToolset):
-    """Tools on the rows of a model for those who may use its admin, and as far as they may there.
+    """Tools on the rows of a model, with the rights that each user has in the model's admin.
 
-    `admin_class` is the `ModelAdmin`, which is asked for each call; `fields` and `writable` can only narrow what it
-    shows and takes. `actions` names those of its actions that are tools. A row's inlines are read, and not written.
+    `admin_class` is the `ModelAdmin`, which is asked with each call; `fields` and `writable` can only narrow what it
+    shows and accepts. `actions` names those of its actions that become tools. Inlines are read-only.
     """
 
     hooks: ClassVar[Sequence[str]] = ("admin_class",)
@@ -70,7 +71,7 @@ class AdminToolset(ModelToolset):
     def _permissions(cls, operation: str) -> list[Permission]:
         permissions = [*super()._permissions(operation), _permission(cls._admin(), WRITES.get(operation, "view"))]
         if operation == "create" and issubclass(cls.model, AbstractBaseUser):
-            # As in the admin: who could add users alone could add one that may change them.
+            # As in the admin: a user who can only add users could otherwise add one with the change permission.
             permissions.append(_permission(cls._admin(), "change"))
         return permissions
 
@@ -106,7 +107,8 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _reading_problems(cls) -> Iterator[str]:
-        # The admin's form limits what a relation can be, and its list_display and list_filter what is read of it.
+        # The admin's form limits the values of a relation, and its list_display and list_filter limit what is read
+        # through it.
         yield from ()
 
     @classmethod
@@ -115,7 +117,7 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _narrowed(cls) -> set[str] | None:
-        """The fields of the model that may be written, where the toolset says so itself."""
+        """The fields of the model that may be written, if the toolset declares them."""
         if cls.writable is not None:
             return set(cls.writable)
         return None if cls.fields == cls._fields_by_admin else set(cls.fields)
@@ -163,7 +165,7 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _inlines(cls) -> dict[str, Any]:
-        """The inlines of the admin, by the name under which a row has theirs."""
+        """The inlines of the admin, each by its name in a row."""
         found: dict[str, Any] = {}
         for inline in cls.admin_class.inlines:
             name = names.plural(names.snake(inline.model.__name__))
@@ -171,7 +173,7 @@ class AdminToolset(ModelToolset):
         return found
 
     def get_queryset(self) -> "models.QuerySet[Any]":
-        """The rows that the admin lists to this user."""
+        """The rows that the admin lists for this user."""
         rows: models.QuerySet[Any] = self._asked.own.get_queryset(self._asked.request)
         return rows
 
@@ -185,7 +187,9 @@ class AdminToolset(ModelToolset):
         return rows.select_related(*related) if isinstance(related, list | tuple) and related else rows
 
     def _permit(self, *paths: str) -> None:
-        """Raises `ToolError` for a path that a call filters, sorts or sums up by, and that the admin hides here."""
+        """Raises `ToolError` for a path that a call filters, sorts or aggregates by, and that the admin hides from this
+        user.
+        """
         looked = {self.model._meta.pk.name, "pk", *self._asked.filtered(), *self._asked.shown_of_all()}
         for path in paths:
             name = path.removeprefix("-")
@@ -277,14 +281,14 @@ class AdminToolset(ModelToolset):
         return self._saved(row)
 
     def _saved(self, row: Any) -> Any:
-        # As in the admin, one may save what one does not see in the list afterwards.
+        # As in the admin, a user may save a row that the list does not show them.
         try:
             return self._rows().get(pk=row.pk)
         except ObjectDoesNotExist:
             return self.model._base_manager.using(row._state.db).get(pk=row.pk)
 
     def _left_out(self) -> list[str]:
-        """The fields of the model that the toolset narrows out of a new row's form."""
+        """The fields of the model that the toolset leaves out of a new row's form."""
         if self._narrowed() is None:
             return []
         taken = self._create_arguments()
@@ -336,7 +340,7 @@ def from_admin(
 
 
 def _columns_type(own: Any, columns: Sequence[str], more: Mapping[str, Any] | None = None) -> Any:
-    """The type of a row as an admin shows it: any of the columns but the key may be hidden from a user."""
+    """The type of a row in an admin: any of the columns but the key may be hidden from a user."""
     fields = [name for name in columns if model_fields.is_readable(own.model, name)]
     others = {name: NotRequired[admin_forms.column_type(own, name)] for name in columns if name not in fields}
     return model_fields.row_type(own.model, fields, may_lack=True, more={**others, **(more or {})})
@@ -372,7 +376,7 @@ def _permission(own: Any, action: str) -> Permission:
     asked_for = "view_or_change" if action == "view" else action
 
     class AdminPermission:
-        """Hides a tool from whoever could not do the same in the admin."""
+        """Hides a tool from users who could not do the same in the admin."""
 
         def has_permission(self, request: HttpRequest, view: Any) -> bool:
             has_permission = getattr(own, f"has_{asked_for}_permission")
@@ -396,7 +400,7 @@ def _spoken(rows: Any) -> str:
 
 
 def _without_one(counts: Mapping[Any, int], model: type[models.Model]) -> dict[str, int]:
-    """How many rows of each kind would go beside the one that is named."""
+    """The number of rows of each kind that would be deleted along with the named row."""
     own = model._meta.verbose_name_plural
     return {str(kind): left for kind, count in counts.items() if (left := count - (kind == own))}
 

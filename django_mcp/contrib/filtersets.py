@@ -1,4 +1,4 @@
-"""django-filter's filter sets as arguments of tools, where that package is installed."""
+"""django-filter's FilterSets as arguments of tools, if that package is installed."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,13 +14,13 @@ _KINDS: Final = {"NumberFilter": "number", "BooleanFilter": "boolean"}
 
 
 def schemas_of(filterset: Any) -> dict[str, tuple[Schema, bool]]:
-    """The filters of a filter set, each with its schema and whether it must be given."""
+    """The filters of a FilterSet: the schema of each, and whether it is required."""
     filters = filterset.base_filters if filterset is not None else {}
     return {name: (_schema(name, one), bool(one.extra.get("required"))) for name, one in filters.items()}
 
 
 def apply(filterset: Any, given: Mapping[str, Any], rows: Any) -> Any:
-    """The rows that a filter set leaves. Raises `ToolError`, naming the filter, for a value that it refuses."""
+    """The rows that match a FilterSet. Raises `ToolError`, with the filter's name, for an invalid value."""
     bound = filterset(data=query_of(given), queryset=rows)
     if not bound.is_valid():
         raise ToolError("\n".join(f"- {name}: {' '.join(map(str, errors))}" for name, errors in bound.errors.items()))
@@ -28,7 +28,7 @@ def apply(filterset: Any, given: Mapping[str, Any], rows: Any) -> Any:
 
 
 def query_of(given: Mapping[str, Any]) -> QueryDict:
-    """Arguments as a query string would bring them."""
+    """The arguments as a query string."""
     query = QueryDict(mutable=True)
     for name, value in given.items():
         if value is not None:
@@ -51,6 +51,6 @@ def _schema(name: str, one: Any) -> Schema:
 
 
 def _text(name: str, one: Any) -> str:
-    """The help text of a filter, or its label where that says more than its name."""
+    """The help text of a filter, or its label if that says more than its name."""
     text = str(one.extra.get("help_text") or one.label or "")
     return "" if text.lower().replace(" ", "_") == name.replace("__", "_") else text

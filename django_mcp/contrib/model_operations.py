@@ -1,5 +1,5 @@
-"""The operations of a `ModelToolset`: for each, the method that is its tool. Each is made for a class, since the class
-says what it takes and returns.
+"""The operations of a `ModelToolset`: a method for each, made per class because the class defines its arguments and
+result.
 """
 
 from collections.abc import Callable, Mapping
@@ -169,10 +169,10 @@ def _key(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
 
 
 def plural_of(cls: "type[ModelToolset]") -> str:
-    """The rows as people call them."""
+    """The plural name of the rows, for people."""
     return str(cls.model._meta.verbose_name_plural)
 
 
 def singular_of(cls: "type[ModelToolset]") -> str:
-    """One row as people call it."""
+    """The name of one row, for people."""
     return str(cls.model._meta.verbose_name)

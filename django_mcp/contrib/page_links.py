@@ -1,4 +1,4 @@
-"""Links to other pages of a list as the arguments that bring them: a model has tools, and no URLs to follow."""
+"""Links to other pages of a list, replaced by arguments: a model calls tools and cannot follow URLs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from . import filtersets
 
 
 def with_arguments(data: Any, request: HttpRequest, given: Mapping[str, Any]) -> Any:
-    """The answer of a list with each link to a page of it (`next`, `previous`, also under `links`) as the arguments of
-    the call that reads that page.
+    """The response of a list, in which each link to a page (`next`, `previous`, also under `links`) is replaced by the
+    arguments of the call for that page.
     """
     if not isinstance(data, Mapping):
         return data
@@ -25,14 +25,14 @@ def with_arguments(data: Any, request: HttpRequest, given: Mapping[str, Any]) ->
 
 
 def _is_link(value: Any, request: HttpRequest) -> bool:
-    """Whether a value is a link to the list itself: its paginator took the endpoint's URL for its own."""
+    """Whether a value is a link to the list itself: its paginator used the endpoint's URL."""
     if not isinstance(value, str) or not value.startswith("http"):
         return False
     return value.partition("?")[0] == request.build_absolute_uri(request.path)
 
 
 def _arguments(query: QueryDict, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that a query string brings; those that the call had are kept as they were given."""
+    """The arguments in a query string; those of the call keep their original values."""
     sent = filtersets.query_of(given)
     return {name: given[name] if sent.getlist(name) == values else _plain(values) for name, values in query.lists()}
 

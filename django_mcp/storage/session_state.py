@@ -1,6 +1,7 @@
 """A live session as one request sees it, and the developer's own state in it.
 
-Every function is synchronous and whole, with its transaction."""
+Every function is synchronous and whole, with its transaction.
+"""
 
 import json
 from dataclasses import dataclass, field

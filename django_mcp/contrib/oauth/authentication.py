@@ -1,4 +1,4 @@
-"""Who bears an access token of this project's authorization server: for an endpoint's `authentication_classes`."""
+"""`OAuthAuthentication`: access tokens of this project's authorization server, for `authentication_classes`."""
 
 import hashlib
 from typing import Any
@@ -16,9 +16,10 @@ from .resources import canonical, issuer
 
 
 class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
-    """Takes tokens from the `Authorization` header alone, that are alive, of an active user, and issued for this very
-    endpoint: one for another endpoint, for a part of its URL or for none in particular is refused (RFC 8707; spec
-    basic/authorization). Of the toolkit's own class, by which its permissions tell a token from a session.
+    """Accepts tokens from the `Authorization` header only, if they are valid, of an active user, and issued for this
+    endpoint: a token for another endpoint, for a part of its URL or without a resource is refused (RFC 8707; spec
+    basic/authorization). A subclass of the toolkit's class, by which the toolkit's permissions distinguish a token from
+    a session.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
@@ -38,12 +39,12 @@ class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
         return "Bearer"
 
     def authorization_servers(self, request: HttpRequest) -> list[str]:
-        """Who issues the tokens, for the endpoint's metadata."""
+        """The issuer of the tokens, for the endpoint's metadata."""
         return [issuer(request)]
 
 
 def _find(token: bytes) -> Any:
-    # It is kept under its hash, whether or not it is stored in clear as well.
+    # The table has a checksum of the token, even if it also has the token itself.
     checksum = hashlib.sha256(token).hexdigest()
     model = get_access_token_model()
     return model.objects.select_related("user", "application").filter(token_checksum=checksum).first()

@@ -1,6 +1,4 @@
-"""What `manage.py check` says of an authorization server whose settings were written by hand: each gap, and its
-remedy.
-"""
+"""System checks (`manage.py check`) of an authorization server with hand-written settings: each gap, and its remedy."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ HELPER = "OAUTH2_PROVIDER = django_mcp.contrib.oauth.provider_settings(…) sets
 
 @register("mcp")
 def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Settings of django-oauth-toolkit that MCP clients, or attackers, would stumble over."""
+    """Reports settings of django-oauth-toolkit that break MCP clients, or are unsafe."""
     found = oauth2_settings
     gaps = [
         (found.DEFAULT_SCOPES == ["__all__"], "A request without scopes gets all: DEFAULT_SCOPES is __all__", "W011"),
@@ -64,7 +62,7 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Users sign in before they let a client in, and somewhere."""
+    """Reports a missing login page: users sign in before they authorize a client."""
     if not _is_mounted():
         return []
     try:
@@ -83,7 +81,7 @@ def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_issuer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """In production the issuer is https, and says so."""
+    """Reports an issuer that is missing or not https, in production."""
     issuer = str(oauth2_settings.OIDC_ISS_ENDPOINT) or str(getattr(settings, "MCP_PUBLIC_URL", ""))
     if issuer.startswith("https://"):
         return []

@@ -1,4 +1,4 @@
-"""Who bears an API token: for an endpoint's `authentication_classes`."""
+"""`APITokenAuthentication`: API tokens, for an endpoint's `authentication_classes`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .models import PREFIX, APIToken
 
 
 class APITokenAuthentication(BaseAuthentication):
-    """Takes `Authorization: Bearer mcp_…`. What begins otherwise is left to the authenticators that follow."""
+    """Accepts `Authorization: Bearer mcp_…`. Other tokens are left to the authenticators that follow."""
 
     def authenticate(self, request: Request) -> tuple[Any, APIToken] | None:
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
