@@ -158,14 +158,14 @@ class JWTAuthentication(ExternalTokenAuthentication):
         """The name of the key that signed a token, if everything else in the token is valid. This needs no keys, so no
         keys are fetched for a token that would be refused anyway.
         """
-        looked_at: Any = {"verify_signature": False, "require": _REQUIRED}
-        looked_at |= dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), True)
+        options: Any = {"verify_signature": False, "require": _REQUIRED}
+        options |= dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), True)
         try:
-            said = jwt.decode_complete(token, options=looked_at, **expected)
+            decoded = jwt.decode_complete(token, options=options, **expected)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise AuthenticationFailed(f"The token is not valid: {error}") from error
-        principal_of(None, said["payload"])
-        algorithm, name = said["header"].get("alg"), said["header"].get("kid")
+        principal_of(None, decoded["payload"])
+        algorithm, name = decoded["header"].get("alg"), decoded["header"].get("kid")
         if algorithm not in self.algorithms or not isinstance(name, str):
             raise AuthenticationFailed("The token names no key, or an algorithm that is not admitted.")
         return name

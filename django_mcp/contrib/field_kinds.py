@@ -52,16 +52,16 @@ class Kind:
 
 def kind_of(field: Any) -> Kind:
     """The kind of a field, by its class, a base class, or its internal type. Raises `ImproperlyConfigured`."""
-    own: Any = field.output_field if isinstance(field, models.GeneratedField) else field
-    for base in type(own).__mro__:
-        if found := KINDS.get(base) or KINDS.get(f"{base.__module__}.{base.__qualname__}"):
-            return found
-    column = getattr(models, own.get_internal_type() or "", None)
+    target: Any = field.output_field if isinstance(field, models.GeneratedField) else field
+    for base in type(target).__mro__:
+        if kind := KINDS.get(base) or KINDS.get(f"{base.__module__}.{base.__qualname__}"):
+            return kind
+    column = getattr(models, target.get_internal_type() or "", None)
     if column in KINDS and column is not models.BinaryField:
         return KINDS[column] if column is not models.JSONField else _FOREIGN_JSON
     raise ImproperlyConfigured(
-        f"{field} is a {type(own).__name__}, of a kind that clients cannot read: leave it out of fields, or say "
-        f"how with django_mcp.contrib.model_fields.register_field({type(own).__name__}, …)."
+        f"{field} is a {type(target).__name__}, of a kind that clients cannot read: leave it out of fields, or say "
+        f"how with django_mcp.contrib.model_fields.register_field({type(target).__name__}, …)."
     )
 
 

@@ -110,11 +110,11 @@ class FileFieldResource(_FileResource):
 
         def find(ctx: Context, **variables: Any) -> Any:
             rows = self._model._default_manager.all() if self._queryset is None else self._queryset(ctx)
-            found = [getattr(row, self._field) for row in rows.filter(**variables)[:2]]
+            files = [getattr(row, self._field) for row in rows.filter(**variables)[:2]]
             # A URI must name exactly one file.
-            if len(found) != 1 or not found[0]:
+            if len(files) != 1 or not files[0]:
                 raise ResourceNotFound
-            return found[0]
+            return files[0]
 
         fields = {name: model_fields.resolve(self._model, name) for name in self._variables}
         parameters = {name: (model_fields.parameter_type(field), ...) for name, field in fields.items()}

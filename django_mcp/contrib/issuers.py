@@ -229,10 +229,10 @@ def _read_keys(document: Any) -> Mapping[str, jwt.PyJWK]:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise Unhelpful("publishes no keys")
-    found = [key for entry in entries[:MAX_KEYS] if (key := _read_key(entry)) is not None]
-    if not found:
+    keys = [key for entry in entries[:MAX_KEYS] if (key := _read_key(entry)) is not None]
+    if not keys:
         raise Unhelpful("publishes no key that can be used")
-    return {str(key.key_id): key for key in found}
+    return {str(key.key_id): key for key in keys}
 
 
 def _read_key(entry: Any) -> jwt.PyJWK | None:

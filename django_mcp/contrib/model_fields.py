@@ -53,10 +53,10 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
     *relations, name = path.split("__")
     at = model
     for relation in relations:
-        found = _field(at, relation, path, model)
-        target = found.related_model
-        if found.many_to_many or not (isinstance(target, type) and issubclass(target, models.Model)):
-            leads = "leads to many rows: name it alone for their keys" if found.many_to_many else "leads nowhere"
+        field = _field(at, relation, path, model)
+        target = field.related_model
+        if field.many_to_many or not (isinstance(target, type) and issubclass(target, models.Model)):
+            leads = "leads to many rows: name it alone for their keys" if field.many_to_many else "leads nowhere"
             raise ImproperlyConfigured(f"{model.__name__} has no field {path!r}: {relation} {leads}.")
         at = target
     return _field(at, name, path, model)

@@ -84,11 +84,11 @@ class ModelResource:
             rows = self._rows(ctx).filter(**variables)
             if self._many:
                 return self._show(list(rows[: self._limit]), ctx)
-            found = list(rows[:2])
+            first_two = list(rows[:2])
             # Several rows are not found either: a URI must name one.
-            if len(found) != 1:
+            if len(first_two) != 1:
                 raise ResourceNotFound
-            return self._show(found, ctx)[0]
+            return self._show(first_two, ctx)[0]
 
         parameters = {name: (model_fields.parameter_type(field), ...) for name, field in self._variables.items()}
         read.__module__, read.__qualname__ = self._model.__module__, f"{self._model.__name__}Resource({self._uri})"
@@ -112,6 +112,9 @@ class ModelResource:
 
         def suggest(value: str, ctx: Context) -> list[str]:
             rows = self._rows(ctx).filter(**{f"{name}__istartswith": value}).exclude(**{name: ""})
-            return [str(found) for found in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]]
+            return [
+                str(suggestion)
+                for suggestion in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]
+            ]
 
         return suggest

@@ -128,13 +128,13 @@ class ModelToolset(Toolset):
         """The required fields of a new row that no argument sets."""
         if cls.prepare is not ModelToolset.prepare or _problem_in_fields(cls):
             return []
-        given = set(cls._writable())
+        writable = set(cls._writable())
         return [
             field.name
             for field in cls.model._meta.concrete_fields
             # A field that is not editable is not validated, and may be set when the row is saved.
             if field.editable
-            and field.name not in given
+            and field.name not in writable
             and not model_fields.is_optional(field)
             and not model_fields.is_written_by_itself(field)
         ]
@@ -177,12 +177,12 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _permissions(cls, operation: str) -> list[Permission]:
-        own = cls.permission
-        several = list(own) if isinstance(own, list | tuple | set) else [] if own is None else [own]
+        option = cls.permission
+        permissions = list(option) if isinstance(option, list | tuple | set) else [] if option is None else [option]
         if cls.model_permissions:
             action = WRITES.get(operation, "view")
-            several.append(f"{cls.model._meta.app_label}.{action}_{cls.model._meta.model_name}")
-        return several  # type: ignore[return-value]
+            permissions.append(f"{cls.model._meta.app_label}.{action}_{cls.model._meta.model_name}")
+        return permissions  # type: ignore[return-value]
 
     @classmethod
     def _writable(cls) -> list[str]:
@@ -247,20 +247,22 @@ class ModelToolset(Toolset):
     def _permit(self, *paths: str) -> None:
         """Called with the paths that a call filters, sorts or aggregates by."""
 
-    def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
-        own = {name: value for name, value in given.items() if value is not None}
+    def _filtered(self, arguments: Mapping[str, Any]) -> "models.QuerySet[Any]":
+        values = {name: value for name, value in arguments.items() if value is not None}
         rows = self._rows()
         sets = self.filterset.base_filters if self.filterset is not None else {}
         # A FilterSet's filter with a method is the developer's own decision.
-        self._permit(*(sets[name].field_name if name in sets else name for name in own if not _is_method(sets, name)))
+        self._permit(
+            *(sets[name].field_name if name in sets else name for name in values if not _is_method(sets, name))
+        )
         if self.filterset is not None:
             names = self.filterset.base_filters
-            rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
-        several = {name: own.pop(name) for name in list(own) if _may_repeat(self.model, name)}
+            rows = filtersets.apply(self.filterset, {name: values.pop(name) for name in names if name in values}, rows)
+        several = {name: values.pop(name) for name in list(values) if _may_repeat(self.model, name)}
         if several:
             # A subquery, so that a row with several matches is listed once.
             rows = rows.filter(pk__in=self.get_queryset().filter(**several).values("pk"))
-        return rows.filter(**own)
+        return rows.filter(**values)
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
         """The rows that have each word of a query in one of the search fields."""
@@ -289,10 +291,10 @@ class ModelToolset(Toolset):
             raise ToolError(f"page: only the first {OFFSET_LIMIT} rows are listed; filter for fewer.")
         if not rows.ordered:
             rows = rows.order_by("pk")
-        found = list(rows[start : start + limit + 1])
+        entries = list(rows[start : start + limit + 1])
         return {
-            "items": [self._show(row) for row in found[:limit]],
-            "next_page": page + 1 if len(found) > limit else None,
+            "items": [self._show(row) for row in entries[:limit]],
+            "next_page": page + 1 if len(entries) > limit else None,
         }
 
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -345,8 +347,8 @@ class ModelToolset(Toolset):
             else:
                 continue
             rows = self.get_related_queryset(name)
-            found = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
-            missing = ", ".join(str(key) for key in keys if str(key) not in found)
+            known = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
+            missing = ", ".join(str(key) for key in keys if str(key) not in known)
             if missing:
                 lines.append(f"- {name}: There is no {field.related_model._meta.verbose_name} {missing}.")
         if lines:

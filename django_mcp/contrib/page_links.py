@@ -8,16 +8,16 @@ from django.http import HttpRequest, QueryDict
 from . import filtersets
 
 
-def with_arguments(data: Any, request: HttpRequest, given: Mapping[str, Any]) -> Any:
+def with_arguments(data: Any, request: HttpRequest, arguments: Mapping[str, Any]) -> Any:
     """The response of a list, in which each link to a page (`next`, `previous`, also under `links`) is replaced by the
     arguments of the call for that page.
     """
     if not isinstance(data, Mapping):
         return data
     return {
-        name: with_arguments(value, request, given)
+        name: with_arguments(value, request, arguments)
         if isinstance(value, Mapping)
-        else _arguments(QueryDict(value.partition("?")[2]), given)
+        else _arguments(QueryDict(value.partition("?")[2]), arguments)
         if _is_link(value, request)
         else value
         for name, value in data.items()
@@ -31,10 +31,10 @@ def _is_link(value: Any, request: HttpRequest) -> bool:
     return value.partition("?")[0] == request.build_absolute_uri(request.path)
 
 
-def _arguments(query: QueryDict, given: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(query: QueryDict, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments in a query string; those of the call keep their original values."""
-    sent = filtersets.query_of(given)
-    return {name: given[name] if sent.getlist(name) == values else _plain(values) for name, values in query.lists()}
+    sent = filtersets.query_of(arguments)
+    return {name: arguments[name] if sent.getlist(name) == values else _plain(values) for name, values in query.lists()}
 
 
 def _plain(values: list[str]) -> Any:

@@ -42,15 +42,15 @@ def of_body(view: Any, *, partial: bool) -> Parameters:
 def of_query(view: Any) -> Parameters:
     """The query parameters of a list."""
     readers = [backend() for backend in getattr(view, "filter_backends", ())]
-    found: Parameters = {}
+    parameters: Parameters = {}
     for reader in [*readers, paginator_of(view)]:
         if hasattr(reader, "get_filterset_class"):
             # Described here, because newer versions of django-filter do not describe themselves.
-            found |= filtersets.schemas_of(reader.get_filterset_class(view, view.get_queryset()))
+            parameters |= filtersets.schemas_of(reader.get_filterset_class(view, view.get_queryset()))
         elif hasattr(reader, "get_schema_operation_parameters"):
             for entry in reader.get_schema_operation_parameters(view):
-                found[entry["name"]] = (_described(entry), bool(entry.get("required")))
-    return found
+                parameters[entry["name"]] = (_described(entry), bool(entry.get("required")))
+    return parameters
 
 
 def paginator_of(view: Any) -> Any:
@@ -78,8 +78,8 @@ def _has_serializer(view: Any) -> bool:
     """Whether the action has a serializer; without one, its body cannot be described."""
     if getattr(view, "serializer_class", None) is not None:
         return hasattr(view, "get_serializer")
-    own = ("get_serializer", "get_serializer_class")
-    return any(getattr(type(view), name, None) not in (None, getattr(GenericAPIView, name)) for name in own)
+    hooks = ("get_serializer", "get_serializer_class")
+    return any(getattr(type(view), name, None) not in (None, getattr(GenericAPIView, name)) for name in hooks)
 
 
 def _lookup_schema(view: Any) -> Schema:

@@ -88,8 +88,8 @@ class Route:
     def description(self) -> str:
         """The docstring of the handler, else of the view; else a text from the action."""
         handler = getattr(self.view_class, self._action or self.method)
-        own = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
-        text = own or vars(self.view_class).get("__doc__") or ""
+        docstring = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
+        text = docstring or vars(self.view_class).get("__doc__") or ""
         return inspect.cleandoc(text) or self.name.replace("_", " ").capitalize() + "."
 
     def describe(self, caller: Caller | None) -> Schema:
@@ -113,8 +113,8 @@ class Route:
         """The data of the view's response. Raises `ToolError` for an error status."""
         # Arguments in a URL are text.
         in_url = {name: str(arguments[name]) for name in self._in_url}
-        given = {name: value for name, value in arguments.items() if name not in in_url}
-        request = self._request(ctx.caller, given)
+        others = {name: value for name, value in arguments.items() if name not in in_url}
+        request = self._request(ctx.caller, others)
         response = self._as_view(ctx.caller)(request, **in_url)
         if not isinstance(response, Response):
             return _text_of(response)
@@ -123,7 +123,7 @@ class Route:
             raise ToolError("\n".join(_lines(data)) or f"Refused with status {response.status_code}.")
         if data is None:
             return "Done."
-        return ToolResult(structured=with_arguments(data, request, given) if self._is_list else data)
+        return ToolResult(structured=with_arguments(data, request, others) if self._is_list else data)
 
     def admits(self, caller: Caller) -> bool:
         """Whether the view's permissions admit a caller, before they check any object."""
@@ -139,7 +139,7 @@ class Route:
             logger.error("%s: its permissions cannot be asked, so the tool is left out", self.label, exc_info=error)
             return False
 
-    def _request(self, caller: Caller, given: Mapping[str, Any], kind: type[HttpRequest] = HttpRequest) -> Any:
+    def _request(self, caller: Caller, arguments: Mapping[str, Any], kind: type[HttpRequest] = HttpRequest) -> Any:
         """The view's request: the caller's, with these arguments in its body or its query string."""
         original = caller.get_request()
         request: Any = kind()
@@ -147,12 +147,12 @@ class Route:
         request.path = request.path_info = original.path
         request.META = {name: value for name, value in original.META.items() if name not in _UNHELD}
         request.META["REQUEST_METHOD"] = request.method
-        body = json.dumps(given).encode() if self.method in BODIES else b""
+        body = json.dumps(arguments).encode() if self.method in BODIES else b""
         request.META |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         request._body, request._read_started = body, True
         # The view may read these arguments from its query string, with any method.
-        in_query = self._arguments if self.method in BODIES else given
-        request.GET = filtersets.query_of({name: given[name] for name in in_query if name in given})
+        in_query = self._arguments if self.method in BODIES else arguments
+        request.GET = filtersets.query_of({name: arguments[name] for name in in_query if name in arguments})
         # Paginators build their links from this.
         request.META["QUERY_STRING"] = request.GET.urlencode()
         request.session, request.user = getattr(original, "session", {}), caller.user
@@ -197,8 +197,8 @@ class Route:
     def _parameters(self, view: Any) -> Parameters:
         try:
             in_url = view_arguments.of_url(view, self._in_url)
-            own: Parameters = {name: (schema, False) for name, schema in self._arguments.items()}
-            taken = {**self._taken(view), **own}
+            declared: Parameters = {name: (schema, False) for name, schema in self._arguments.items()}
+            taken = {**self._taken(view), **declared}
         except ImproperlyConfigured as error:
             raise ImproperlyConfigured(f"{self.label}: {error}") from error
         except Exception as error:

@@ -56,15 +56,15 @@ class _ViewTools(Toolset):
 
     @classmethod
     def _options(cls, route: Route) -> dict[str, Any]:
-        own = cls.permission
-        several: list[Any] = list(own) if isinstance(own, list | tuple | set) else [] if own is None else [own]
+        option = cls.permission
+        permissions = list(option) if isinstance(option, list | tuple | set) else [] if option is None else [option]
         return {
             "name": f"{cls.prefix}{route.name}",
             "describe": route.describe,
             "read_only": route.method in ("get", "head", "options"),
             "destructive": True if route.method in ("put", "patch", "delete") else None,
             "idempotent": True if route.method == "put" else None,
-            "permission": [*several, _permission_of(route)],
+            "permission": [*permissions, _permission_of(route)],
             "scopes": cls.scopes,
         }
 
@@ -98,8 +98,8 @@ class ViewSetToolset(_ViewTools):
 
     @classmethod
     def _check_arguments(cls) -> None:
-        for name, given in cls.arguments.items():
-            if name not in cls.actions or not all(isinstance(schema, Mapping) for schema in given.values()):
+        for name, by_name in cls.arguments.items():
+            if name not in cls.actions or not all(isinstance(schema, Mapping) for schema in by_name.values()):
                 raise ImproperlyConfigured(
                     f"{cls.__qualname__}: arguments are by action, each with its JSON Schema: "
                     f'{{"{next(iter(cls.actions), "list")}": {{"status": {{"type": "string"}}}}}}, not {{{name!r}: …}}.'

@@ -26,14 +26,19 @@ class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
         scheme, _, token = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        found = _find(token.strip())
-        if found is None or found.is_expired() or found.user is None or not found.user.is_active:
+        access_token = _find(token.strip())
+        if (
+            access_token is None
+            or access_token.is_expired()
+            or access_token.user is None
+            or not access_token.user.is_active
+        ):
             raise AuthenticationFailed("The access token is not valid.")
-        if found.application is not None and not found.application.is_usable(request):
+        if access_token.application is not None and not access_token.application.is_usable(request):
             raise AuthenticationFailed("The access token is of a client that is not admitted.")
-        if resource_of(request._request) not in map(canonical, found.resource or ()):
+        if resource_of(request._request) not in map(canonical, access_token.resource or ()):
             raise AuthenticationFailed("The access token is for another resource.")
-        return found.user, found
+        return access_token.user, access_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

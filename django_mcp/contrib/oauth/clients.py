@@ -15,16 +15,16 @@ MAX_REDIRECTS: Final = 10
 REDIRECT_LENGTH: Final = 2000
 
 
-def fault_of(said: Mapping[str, Any]) -> tuple[str, str] | None:
+def fault_of(metadata: Mapping[str, Any]) -> tuple[str, str] | None:
     """The first fault in client metadata: an error code of RFC 7591, and its description."""
-    if not is_name(said.get("client_name", "")):
+    if not is_name(metadata.get("client_name", "")):
         return "invalid_client_metadata", f"client_name is text of up to {NAME_LENGTH} characters."
-    uris = said.get("redirect_uris", [])
+    uris = metadata.get("redirect_uris", [])
     if not isinstance(uris, list) or len(uris) > MAX_REDIRECTS:
         return "invalid_redirect_uri", f"redirect_uris is a list of up to {MAX_REDIRECTS}."
     if not all(isinstance(uri, str) and len(uri) <= REDIRECT_LENGTH and is_safe(uri) for uri in uris):
         return "invalid_redirect_uri", "Redirects go to https, to this machine, or to an app."
-    grants = said.get("grant_types", [])
+    grants = metadata.get("grant_types", [])
     if not isinstance(grants, list) or not all(grant in GRANTS for grant in grants):
         return "invalid_client_metadata", f"grant_types is a list of {' and '.join(GRANTS)}."
     return None

@@ -75,18 +75,18 @@ def _come_back(description: str, seconds: float) -> JsonResponse:
 
 def _refusal(request: HttpRequest) -> JsonResponse | None:
     """The refusal of invalid client metadata; `None` when it is valid, or when the view itself will refuse it."""
-    said = _said(request)
-    if said is None:
+    metadata = _metadata(request)
+    if metadata is None:
         return error_response("invalid_client_metadata", f"A registration is JSON of up to {MAX_BYTES} bytes.")
-    fault = fault_of(said)
+    fault = fault_of(metadata)
     return error_response(*fault) if fault is not None else None
 
 
-def _said(request: HttpRequest) -> dict[str, Any] | None:
+def _metadata(request: HttpRequest) -> dict[str, Any] | None:
     try:
         # Some servers do not check Content-Length. The body of a form has been read, and cannot be read again.
         is_short = int(request.META.get("CONTENT_LENGTH") or 0) <= MAX_BYTES and len(request.body) <= MAX_BYTES
-        given = json.loads(request.body) if is_short else None
+        metadata = json.loads(request.body) if is_short else None
     except (ValueError, RecursionError, RawPostDataException):
         return None
-    return given if isinstance(given, dict) else None
+    return metadata if isinstance(metadata, dict) else None

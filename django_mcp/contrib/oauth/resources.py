@@ -51,8 +51,8 @@ def are_one(resources: Iterable[str]) -> bool:
 
 def only_one(request: HttpRequest) -> str | None:
     """The resource for a request that names none, as clients of 2025-03-26 do: the only one, if there is only one."""
-    found = [path for path in endpoint_paths() if issuer(request) in _issuers(request, f"/{path}")]
-    return f"{public_url(request)}/{found[0].rstrip('/')}" if len(found) == 1 else None
+    paths = [path for path in endpoint_paths() if issuer(request) in _issuers(request, f"/{path}")]
+    return f"{public_url(request)}/{paths[0].rstrip('/')}" if len(paths) == 1 else None
 
 
 def _issuers(request: HttpRequest, path: str) -> list[str]:

@@ -27,11 +27,11 @@ def _refresh_token_saved(*, instance: Any, **kwargs: Any) -> None:
 
 
 def _client_ends(*, instance: Any, **kwargs: Any) -> None:
-    own = {"application": instance.pk}
+    of_client = {"application": instance.pk}
     holders = {
         pk
         for model in (get_access_token_model(), get_refresh_token_model())
-        for pk in model.objects.filter(**own, user__isnull=False).values_list("user", flat=True).distinct()
+        for pk in model.objects.filter(**of_client, user__isnull=False).values_list("user", flat=True).distinct()
     }
     for user in get_user_model()._default_manager.filter(pk__in=holders):
         _end(instance, principal_key(user, instance.client_id))
@@ -63,9 +63,9 @@ def _token_ended(*, instance: Any, **kwargs: Any) -> None:
 
 
 def _has_token(user: Any, application: Any) -> bool:
-    own = {"user": user, "application": application}
+    of_both = {"user": user, "application": application}
     # A client that its user has registered has a token for changing its registration, which does not count.
-    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
-    alive = get_access_token_model().objects.filter(**own, expires__gt=timezone.now()).exclude(**its_own)
-    lasting = get_refresh_token_model().objects.filter(**own, revoked__isnull=True)
+    for_registration = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
+    alive = get_access_token_model().objects.filter(**of_both, expires__gt=timezone.now()).exclude(**for_registration)
+    lasting = get_refresh_token_model().objects.filter(**of_both, revoked__isnull=True)
     return bool(alive.exists() or lasting.exists())

@@ -61,8 +61,8 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
             _, credentials = self.validate_authorization_request(request)
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)  # type: ignore[no-any-return]
-        told = _invalid_target(request, asked.getlist("resource"), credentials.get("state"))
-        refusal = OAuthToolkitError(error=told, redirect_uri=credentials["redirect_uri"])
+        invalid = _invalid_target(request, asked.getlist("resource"), credentials.get("state"))
+        refusal = OAuthToolkitError(error=invalid, redirect_uri=credentials["redirect_uri"])
         return self.error_response(refusal, application=None)  # type: ignore[no-any-return]
 
     def form_valid(self, form: Any) -> HttpResponseBase:
@@ -72,9 +72,9 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         uri = answered["redirect_uri"]
         if application is None or not (is_safe(uri) and application.redirect_uri_allowed(uri)):
             return self._show_error("invalid_request", "There is no such client, or it has another address.")
-        told = _invalid_target(self.request, answered["resource"].split(), answered["state"])
-        if told is not None:
-            error = OAuthToolkitError(error=told, redirect_uri=answered["redirect_uri"])
+        invalid = _invalid_target(self.request, answered["resource"].split(), answered["state"])
+        if invalid is not None:
+            error = OAuthToolkitError(error=invalid, redirect_uri=answered["redirect_uri"])
             return self.error_response(error, application)  # type: ignore[no-any-return]
         return super().form_valid(form)  # type: ignore[no-any-return]
 
@@ -104,22 +104,22 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
 
     def redirect(self, redirect_to: str, application: Any) -> HttpResponseBase:
         # Also for refusals and errors: clients compare the issuer of every response (RFC 9207).
-        told = _add_iss_to_redirect(redirect_to, issuer(self.request))
+        with_issuer = _add_iss_to_redirect(redirect_to, issuer(self.request))
         if self.request.method == "POST" or _is_trusted(self.request):
-            return super().redirect(told, application)  # type: ignore[no-any-return]
-        return self._show_way_back(told)
+            return super().redirect(with_issuer, application)  # type: ignore[no-any-return]
+        return self._show_way_back(with_issuer)
 
     def _show_way_back(self, redirect_to: str) -> HttpResponseBase:
         """Shows the redirect as a link instead of following it, for a client that this user has not authorized: anybody
         can register an address, and send people there by a link to this site (RFC 9700 section 4.11.2).
         """
         parts = urlsplit(redirect_to)
-        told = parse_qs(parts.query)
+        parameters = parse_qs(parts.query)
         context = {}
         if parts.scheme in oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES:
             context = {"way_back": redirect_to, "redirect_host": _host(parts)}
-        error = told.get("error", ["invalid_request"])[-1]
-        return self._show_error(error, told.get("error_description", [error])[-1], **context)
+        error = parameters.get("error", ["invalid_request"])[-1]
+        return self._show_error(error, parameters.get("error_description", [error])[-1], **context)
 
 
 class TokenView(ForBrowsers, views.TokenView):  # type: ignore[misc]
@@ -174,8 +174,10 @@ def _is_trusted(request: HttpRequest) -> bool:
         return False
     if application.skip_authorization or application.registration_source == application.RegistrationSource.MANUAL:
         return True
-    own = {"application": application, "user": request.user.pk}
-    return any(model.objects.filter(**own).exists() for model in (get_access_token_model(), get_refresh_token_model()))
+    of_both = {"application": application, "user": request.user.pk}
+    return any(
+        model.objects.filter(**of_both).exists() for model in (get_access_token_model(), get_refresh_token_model())
+    )
 
 
 def _host(parts: Any) -> str:

@@ -17,11 +17,11 @@ class APITokenAuthentication(BaseAuthentication):
         text = token.strip()
         if scheme.lower() != "bearer" or not text.startswith(PREFIX):
             return None
-        found = APIToken.objects.bearing(text)
-        if found is None:
+        api_token = APIToken.objects.bearing(text)
+        if api_token is None:
             raise AuthenticationFailed("The token is not valid.")
-        found.note_use()
-        return found.user, found
+        api_token.note_use()
+        return api_token.user, api_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -37,18 +37,18 @@ class Command(BaseCommand):
 
 
 def unused(before: datetime) -> "QuerySet[Any]":
-    """The self-registered clients that were not changed lately and have no tokens. Run `manage.py cleartokens` first: it deletes
-    expired refresh tokens first.
+    """The self-registered clients that were not changed lately and have no tokens. Run `manage.py
+    cleartokens` first: it deletes expired refresh tokens.
     """
     clients, now = get_application_model(), timezone.now()
     sources = clients.RegistrationSource
-    own = {"application": OuterRef("pk")}
+    of_client = {"application": OuterRef("pk")}
     # A token for changing the client's own registration: no user has authorized the client with it.
-    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
+    for_registration = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
     is_held = (
-        Q(Exists(get_access_token_model().objects.filter(**own, expires__gt=now).exclude(**its_own)))
-        | Q(Exists(get_grant_model().objects.filter(**own, expires__gt=now)))
-        | Q(Exists(get_refresh_token_model().objects.filter(**own, revoked__isnull=True)))
+        Q(Exists(get_access_token_model().objects.filter(**of_client, expires__gt=now).exclude(**for_registration)))
+        | Q(Exists(get_grant_model().objects.filter(**of_client, expires__gt=now)))
+        | Q(Exists(get_refresh_token_model().objects.filter(**of_client, revoked__isnull=True)))
     )
     registered: QuerySet[Any] = clients._default_manager.filter(registration_source__in=[sources.DCR, sources.CIMD])
     return registered.filter(updated__lt=before).exclude(is_held)
