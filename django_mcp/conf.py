@@ -48,17 +48,17 @@ class Settings:
     """The maximum number of live sessions of all callers, anonymous clients included. None: no limit."""
 
     MAX_ANONYMOUS_SESSIONS: int | None = None
-    """Live sessions of all anonymous clients together, their share of MAX_SESSIONS: those who sign in find room. None:
-    half of it.
+    """The maximum number of live sessions of all anonymous clients together, as a part of MAX_SESSIONS; the rest is
+    reserved for users who are signed in. None: half of MAX_SESSIONS.
     """
 
     MAX_ENDED_SESSIONS_PER_PRINCIPAL: int | None = 100
-    """Ended sessions of one user or client (anonymous clients are one) that are kept until the purge; the oldest are
-    deleted earlier. None: any number.
+    """The maximum number of ended sessions of one user or client (all anonymous clients count as one) that are kept
+    until the purge; above it, the oldest are deleted earlier. None: no limit.
     """
 
     MAX_SUBSCRIPTIONS_PER_SESSION: int = 100
-    """Resources that one session may be subscribed to."""
+    """The maximum number of resource subscriptions of one session."""
 
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
@@ -119,8 +119,8 @@ class Settings:
     """
 
     ASYNC_THREADS: int = 32
-    """Async calls of one process that may have a thread and a connection of their own for the database at once; another
-    waits for its first query. As many threads as THREADS says are kept between calls.
+    """The maximum number of async calls of one process that have a database thread and connection of their own at the
+    same time; further calls wait at their first query. Between calls, as many threads as THREADS are kept.
     """
 
     KEEPALIVE_SECONDS: float = 15
@@ -134,8 +134,8 @@ class Settings:
     """
 
     RETRY_MILLISECONDS: int = 5000
-    """How long a client waits before it resumes a stream that was closed on it. The official clients try twice and then
-    give up, so twice this should outlive a deploy.
+    """The time that a client waits before it resumes a stream that the server closed. The official clients try twice
+    and then give up, so twice this time should be longer than a deploy.
     """
 
     STREAM_LEASE_SECONDS: float = 45
@@ -155,23 +155,23 @@ class Settings:
     """The maximum number of requests to one session's client that wait for an answer."""
 
     MAX_WAITING_CALLS: int = 64
-    """Calls of handshake clients that may wait for an answer at once in one process; one more is told that its client
-    cannot be asked. Anonymous callers have half of them together. Under WSGI each also holds a thread of the server's:
-    set this below the threads of a worker.
+    """The maximum number of handshake clients' calls that wait for an answer in one process; a further call learns that
+    its client cannot be asked. Anonymous callers share half of the places. Under WSGI each waiting call also holds a
+    thread of the server: set this below the threads of a worker.
     """
 
     MAX_WAITING_CALLS_PER_PRINCIPAL: int | None = 8
-    """Those of one user or client; of an anonymous caller, those of one session. None: any number."""
+    """The same for one user or client, or for one session of an anonymous caller. None: no limit."""
 
     MAX_WAITING_TRANSACTIONS: int = 8
-    """Waiting calls of one process that may be in a transaction, each with its database connection and its locks; one
-    more is told that its client cannot be asked. No caller has more than half of them, nor have the anonymous ones. A
-    tool that asks before its first query needs none.
+    """The maximum number of waiting calls of one process in a transaction, each with its database connection and locks;
+    a further call learns that its client cannot be asked. One caller has at most half of the places, and so have all
+    anonymous callers together. A tool that asks before its first query needs no place.
     """
 
     CLIENT_GONE_SECONDS: float = 60
-    """A call that waits for an answer is ended, and its transaction undone, when its client has had no connection for
-    this long: neither its own POST's, nor a GET stream of the session.
+    """A waiting call ends, and its transaction is rolled back, when its client has had no connection for this long:
+    neither that of its POST, nor a GET stream of the session.
     """
 
     MAX_LISTENERS: int = 1000

@@ -1,9 +1,8 @@
-"""The signals that a project can listen to. Receivers run in the process that did the work. All of them are sent by
-`send_robust`: an exception in a receiver is logged (`django.dispatch`) and goes no further, so no receiver can fail a
-request, a `Model.save()` or a purge.
+"""Signals for projects. Receivers run in the process that did the work. All signals are sent by `send_robust`: an
+exception in a receiver is logged (`django.dispatch`), and cannot fail a request, a `Model.save()` or a purge.
 
-The sender is the Session model, for `server_changed` the MCPServer class, and for `credential_ended` the model of the
-credential. A session id opens nothing by itself, and is still not for logs: shorten it.
+The sender is the Session model; for `server_changed` the MCPServer class, and for `credential_ended` the model of the
+credential. A session id alone gives no access, but should still not be logged whole: shorten it.
 """
 
 from typing import Final

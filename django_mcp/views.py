@@ -411,7 +411,7 @@ def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
     """
     is_async = isinstance(request, ASGIRequest)
     if is_async:
-        # The thread is this request's until the response ends, and has nothing more to ask.
+        # This thread belongs to the request until the response ends, but makes no more queries.
         release_connections()
     response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
     for name, value in sse.HEADERS:
@@ -436,8 +436,8 @@ def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequest
 def _carry(
     stream: ThreadRequestStream | InlineRequestStream | None, call: Call, work: Callable[[], Reply]
 ) -> Reply | Lines:
-    """The reply to a call, or the lines of its stream. A plain function that takes no context sends nothing before it
-    is done, and cannot be stopped, so it runs in this very thread.
+    """The reply to a call, or the lines of its stream. A sync function without a context sends nothing before it
+    returns, and cannot be stopped, so it runs in this thread.
     """
     if isinstance(stream, InlineRequestStream):
         return stream.to_reply(work())
@@ -458,7 +458,7 @@ def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | No
 
 
 def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
-    """Whether a body of unknown length can be read to its end: some WSGI servers end the input where the body does.
+    """Whether a body of unknown length can be read to its end, because the WSGI server ends the input with the body.
     Django reads such a body as empty.
     """
     return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))

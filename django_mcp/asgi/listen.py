@@ -1,5 +1,5 @@
-"""A modern client's `subscriptions/listen`: the changes from now on, for as long as the client stays and would still be
-admitted. Nothing is replayed.
+"""A modern client's `subscriptions/listen`: sends changes as long as the client is connected and admitted. Nothing is
+replayed.
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -18,9 +18,7 @@ from .stream import LinesConsumer, open_streams
 
 
 class ListenConsumer(LinesConsumer):
-    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays, and would
-    still be admitted. Nothing is replayed.
-    """
+    """The stream of a `subscriptions/listen`: sends changes as long as the client is connected and admitted."""
 
     def __init__(self, listen: Listen, admission: Admission | None = None) -> None:
         super().__init__(listen.request.caller.principal.expires_at, admission)
@@ -48,7 +46,7 @@ class ListenConsumer(LinesConsumer):
             listener.stop()
 
     def _read(self) -> list[Change]:
-        """What is new, and wanted, and of what the client may read."""
+        """The next changes that the client asked for and may read."""
         changed, self._position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
         wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
         uris = {change.uri for change in wanted if change.uri}
@@ -71,10 +69,10 @@ class ListenConsumer(LinesConsumer):
 
 
 def listeners() -> list[ListenConsumer]:
-    """The `subscriptions/listen` streams that this process keeps open."""
+    """The open `subscriptions/listen` streams of this process."""
     return [consumer for consumer in open_streams if isinstance(consumer, ListenConsumer)]
 
 
 def _distinct(changes: Iterable[Change]) -> list[Change]:
-    """Changes without repetition: a client that reads a list again once has read it for all of them."""
+    """The changes without repetitions: reading a list again once is enough for all of its changes."""
     return list({(change.method, change.uri): change for change in changes}.values())

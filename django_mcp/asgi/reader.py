@@ -1,8 +1,7 @@
-"""Reads for the standalone streams of an event loop, all together: what was rung for is read in one go, and leases are
-renewed in portions.
+"""Reads the events of all standalone streams of an event loop together, and renews their leases in portions.
 
-A stream that is still writing is not read for, so that a client which does not read costs no more than its last
-portion. Knows no HTTP.
+A stream that is still writing is not read for, so that a client that does not read costs no more memory than its last
+portion. Independent of HTTP.
 """
 
 import asyncio
@@ -22,29 +21,29 @@ from django_mcp.storage.standalone import Held, News
 logger = logging.getLogger("django_mcp")
 
 PORTION: Final = 200
-"""Streams read for in one query."""
+"""The number of streams that are read for in one query."""
 
 
 class StreamClient(Protocol):
-    """A stream that is read for."""
+    """A stream for which the reader reads."""
 
     held: Held
 
     @property
     def is_busy(self) -> bool:
-        """Whether it still writes what it heard last."""
+        """Whether it is still writing its last update."""
 
     def is_admitted(self) -> bool:
-        """Whether its client would be admitted again. Asked in a thread."""
+        """Whether its client would still be admitted. Called in a thread."""
 
     def only_readable(self, news: News) -> News:
-        """The news without what its client may not read now. Asked in a thread."""
+        """The update without resources that its client may not read now. Called in a thread."""
 
     def hear(self, news: News) -> None:
-        """Takes what is new; does not wait."""
+        """Starts to write an update; does not wait."""
 
     def keep_alive(self) -> None:
-        """Says something, if it has been silent."""
+        """Sends a keep-alive, if the stream has been silent."""
 
 
 class Reader:
@@ -58,7 +57,7 @@ class Reader:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def add(self, stream: StreamClient) -> None:
-        """Reads for a stream from where it is."""
+        """Starts to read for a stream, from its position."""
         held = stream.held
         groups = [bell.session_group(held.session_pk), bell.server_group(held.server)]
         self._streams[stream] = await bell.listen(groups, partial(self.ring, stream))
@@ -67,7 +66,7 @@ class Reader:
         self.ring(stream)
 
     def remove(self, stream: StreamClient) -> None:
-        """Reads for it no more."""
+        """Stops reading for a stream."""
         self._rung.pop(stream, None)
         if listener := self._streams.pop(stream, None):
             listener.stop()
@@ -82,7 +81,7 @@ class Reader:
         self._news.set()
 
     def wake(self) -> None:
-        """Looks again who is busy."""
+        """Reads for streams that are no longer busy."""
         if self._rung:
             self._news.set()
 
@@ -96,8 +95,8 @@ class Reader:
                 await self._tell(standalone.read, streams)
 
     async def _keep(self) -> None:
-        """Twice in a keep-alive: renews what is held, and says something where nothing was said. Once in a keep-alive,
-        before: closes the streams of those who would not be admitted again.
+        """Runs twice per keep-alive: renews the leases, and sends keep-alives on silent streams. Every second time,
+        first closes the streams of clients that are no longer admitted.
         """
         for asks in cycle([True, False]):
             await asyncio.sleep(sessions.touch_seconds(mcp_settings.KEEPALIVE_SECONDS / 2))
@@ -108,7 +107,7 @@ class Reader:
                     stream.keep_alive()
 
     async def _close_unadmitted(self, streams: Sequence[StreamClient]) -> Sequence[StreamClient]:
-        """Ends the streams of clients that have lost their rights, and returns the others."""
+        """Ends the streams of clients that are no longer admitted, and returns the others."""
         admitted = await hop(lambda: [stream.is_admitted() for stream in streams])
         for stream, is_admitted in zip(streams, admitted, strict=True):
             if not is_admitted and stream in self._streams:
@@ -116,7 +115,9 @@ class Reader:
         return [stream for stream, is_admitted in zip(streams, admitted, strict=True) if is_admitted]
 
     async def _tell(self, read: Callable[[Sequence[Held]], list[News]], streams: Sequence[StreamClient]) -> None:
-        """Reads for some streams, and tells them. One read at a time: two would find the same news."""
+        """Reads for some streams, and delivers the updates. One read at a time, because two would find the same
+        events.
+        """
         async with self._reading:
             streams = [stream for stream in streams if stream in self._streams]
             held = [stream.held for stream in streams]
@@ -130,7 +131,7 @@ class Reader:
             for stream, before, news in zip(streams, held, found, strict=True):
                 if stream not in self._streams:
                     continue
-                # One that was busy may have written meanwhile what was read here again.
+                # A stream that was busy may already have written some of these events.
                 is_stale = stream.is_busy or stream.held is not before
                 if news.has_more or is_stale:
                     self.ring(stream)

@@ -32,9 +32,9 @@ from django_mcp.storage.session_state import SessionState
 
 
 class ASGIRequestStream(RequestStream):
-    """Writes the stream from a task while the request runs, in this event loop or in a thread."""
+    """Writes the stream in a task while the request runs, on this event loop or in a thread."""
 
-    # What stays so for most requests, which say nothing before their reply.
+    # Class attributes, because they do not change for most requests, which send nothing before their reply.
     _final: bytes | None = None
     _closing = False
     _pump: asyncio.Task[None] | None = None
@@ -67,7 +67,7 @@ class ASGIRequestStream(RequestStream):
     def bind(self, session: SessionState) -> None:
         super().bind(session)
         if self._watching_in is not None:
-            # Finding the session took so long that watching has begun without it.
+            # Finding the session took long, so watching has begun without it.
             self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
 
     # For the tool, from any thread
@@ -77,7 +77,7 @@ class ASGIRequestStream(RequestStream):
         if threading.get_ident() != self._thread:
             self._wait_for_room()
         elif self._is_full:
-            # A coroutine cannot wait here, and what it says must not fill the memory.
+            # A coroutine cannot wait here, and its messages must not fill the memory.
             self._dropped += 1
             return
         self._put(text)
@@ -158,7 +158,7 @@ class ASGIRequestStream(RequestStream):
             watcher.cancel()
 
     def _end(self) -> None:
-        """Lets go of what was not written, and of threads that wait to say more."""
+        """Drops unwritten messages, and wakes threads that wait to send more."""
         self._is_over = True
         self._outbox.clear()
         if self._room is not None:
@@ -195,8 +195,8 @@ class ASGIRequestStream(RequestStream):
         self._news.set()
 
     async def _write(self) -> None:
-        """The whole of the stream, from its headers to its end. A failure of ours is its last event: the client has the
-        headers already.
+        """Writes the stream, from its headers to its end. After an internal error, the last event is the error, because
+        the headers have been sent.
         """
         await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
         try:
@@ -231,7 +231,7 @@ class ASGIRequestStream(RequestStream):
                 await self._wait_for_news()
 
     def _take(self) -> list[str]:
-        """The next messages; whoever waits for room has it."""
+        """The next messages; wakes threads that wait for room."""
         texts = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
         self._waiting_characters -= sum(map(len, texts))
         if self._room is not None and not self._is_full:
@@ -239,9 +239,7 @@ class ASGIRequestStream(RequestStream):
         return texts
 
     async def _wait_for_news(self) -> None:
-        """Waits until there is something to say, or the client has heard nothing for a keep-alive, and then hears a
-        comment.
-        """
+        """Waits until there is something to send. Sends a comment when nothing was sent for a keep-alive."""
         silent = self._loop.time() - self._spoke_at
         try:
             await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
@@ -253,7 +251,7 @@ class ASGIRequestStream(RequestStream):
             return self.transcript.add(texts, is_last=is_last)
         lines = await hop(self.transcript.add, texts, is_last=is_last)
         if self.is_left:
-            # Another connection, perhaps of another process, reads this stream now.
+            # Another connection, perhaps in another process, reads this stream now.
             await hop(bell.ring, [bell.session_group(self.session.pk)])
         return lines
 
@@ -273,7 +271,7 @@ class ASGIRequestStream(RequestStream):
                 self._cancel()
 
     async def _make_known(self) -> None:
-        """Writes the stream's row, for whoever of the writer and the watcher comes first."""
+        """Writes the stream's row once, for the writer and the watcher."""
         if self._knowing is None:
             self._knowing = self._loop.create_task(hop(self.transcript.make_known))
         await asyncio.shield(self._knowing)
@@ -292,7 +290,9 @@ class ASGIRequestStream(RequestStream):
             self._watchers += (self._loop.create_task(self._watch_for_cancellation(self.session)),)
 
     async def _watch_client(self) -> None:
-        """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
+        """Notes that the client has disconnected: a modern client cancels the request this way, a handshake client may
+        come back.
+        """
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.is_left = True

@@ -1,4 +1,4 @@
-"""The GET of a handshake session: its standalone stream, for which the reader of the event loop reads."""
+"""The GET of a handshake session: its standalone stream."""
 
 import asyncio
 from dataclasses import replace
@@ -18,13 +18,13 @@ from .reader import reader
 from .stream import StreamConsumer, logger, opening_lines
 
 ANSWER_SECONDS: Final = 1
-"""How long the holder of a stream has to say that it lives, beside the time until its process looks for news."""
+"""How long the holder of a stream may take to show that it is alive, in addition to its polling interval."""
 
 FIRST_LOOK_SECONDS: Final = 0.02
 
 
 class MCPConsumer(StreamConsumer):
-    """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
+    """The standalone stream of a session. The event loop's reader reads its events."""
 
     def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at)
@@ -64,8 +64,7 @@ class MCPConsumer(StreamConsumer):
         if news.is_over:
             self._write(b"", is_last=True)
         elif not self.is_busy:
-            # What opens the stream goes out with what is there already, so that a client which comes back has it at
-            # once.
+            # The opening lines are sent with the first events, so that a client that comes back gets them immediately.
             said = self._opening + b"".join(
                 sse.encode(item.message, item.position.event_id) for item in news.stored if item.message
             )
@@ -82,7 +81,8 @@ class MCPConsumer(StreamConsumer):
 
     def _write(self, chunk: bytes, news: News | None = None, *, is_last: bool = False) -> None:
         if self._is_ending:
-            # A client that does not read would keep the stream open if each end began anew.
+            # Otherwise each close would restart the timeout, and a client that does not read would keep the stream
+            # open.
             return
         self._is_ending = is_last
         if is_last and self._writing is not None:
@@ -110,8 +110,8 @@ class MCPConsumer(StreamConsumer):
 
 
 async def take_over(stream: StandaloneStream) -> bool:
-    """Whether a stream that another connection has could be taken all the same, because that one has died: it is asked,
-    and renews its lease if it lives.
+    """Whether the stream was taken from another connection because that one is dead: it is asked, and renews its lease
+    if it is alive.
     """
     pk, clock = stream.session.pk, asyncio.get_running_loop()
     lease = await hop(_ask_holder, pk)
@@ -121,7 +121,7 @@ async def take_over(stream: StandaloneStream) -> bool:
         pause = min(pause * 2, ANSWER_SECONDS / 4)
         found = await hop(standalone.lease_of, pk)
         if found != lease or not found.holder:
-            # It has renewed it, or has gone.
+            # The holder has renewed or released the lease.
             return await hop(partial(standalone.take, pk, stream.holder, force=False))
     return await hop(standalone.take_from_dead, pk, stream.holder, lease)
 

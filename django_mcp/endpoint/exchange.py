@@ -60,8 +60,8 @@ SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
 
 @dataclass(frozen=True, slots=True)
 class StandaloneStream:
-    """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
-    until when the caller's credential is good. When it is not taken, another connection has it or has died with it.
+    """A stream for a GET: its session, its position, the lease if it is the standalone stream, and the expiry of the
+    caller's credential. If it is not taken, another connection has it, or died while it had it.
     """
 
     session: SessionState

@@ -1,5 +1,5 @@
-"""The request stream of the view: the request runs in a thread of its own, and the response is written from a queue, by
-a thread under WSGI and by a task under ASGI.
+"""The request stream of the view: the request runs in a thread of its own, and puts messages into a queue, from which
+the response is written: by a thread under WSGI and by a task under ASGI.
 """
 
 import asyncio
@@ -31,10 +31,12 @@ from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, lo
 from .waiting import waiting_calls
 
 Said: TypeAlias = str | Reply | None
-"""A message, the reply, or nothing for a while."""
+"""A message, the reply, or `None` after a timeout."""
 
 POLLS_PER_SECOND: Final = 50
-"""Looks for answers, of all the calls of a process that wait: the more there are, the less often each looks."""
+"""The maximum rate at which all waiting calls of a process poll for answers together: the more calls wait, the less
+often each polls.
+"""
 
 
 class ThreadRequestStream(RequestStream):
@@ -46,7 +48,7 @@ class ThreadRequestStream(RequestStream):
 
     @cached_property
     def _queue(self) -> "queue.Queue[str | Reply]":
-        """Made when it is wanted: most requests say nothing before their reply."""
+        """Made on first use, because most requests send nothing before their reply."""
         return queue.Queue(OUTBOX_LIMIT)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
@@ -63,7 +65,7 @@ class ThreadRequestStream(RequestStream):
             while True:
                 step, result = steps.send(result), None
                 if callable(step):
-                    # In the tool's own thread it would be part of its transaction: nobody would see it before the end.
+                    # In the tool's own thread, the write would be part of its transaction, and invisible until its end.
                     result = aside.submit(step).result()
                 else:
                     time.sleep(_poll_seconds(step))
@@ -92,7 +94,7 @@ class ThreadRequestStream(RequestStream):
             await asyncio.shield(asyncio.wrap_future(aside.submit(client_question.forget)))
 
     def close(self) -> None:
-        """Nothing: without a GET stream there is no coming back."""
+        """Does nothing: without a GET stream, a client cannot reconnect."""
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
         self._running = task
@@ -100,7 +102,7 @@ class ThreadRequestStream(RequestStream):
             self._cancel()
 
     def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
-        """The reply, or once the request says something, or takes its time, the lines of its stream."""
+        """The reply; or the lines of its stream, if the request sends a message or takes long."""
         context = contextvars.copy_context()
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
@@ -111,21 +113,21 @@ class ThreadRequestStream(RequestStream):
         return first
 
     def _wait_for_first(self) -> str | Reply | None:
-        """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
+        """The request's first message; `None` when it was silent for so long that the stream must open."""
         deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
         seconds = WATCH_AFTER_SECONDS
         while time.monotonic() < deadline:
             try:
                 return self._queue.get(timeout=seconds)
             except queue.Empty:
-                # From now on it can be cancelled.
+                # From now on, the request can be cancelled.
                 self.transcript.make_known()
                 self._look()
                 seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
     def _say(self, item: str | Reply) -> None:
-        """Waits for room, for as long as somebody writes what is said."""
+        """Puts a message into the queue; waits while it is full, as long as somebody writes the response."""
         while not self.is_left:
             with contextlib.suppress(queue.Full):
                 self._queue.put(item, timeout=1)
@@ -167,7 +169,7 @@ class ThreadRequestStream(RequestStream):
             raise
 
     async def alines(self, first: Said) -> AsyncIterator[bytes]:
-        """See lines(): for a task, which holds no thread while nothing is said."""
+        """See lines(): for a task, which blocks no thread while it waits."""
         steps, result = self._steps(first), None
         said = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -187,8 +189,8 @@ class ThreadRequestStream(RequestStream):
             raise
 
     def _steps(self, item: Said) -> Generator[Any, Any, None]:
-        """Yields lines to send, functions to call where the database may be asked, and seconds to wait for the next
-        thing that is said.
+        """Yields lines to send, functions to call where the database may be queried, and seconds to wait for the next
+        message.
         """
         yield (yield self.transcript.open) or sse.KEEPALIVE
         looked = time.monotonic()
@@ -219,7 +221,7 @@ class ThreadRequestStream(RequestStream):
         return None
 
     def _leave(self) -> None:
-        """Nobody reads any more: a modern client has cancelled so."""
+        """Notes that the client has disconnected, by which a modern client cancels its request."""
         self.is_left = True
         if self.era == "modern":
             self._cancel()
@@ -234,7 +236,7 @@ class ThreadRequestStream(RequestStream):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of a stream, to be written in either colour, once."""
+    """The lines of a stream, for one iteration, sync or async."""
 
     _stream: ThreadRequestStream
     _first: Said
@@ -252,5 +254,5 @@ def _wake(loop: asyncio.AbstractEventLoop, said: asyncio.Event) -> None:
 
 
 def _poll_seconds(seconds: float) -> float:
-    """How long a call waits before it looks again: nothing can wake it, since WSGI has no event loop."""
+    """How long a call waits before it polls again: under WSGI nothing can wake it, because there is no event loop."""
     return min(seconds, mcp_settings.POLL_SECONDS, max(0.2, len(waiting_calls) / POLLS_PER_SECOND))

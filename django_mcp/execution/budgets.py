@@ -1,4 +1,4 @@
-"""Holds a call to its budget while it runs: what it asks of the databases, and for how long."""
+"""Budgets: limits the time of a call, its queries and the rows that it reads."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +12,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_mcp.primitives.call_options import Budget, exceeded
 
 _BOOKKEEPING: Final = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA ")
-"""Statements of Django's own, and of ours, which nobody asked for."""
+"""Statements of Django and of this package, which do not count."""
 
 
 class Meter:
     """A context manager around a call, in the thread in which its queries run. Raises `BudgetExceeded` inside, and at
-    the end when the time is up.
+    the end if the time is over.
 
-    Not to be entered twice. A thread cannot be stopped from outside, so a function that asks nothing of a database
-    hears of its deadline when it is done.
+    It can be entered only once. A thread cannot be stopped from outside, so a function that makes no query learns about
+    its deadline only at its end.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -57,7 +57,7 @@ class Meter:
             raise exceeded("seconds", self._budget.seconds or 0)
 
     def _count_rows_of(self, connection: BaseDatabaseWrapper) -> None:
-        # Django has a hook for statements and none for what they bring: the cursor is handed out through a proxy.
+        # Django has a hook for statements but none for their rows, so a proxy of the cursor counts them.
         prepare = connection._prepare_cursor  # type: ignore[attr-defined]
         connection.__dict__["_prepare_cursor"] = lambda cursor: _CountingCursor(prepare(cursor), self._read)
         self._held.callback(connection.__dict__.pop, "_prepare_cursor")

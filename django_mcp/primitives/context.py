@@ -73,7 +73,7 @@ class RequestStream(Protocol):
         """Closes the connection, but not the stream."""
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says which task a cancellation must reach."""
+        """Sets the task that a cancellation must cancel."""
 
     @property
     def cancelled(self) -> bool: ...
@@ -348,7 +348,7 @@ class Context:
     async def _adrive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
         while True:
-            # Forms and their validators are the developer's code, which may ask the database.
+            # Forms and their validators are the developer's code, which may query the database.
             is_over, step = await sync_to_async(_advance)(conversation, answer)
             if is_over:
                 value: T = step
@@ -376,7 +376,7 @@ class Context:
 
 
 def _advance(conversation: "Asking[Any]", answer: Any) -> tuple[bool, Any]:
-    """The next question of a conversation, or that it is over and what came of it."""
+    """Whether the conversation is over, and its result or its next question."""
     try:
         return False, conversation.send(answer)
     except StopIteration as end:

@@ -64,7 +64,7 @@ class Registry:
         return None
 
     def access_to(self, uri: str) -> Access | None:
-        """What is asked of those who read a resource; `None` when nothing is, or there is no such resource."""
+        """The access rules of a resource; `None` when it has none, or does not exist."""
         found = self.find_resource(uri) if self.is_guarded else None
         return found[0].access if found is not None else None
 

@@ -85,7 +85,7 @@ INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", s
 """The reply to an unexpected exception, which is in the log."""
 
 STREAM_CONFLICT: Final = refusal(409, "Conflict: Only one SSE stream is allowed per session")
-"""Another connection has the session's stream, and lives."""
+"""Another live connection has the session's stream."""
 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
 

@@ -1,6 +1,6 @@
-"""Requests of the server's to a client: asked by the process that runs a tool, answered by a POST to any process.
+"""Requests of the server to a client: sent by the process that runs a tool, answered by a POST to any process.
 
-A row waits for its answer until the tool takes it. Every function is synchronous.
+A row holds the answer until the tool takes it. Every function is synchronous.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .database import alias
 
 
 def ask(session_pk: int, request_id: str, method: str) -> None:
-    """Notes that an answer is waited for. Raises `TooManyClientRequests`."""
+    """Stores a request that waits for its answer. Raises `TooManyClientRequests`."""
     rows = ClientRequest.objects.using(alias())
     waiting = rows.filter(session_id=session_pk, answer__isnull=True)
     if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
@@ -30,7 +30,9 @@ def ask(session_pk: int, request_id: str, method: str) -> None:
 
 
 def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
-    """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
+    """Stores a client's answer for the waiting call. False when no call waits for it: it was answered, or never
+    asked.
+    """
     if label(request_id, 64) != request_id:
         return False  # None of ours, and maybe nothing that the database can compare.
     rows = ClientRequest.objects.using(alias()).filter(
@@ -41,8 +43,8 @@ def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> b
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a look for an answer found: the answer, if it has come; else whether the session lives, whether its client
-    holds a standalone stream, and when something was last noted of it.
+    """The result of a look for an answer: the answer, if it has come; else whether the session is live, whether its
+    client has a standalone stream, and when the session was last used.
     """
 
     answer: dict[str, Any] | None = None
@@ -52,7 +54,7 @@ class Taken:
 
 
 def take_answer(session_pk: int, request_id: str) -> Taken:
-    """The answer to a request, or what there is of its client meanwhile."""
+    """Takes the answer to a request, or returns the state of its client."""
     row = ClientRequest.objects.using(alias()).filter(session_id=session_pk, request_id=request_id)
     found = row.values_list("answer", flat=True).first()
     if found is not None:
