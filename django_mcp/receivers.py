@@ -104,10 +104,10 @@ def _announce(users: Iterable[Any]) -> None:
     principals = [principal_key(user) for user in members] if len(members) <= MEMBERS_LIMIT else [None]
     for server in servers:
         for principal in principals:
-            _tell(server, principal)
+            _notify(server, principal)
 
 
-def _tell(server: MCPServer, principal: str | None) -> None:
+def _notify(server: MCPServer, principal: str | None) -> None:
     registry = server.registry
     if any(tool.access for tool in registry.tools.values()):
         server.notify_tools_changed(principal=principal)

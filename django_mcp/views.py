@@ -154,7 +154,7 @@ class MCPView(APIView):
         """The issuers of this endpoint's tokens: `authorization_servers`, else those that its authenticators know."""
         if self.authorization_servers:
             return self.authorization_servers
-        asked = [getattr(one, "authorization_servers", None) for one in self.get_authenticators()]
+        asked = [getattr(authenticator, "authorization_servers", None) for authenticator in self.get_authenticators()]
         return [server for ask in asked if ask is not None for server in ask(request)]
 
     def get_permissions(self) -> list[Any]:
@@ -162,7 +162,7 @@ class MCPView(APIView):
         classes = self._policy("permission_classes", signed_in)
         if self.permission_classes is None:
             # Such a default is for views of one model. An endpoint has no single model to check; its primitives do.
-            classes = [one for one in classes if not _asks_for_a_model(one)]
+            classes = [policy for policy in classes if not _asks_for_a_model(policy)]
         return [permission() for permission in classes]
 
     def get_throttles(self) -> list[BaseThrottle]:
@@ -205,8 +205,10 @@ class MCPView(APIView):
         """The reply, with the URL of the endpoint's metadata if it asks for scopes."""
         if not (reply.scopes and self.get_authorization_servers(request)):
             return reply
-        told = protected_resource.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
-        return reply.with_header("WWW-Authenticate", told)
+        challenge = protected_resource.challenge(
+            self, request, error="insufficient_scope", scope=" ".join(reply.scopes)
+        )
+        return reply.with_header("WWW-Authenticate", challenge)
 
     def is_open(self) -> bool:
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""

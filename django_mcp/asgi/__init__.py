@@ -45,11 +45,11 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from .shutdown import close_streams_at_shutdown
 
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        found = routes.find(_path_of(scope)) if scope["type"] == "http" else None
-        if found is None or (posts == "view" and scope["method"] != "GET") or not serves(found[0]):
+        match = routes.find(_path_of(scope)) if scope["type"] == "http" else None
+        if match is None or (posts == "view" and scope["method"] != "GET") or not serves(match[0]):
             await django_application(scope, receive, send)
             return
-        route, kwargs = found
+        route, kwargs = match
         # Read once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None

@@ -85,10 +85,10 @@ def _unused(view: MCPView) -> MCPView:
     there. All streams of an endpoint share it.
     """
     cls = type(view)
-    given = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
+    arguments = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
     # The view keeps these objects alive, so their ids stay unique.
-    key = (cls, *((name, id(value)) for name, value in given.items()))
-    return _views.setdefault(key, cls(**given))
+    key = (cls, *((name, id(value)) for name, value in arguments.items()))
+    return _views.setdefault(key, cls(**arguments))
 
 
 _views: WeakValueDictionary[tuple[Any, ...], MCPView] = WeakValueDictionary()

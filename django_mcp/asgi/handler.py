@@ -133,9 +133,9 @@ class EndpointRequest:
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
         if hooks.configures_itself(type(self.view), MCPView):
-            refusal = await self.loop_context.hop(self._look_at_headers)
+            refusal = await self.loop_context.hop(self._check_headers)
         else:
-            refusal = self._look_at_headers()
+            refusal = self._check_headers()
         if refusal:
             return refusal
         match self.scope["method"]:
@@ -147,12 +147,12 @@ class EndpointRequest:
                 return await self.loop_context.hop(self._admitted, Exchange.terminate)
         return replies.method_not_allowed(ALLOW)
 
-    def _look_at_headers(self) -> Reply | None:
+    def _check_headers(self) -> Reply | None:
         """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
         self._is_open = self.view.is_open()
         self._limits = self.view.get_limits()
-        if told := cors.headers_for(self.headers, self.view.get_allowed_origins()):
-            self.send = _with_headers(self.send, told)
+        if cors_headers := cors.headers_for(self.headers, self.view.get_allowed_origins()):
+            self.send = _with_headers(self.send, cors_headers)
         if refusal := self.view.refuse_unheard(self.headers):
             return refusal
         return self.view.preflight(self.headers) if self.scope["method"] == "OPTIONS" else None
@@ -239,12 +239,12 @@ class EndpointRequest:
             stream.runs_in(None)
 
     def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
-        if status := self._refusal_of_one_more(listen.request.caller.principal.account):
+        if status := self._refusal_of_subscription(listen.request.caller.principal.account):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
         return ListenConsumer(listen, admission)
 
-    def _refusal_of_one_more(self, account: str) -> int | None:
+    def _refusal_of_subscription(self, account: str) -> int | None:
         """The status of a refused subscription: there are too many, of all callers, or of one user or client. Anonymous
         clients share one account, so their account has no limit of its own: one could lock out the others.
         """

@@ -26,20 +26,22 @@ class ListenConsumer(LinesConsumer):
         self._position = 0
         self._tag = {SUBSCRIPTION_ID_META_KEY: listen.request.id}
 
-    def farewell(self) -> bytes:
+    def last_lines(self) -> bytes:
         result = {"resultType": "complete", "_meta": self._tag}
         return sse.encode(to_json_text({"jsonrpc": "2.0", "id": self._listen.request.id, "result": result}))
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         server = self._listen.request.server.name
-        listener = await bell.listen([bell.server_group(server)], self.news.set)
+        listener = await bell.listen([bell.server_group(server)], self.rung.set)
         try:
             self._position = await hop(changes.last_change, server)
-            yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
-            while not self.is_closing and await self.may_stay():
+            yield self._notification(
+                "notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)}
+            )
+            while not self.is_closing and await self.is_still_admitted():
                 before = self._position
                 wanted = await hop(self._read)
-                yield b"".join(map(self._tell, wanted)) or self.sign_of_life()
+                yield b"".join(map(self._lines_of, wanted)) or self.keep_alive()
                 if self._position == before:
                     await self.wait()
         finally:
@@ -61,10 +63,10 @@ class ListenConsumer(LinesConsumer):
     def account(self) -> str:
         return self._listen.request.caller.principal.account
 
-    def _tell(self, change: Change) -> bytes:
-        return self._say(change.method, {"uri": change.uri} if change.uri else {})
+    def _lines_of(self, change: Change) -> bytes:
+        return self._notification(change.method, {"uri": change.uri} if change.uri else {})
 
-    def _say(self, method: str, params: dict[str, Any]) -> bytes:
+    def _notification(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
 
 

@@ -25,21 +25,21 @@ class ReplayConsumer(LinesConsumer):
         self._position = stream.position
         self._noted_at = float("-inf")
 
-    def patience(self) -> float:
+    def wait_seconds(self) -> float:
         # Twice within the time after which a call gives up its client, or a short session expires.
-        return sessions.touch_seconds(min(super().patience(), mcp_settings.CLIENT_GONE_SECONDS / 2))
+        return sessions.touch_seconds(min(super().wait_seconds(), mcp_settings.CLIENT_GONE_SECONDS / 2))
 
-    def farewell(self) -> bytes:
+    def last_lines(self) -> bytes:
         return sse.retry(mcp_settings.RETRY_MILLISECONDS)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        listener = await bell.listen([bell.session_group(self._session.pk)], self.news.set)
+        listener = await bell.listen([bell.session_group(self._session.pk)], self.rung.set)
         try:
             yield opening_lines(self._session.protocol_version, self._position)
-            while not self.is_closing and await self.may_stay():
+            while not self.is_closing and await self.is_still_admitted():
                 stored, has_ended = await hop(self._read)
-                said = b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
-                yield said or self.sign_of_life()
+                lines = b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                yield lines or self.keep_alive()
                 if has_ended:
                     return
                 if not stored:
@@ -68,7 +68,7 @@ class ReplayConsumer(LinesConsumer):
     def _note_presence(self) -> None:
         """Marks the client as present, for a waiting call and for the session's expiry."""
         now = time.monotonic()
-        if now - self._noted_at >= self.patience() / 2:
+        if now - self._noted_at >= self.wait_seconds() / 2:
             self._noted_at = now
             sessions.note_presence(self._session.pk)
 

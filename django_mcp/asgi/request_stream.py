@@ -39,14 +39,14 @@ class ASGIRequestStream(RequestStream):
     _closing = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
-    _knowing: asyncio.Task[None] | None = None
+    _making_known: asyncio.Task[None] | None = None
     _running: asyncio.Task[Any] | None = None
     _watching_in: contextvars.Context | None = None
     _watches_session = False
     _room: threading.Event | None = None
     _is_over = False
     _dropped = 0
-    _spoke_at = 0.0
+    _written_at = 0.0
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ASGIRequestStream(RequestStream):
         self._send_to_client = send
         self._outbox: deque[str] = deque()
         self._waiting_characters = 0
-        self._news = asyncio.Event()
+        self._has_messages = asyncio.Event()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
@@ -125,12 +125,12 @@ class ASGIRequestStream(RequestStream):
         self._stop_watching()
         if self._pump is None:
             self._is_over = True
-            if self._knowing is not None:
-                await asyncio.wait([self._knowing])
+            if self._making_known is not None:
+                await asyncio.wait([self._making_known])
                 await hop(self.transcript.end)
             return reply
         self._final = reply.body
-        self._news.set()
+        self._has_messages.set()
         await self._pump
         return None
 
@@ -192,7 +192,7 @@ class ASGIRequestStream(RequestStream):
     def _wake(self) -> None:
         if self._pump is None and not self._is_over:
             self._pump = self._loop.create_task(self._write())
-        self._news.set()
+        self._has_messages.set()
 
     async def _write(self) -> None:
         """Writes the stream, from its headers to its end. After an internal error, the last event is the error, because
@@ -216,7 +216,7 @@ class ASGIRequestStream(RequestStream):
             await self._send_lines(await hop(self.transcript.open))
         is_last = False
         while not is_last:
-            self._news.clear()
+            self._has_messages.clear()
             texts = self._take()
             is_last = not self._outbox and self._final is not None
             if is_last and self._final:
@@ -228,7 +228,7 @@ class ASGIRequestStream(RequestStream):
                 await self._send({"type": "http.response.body", "body": b""})
                 self.is_left = True
             if not is_last and not self._outbox:
-                await self._wait_for_news()
+                await self._wait_for_messages()
 
     def _take(self) -> list[str]:
         """The next messages; wakes threads that wait for room."""
@@ -238,11 +238,11 @@ class ASGIRequestStream(RequestStream):
             self._room.set()
         return texts
 
-    async def _wait_for_news(self) -> None:
+    async def _wait_for_messages(self) -> None:
         """Waits until there is something to send. Sends a comment when nothing was sent for a keep-alive."""
-        silent = self._loop.time() - self._spoke_at
+        silent = self._loop.time() - self._written_at
         try:
-            await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
+            await asyncio.wait_for(self._has_messages.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
         except TimeoutError:
             await self._send_lines(sse.KEEPALIVE)
 
@@ -259,7 +259,7 @@ class ASGIRequestStream(RequestStream):
         if lines and not self.is_left:
             await self._send({"type": "http.response.body", "body": lines, "more_body": True})
         if lines:
-            self._spoke_at = self._loop.time()
+            self._written_at = self._loop.time()
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:
@@ -272,9 +272,9 @@ class ASGIRequestStream(RequestStream):
 
     async def _make_known(self) -> None:
         """Writes the stream's row once, for the writer and the watcher."""
-        if self._knowing is None:
-            self._knowing = self._loop.create_task(hop(self.transcript.make_known))
-        await asyncio.shield(self._knowing)
+        if self._making_known is None:
+            self._making_known = self._loop.create_task(hop(self.transcript.make_known))
+        await asyncio.shield(self._making_known)
 
     # Cancellation
 

@@ -84,7 +84,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             open_streams.discard(self)
             if self._expiry is not None:
                 self._expiry.cancel()
-            await self.let_go()
+            await self.release()
 
     async def http_request(self, message: MutableMapping[str, Any]) -> None:
         await self.send_headers(headers=_HEADERS)
@@ -102,34 +102,34 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         """Starts to write."""
         raise NotImplementedError
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         """Releases the stream's resources."""
 
     def close(self) -> None:
         """Ends the stream with a last message to its client, because the server stops."""
         raise NotImplementedError
 
-    async def say(self, chunk: bytes) -> bool:
+    async def write(self, chunk: bytes) -> bool:
         """Sends a chunk. Returns whether the client received it."""
         try:
             async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
                 await self.send_body(chunk, more_body=True)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
-            self._leave()
+            self._stop_serving()
             return False
         return True
 
-    async def finish(self, farewell: bytes = b"") -> None:
+    async def finish(self, last_chunk: bytes = b"") -> None:
         """Ends the response and the stream."""
         try:
             async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
-                await self.send_body(farewell)
+                await self.send_body(last_chunk)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
-        self._leave()
+        self._stop_serving()
 
-    def _leave(self) -> None:
+    def _stop_serving(self) -> None:
         """Stops waiting for the client, because some servers report no disconnect after the response is complete."""
         if not self._is_over and self._serving is not None:
             self._is_over = True
@@ -142,9 +142,9 @@ class LinesConsumer(StreamConsumer):
     def __init__(self, expires_at: datetime | None = None, admission: Admission | None = None) -> None:
         super().__init__(expires_at)
         self.admission = admission
-        self._asked_at = self._spoke_at = time.monotonic()
+        self._asked_at = self._written_at = time.monotonic()
         self._writer: asyncio.Task[None] | None = None
-        self.news = asyncio.Event()
+        self.rung = asyncio.Event()
         self.is_closing = False
 
     def lines(self) -> AsyncGenerator[bytes, None]:
@@ -153,47 +153,49 @@ class LinesConsumer(StreamConsumer):
         """
         raise NotImplementedError
 
-    def farewell(self) -> bytes:
+    def last_lines(self) -> bytes:
         """The last lines for the client when the server closes the stream."""
         return b""
 
     def close(self) -> None:
         self.is_closing = True
-        self.news.set()
+        self.rung.set()
 
     async def begin(self) -> None:
-        self._writer = asyncio.create_task(self._write())
+        self._writer = asyncio.create_task(self._write_lines())
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait([self._writer])
 
-    def patience(self) -> float:
+    def wait_seconds(self) -> float:
         """How many seconds the stream waits for a ring before it reads again."""
         return float(mcp_settings.KEEPALIVE_SECONDS)
 
-    async def say(self, chunk: bytes) -> bool:
-        is_said = await super().say(chunk)
-        self._spoke_at = time.monotonic()
-        return is_said
+    async def write(self, chunk: bytes) -> bool:
+        is_written = await super().write(chunk)
+        self._written_at = time.monotonic()
+        return is_written
 
     def silent_seconds(self) -> float:
         """The time since the last byte was sent, because proxies close silent connections."""
-        return time.monotonic() - self._spoke_at
+        return time.monotonic() - self._written_at
 
     async def wait(self) -> None:
         """Waits for a ring, for the server's stop, or until a keep-alive is due."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(self.patience(), mcp_settings.KEEPALIVE_SECONDS - self.silent_seconds())):
-                await self.news.wait()
-                self.news.clear()
+            async with asyncio.timeout(
+                min(self.wait_seconds(), mcp_settings.KEEPALIVE_SECONDS - self.silent_seconds())
+            ):
+                await self.rung.wait()
+                self.rung.clear()
 
-    def sign_of_life(self) -> bytes:
+    def keep_alive(self) -> bytes:
         """A comment when nothing was sent for a keep-alive; else nothing."""
         return sse.KEEPALIVE if self.silent_seconds() >= mcp_settings.KEEPALIVE_SECONDS else b""
 
-    async def may_stay(self) -> bool:
+    async def is_still_admitted(self) -> bool:
         """Whether the client would still be admitted. Checked once per keep-alive, even while events come without a
         pause.
         """
@@ -203,16 +205,16 @@ class LinesConsumer(StreamConsumer):
         self._asked_at = now
         return await hop(self.admission.holds)
 
-    async def _write(self) -> None:
+    async def _write_lines(self) -> None:
         lines = self.lines()
         try:
             async for chunk in lines:
-                if chunk and not await self.say(chunk):
+                if chunk and not await self.write(chunk):
                     return
-            await self.finish(self.farewell() if self.is_closing else b"")
+            await self.finish(self.last_lines() if self.is_closing else b"")
         except Exception:
             logger.exception("A stream failed")
-            self._leave()
+            self._stop_serving()
         finally:
             await lines.aclose()
 

@@ -62,11 +62,11 @@ def ring(groups: Iterable[str]) -> None:
 class Listener:
     """A listener to rings. `callback` is called on the event loop, and must not block."""
 
-    __slots__ = ("_listeners", "groups", "told")
+    __slots__ = ("_listeners", "callback", "groups")
 
-    def __init__(self, groups: Iterable[str], told: Callable[[], object], listeners: "Listeners") -> None:
+    def __init__(self, groups: Iterable[str], callback: Callable[[], object], listeners: "Listeners") -> None:
         self.groups = tuple(groups)
-        self.told = told
+        self.callback = callback
         self._listeners = listeners
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class Listener:
         self._listeners.remove(self)
 
 
-async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
+async def listen(groups: Iterable[str], callback: Callable[[], object]) -> Listener:
     """Calls `callback` on this event loop whenever one of the groups rings. Read after you call this, so that nothing
     is missed in between.
     """
@@ -82,7 +82,7 @@ async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
     if loop not in _listeners_of_loops:
         _listeners_of_loops[loop] = Listeners()
     listeners = _listeners_of_loops[loop]
-    listener = Listener(groups, told, listeners)
+    listener = Listener(groups, callback, listeners)
     await listeners.add(listener)
     return listener
 
@@ -128,13 +128,13 @@ class Listeners:
     def ring(self, groups: Iterable[str]) -> None:
         for group in groups:
             for listener in tuple(self._listeners.get(group, ())):
-                listener.told()
+                listener.callback()
 
     async def add(self, listener: Listener) -> None:
         for group in listener.groups:
             self._listeners.setdefault(group, set()).add(listener)
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._hear())]
+            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._receive())]
         await self._join()
 
     def remove(self, listener: Listener) -> None:
@@ -153,7 +153,7 @@ class Listeners:
                 task.cancel()
             self._tasks = []
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         """Polls the database, and rings for new rows."""
         poller = Poller()
         clock = asyncio.get_running_loop()
@@ -166,11 +166,11 @@ class Listeners:
             seconds = mcp_settings.POLL_SECONDS * (LOOKS_WITH_LAYER if self._channel else 1)
             await asyncio.sleep(seconds)
             try:
-                self.ring(await poller.look(list(self._listeners)))
+                self.ring(await poller.poll(list(self._listeners)))
             except Exception as failure:  # a database that is away may come back
                 logger.warning("Looking for news failed: %r", failure)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         """Passes on the rings of other processes."""
         while True:
             if not self._channel:
@@ -183,7 +183,7 @@ class Listeners:
                 if type(failure).__name__ != "TimeoutError":
                     # A timeout of the client library, in a read that the layer means to be long, is normal and not
                     # logged.
-                    self._lose(failure)
+                    self._lose_layer(failure)
                 continue
             if message.get("process") != PROCESS:
                 self.ring([message["group"]])
@@ -200,7 +200,7 @@ class Listeners:
                 self._joined.add(group)
             self._channel = channel
         except Exception as failure:  # a layer may raise whatever its transport does
-            self._lose(failure)
+            self._lose_layer(failure)
 
     async def _leave(self) -> None:
         for group in self._joined - self._listeners.keys():
@@ -214,7 +214,7 @@ class Listeners:
                 self._joined.discard(group)
                 await self._join()
 
-    def _lose(self, failure: Exception) -> None:
+    def _lose_layer(self, failure: Exception) -> None:
         """Continues with polling alone, until the layer is back."""
         logger.warning("The channel layer failed (%r); looking into the database instead", failure)
         self._channel = ""

@@ -37,18 +37,18 @@ class Poller:
     """
 
     def __init__(self) -> None:
-        self._events = _Tail(Event, "session_id")
-        self._changes = _Tail(Change, "server")
-        self._ends = _Ends()
+        self._events = _NewRows(Event, "session_id")
+        self._changes = _NewRows(Change, "server")
+        self._ends = _EndedSessions()
         self._is_behind = True
 
-    async def look(self, groups: Sequence[str]) -> list[str]:
+    async def poll(self, groups: Sequence[str]) -> list[str]:
         """Polls, and returns the groups to ring for. `groups` are those with listeners; calls among them are queried
         one by one.
         """
-        return await hop(self._look, groups)
+        return await hop(self._poll, groups)
 
-    def _look(self, groups: Sequence[str]) -> list[str]:
+    def _poll(self, groups: Sequence[str]) -> list[str]:
         was_behind, self._is_behind = self._is_behind, True
         found = (self._events.read(), self._changes.read(), self._ends.read())
         called = _read_called([int(group.rpartition(".")[2]) for group in groups if group.startswith("mcp.calls.")])
@@ -60,7 +60,7 @@ class Poller:
         return sorted(rung | {calls_group(pk) for pk in (*called, *ended)})
 
 
-class _Tail:
+class _NewRows:
     """The new rows of a table to which rows are only added: `of` is the column with the group's session or server."""
 
     def __init__(self, model: Any, of: str) -> None:
@@ -100,7 +100,7 @@ class _Tail:
         self._floor, self._seen, self._marks = None, set(), []
 
 
-class _Ends:
+class _EndedSessions:
     """The sessions that have ended: both expiry and termination set a time that has passed."""
 
     def __init__(self) -> None:

@@ -182,7 +182,7 @@ class Exchange:
         last_event_id = headers.get(LAST_EVENT_ID)
         try:
             position = (
-                standalone.delivered(session.pk)
+                standalone.last_position(session.pk)
                 if last_event_id is None
                 else events.locate(session.pk, self.server.name, last_event_id)
             )

@@ -14,7 +14,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
 from django_mcp.primitives.asking import Question
 from django_mcp.storage import client_requests
-from django_mcp.storage.client_requests import Taken
+from django_mcp.storage.client_requests import TakenAnswer
 
 from .waiting import waiting_calls
 
@@ -67,7 +67,7 @@ class ClientQuestion:
             yield min(remaining, mcp_settings.KEEPALIVE_SECONDS, mcp_settings.CLIENT_GONE_SECONDS / 2)
         return _read_answer(question, taken.answer)
 
-    def _is_deserted(self, taken: Taken) -> bool:
+    def _is_deserted(self, taken: TakenAnswer) -> bool:
         """Whether the client is gone for good. It is present while it has a connection, or while its session is used:
         it posts, or resumes the lost stream with a GET to any process.
         """
@@ -95,7 +95,7 @@ def _ask(session_pk: int, request_id: str, method: str) -> None:
         raise ClientCannot("The client has too many requests to answer already.") from None
 
 
-def _take_answer(session_pk: int, request_id: str) -> Taken:
+def _take_answer(session_pk: int, request_id: str) -> TakenAnswer:
     taken = client_requests.take_answer(session_pk, request_id)
     if not taken.is_alive:
         raise ClientCannot("The session ended before the client answered.")

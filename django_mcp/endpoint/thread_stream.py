@@ -30,7 +30,7 @@ from .questions import ClientQuestion
 from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
 from .waiting import waiting_calls
 
-Said: TypeAlias = str | Reply | None
+Item: TypeAlias = str | Reply | None
 """A message, the reply, or `None` after a timeout."""
 
 POLLS_PER_SECOND: Final = 50
@@ -55,7 +55,7 @@ class ThreadRequestStream(RequestStream):
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._say(to_json_text(message))
+        self._put(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         client_question = ClientQuestion(question, self, in_transaction=release_connections())
@@ -122,11 +122,11 @@ class ThreadRequestStream(RequestStream):
             except queue.Empty:
                 # From now on, the request can be cancelled.
                 self.transcript.make_known()
-                self._look()
-                seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
+                self._check_cancelled()
+                seconds = min(self._check_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
-    def _say(self, item: str | Reply) -> None:
+    def _put(self, item: str | Reply) -> None:
         """Puts a message into the queue; waits while it is full, as long as somebody writes the response."""
         while not self.is_left:
             with contextlib.suppress(queue.Full):
@@ -137,10 +137,10 @@ class ThreadRequestStream(RequestStream):
 
     def _work(self, work: Callable[[], Reply]) -> None:
         try:
-            self._say(work())
+            self._put(work())
         except Exception:
             logger.exception("Answering failed")
-            self._say(replies.INTERNAL)
+            self._put(replies.INTERNAL)
         finally:
             connections.close_all()
 
@@ -151,7 +151,7 @@ class ThreadRequestStream(RequestStream):
             with contextlib.suppress(RuntimeError):  # Its loop is closed: it is done.
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def lines(self, first: Said) -> Iterator[bytes]:
+    def lines(self, first: Item) -> Iterator[bytes]:
         """The lines of the stream, for the thread that writes the response."""
         steps, result = self._steps(first), None
         try:
@@ -165,15 +165,15 @@ class ThreadRequestStream(RequestStream):
         except StopIteration:
             return
         except BaseException:
-            self._leave()
+            self._note_disconnect()
             raise
 
-    async def alines(self, first: Said) -> AsyncIterator[bytes]:
+    async def alines(self, first: Item) -> AsyncIterator[bytes]:
         """See lines(): for a task, which blocks no thread while it waits."""
         steps, result = self._steps(first), None
-        said = asyncio.Event()
+        has_item = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._wake = partial(_wake, loop, said)
+        self._wake = partial(_wake, loop, has_item)
         try:
             while True:
                 step = steps.send(result)
@@ -181,14 +181,14 @@ class ThreadRequestStream(RequestStream):
                     result = None
                     yield step
                 else:
-                    result = await (hop(step) if callable(step) else self._anext(said, step))
+                    result = await (hop(step) if callable(step) else self._anext(has_item, step))
         except StopIteration:
             return
         except BaseException:
-            self._leave()
+            self._note_disconnect()
             raise
 
-    def _steps(self, item: Said) -> Generator[Any, Any, None]:
+    def _steps(self, item: Item) -> Generator[Any, Any, None]:
         """Yields lines to send, functions to call where the database may be queried, and seconds to wait for the next
         message.
         """
@@ -196,13 +196,13 @@ class ThreadRequestStream(RequestStream):
         looked = time.monotonic()
         while not isinstance(item, Reply):
             yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [item]))
-            item = yield self._look_seconds()
-            if time.monotonic() - looked >= self._look_seconds():
+            item = yield self._check_seconds()
+            if time.monotonic() - looked >= self._check_seconds():
                 looked = time.monotonic()
-                yield self._look
+                yield self._check_cancelled
         yield (yield partial(self.transcript.add, [item.body.decode()], is_last=True))
 
-    def _next(self, seconds: float) -> Said:
+    def _next(self, seconds: float) -> Item:
         if self._waits:
             release_connections()
         try:
@@ -210,26 +210,26 @@ class ThreadRequestStream(RequestStream):
         except queue.Empty:
             return None
 
-    async def _anext(self, said: asyncio.Event, seconds: float) -> Said:
+    async def _anext(self, has_item: asyncio.Event, seconds: float) -> Item:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
-                    said.clear()
+                    has_item.clear()
                     with contextlib.suppress(queue.Empty):
                         return self._queue.get_nowait()
-                    await said.wait()
+                    await has_item.wait()
         return None
 
-    def _leave(self) -> None:
+    def _note_disconnect(self) -> None:
         """Notes that the client has disconnected, by which a modern client cancels its request."""
         self.is_left = True
         if self.era == "modern":
             self._cancel()
 
-    def _look_seconds(self) -> float:
+    def _check_seconds(self) -> float:
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
 
-    def _look(self) -> None:
+    def _check_cancelled(self) -> None:
         if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
             self._cancel()
 
@@ -239,7 +239,7 @@ class Lines:
     """The lines of a stream, for one iteration, sync or async."""
 
     _stream: ThreadRequestStream
-    _first: Said
+    _first: Item
 
     def __iter__(self) -> Iterator[bytes]:
         return self._stream.lines(self._first)
@@ -248,9 +248,9 @@ class Lines:
         return self._stream.alines(self._first)
 
 
-def _wake(loop: asyncio.AbstractEventLoop, said: asyncio.Event) -> None:
+def _wake(loop: asyncio.AbstractEventLoop, has_item: asyncio.Event) -> None:
     with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody writes.
-        loop.call_soon_threadsafe(said.set)
+        loop.call_soon_threadsafe(has_item.set)
 
 
 def _poll_seconds(seconds: float) -> float:

@@ -28,11 +28,11 @@ class Meter:
         self._deadline = time.monotonic() + budget.seconds if budget.seconds is not None else None
         self._queries = 0
         self._rows = 0
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> "Meter":
         for connection in connections.all():
-            self._held.enter_context(connection.execute_wrapper(self._execute))
+            self._stack.enter_context(connection.execute_wrapper(self._execute))
             if self._budget.rows is not None:
                 self._count_rows_of(connection)
         return self
@@ -40,7 +40,7 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._held.close()
+        self._stack.close()
         if error is None:
             self._check_time()
 
@@ -60,7 +60,7 @@ class Meter:
         # Django has a hook for statements but none for their rows, so a proxy of the cursor counts them.
         prepare = connection._prepare_cursor  # type: ignore[attr-defined]
         connection.__dict__["_prepare_cursor"] = lambda cursor: _CountingCursor(prepare(cursor), self._read)
-        self._held.callback(connection.__dict__.pop, "_prepare_cursor")
+        self._stack.callback(connection.__dict__.pop, "_prepare_cursor")
 
     def _read(self, count: int) -> None:
         self._rows += count

@@ -83,20 +83,20 @@ class Guard:
         self._is_nested = is_nested
         self._savepoints: frozenset[str] = frozenset()
 
-    def stand(self) -> None:
+    def start(self) -> None:
         """Starts to guard; the transaction has just begun."""
         connection = self._connection
         self._savepoints = frozenset(sid for sid in connection.savepoint_ids if sid)
         if self._read_only and connection.vendor == "postgresql":
             # A query that also sets: after its first query, a PostgreSQL transaction cannot be made writable any more.
-            _say(connection, "SELECT set_config('transaction_read_only', 'on', true)")
+            _execute(connection, "SELECT set_config('transaction_read_only', 'on', true)")
         elif self._read_only and connection.vendor == "mysql" and not self._is_nested:
             # Inside an existing transaction, only the statements are checked.
-            _say(connection, "START TRANSACTION READ ONLY")
+            _execute(connection, "START TRANSACTION READ ONLY")
         connection.execute_wrappers.append(self)
         _authorize(connection)
 
-    def lift(self) -> None:
+    def stop(self) -> None:
         """Stops guarding, just before the transaction ends."""
         self._connection.execute_wrappers.remove(self)
         _authorize(self._connection)
@@ -151,7 +151,7 @@ def _authorize(connection: Any) -> None:
     connection.connection.set_authorizer(authorize if guards else None)
 
 
-def _say(connection: Any, statement: str) -> None:
+def _execute(connection: Any, statement: str) -> None:
     # Bypasses the wrappers, and Django's check for a broken transaction: the statement is the package's own.
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(statement)

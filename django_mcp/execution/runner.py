@@ -65,14 +65,14 @@ async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _PendingQuestion:
     """A question for a handshake client, whose call continues with the answer."""
 
     question: Question
     stream: RequestStream
 
 
-def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
+def _rounds(call: Call) -> Generator[Call | _PendingQuestion, Any, Outcome]:
     """The steps of a call: yields the call to run and is sent its outcome; yields each question to a handshake client
     and is sent the answer. For a modern client, the questions are the outcome, and the client calls again.
     """
@@ -83,7 +83,7 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
         stream = _stream_to_ask(call, outcome.required)
         answers = {}
         for key, question in outcome.required.questions.items():
-            answers[key] = yield _Asked(question, stream)
+            answers[key] = yield _PendingQuestion(question, stream)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if again is None:
             return outcome
@@ -92,21 +92,21 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
 
 def _run_once(call: Call) -> Outcome:
     try:
-        with reading(call.options.read_only), _on_terms(call):
+        with reading(call.options.read_only), _call_context(call):
             value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
-                raise _Undone(outcome)
+                raise _RolledBack(outcome)
             return outcome
-    except _Undone as undone:
-        return undone.outcome
+    except _RolledBack as rolled_back:
+        return rolled_back.outcome
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
-class _Undone(Exception):
+class _RolledBack(Exception):
     """Rolls back the transaction of a dry run, and carries its outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -117,7 +117,7 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
     try:
         if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
-        with OwnThread(_on_terms(call)) as thread:
+        with OwnThread(_call_context(call)) as thread:
             try:
                 outcome = await _arun_async(call)
             except BaseException as interruption:
@@ -201,11 +201,11 @@ async def _in_time(call: Call) -> Any:
 
 
 def _reason_to_undo(call: Call, outcome: Outcome) -> BaseException | None:
-    return outcome.error or outcome.required or (_Undone(outcome) if call.options.dry_run else None)
+    return outcome.error or outcome.required or (_RolledBack(outcome) if call.options.dry_run else None)
 
 
 async def _arun_in_callers_thread(call: Call) -> Outcome:
-    atomic = _on_terms(call)
+    atomic = _call_context(call)
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
@@ -219,7 +219,7 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
         await sync_to_async(atomic.__exit__)(type(error) if error else None, error, None)
 
 
-def _on_terms(call: Call) -> AbstractContextManager[object]:
+def _call_context(call: Call) -> AbstractContextManager[object]:
     """The context of a call: its transaction, unless `atomic` is off, and its meter, if it has a budget."""
     options = call.options
     transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
@@ -232,11 +232,11 @@ class _Metered:
     def __init__(self, transaction: AbstractContextManager[object], meter: Meter) -> None:
         self._transaction = transaction
         self._meter = meter
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> None:
-        self._held.enter_context(self._transaction)
-        self._held.enter_context(self._meter)
+        self._stack.enter_context(self._transaction)
+        self._stack.enter_context(self._meter)
 
     def __exit__(self, *error: Any) -> bool | None:
-        return self._held.__exit__(*error)
+        return self._stack.__exit__(*error)

@@ -96,8 +96,8 @@ class Pool:
     def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
         self._most = limit or usual_threads
         self._name = name
-        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Returns] | None] = SimpleQueue()
-        self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
+        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Results] | None] = SimpleQueue()
+        self._results: WeakKeyDictionary[asyncio.AbstractEventLoop, _Results] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._open = 0
@@ -105,13 +105,13 @@ class Pool:
 
     def submit(self, loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> "asyncio.Future[T]":
         """The future of a function's result. Must be called on the loop."""
-        returns = self._returns.get(loop)
-        if returns is None:
-            returns = self._returns[loop] = _Returns(loop)
+        results = self._results.get(loop)
+        if results is None:
+            results = self._results[loop] = _Results(loop)
         future = loop.create_future()
         with self._lock:
             self._open += 1
-        self._work.put((work, future, returns))
+        self._work.put((work, future, results))
         self._grow()
         return future
 
@@ -178,7 +178,7 @@ class Pool:
                 self._threads.discard(threading.current_thread())
         return is_over
 
-    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", returns: "_Returns") -> None:
+    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", results: "_Results") -> None:
         value, error = None, None
         if not future.cancelled():
             try:
@@ -187,34 +187,34 @@ class Pool:
                 error = raised
         with self._lock:
             self._open -= 1
-        returns.give(future, value, error)
+        results.deliver(future, value, error)
 
 
-class _Returns:
+class _Results:
     """Results of threads on their way to an event loop."""
 
-    __slots__ = ("__weakref__", "_done", "_is_rung", "_loop")
+    __slots__ = ("__weakref__", "_done", "_is_scheduled", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # A weak reference: the loop is the key of this object in a WeakKeyDictionary.
         self._loop = weakref.ref(loop)
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._is_rung = False
+        self._is_scheduled = False
 
-    def give(self, future: "asyncio.Future[Any]", value: Any, error: BaseException | None) -> None:
+    def deliver(self, future: "asyncio.Future[Any]", value: Any, error: BaseException | None) -> None:
         """Delivers the result of a future; from any thread."""
         self._done.append((future, value, error))
         loop = self._loop()
-        if self._is_rung or loop is None:
+        if self._is_scheduled or loop is None:
             return
         # Two threads may both get here; the second wake-up then finds nothing.
-        self._is_rung = True
+        self._is_scheduled = True
         with suppress(RuntimeError):  # The loop is closed, and nobody waits.
             loop.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:
         # Results from here on schedule another wake-up, so none is left behind.
-        self._is_rung = False
+        self._is_scheduled = False
         while self._done:
             future, value, error = self._done.popleft()
             if future.cancelled():

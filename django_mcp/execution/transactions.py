@@ -97,7 +97,7 @@ class _Watched:
     ) -> None:
         if self.has_begun:
             if self._guard is not None:
-                self._guard.lift()
+                self._guard.stop()
             self._atomic.__exit__(kind, error, traceback)
             return
         connection = self._connection
@@ -156,7 +156,7 @@ class _Watched:
         else:
             self._atomic.__enter__()
         if self._guard is not None:
-            self._guard.stand()
+            self._guard.start()
 
     def _enter_deferred(self) -> None:
         # A project may let transactions begin as writers (transaction_mode IMMEDIATE); a read-only one need not wait
@@ -181,7 +181,7 @@ def release_connections() -> bool:
     """Whether a connection of this thread is in a transaction. Closes the others before the thread waits for long; each
     opens again on its next use.
     """
-    in_use = [one for one in connections.all(initialized_only=True) if one.connection is not None]
+    in_use = [connection for connection in connections.all(initialized_only=True) if connection.connection is not None]
     for connection in in_use:
         # True also where a LazyAtomic has not begun, although Django sees a transaction.
         if connection.autocommit:

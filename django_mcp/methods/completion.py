@@ -46,9 +46,9 @@ def _completers(request: Request) -> Completers:
         return prompt.completers
     uri = reference["uri"]
     template = registry.templates.get(uri)
-    found = template or (registry.find_resource(uri) or (None,))[0]
-    if found is not None and admit(request, found) is not None:
-        return found.completers if isinstance(found, ResourceTemplate) else {}
+    resource = template or (registry.find_resource(uri) or (None,))[0]
+    if resource is not None and admit(request, resource) is not None:
+        return resource.completers if isinstance(resource, ResourceTemplate) else {}
     raise ProtocolError(INVALID_PARAMS, f"Unknown resource: {uri}")
 
 

@@ -57,10 +57,10 @@ def not_found(request: Request, uri: str) -> ProtocolError:
 
 def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
     """The resource or template of a URI, and its variables. Raises `ProtocolError` when there is none."""
-    found = request.server.registry.find_resource(uri)
-    if found is None or admit(request, found[0]) is None:
+    match = request.server.registry.find_resource(uri)
+    if match is None or admit(request, match[0]) is None:
         raise not_found(request, uri)
-    return found
+    return match
 
 
 def _raise_failure(request: Request, uri: str, error: Exception) -> Result:

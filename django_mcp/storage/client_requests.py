@@ -42,7 +42,7 @@ def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenAnswer:
     """The result of a look for an answer: the answer, if it has come; else whether the session is live, whether its
     client has a standalone stream, and when the session was last used.
     """
@@ -53,19 +53,19 @@ class Taken:
     seen_at: datetime | None = None
 
 
-def take_answer(session_pk: int, request_id: str) -> Taken:
+def take_answer(session_pk: int, request_id: str) -> TakenAnswer:
     """Takes the answer to a request, or returns the state of its client."""
     row = ClientRequest.objects.using(alias()).filter(session_id=session_pk, request_id=request_id)
-    found = row.values_list("answer", flat=True).first()
-    if found is not None:
-        return Taken(found)
+    message = row.values_list("answer", flat=True).first()
+    if message is not None:
+        return TakenAnswer(message)
     now = timezone.now()
     live = Session.objects.using(alias()).active(now).filter(pk=session_pk)
     session = live.values_list("stream_lease_until", "last_seen_at").first()
     if session is None:
-        return Taken(is_alive=False)
+        return TakenAnswer(is_alive=False)
     lease_until, seen_at = session
-    return Taken(None, True, lease_until is not None and lease_until > now, seen_at)
+    return TakenAnswer(None, True, lease_until is not None and lease_until > now, seen_at)
 
 
 def forget_request(session_pk: int, request_id: str) -> None:

@@ -287,10 +287,10 @@ def trim(session_pk: int) -> int:
 
 def _forget_empty_streams(session_pk: int) -> None:
     """Deletes ended streams without events, and waiting cancellations that are too old."""
-    said = Event.objects.filter(session=OuterRef("session"), stream=OuterRef("key"))
+    its_events = Event.objects.filter(session=OuterRef("session"), stream=OuterRef("key"))
     ended = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=False)
     waits = Q(key__startswith=EARLY, lease_until__gte=timezone.now())
-    ended.filter(~waits & ~Exists(said)).delete()
+    ended.filter(~waits & ~Exists(its_events)).delete()
 
 
 def events_of(session_pk: int, key: str) -> Any:

@@ -236,8 +236,8 @@ def _resume_sql(database: str, vendor: str, *, with_request: bool) -> str:
     database compares the times, which avoids parsing datetimes.
     """
     quote = connections[database].ops.quote_name
-    said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
-    columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
+    from_client = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
+    columns = ("id", "user_id", *from_client, "auth_hash", "server", "principal")
     running = (
         f"EXISTS(SELECT 1 FROM {quote(Stream._meta.db_table)} st WHERE st.{quote('session_id')} ="
         f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %s"
@@ -285,7 +285,7 @@ def resume(
     if (owner_server, owner) != (server, principal):
         return None
     pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
-    found = SessionState(
+    session = SessionState(
         pk=pk,
         session_id=session_id,
         server=server,
@@ -300,9 +300,9 @@ def resume(
         has_request=bool(has_request),
     )
     if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
-        _terminate(found, now)
+        _terminate(session, now)
         return None
-    return found
+    return session
 
 
 def _touch_interval() -> timedelta:

@@ -29,7 +29,7 @@ steps.
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OpenStream:
     """An open standalone stream: its session, its lease, and its position."""
 
     session_pk: int
@@ -40,7 +40,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class StreamUpdate:
     """The next events of a stream, and the position after them. The stream is over when its session has ended, or
     another connection has taken the stream.
     """
@@ -92,44 +92,50 @@ def take_from_dead(session_pk: int, holder: str, lease: Lease) -> bool:
     return taken > 0
 
 
-def release(stream: Held) -> None:
+def release(stream: OpenStream) -> None:
     """Releases the lease, unless another connection has taken it."""
     _sessions().filter(pk=stream.session_pk, stream_holder=stream.holder).update(
         stream_holder="", stream_lease_until=None, stream_position=_cursor(stream.position)
     )
 
 
-def delivered(session_pk: int) -> Position:
+def last_position(session_pk: int) -> Position:
     """The start of a reopened stream: the position after the events that were sent before."""
     text = _sessions().filter(pk=session_pk).values_list("stream_position", flat=True).first()
     event, _, change = (text or "0.0").partition(".")
     return Position(STANDALONE, int(event), int(change or 0))
 
 
-def read(streams: Sequence[Held]) -> list[News]:
+def read(streams: Sequence[OpenStream]) -> list[StreamUpdate]:
     """The next events of each of these streams."""
     if not streams:
         return []
     live = _live(streams)
     stored, behind = _read_events(streams)
-    news = [
-        _said(stream, stored.get(stream.session_pk, []), has_more=stream.session_pk in behind)
+    updates = [
+        _update_of(stream, stored.get(stream.session_pk, []), has_more=stream.session_pk in behind)
         if stream in live
-        else News(stream.position, is_over=True)
+        else StreamUpdate(stream.position, is_over=True)
         for stream in streams
     ]
-    _answer([stream for stream, one in zip(streams, news, strict=True) if not all(item.message for item in one.stored)])
-    return _with_changes(streams, news)
+    _renew_asked(
+        [
+            stream
+            for stream, update in zip(streams, updates, strict=True)
+            if not all(item.message for item in update.stored)
+        ]
+    )
+    return _with_changes(streams, updates)
 
 
-def _answer(asked: Sequence[Held]) -> None:
+def _renew_asked(asked: Sequence[OpenStream]) -> None:
     """Renews the leases of streams whose holder was asked whether it is alive."""
     if asked:
         pks, holders = [stream.session_pk for stream in asked], [stream.holder for stream in asked]
         _sessions().filter(pk__in=pks, stream_holder__in=holders).update(stream_lease_until=events.lease())
 
 
-def renew(streams: Sequence[Held]) -> list[News]:
+def renew(streams: Sequence[OpenStream]) -> list[StreamUpdate]:
     """Renews the leases, stores the positions, and touches the sessions. Terminates the sessions of users who are
     inactive or have changed their password.
     """
@@ -144,21 +150,21 @@ def renew(streams: Sequence[Held]) -> list[News]:
     places: dict[str, list[int]] = {}
     for stream in newest.values():
         places.setdefault(_cursor(stream.position), []).append(stream.session_pk)
-    delivered = [When(pk__in=there, then=Value(cursor)) for cursor, there in places.items()]
+    positions = [When(pk__in=there, then=Value(cursor)) for cursor, there in places.items()]
     # A holder's name is unique, so a session with one of these holders is the expected one.
-    held = _sessions().active().filter(pk__in=pks, stream_holder__in=[stream.holder for stream in newest.values()])
-    held.update(stream_lease_until=events.lease(), stream_position=Case(*delivered, default="stream_position"))
+    rows = _sessions().active().filter(pk__in=pks, stream_holder__in=[stream.holder for stream in newest.values()])
+    rows.update(stream_lease_until=events.lease(), stream_position=Case(*positions, default="stream_position"))
     sessions.touch_all(pks)
     return read(streams)
 
 
-def _live(streams: Sequence[Held]) -> set[Held]:
+def _live(streams: Sequence[OpenStream]) -> set[OpenStream]:
     rows = _sessions().active().filter(pk__in=[stream.session_pk for stream in streams])
     holders = dict(rows.values_list("pk", "stream_holder"))
     return {stream for stream in streams if holders.get(stream.session_pk) == stream.holder}
 
 
-def _read_events(streams: Sequence[Held]) -> tuple[dict[int, list[Stored]], Collection[int]]:
+def _read_events(streams: Sequence[OpenStream]) -> tuple[dict[int, list[Stored]], Collection[int]]:
     """The next events by session, and the sessions that may have more events."""
     # Streams at the same position, as most are, share one condition.
     places: dict[int, list[int]] = {}
@@ -176,17 +182,17 @@ def _read_events(streams: Sequence[Held]) -> tuple[dict[int, list[Stored]], Coll
     return found, {stream.session_pk for stream in streams if stream.session_pk >= rows[-1].session_id}
 
 
-def _said(stream: Held, stored: Iterable[Stored], *, has_more: bool) -> News:
+def _update_of(stream: OpenStream, stored: Iterable[Stored], *, has_more: bool) -> StreamUpdate:
     position = stream.position
-    said = []
+    unsent = []
     for item in stored:
         if item.position.event > position.event:
             position = Position(STANDALONE, item.position.event, position.change)
-            said.append(Stored(position, item.message, item.is_last))
-    return News(position, said, has_more=has_more)
+            unsent.append(Stored(position, item.message, item.is_last))
+    return StreamUpdate(position, unsent, has_more=has_more)
 
 
-def _with_changes(streams: Sequence[Held], news: list[News]) -> list[News]:
+def _with_changes(streams: Sequence[OpenStream], updates: list[StreamUpdate]) -> list[StreamUpdate]:
     """The updates with the changes of the servers that concern each stream."""
     places: dict[str, int] = {}
     for stream in streams:
@@ -194,25 +200,27 @@ def _with_changes(streams: Sequence[Held], news: list[News]) -> list[News]:
     changed = {server: changes.read_rows(server, after) for server, after in places.items()}
     wanted = _subscriptions(streams, [change for rows in changed.values() for change in rows])
     return [
-        one
-        if one.is_over
-        else _heard(one, stream.principal, changed[stream.server], wanted.get(stream.session_pk, set()))
-        for stream, one in zip(streams, news, strict=True)
+        update
+        if update.is_over
+        else _with_changes_of(update, stream.principal, changed[stream.server], wanted.get(stream.session_pk, set()))
+        for stream, update in zip(streams, updates, strict=True)
     ]
 
 
-def _heard(news: News, principal: str, changed: Sequence[Change], wanted: Collection[str]) -> News:
-    position, stored = news.position, list(news.stored)
+def _with_changes_of(
+    update: StreamUpdate, principal: str, changed: Sequence[Change], wanted: Collection[str]
+) -> StreamUpdate:
+    position, stored = update.position, list(update.stored)
     for change in changed:
         if change.sequence <= position.change:
             continue
         position = Position(STANDALONE, position.event, change.sequence)
         if concerns(change.principal, principal) and (change.method != UPDATED or change.uri in wanted):
             stored.append(Stored(position, to_json_text(changes.to_notification(change)), uri=change.uri))
-    return News(position, stored, has_more=news.has_more or len(changed) >= changes.READ_LIMIT)
+    return StreamUpdate(position, stored, has_more=update.has_more or len(changed) >= changes.READ_LIMIT)
 
 
-def _subscriptions(streams: Sequence[Held], changed: Iterable[Change]) -> dict[int, set[str]]:
+def _subscriptions(streams: Sequence[OpenStream], changed: Iterable[Change]) -> dict[int, set[str]]:
     """For each session, the resources among the changed ones to which it has subscribed."""
     keys = {subscriptions.uri_key(change.uri): change.uri for change in changed if change.method == UPDATED}
     if not keys:
