@@ -118,14 +118,12 @@ def read(streams: Sequence[OpenStream]) -> list[StreamUpdate]:
         else StreamUpdate(stream.position, is_over=True)
         for stream in streams
     ]
-    _renew_asked(
-        [
-            stream
-            for stream, update in zip(streams, updates, strict=True)
-            if not all(item.message for item in update.stored)
-        ]
-    )
+    _renew_asked([stream for stream, update in zip(streams, updates, strict=True) if _has_question(update)])
     return _with_changes(streams, updates)
+
+
+def _has_question(update: StreamUpdate) -> bool:
+    return not all(item.message for item in update.stored)
 
 
 def _renew_asked(asked: Sequence[OpenStream]) -> None:

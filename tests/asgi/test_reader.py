@@ -192,7 +192,7 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
         return read(streams)
 
     monkeypatch.setattr(standalone, "read", fail_once)
-    monkeypatch.setattr(bell.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
+    monkeypatch.setattr(bell.Poller, "poll", lambda self, groups: asyncio.sleep(0, []))
     reader, stream = Reader(), Stream(1)
     await reader.add(stream)
     await until(lambda: stream.heard == ["a"])

@@ -146,7 +146,7 @@ def looks(monkeypatch):
     found = []
 
     class Poller:
-        async def look(self, groups):
+        async def poll(self, groups):
             looked.append(sorted(groups))
             return found.pop(0) if found else []
 

@@ -62,7 +62,7 @@ def test_the_first_look_rings_for_everybody(session):
 async def test_it_looks_from_an_event_loop(monkeypatch):
     monkeypatch.setattr(Poller, "_poll", lambda self, groups: [*groups, "more"])
 
-    assert await Poller().look(["a"]) == ["a", "more"]
+    assert await Poller().poll(["a"]) == ["a", "more"]
 
 
 def test_nothing_new_rings_for_nobody(session, look):
