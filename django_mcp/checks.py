@@ -184,8 +184,8 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "No channel layer spans the processes: the streams of each look into the database every "
-            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS) for what the others have said.",
+            "No channel layer spans the processes: each polls the database for events of the others every "
+            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS).",
             hint="With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
             id="django_mcp.W004",
         )

@@ -64,7 +64,7 @@ class Admission:
         except DatabaseError:
             raise
         except Exception:
-            logger.exception("Asking what the client of a stream may read failed; it is told nothing")
+            logger.exception("Checking which resources a stream's client may read failed; it gets no updates of them")
             return set(guarded)
 
     def _recognise(self) -> Caller | None:

@@ -206,7 +206,7 @@ class ASGIRequestStream(RequestStream):
             await self._send_lines(sse.encode(self._failure_reply().body.decode()))
         self._end()
         if self._dropped:
-            logger.warning("%d messages were dropped: a coroutine said more than its client reads", self._dropped)
+            logger.warning("%d messages were dropped: a coroutine sent more than its client reads", self._dropped)
         if not self.is_left:
             await self._send({"type": "http.response.body", "body": b""})
 

@@ -168,7 +168,7 @@ class Listeners:
             try:
                 self.ring(await poller.poll(list(self._listeners)))
             except Exception as failure:  # a database that is away may come back
-                logger.warning("Looking for news failed: %r", failure)
+                logger.warning("Polling the database failed: %r", failure)
 
     async def _receive(self) -> None:
         """Passes on the rings of other processes."""
@@ -216,7 +216,7 @@ class Listeners:
 
     def _lose_layer(self, failure: Exception) -> None:
         """Continues with polling alone, until the layer is back."""
-        logger.warning("The channel layer failed (%r); looking into the database instead", failure)
+        logger.warning("The channel layer failed (%r); polling the database instead", failure)
         self._channel = ""
         self._joined.clear()
         # Rings may have been lost meanwhile.
@@ -228,7 +228,7 @@ async def _send(layer: Any, groups: list[str]) -> None:
         try:
             await layer.group_send(group, {"type": "mcp.ring", "group": group, "process": PROCESS})
         except Exception as failure:
-            logger.warning("Ringing failed (%r); listeners look by themselves", failure)
+            logger.warning("Ringing failed (%r); listeners will poll the database", failure)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -120,12 +120,12 @@ class Guard:
     def _refusal(self, text: str) -> Exception:
         if self._read_only:
             return WroteInReadOnly(
-                f"A tool that says read_only=True wants to write: {text[:80]!r}. It may read, by one statement at a "
-                "time. Declare it without read_only, or with atomic=False when what it writes is nobody's business (a "
-                "cache, a counter)."
+                f"A tool with read_only=True tried to write: {text[:80]!r}. It may run single statements that read. "
+                "Declare it without read_only, or with atomic=False if it writes only for itself (a cache, a counter)."
             )
         return CannotUndo(
-            f"A dry run could not undo this: {text[:80]!r}. Have the tool take the argument dry_run, and leave it out."
+            f"A dry run could not undo this: {text[:80]!r}. Give the tool an argument dry_run, and "
+            "skip this statement in a dry run."
         )
 
     def authorizes(self, action: int, name: str | None) -> bool:

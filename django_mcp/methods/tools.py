@@ -66,7 +66,7 @@ def call_tool(request: Request) -> Call | Result:
     try:
         tool = tool.described(request.caller)
     except Exception as error:
-        logger.error("Tool %s cannot be called: its arguments cannot be told", tool.name, exc_info=error)
+        logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
@@ -101,7 +101,7 @@ def _described(request: Request, tools: Mapping[str, Tool]) -> Iterator[tuple[st
         try:
             described = tool.described(request.caller)
         except Exception as error:
-            logger.error("Tool %s is left out of the list: its arguments cannot be told", name, exc_info=error)
+            logger.error("Tool %s is left out of the list: its arguments cannot be described", name, exc_info=error)
         else:
             yield name, described
 

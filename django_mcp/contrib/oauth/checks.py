@@ -26,10 +26,10 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         ),
         (
             "none" not in provider.OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED,
-            "Public clients are not told that they may come: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'",
+            "Public clients are not offered a method: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'",
             "W012",
         ),
-        (not provider.PKCE_REQUIRED, "Codes can be used by whoever catches them: PKCE_REQUIRED is off", "E013"),
+        (not provider.PKCE_REQUIRED, "A stolen code can be used: PKCE_REQUIRED is off", "E013"),
         (
             provider.ACCESS_TOKEN_EXPIRE_SECONDS > HOUR,
             "Access tokens live for more than an hour: ACCESS_TOKEN_EXPIRE_SECONDS",
@@ -57,7 +57,7 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if off:
         messages.append(_message(f"Not as RFC 9700 says: {', '.join(off)}", "W019"))
     if provider.CIMD_ENABLED and not _fetches_with_care():
-        text = "Anybody has documents fetched: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
+        text = "Anybody can trigger document fetches: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
         messages.append(_message(text, "W023"))
     if not _issues_bound_tokens():
         messages.append(_message("Tokens are issued for no resource: OAUTH2_VALIDATOR_CLASS", "E020"))
