@@ -1,8 +1,7 @@
-"""MCP servers for Django: what an app's `mcp.py` imports.
+"""MCP servers for Django: the names that an app's `mcp.py` imports.
 
-`tool`, `toolset`, `resource` and `prompt` register on `default_server`, the one behind
-`path("mcp", include("django_mcp.urls"))`. Importing this touches no model and reads no setting, so it is safe while
-INSTALLED_APPS loads.
+`tool`, `toolset`, `resource` and `prompt` register on `default_server`, which `path("mcp", include("django_mcp.urls"))`
+serves. Importing this module touches no model and reads no setting, so it is safe while INSTALLED_APPS loads.
 """
 
 from django_mcp.exceptions import (
@@ -71,7 +70,7 @@ __all__ = [
 ]
 
 default_server = MCPServer()
-"""The project's own server. Its name and the rest of its identity are the `MCP_SERVER_…` settings."""
+"""The project's own server. The `MCP_SERVER_…` settings are its name and description."""
 
 tool = default_server.tool
 toolset = default_server.toolset

@@ -7,23 +7,23 @@ from typing import Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
-# A tool tells the model
+# Errors that the model reads
 
 
 class ToolError(Exception):
-    """Tells the model that something went wrong: it reads the text in the call's result and can correct itself."""
+    """An error for the model: it reads the text in the call's result and can correct itself."""
 
 
 class InvalidArguments(ToolError):
-    """The arguments of a call do not fit the tool's schema; the text names each."""
+    """The arguments of a call do not fit the tool's schema; the text names each error."""
 
 
 class BudgetExceeded(ToolError):
-    """A call used more than its budget. The text tells the model what to ask for instead."""
+    """A call exceeded its budget. The text tells the model what to ask for instead."""
 
 
 class ClientCannot(ToolError):
-    """The client has not said that it can be asked this, or cannot be reached: the tool must do without."""
+    """The client has not declared the capability, or cannot be reached: the tool must do without an answer."""
 
 
 class ClientRefused(ToolError):
@@ -34,36 +34,36 @@ class ClientTimeout(ToolError):
     """The client did not answer in time."""
 
 
-# A call ends
+# Ends of a call
 
 
 class Cancelled(BaseException):
-    """The client has cancelled the request, or is gone: the package undoes what the function wrote."""
+    """The client has cancelled the request, or has disconnected: the writes of the function are rolled back."""
 
 
 class ResourceNotFound(Exception):
-    """There is no such resource, or none that this user may know of: a client cannot tell the two apart."""
+    """The resource does not exist, or this user may not see it: a client cannot distinguish the two."""
 
 
-# A declaration cannot be
+# Errors in declarations
 
 
 class AlreadyRegistered(ImproperlyConfigured):
-    """Two functions are declared under one name; the message says which was first."""
+    """Two functions have the same name; the message says which was first."""
 
 
 class Unreadable(TypeError):
-    """A field that no JSON can fill, such as an uploaded file."""
+    """A field that JSON cannot fill, such as an uploaded file."""
 
 
-# A row cannot be had
+# Refusals of the storage
 
 
 class TooManySessions(Exception):
-    """No further session can be opened now; the open ones are unharmed.
+    """No further session can be opened now; open sessions are not affected.
 
-    `scope` says whose limit was reached: "principal", the caller's own (429: the caller can end a session or wait),
-    "anonymous", that of all who have not signed in, or "server", everybody's together (503).
+    `scope` names the limit: "principal", the caller's own (429: the caller can end a session or wait), "anonymous",
+    that of all anonymous callers, or "server", that of all callers together (503).
     """
 
     def __init__(self, scope: Literal["principal", "anonymous", "server"], limit: int) -> None:
@@ -73,7 +73,7 @@ class TooManySessions(Exception):
 
 
 class ClientTooLarge(Exception):
-    """The client describes itself (clientInfo, capabilities) at greater length than a session row keeps: 413."""
+    """The client's clientInfo and capabilities are longer than a session row stores: 413."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"clientInfo and capabilities take more than {limit} characters.")
@@ -81,15 +81,15 @@ class ClientTooLarge(Exception):
 
 
 class TooManyClientRequests(Exception):
-    """The client has too many requests of the server's to answer already."""
+    """Too many requests of the server wait for the client's answer."""
 
 
 class UnknownEvent(Exception):
-    """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
+    """A `Last-Event-ID` that is not of this session, or whose next events were deleted."""
 
 
 class TooManySubscriptions(Exception):
-    """The session has subscribed to as many resources as it may."""
+    """The session has reached its maximum number of subscriptions."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"This session has subscribed to {limit} resources, the most that it may: end one first.")

@@ -1,8 +1,7 @@
-"""Asks again, while a stream stands open, what was asked when it was opened: whether its client is admitted, and what
-it may read.
+"""Admission of open streams: checks again whether the client is admitted, and which resources it may read.
 
-A token can be revoked, a user deactivated, a permission taken. Each asking is a request of its own, made from the scope
-that the server keeps for the connection anyway, and no stream keeps it.
+A token can be revoked, a user deactivated, a permission removed. Each check makes a new request from the connection's
+scope, which the server keeps anyway, so that streams keep no request.
 """
 
 import copy
@@ -28,9 +27,7 @@ logger = logging.getLogger("django_mcp")
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The caller whom an endpoint has admitted to a stream of a server. Its methods are synchronous, and may ask the
-    database.
-    """
+    """The caller of an admitted stream of a server. The methods are synchronous, and may query the database."""
 
     view: MCPView
     kwargs: dict[str, Any]
@@ -44,8 +41,8 @@ class Admission:
         return cls(_unused(view), kwargs, scope, server, caller.principal.key, auth_hash(caller.user))
 
     def holds(self) -> bool:
-        """Whether the same request would come in again as the same caller. A database that is away closes no stream: it
-        is asked again.
+        """Whether the same request would be admitted again as the same caller. A database error does not close the
+        stream: the check is repeated later.
         """
         try:
             return self._recognise() is not None
@@ -57,7 +54,7 @@ class Admission:
             return False
 
     def unreadable(self, uris: Collection[str]) -> set[str]:
-        """Those of some resources that the caller may not read now. Resources that ask nothing are not asked about."""
+        """Those of the resources that the caller may not read now. Resources without access rules are not checked."""
         guarded = {uri: access for uri in uris if (access := self.server.registry.access_to(uri)) is not None}
         if not guarded:
             return set()
@@ -67,13 +64,13 @@ class Admission:
         except DatabaseError:
             raise
         except Exception:
-            logger.exception("Asking what the client of a stream may read failed; it is told nothing")
+            logger.exception("Checking which resources a stream's client may read failed; it gets no updates of them")
             return set(guarded)
 
     def _recognise(self) -> Caller | None:
         request = ASGIRequest(self.scope, BytesIO())
         request.user = AnonymousUser()
-        # A view is of one request, and keeps it.
+        # A view is for one request only.
         view = copy.copy(self.view)
         if view.is_open():
             return anonymous_caller(lambda: request)
@@ -84,14 +81,14 @@ class Admission:
 
 
 def _unused(view: MCPView) -> MCPView:
-    """The same view as it was before its request: with what the URLconf gave it, which Django takes only for attributes
-    that the class has. All streams of an endpoint share it.
+    """A fresh copy of the view, with its arguments from the URLconf. Django accepts only names of class attributes
+    there. All streams of an endpoint share it.
     """
     cls = type(view)
-    given = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
-    # What the view holds cannot give its id to something else.
-    key = (cls, *((name, id(value)) for name, value in given.items()))
-    return _views.setdefault(key, cls(**given))
+    arguments = {name: value for name, value in vars(view).items() if hasattr(cls, name)}
+    # The view keeps these objects alive, so their ids stay unique.
+    key = (cls, *((name, id(value)) for name, value in arguments.items()))
+    return _views.setdefault(key, cls(**arguments))
 
 
 _views: WeakValueDictionary[tuple[Any, ...], MCPView] = WeakValueDictionary()

@@ -1,5 +1,5 @@
-"""A modern client's `subscriptions/listen`: the changes from now on, for as long as the client stays and would still be
-admitted. Nothing is replayed.
+"""A modern client's `subscriptions/listen`: sends changes as long as the client is connected and admitted. Nothing is
+replayed.
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -18,9 +18,7 @@ from .stream import LinesConsumer, open_streams
 
 
 class ListenConsumer(LinesConsumer):
-    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays, and would
-    still be admitted. Nothing is replayed.
-    """
+    """The stream of a `subscriptions/listen`: sends changes as long as the client is connected and admitted."""
 
     def __init__(self, listen: Listen, admission: Admission | None = None) -> None:
         super().__init__(listen.request.caller.principal.expires_at, admission)
@@ -28,27 +26,29 @@ class ListenConsumer(LinesConsumer):
         self._position = 0
         self._tag = {SUBSCRIPTION_ID_META_KEY: listen.request.id}
 
-    def farewell(self) -> bytes:
+    def last_lines(self) -> bytes:
         result = {"resultType": "complete", "_meta": self._tag}
         return sse.encode(to_json_text({"jsonrpc": "2.0", "id": self._listen.request.id, "result": result}))
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         server = self._listen.request.server.name
-        listener = await bell.listen([bell.server_group(server)], self.news.set)
+        listener = await bell.listen([bell.server_group(server)], self.rung.set)
         try:
             self._position = await hop(changes.last_change, server)
-            yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
-            while not self.is_closing and await self.may_stay():
+            yield self._notification(
+                "notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)}
+            )
+            while not self.is_closing and await self.is_still_admitted():
                 before = self._position
                 wanted = await hop(self._read)
-                yield b"".join(map(self._tell, wanted)) or self.sign_of_life()
+                yield b"".join(map(self._lines_of, wanted)) or self.keep_alive()
                 if self._position == before:
                     await self.wait()
         finally:
             listener.stop()
 
     def _read(self) -> list[Change]:
-        """What is new, and wanted, and of what the client may read."""
+        """The next changes that the client asked for and may read."""
         changed, self._position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
         wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
         uris = {change.uri for change in wanted if change.uri}
@@ -63,18 +63,18 @@ class ListenConsumer(LinesConsumer):
     def account(self) -> str:
         return self._listen.request.caller.principal.account
 
-    def _tell(self, change: Change) -> bytes:
-        return self._say(change.method, {"uri": change.uri} if change.uri else {})
+    def _lines_of(self, change: Change) -> bytes:
+        return self._notification(change.method, {"uri": change.uri} if change.uri else {})
 
-    def _say(self, method: str, params: dict[str, Any]) -> bytes:
+    def _notification(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
 
 
 def listeners() -> list[ListenConsumer]:
-    """The `subscriptions/listen` streams that this process keeps open."""
+    """The open `subscriptions/listen` streams of this process."""
     return [consumer for consumer in open_streams if isinstance(consumer, ListenConsumer)]
 
 
 def _distinct(changes: Iterable[Change]) -> list[Change]:
-    """Changes without repetition: a client that reads a list again once has read it for all of them."""
+    """The changes without repetitions: reading a list again once is enough for all of its changes."""
     return list({(change.method, change.uri): change for change in changes}.values())

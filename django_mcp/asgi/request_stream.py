@@ -33,22 +33,22 @@ from django_mcp.storage.session_state import SessionState
 
 
 class ASGIRequestStream(RequestStream):
-    """Writes the stream from a task while the request runs, in this event loop or in a thread."""
+    """Writes the stream in a task while the request runs, on this event loop or in a thread."""
 
-    # What stays so for most requests, which say nothing before their reply.
+    # Class attributes, because they do not change for most requests, which send nothing before their reply.
     _final: bytes | None = None
     _closing = False
     _has_begun = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
-    _knowing: asyncio.Task[None] | None = None
+    _making_known: asyncio.Task[None] | None = None
     _running: asyncio.Task[Any] | None = None
     _watching_in: contextvars.Context | None = None
     _watches_session = False
     _room: threading.Event | None = None
     _is_over = False
     _dropped = 0
-    _spoke_at = 0.0
+    _written_at = 0.0
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class ASGIRequestStream(RequestStream):
         self._send_to_client = send
         self._outbox: deque[str] = deque()
         self._waiting_characters = 0
-        self._news = asyncio.Event()
+        self._has_messages = asyncio.Event()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
         super().bind(session)
         if self._watching_in is not None:
-            # Finding the session took so long that watching has begun without it.
+            # Finding the session took long, so watching has begun without it.
             self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
 
     def begin(self) -> None:
@@ -82,7 +82,7 @@ class ASGIRequestStream(RequestStream):
         if threading.get_ident() != self._thread:
             self._wait_for_room()
         elif self._is_full:
-            # A coroutine cannot wait here, and what it says must not fill the memory.
+            # A coroutine cannot wait here, and its messages must not fill the memory.
             self._dropped += 1
             return
         self._put(text)
@@ -134,12 +134,12 @@ class ASGIRequestStream(RequestStream):
         self._stop_watching()
         if self._pump is None:
             self._is_over = True
-            if self._knowing is not None:
-                await asyncio.wait([self._knowing])
+            if self._making_known is not None:
+                await asyncio.wait([self._making_known])
                 await hop(self.transcript.end)
             return reply
         self._final = reply.body
-        self._news.set()
+        self._has_messages.set()
         await self._pump
         return None
 
@@ -167,7 +167,7 @@ class ASGIRequestStream(RequestStream):
             watcher.cancel()
 
     def _end(self) -> None:
-        """Lets go of what was not written, and of threads that wait to say more."""
+        """Drops unwritten messages, and wakes threads that wait to send more."""
         self._is_over = True
         self._outbox.clear()
         if self._room is not None:
@@ -201,11 +201,11 @@ class ASGIRequestStream(RequestStream):
     def _wake(self) -> None:
         if self._pump is None and not self._is_over:
             self._pump = self._loop.create_task(self._write())
-        self._news.set()
+        self._has_messages.set()
 
     async def _write(self) -> None:
-        """The whole of the stream, from its headers to its end. A failure of ours is its last event: the client has the
-        headers already.
+        """Writes the stream, from its headers to its end. After an internal error, the last event is the error, because
+        the headers have been sent.
         """
         await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
         try:
@@ -215,7 +215,7 @@ class ASGIRequestStream(RequestStream):
             await self._send_lines(sse.encode(self._failure_reply().body.decode()))
         self._end()
         if self._dropped:
-            logger.warning("%d messages were dropped: a coroutine said more than its client reads", self._dropped)
+            logger.warning("%d messages were dropped: a coroutine sent more than its client reads", self._dropped)
         if not self.is_left:
             await self._send({"type": "http.response.body", "body": b""})
 
@@ -225,7 +225,7 @@ class ASGIRequestStream(RequestStream):
             await self._send_lines(await hop(self.transcript.open))
         is_last = False
         while not is_last:
-            self._news.clear()
+            self._has_messages.clear()
             texts = self._take()
             is_last = not self._outbox and self._final is not None
             if is_last and self._final:
@@ -237,23 +237,21 @@ class ASGIRequestStream(RequestStream):
                 await self._send({"type": "http.response.body", "body": b""})
                 self.is_left = True
             if not is_last and not self._outbox:
-                await self._wait_for_news()
+                await self._wait_for_messages()
 
     def _take(self) -> list[str]:
-        """The next messages; whoever waits for room has it."""
+        """The next messages; wakes threads that wait for room."""
         texts = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
         self._waiting_characters -= sum(map(len, texts))
         if self._room is not None and not self._is_full:
             self._room.set()
         return texts
 
-    async def _wait_for_news(self) -> None:
-        """Waits until there is something to say, or the client has heard nothing for a keep-alive, and then hears a
-        comment.
-        """
-        silent = self._loop.time() - self._spoke_at
+    async def _wait_for_messages(self) -> None:
+        """Waits until there is something to send. Sends a comment when nothing was sent for a keep-alive."""
+        silent = self._loop.time() - self._written_at
         try:
-            await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
+            await asyncio.wait_for(self._has_messages.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
         except TimeoutError:
             await self._send_lines(sse.KEEPALIVE)
 
@@ -262,7 +260,7 @@ class ASGIRequestStream(RequestStream):
             return self.transcript.add(texts, is_last=is_last)
         lines = await hop(self.transcript.add, texts, is_last=is_last)
         if self.is_left:
-            # Another connection, perhaps of another process, reads this stream now.
+            # Another connection, perhaps in another process, reads this stream now.
             await hop(bell.ring, [bell.session_group(self.session.pk)])
         return lines
 
@@ -270,7 +268,7 @@ class ASGIRequestStream(RequestStream):
         if lines and not self.is_left:
             await self._send({"type": "http.response.body", "body": lines, "more_body": True})
         if lines:
-            self._spoke_at = self._loop.time()
+            self._written_at = self._loop.time()
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:
@@ -282,10 +280,10 @@ class ASGIRequestStream(RequestStream):
                 self._cancel()
 
     async def _make_known(self) -> None:
-        """Writes the stream's row, for whoever of the writer and the watcher comes first."""
-        if self._knowing is None:
-            self._knowing = self._loop.create_task(hop(self.transcript.make_known))
-        await asyncio.shield(self._knowing)
+        """Writes the stream's row once, for the writer and the watcher."""
+        if self._making_known is None:
+            self._making_known = self._loop.create_task(hop(self.transcript.make_known))
+        await asyncio.shield(self._making_known)
 
     # Cancellation
 
@@ -310,7 +308,9 @@ class ASGIRequestStream(RequestStream):
             self._watchers += (self._loop.create_task(self._watch_for_cancellation(self.session)),)
 
     async def _watch_client(self) -> None:
-        """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
+        """Notes that the client has disconnected: a modern client cancels the request this way, a handshake client may
+        come back.
+        """
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.is_left = True

@@ -1,7 +1,7 @@
-"""What may reach an endpoint at all: hosts that the project answers for, and pages of origins that it trusts.
+"""Host and Origin checks: the hosts that the project serves, and the origins that it trusts.
 
-This is what keeps a web page that somebody visits from talking to a server on that somebody's machine or network (DNS
-rebinding), so it comes before anything else of a request is read.
+They protect against DNS rebinding, where a web page in a user's browser talks to a server on the user's machine or
+network. So they come before anything else of a request is read.
 """
 
 import logging
@@ -35,9 +35,9 @@ TOLD_CHARACTERS: Final = 100
 def refuse_foreign(headers: Headers, allowed_origins: Sequence[str]) -> Reply | None:
     """The refusal (403) of a foreign `Host` or `Origin`, or `None`.
 
-    A host is ours by `ALLOWED_HOSTS`. A browser's origin is if it is one of `ALLOWED_HOSTS` by name, one of
-    `allowed_origins` (`scheme://host[:port]`), or the host that it calls, when that is this machine or an address;
-    other clients send none.
+    A host is accepted if `ALLOWED_HOSTS` has it. An origin is accepted if it is named in `ALLOWED_HOSTS`, is one of
+    `allowed_origins` (`scheme://host[:port]`), or is the requested host, where that is this machine or an address. Only
+    browsers send one.
     """
     host = headers.get("host")
     if settings.USE_X_FORWARDED_HOST:
@@ -74,7 +74,7 @@ def _is_trusted(
     domain, _port = split_domain_port(authority)
     if not domain:
         return False
-    # "*" says that any name may lead here, not that any site may call.
+    # "*" allows any Host header, but not pages of any site.
     named = tuple(pattern for pattern in allowed_hosts if pattern != "*")
     is_called = host is not None and _without_port(authority, scheme) == _without_port(host.lower(), scheme)
     return validate_host(domain, named) or (is_called and _cannot_be_rebound(domain))

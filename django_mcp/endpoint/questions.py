@@ -1,4 +1,4 @@
-"""A request of the server's to the client of a running call: asked on the call's own stream, answered by a POST to any
+"""A request of the server to the client of a running call: sent on the call's own stream, answered by a POST to any
 process.
 """
 
@@ -14,7 +14,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, ClientTimeout
 from django_mcp.primitives.asking import Question
 from django_mcp.storage import client_requests
-from django_mcp.storage.client_requests import Taken
+from django_mcp.storage.client_requests import TakenAnswer
 
 from .waiting import waiting_calls
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from .request_stream import RequestStream
 
 Step: TypeAlias = Callable[[], Any] | float
-"""A function of the storage to run outside of the call's transaction, or seconds to wait for an answer at most."""
+"""A function of the storage to run outside of the call's transaction, or the maximum seconds to wait for an answer."""
 
 
 class ClientQuestion:
-    """One question on its way to the client and back. A carrier drives `steps()` in its own colour, and calls
-    `forget()` when it is done.
+    """One question on its way to the client and back. A carrier runs `steps()`, sync or async, and calls `forget()` at
+    the end.
     """
 
     def __init__(self, question: Question, stream: "RequestStream", *, in_transaction: bool = False) -> None:
@@ -53,8 +53,8 @@ class ClientQuestion:
             self._is_counted = True
 
     def steps(self) -> Generator[Step, Any, Any]:
-        """Yields each step, takes its result, and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`,
-        `ClientCannot` and `Cancelled`.
+        """Yields each step, is sent its result, and returns the client's answer. Raises `ClientTimeout`,
+        `ClientRefused`, `ClientCannot` and `Cancelled`.
         """
         question, request_id = self._question, self._request_id
         seconds = question.timeout_seconds or mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS
@@ -74,9 +74,9 @@ class ClientQuestion:
             yield min(remaining, mcp_settings.KEEPALIVE_SECONDS, mcp_settings.CLIENT_GONE_SECONDS / 2)
         return _read_answer(question, taken.answer)
 
-    def _is_deserted(self, taken: Taken) -> bool:
-        """Whether the client is gone for good. It is there while it has a connection, or something new is noted of its
-        session: it posts, or reads the stream that it has lost by a GET at any process.
+    def _is_deserted(self, taken: TakenAnswer) -> bool:
+        """Whether the client is gone for good. It is present while it has a connection, or while its session is used:
+        it posts, or resumes the lost stream with a GET to any process.
         """
         is_seen, self._seen_at = taken.seen_at != self._seen_at, taken.seen_at
         if not self._stream.is_left or taken.has_stream or is_seen:
@@ -87,7 +87,7 @@ class ClientQuestion:
         return now - self._alone_since >= mcp_settings.CLIENT_GONE_SECONDS
 
     def forget(self) -> None:
-        """Gives the place back, and deletes the question's row: nobody waits for an answer any more."""
+        """Releases the call's place, and deletes the question's row, because no call waits for the answer any more."""
         if self._is_counted:
             self._is_counted = False
             waiting_calls.leave(self._session, in_transaction=self._in_transaction)
@@ -102,7 +102,7 @@ def _ask(session_pk: int, request_id: str, method: str) -> None:
         raise ClientCannot("The client has too many requests to answer already.") from None
 
 
-def _take_answer(session_pk: int, request_id: str) -> Taken:
+def _take_answer(session_pk: int, request_id: str) -> TakenAnswer:
     taken = client_requests.take_answer(session_pk, request_id)
     if not taken.is_alive:
         raise ClientCannot("The session ended before the client answered.")

@@ -1,5 +1,5 @@
-"""The request stream of the view: the request runs in a thread of its own, and the response is written from a queue, by
-a thread under WSGI and by a task under ASGI.
+"""The request stream of the view: the request runs in a thread of its own, and puts messages into a queue, from which
+the response is written: by a thread under WSGI and by a task under ASGI.
 """
 
 import asyncio
@@ -30,11 +30,13 @@ from .questions import ClientQuestion
 from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
 from .waiting import waiting_calls
 
-Said: TypeAlias = str | Reply | None
-"""A message, the reply, or nothing for a while."""
+Item: TypeAlias = str | Reply | None
+"""A message, the reply, or `None` after a timeout."""
 
 POLLS_PER_SECOND: Final = 50
-"""Looks for answers, of all the calls of a process that wait: the more there are, the less often each looks."""
+"""The maximum rate at which all waiting calls of a process poll for answers together: the more calls wait, the less
+often each polls.
+"""
 
 
 class ThreadRequestStream(RequestStream):
@@ -46,14 +48,14 @@ class ThreadRequestStream(RequestStream):
 
     @cached_property
     def _queue(self) -> "queue.Queue[str | Reply]":
-        """Made when it is wanted: most requests say nothing before their reply."""
+        """Made on first use, because most requests send nothing before their reply."""
         return queue.Queue(OUTBOX_LIMIT)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._say(to_json_text(message))
+        self._put(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         client_question = ClientQuestion(question, self, in_transaction=release_connections())
@@ -63,7 +65,7 @@ class ThreadRequestStream(RequestStream):
             while True:
                 step, result = steps.send(result), None
                 if callable(step):
-                    # In the tool's own thread it would be part of its transaction: nobody would see it before the end.
+                    # In the tool's own thread, the write would be part of its transaction, and invisible until its end.
                     result = aside.submit(step).result()
                 else:
                     time.sleep(_poll_seconds(step))
@@ -92,7 +94,7 @@ class ThreadRequestStream(RequestStream):
             await asyncio.shield(asyncio.wrap_future(aside.submit(client_question.forget)))
 
     def close(self) -> None:
-        """Nothing: without a GET stream there is no coming back."""
+        """Does nothing: without a GET stream, a client cannot reconnect."""
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
         self._running = task
@@ -100,7 +102,7 @@ class ThreadRequestStream(RequestStream):
             self._cancel()
 
     def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
-        """The reply, or once the request says something, or takes its time, the lines of its stream."""
+        """The reply; or the lines of its stream, if the request sends a message or takes long."""
         context = contextvars.copy_context()
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
@@ -111,21 +113,21 @@ class ThreadRequestStream(RequestStream):
         return first
 
     def _wait_for_first(self) -> str | Reply | None:
-        """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
+        """The request's first message; `None` when it was silent for so long that the stream must open."""
         deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
         seconds = WATCH_AFTER_SECONDS
         while time.monotonic() < deadline:
             try:
                 return self._queue.get(timeout=seconds)
             except queue.Empty:
-                # From now on it can be cancelled.
+                # From now on, the request can be cancelled.
                 self.transcript.make_known()
-                self._look()
-                seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
+                self._check_cancelled()
+                seconds = min(self._check_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
-    def _say(self, item: str | Reply) -> None:
-        """Waits for room, for as long as somebody writes what is said."""
+    def _put(self, item: str | Reply) -> None:
+        """Puts a message into the queue; waits while it is full, as long as somebody writes the response."""
         while not self.is_left:
             with contextlib.suppress(queue.Full):
                 self._queue.put(item, timeout=1)
@@ -135,10 +137,10 @@ class ThreadRequestStream(RequestStream):
 
     def _work(self, work: Callable[[], Reply]) -> None:
         try:
-            self._say(work())
+            self._put(work())
         except Exception:
             logger.exception("Answering failed")
-            self._say(replies.INTERNAL)
+            self._put(replies.INTERNAL)
         finally:
             connections.close_all()
 
@@ -149,7 +151,7 @@ class ThreadRequestStream(RequestStream):
             with contextlib.suppress(RuntimeError):  # Its loop is closed: it is done.
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def lines(self, first: Said) -> Iterator[bytes]:
+    def lines(self, first: Item) -> Iterator[bytes]:
         """The lines of the stream, for the thread that writes the response."""
         steps, result = self._steps(first), None
         try:
@@ -163,15 +165,15 @@ class ThreadRequestStream(RequestStream):
         except StopIteration:
             return
         except BaseException:
-            self._leave()
+            self._note_disconnect()
             raise
 
-    async def alines(self, first: Said) -> AsyncIterator[bytes]:
-        """See lines(): for a task, which holds no thread while nothing is said."""
+    async def alines(self, first: Item) -> AsyncIterator[bytes]:
+        """See lines(): for a task, which blocks no thread while it waits."""
         steps, result = self._steps(first), None
-        said = asyncio.Event()
+        has_item = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._wake = partial(_wake, loop, said)
+        self._wake = partial(_wake, loop, has_item)
         try:
             while True:
                 step = steps.send(result)
@@ -179,28 +181,28 @@ class ThreadRequestStream(RequestStream):
                     result = None
                     yield step
                 else:
-                    result = await (hop(step) if callable(step) else self._anext(said, step))
+                    result = await (hop(step) if callable(step) else self._anext(has_item, step))
         except StopIteration:
             return
         except BaseException:
-            self._leave()
+            self._note_disconnect()
             raise
 
-    def _steps(self, item: Said) -> Generator[Any, Any, None]:
-        """Yields lines to send, functions to call where the database may be asked, and seconds to wait for the next
-        thing that is said.
+    def _steps(self, item: Item) -> Generator[Any, Any, None]:
+        """Yields lines to send, functions to call where the database may be queried, and seconds to wait for the next
+        message.
         """
         yield (yield self.transcript.open) or sse.KEEPALIVE
         looked = time.monotonic()
         while not isinstance(item, Reply):
             yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [item]))
-            item = yield self._look_seconds()
-            if time.monotonic() - looked >= self._look_seconds():
+            item = yield self._check_seconds()
+            if time.monotonic() - looked >= self._check_seconds():
                 looked = time.monotonic()
-                yield self._look
+                yield self._check_cancelled
         yield (yield partial(self.transcript.add, [item.body.decode()], is_last=True))
 
-    def _next(self, seconds: float) -> Said:
+    def _next(self, seconds: float) -> Item:
         if self._waits:
             release_connections()
         try:
@@ -208,36 +210,36 @@ class ThreadRequestStream(RequestStream):
         except queue.Empty:
             return None
 
-    async def _anext(self, said: asyncio.Event, seconds: float) -> Said:
+    async def _anext(self, has_item: asyncio.Event, seconds: float) -> Item:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
-                    said.clear()
+                    has_item.clear()
                     with contextlib.suppress(queue.Empty):
                         return self._queue.get_nowait()
-                    await said.wait()
+                    await has_item.wait()
         return None
 
-    def _leave(self) -> None:
-        """Nobody reads any more: a modern client has cancelled so."""
+    def _note_disconnect(self) -> None:
+        """Notes that the client has disconnected, by which a modern client cancels its request."""
         self.is_left = True
         if self.era == "modern":
             self._cancel()
 
-    def _look_seconds(self) -> float:
+    def _check_seconds(self) -> float:
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
 
-    def _look(self) -> None:
+    def _check_cancelled(self) -> None:
         if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
             self._cancel()
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of a stream, to be written in either colour, once."""
+    """The lines of a stream, for one iteration, sync or async."""
 
     _stream: ThreadRequestStream
-    _first: Said
+    _first: Item
 
     def __iter__(self) -> Iterator[bytes]:
         return self._stream.lines(self._first)
@@ -246,11 +248,11 @@ class Lines:
         return self._stream.alines(self._first)
 
 
-def _wake(loop: asyncio.AbstractEventLoop, said: asyncio.Event) -> None:
+def _wake(loop: asyncio.AbstractEventLoop, has_item: asyncio.Event) -> None:
     with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody writes.
-        loop.call_soon_threadsafe(said.set)
+        loop.call_soon_threadsafe(has_item.set)
 
 
 def _poll_seconds(seconds: float) -> float:
-    """How long a call waits before it looks again: nothing can wake it, since WSGI has no event loop."""
+    """How long a call waits before it polls again: under WSGI nothing can wake it, because there is no event loop."""
     return min(seconds, mcp_settings.POLL_SECONDS, max(0.2, len(waiting_calls) / POLLS_PER_SECOND))

@@ -1,7 +1,7 @@
-"""The calls of this process that wait for their clients' answers: how many there are, and whose.
+"""The calls of this process that wait for their clients' answers, counted in total and per caller.
 
-Each may hold a thread, a transaction and its locks for as long as a person reads. So they are few, and no caller has
-all of them.
+Each may hold a thread, a transaction and its locks for as long as a person reads. So their number is limited, and no
+caller can use all places.
 """
 
 import threading
@@ -13,13 +13,13 @@ from django_mcp.exceptions import ClientCannot
 from django_mcp.storage.session_state import SessionState
 
 SHARE: Final = 0.5
-"""The part of the places that anonymous callers have together, since nobody can tell one from another and sessions cost
-a stranger nothing; and, of those in a transaction, the part that one caller has.
+"""The share of the places for all anonymous callers together, because they cannot be distinguished and can open
+sessions freely; and the share of the places in a transaction for one caller.
 """
 
 
 class Places:
-    """Counts who has a place, of a limited number."""
+    """A limited number of places, and the callers that have them."""
 
     def __init__(self) -> None:
         self._whose: Counter[str] = Counter()
@@ -29,7 +29,7 @@ class Places:
         return self._whose.total()
 
     def refusal(self, session: SessionState, limit: int, own_limit: float | None) -> str | None:
-        """Why this caller gets no further place; `None` when there is one."""
+        """The reason why this caller gets no further place; `None` if it gets one."""
         if len(self) >= limit:
             return f"{len(self)} of everybody's"
         if not session.principal and self._anonymous >= limit * SHARE:
@@ -46,7 +46,7 @@ class Places:
 
 
 class WaitingCalls:
-    """The calls that wait, and those of them that are in a transaction. Safe to use from any thread."""
+    """The waiting calls, and those of them that are in a transaction. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,9 @@ class WaitingCalls:
         return len(self._all)
 
     def enter(self, session: SessionState, *, in_transaction: bool = False) -> None:
-        """One more waits, until `leave()` with the same arguments. Raises `ClientCannot` when it is one too many."""
+        """Adds a waiting call, until `leave()` with the same arguments. Raises `ClientCannot` when there are too
+        many.
+        """
         with self._lock:
             if reason := self._refusal(session, in_transaction=in_transaction):
                 raise ClientCannot(f"The client cannot be asked now: {reason}")
@@ -86,7 +88,7 @@ class WaitingCalls:
 
 
 def _whose(session: SessionState) -> str:
-    """A user's calls count together, whichever token they came with; an anonymous caller's by session."""
+    """The key to count by: the user, whatever the token; for an anonymous caller, the session."""
     if session.user_id is not None:
         return f"user:{session.user_id}"
     return f"principal:{session.principal}" if session.principal else f"session:{session.pk}"

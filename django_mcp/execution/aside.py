@@ -1,7 +1,7 @@
-"""Threads beside those that run functions of the developer's, for what must be written outside of their transactions.
+"""Threads for writes that must be outside of a tool's transaction.
 
-There are a few for the whole process, however many calls wait: each keeps its database connection for as long as it has
-something to do, and goes when it has not.
+There are a few for the whole process, however many calls wait. Each keeps its database connection while it has work,
+and ends when it has none.
 """
 
 import threading
@@ -19,14 +19,14 @@ from .threads import look_after_connections
 T = TypeVar("T")
 
 LIMIT: Final = 4
-"""So many threads; what they do takes milliseconds."""
+"""The maximum number of threads; their work takes milliseconds."""
 
 IDLE_SECONDS: Final = 2
-"""A thread that had nothing to do for so long ends, and its connections with it."""
+"""A thread without work for this long ends, and closes its connections."""
 
 
 class Aside:
-    """See the module."""
+    """The pool of these threads."""
 
     def __init__(self) -> None:
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
@@ -35,7 +35,7 @@ class Aside:
         self._open = 0
 
     def submit(self, function: Callable[[], T]) -> "Future[T]":
-        """The future of some work."""
+        """The future of a function's result."""
         future: Future[T] = Future()
         with self._lock:
             self._open += 1
@@ -46,7 +46,7 @@ class Aside:
         return future
 
     def stop(self, seconds: float) -> None:
-        """Lets the threads finish what they do, and end."""
+        """Lets the threads finish their work, and end."""
         threads = list(self._threads)
         for _ in threads:
             self._work.put(None)
@@ -70,14 +70,14 @@ class Aside:
             connections.close_all()
 
     def _take(self) -> "tuple[Future[Any], Callable[[], Any]] | None":
-        """The next work; `None` when this thread is to end, which is then no longer counted."""
+        """The next work; `None` when this thread must end, which is then no longer counted."""
         try:
             item = self._work.get(timeout=IDLE_SECONDS)
         except Empty:
             item = None
         if item is None:
             with self._lock:
-                # What was handed in since counted on this thread.
+                # Work submitted meanwhile relied on this thread.
                 with suppress(Empty):
                     item = self._work.get_nowait()
                 if item is None:

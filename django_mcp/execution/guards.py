@@ -1,8 +1,8 @@
-"""What stands between a call and its database: a tool that reads cannot write, and a dry run cannot be kept.
+"""Guards: a read-only tool cannot write, and a dry run cannot make lasting changes.
 
-A guard looks at the statements that go through Django's cursors, and has the database itself refuse where it can. It
-cannot see what goes past the connection: another one that is opened by hand, or a thread of the tool's own. Nor does it
-know what a function or procedure does outside of the transaction. For SQL that strangers write, give the project's
+A guard checks the statements that go through Django's cursors, and makes the database itself refuse where it can. It
+does not see other connections, such as one that a tool opens by hand or in a thread of its own. Nor does it know what a
+database function or procedure does outside of the transaction. For SQL written by untrusted people, give the project's
 connection a role without rights.
 """
 
@@ -19,14 +19,14 @@ _READS: Final = (
 )
 _CHANGES: Final = "|INSERT|UPDATE|DELETE|REPLACE|MERGE"
 _DDL: Final = "|CREATE|ALTER|DROP|TRUNCATE"
-"""Undone with the transaction, but in MySQL, where it commits."""
+"""Rolled back with the transaction, except in MySQL, where it commits."""
 
 READS: Final = {
     "sqlite": re.compile(rf"(?:{_READS}|PRAGMA)\b"),
     "": re.compile(rf"(?:{_READS})\b"),
 }
-"""Statements that a tool that reads only may begin. `WITH` and `EXPLAIN` may hide a change: that is the database's to
-refuse.
+"""The statements with which a read-only tool may begin. `WITH` and `EXPLAIN` may contain a write, which the database
+must refuse.
 """
 
 UNDONE: Final = {
@@ -38,7 +38,7 @@ UNDONE: Final = {
     ),
     "": re.compile(rf"(?:{_READS}{_CHANGES})\b"),
 }
-"""Statements that a transaction undoes."""
+"""The statements that a rollback undoes."""
 
 _SAVEPOINT: Final = re.compile(r"(?:SAVEPOINT|RELEASE|ROLLBACK)\b")
 _WRITES_FILES: Final = re.compile(r"\b(?:OUTFILE|DUMPFILE)\b", re.IGNORECASE)
@@ -64,17 +64,17 @@ _LASTING_ACTIONS: Final = frozenset({sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_
 
 
 class WroteInReadOnly(RuntimeError):
-    """A tool that says `read_only=True` wants to write."""
+    """A tool with `read_only=True` tried to write."""
 
 
 class CannotUndo(RuntimeError):
-    """A dry run wants to do something that would outlive its transaction."""
+    """A dry run tried to do something that a rollback would not undo."""
 
 
 class Guard:
-    """An execute wrapper of one connection, from the first use of a transaction to its end.
+    """An execute wrapper of a connection, from the first use of a transaction to its end.
 
-    `savepoints` are those that stood before: a statement that names one would end what is not the call's.
+    `savepoints` are those that existed before: a statement that names one could end a savepoint that is not the call's.
     """
 
     def __init__(self, connection: Any, *, read_only: bool, is_nested: bool) -> None:
@@ -83,21 +83,21 @@ class Guard:
         self._is_nested = is_nested
         self._savepoints: frozenset[str] = frozenset()
 
-    def stand(self) -> None:
-        """Begins; the transaction has just begun."""
+    def start(self) -> None:
+        """Starts to guard; the transaction has just begun."""
         connection = self._connection
         self._savepoints = frozenset(sid for sid in connection.savepoint_ids if sid)
         if self._read_only and connection.vendor == "postgresql":
-            # A query and a setting in one: after its first query a transaction cannot be made writable any more.
-            _say(connection, "SELECT set_config('transaction_read_only', 'on', true)")
+            # A query that also sets: after its first query, a PostgreSQL transaction cannot be made writable any more.
+            _execute(connection, "SELECT set_config('transaction_read_only', 'on', true)")
         elif self._read_only and connection.vendor == "mysql" and not self._is_nested:
-            # Within one that has begun, only the statements are looked at.
-            _say(connection, "START TRANSACTION READ ONLY")
+            # Inside an existing transaction, only the statements are checked.
+            _execute(connection, "START TRANSACTION READ ONLY")
         connection.execute_wrappers.append(self)
         _authorize(connection)
 
-    def lift(self) -> None:
-        """Ends, before the transaction does."""
+    def stop(self) -> None:
+        """Stops guarding, just before the transaction ends."""
         self._connection.execute_wrappers.remove(self)
         _authorize(self._connection)
 
@@ -120,16 +120,16 @@ class Guard:
     def _refusal(self, text: str) -> Exception:
         if self._read_only:
             return WroteInReadOnly(
-                f"A tool that says read_only=True wants to write: {text[:80]!r}. It may read, by one statement at a "
-                "time. Declare it without read_only, or with atomic=False when what it writes is nobody's business (a "
-                "cache, a counter)."
+                f"A tool with read_only=True tried to write: {text[:80]!r}. It may run single statements that read. "
+                "Declare it without read_only, or with atomic=False if it writes only for itself (a cache, a counter)."
             )
         return CannotUndo(
-            f"A dry run could not undo this: {text[:80]!r}. Have the tool take the argument dry_run, and leave it out."
+            f"A dry run could not undo this: {text[:80]!r}. Give the tool an argument dry_run, and "
+            "skip this statement in a dry run."
         )
 
     def authorizes(self, action: int, name: str | None) -> bool:
-        """Whether SQLite may do what a statement comes to."""
+        """Whether SQLite may perform an action of a statement."""
         if action == sqlite3.SQLITE_PRAGMA:
             return str(name).lower() in _READ_PRAGMAS
         if action == sqlite3.SQLITE_SAVEPOINT:
@@ -138,8 +138,8 @@ class Guard:
 
 
 def _authorize(connection: Any) -> None:
-    """Has SQLite ask the guards that stand. Python cannot tell whether the project had an authorizer of its own, which
-    goes.
+    """Makes SQLite ask the connection's guards. An authorizer that the project has set is lost, because Python cannot
+    read it.
     """
     if connection.vendor != "sqlite" or connection.connection is None:
         return
@@ -151,7 +151,7 @@ def _authorize(connection: Any) -> None:
     connection.connection.set_authorizer(authorize if guards else None)
 
 
-def _say(connection: Any, statement: str) -> None:
-    # Past the wrappers, and past Django's refusal to go on where a savepoint has failed: the statement is ours.
+def _execute(connection: Any, statement: str) -> None:
+    # Bypasses the wrappers, and Django's check for a broken transaction: the statement is the package's own.
     with closing(connection.connection.cursor()) as cursor:
         cursor.execute(statement)

@@ -1,7 +1,7 @@
-"""A thread of one async call's own, for the database work that Django's a-methods send away.
+"""The thread of an async call, for the database work of Django's async methods.
 
-Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not. The threads
-are lent: the next call has the thread, and the connection as Django's settings keep it, that an earlier one gave back.
+No other call uses the thread at the same time, so its connection can hold the call's transaction. After the call,
+another call gets the thread, with its connection if Django's settings keep it open.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class OwnThread(Executor):
-    """The thread of a call, as a context manager around it. It is lent when it is first needed."""
+    """The thread of a call, as a context manager around it. It is taken from the pool on first use."""
 
     def __init__(self, atomic: AbstractContextManager[object]) -> None:
         self._atomic = atomic
@@ -37,7 +37,7 @@ class OwnThread(Executor):
         return self._put(self._work, partial(function, *args, **kwargs))
 
     def __enter__(self) -> "OwnThread":
-        # What `async with` the context does, without its awaits: this is around every asynchronous call.
+        # The same as `async with` the context, but faster, because this is around every async call.
         self._token = SyncToAsync.thread_sensitive_context.set(self._context)
         SyncToAsync.context_to_thread_executor[self._context] = self
         return self
@@ -46,7 +46,7 @@ class OwnThread(Executor):
         SyncToAsync.context_to_thread_executor.pop(self._context, None)
         if self._token is not None:
             SyncToAsync.thread_sensitive_context.reset(self._token)
-            # It knows the context in which this is: a circle, which would wait for the garbage collector.
+            # Breaks a reference cycle with the context, which would wait for the garbage collector.
             self._token = None
 
     @property
@@ -54,11 +54,11 @@ class OwnThread(Executor):
         return self._work is not None
 
     async def finish(self, error: BaseException | None) -> None:
-        """Commits what the call wrote, or undoes it, and gives the thread back."""
+        """Commits or rolls back what the call wrote, and returns the thread to the pool."""
         work, self._work = self._work, None
         if work is not None:
             leave = partial(self._atomic.__exit__, type(error) if error else None, error, None)
-            # Who cancels now does not stop it halfway.
+            # A cancellation must not stop this halfway.
             await asyncio.shield(asyncio.wrap_future(self._put(work, leave, is_last=True)))
 
     @staticmethod
@@ -68,7 +68,7 @@ class OwnThread(Executor):
         return future
 
     def _serve(self, work: "SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]]") -> None:
-        """In the thread: what the call sends, until the last of it."""
+        """Runs in the thread: does the call's work, to the last item."""
         failure = _failure_of(self._atomic.__enter__)
         while True:
             future, function, is_last = work.get()
@@ -78,7 +78,7 @@ class OwnThread(Executor):
                 future.set_exception(failure)
             if is_last:
                 return
-            # Nothing of it is kept while the next is waited for.
+            # Keep no reference while waiting for the next item.
             del future, function
 
 

@@ -1,7 +1,7 @@
-"""Runs a `Call`: the one module with two colours.
+"""Runs a `Call`, in a thread with `run` or on an event loop with `arun`.
 
-`run` is for code in a thread, `arun` for code on an event loop; both give the same `Outcome`. What the function wrote
-to a database is undone when it fails, in every combination of the two.
+Both return the same `Outcome`. When the function fails, its writes to a database are rolled back, with sync and async
+functions alike.
 """
 
 import asyncio
@@ -29,9 +29,7 @@ from .transactions import LazyAtomic
 
 
 def run(call: Call) -> Outcome:
-    """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it
-    runs.
-    """
+    """The outcome of a call, made in this thread. An async function gets an event loop of its own while it runs."""
     rounds, answer = _rounds(call), None
     try:
         while True:
@@ -45,7 +43,9 @@ def run(call: Call) -> Outcome:
 
 
 async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
-    """See run(). A sync function runs in a worker thread, an async one here: `loop_context` is where that is."""
+    """See run(). Runs a sync function in a worker thread, and an async one on this event loop, which `loop_context`
+    describes.
+    """
     loop_context = loop_context or LoopContext.here()
     if not call.is_async:
         return await loop_context.hop(run, call)
@@ -65,16 +65,16 @@ async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question to put to a handshake client, whose call goes on with the answer."""
+class _PendingQuestion:
+    """A question for a handshake client, whose call continues with the answer."""
 
     question: Question
     stream: RequestStream
 
 
-def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
-    """A call until it ends: yields the call to run and takes its outcome; yields each question to a client that waits,
-    and takes the answer. A modern client gets the questions as the outcome, and calls again.
+def _rounds(call: Call) -> Generator[Call | _PendingQuestion, Any, Outcome]:
+    """The steps of a call: yields the call to run and is sent its outcome; yields each question to a handshake client
+    and is sent the answer. For a modern client, the questions are the outcome, and the client calls again.
     """
     while True:
         outcome: Outcome = yield call
@@ -83,7 +83,7 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
         stream = _stream_to_ask(call, outcome.required)
         answers = {}
         for key, question in outcome.required.questions.items():
-            answers[key] = yield _Asked(question, stream)
+            answers[key] = yield _PendingQuestion(question, stream)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if again is None:
             return outcome
@@ -92,22 +92,22 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
 
 def _run_once(call: Call) -> Outcome:
     try:
-        with reading(call.options.read_only), _on_terms(call):
+        with reading(call.options.read_only), _call_context(call):
             value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
-                raise _Undone(outcome)
+                raise _RolledBack(outcome)
             return outcome
-    except _Undone as undone:
-        return undone.outcome
+    except _RolledBack as rolled_back:
+        return rolled_back.outcome
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
-class _Undone(Exception):
-    """Ends the transaction of a dry run, and carries what came of it."""
+class _RolledBack(Exception):
+    """Rolls back the transaction of a dry run, and carries its outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -117,7 +117,7 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
     try:
         if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
-        with OwnThread(_on_terms(call)) as thread:
+        with OwnThread(_call_context(call)) as thread:
             try:
                 outcome = await _arun_async(call)
             except BaseException as interruption:
@@ -126,12 +126,12 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
             await thread.finish(_reason_to_undo(call, outcome))
             return outcome
     except Exception as error:
-        # What the function wrote could not be committed.
+        # The commit failed.
         return Outcome(error=error)
 
 
 def _checked(call: Call, value: Any) -> Any:
-    """What a function returned, unless the client has called it off, or must answer first."""
+    """The function's return value. Raises if the client has cancelled the call, or must answer questions first."""
     if call.request.stream is not None and call.request.stream.cancelled:
         raise Cancelled
     if isinstance(value, InputRequired):
@@ -140,7 +140,7 @@ def _checked(call: Call, value: Any) -> Any:
 
 
 def _stream_to_ask(call: Call, required: InputRequired) -> RequestStream:
-    """The stream to ask a handshake client on before its call can go on. Raises `ToolError` when it cannot be asked."""
+    """The stream for questions to a handshake client. Raises `ToolError` when the client cannot be asked."""
     request = call.request
     if request.stream is None:
         raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
@@ -163,7 +163,7 @@ async def _arun_async(call: Call) -> Outcome:
             try:
                 return Outcome(call.to_result(value))
             except SynchronousOnlyOperation:
-                # The function returned something lazy, such as a queryset: it is evaluated where its other queries ran.
+                # A lazy result, such as a queryset, is evaluated where the function's other queries ran.
                 return Outcome(await sync_to_async(call.to_result)(value))
     except InputRequired as required:
         return Outcome(required=required)
@@ -179,7 +179,7 @@ async def _in_its_own_loop(call: Call) -> Any:
     try:
         return await _in_time(call)
     except asyncio.CancelledError:
-        # It was the client that cancelled the call, and nobody who cancels this task.
+        # The client cancelled the call; nobody cancelled this task.
         if stream.cancelled:
             raise Cancelled from None
         raise
@@ -201,11 +201,11 @@ async def _in_time(call: Call) -> Any:
 
 
 def _reason_to_undo(call: Call, outcome: Outcome) -> BaseException | None:
-    return outcome.error or outcome.required or (_Undone(outcome) if call.options.dry_run else None)
+    return outcome.error or outcome.required or (_RolledBack(outcome) if call.options.dry_run else None)
 
 
 async def _arun_in_callers_thread(call: Call) -> Outcome:
-    atomic = _on_terms(call)
+    atomic = _call_context(call)
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
@@ -219,24 +219,24 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
         await sync_to_async(atomic.__exit__)(type(error) if error else None, error, None)
 
 
-def _on_terms(call: Call) -> AbstractContextManager[object]:
-    """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
+def _call_context(call: Call) -> AbstractContextManager[object]:
+    """The context of a call: its transaction, unless `atomic` is off, and its meter, if it has a budget."""
     options = call.options
     transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
     return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
 
 
 class _Metered:
-    """A meter around a transaction, so that what comes too late is undone."""
+    """A meter around a transaction, so that a call that exceeds its time is rolled back."""
 
     def __init__(self, transaction: AbstractContextManager[object], meter: Meter) -> None:
         self._transaction = transaction
         self._meter = meter
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> None:
-        self._held.enter_context(self._transaction)
-        self._held.enter_context(self._meter)
+        self._stack.enter_context(self._transaction)
+        self._stack.enter_context(self._meter)
 
     def __exit__(self, *error: Any) -> bool | None:
-        return self._held.__exit__(*error)
+        return self._stack.__exit__(*error)

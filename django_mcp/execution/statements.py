@@ -1,7 +1,7 @@
-"""How an SQL statement begins, and whether it is only one: read without a parser, and only as far as one can be sure.
+"""The first words of an SQL statement, and whether it is a single statement: without a parser, and only if certain.
 
-Databases disagree on comments, quotes and backslashes. A text that two of them could read in two ways is answered as
-unknown, for the caller to refuse. Knows no connection.
+Databases disagree on comments, quotes and backslashes. A text that two of them could read differently counts as
+unknown, and the caller must refuse it.
 """
 
 import re
@@ -24,18 +24,18 @@ _WORD: Final = re.compile(r"[A-Za-z]+")
 _WORDS: Final = 3
 
 _NESTED: Final = re.compile(r"/\*(?:(?!\*/).)*/\*", _FLAGS)
-"""PostgreSQL nests comments, and others do not."""
+"""PostgreSQL nests comments; other databases do not."""
 
 _EXECUTED: Final = re.compile(r"/\*M?!")
 """MySQL and MariaDB execute these comments."""
 
 _AMBIGUOUS: Final = re.compile(r"\\|\$|\x00|\r(?!\n)")
-"""A backslash escapes by a setting, a dollar may begin a quote, a lone carriage return ends some comments."""
+"""A backslash may or may not escape, a dollar may begin a quote, and a lone carriage return ends some comments."""
 
 
 def head_of(sql: str, vendor: str) -> str:
-    """The first words of a statement, at most three, in capitals: "ROLLBACK TO SAVEPOINT". "" when it is not certain to
-    be one statement.
+    """The first words of a statement, at most three, in upper case: "ROLLBACK TO SAVEPOINT". "" unless it is certainly
+    one statement.
     """
     if _NESTED.search(sql) or (vendor == "mysql" and _EXECUTED.search(sql)) or not _is_one(sql, vendor):
         return ""
@@ -48,7 +48,7 @@ def head_of(sql: str, vendor: str) -> str:
 
 
 def text_of(sql: Any, connection: Any) -> str:
-    """A statement as text: also one that a driver composes (`psycopg.sql`), or that is bytes."""
+    """A statement as text; it may also be composed by a driver (`psycopg.sql`), or be bytes."""
     if hasattr(sql, "as_string"):
         return str(sql.as_string(connection.connection))
     return sql.decode("utf-8", "replace") if isinstance(sql, bytes) else str(sql)

@@ -1,6 +1,7 @@
-"""Requests of the server's to a client: asked by the process that runs a tool, answered by a POST to any process.
+"""Requests of the server to a client: sent by the process that runs a tool, answered by a POST to any process.
 
-A row waits for its answer until the tool takes it. Every function is synchronous."""
+A row holds the answer until the tool takes it. Every function is synchronous.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from .database import alias
 
 
 def ask(session_pk: int, request_id: str, method: str) -> None:
-    """Notes that an answer is waited for. Raises `TooManyClientRequests`."""
+    """Stores a request that waits for its answer. Raises `TooManyClientRequests`."""
     rows = ClientRequest.objects.using(alias())
     waiting = rows.filter(session_id=session_pk, answer__isnull=True)
     if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
@@ -29,7 +30,9 @@ def ask(session_pk: int, request_id: str, method: str) -> None:
 
 
 def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
-    """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
+    """Stores a client's answer for the waiting call. False when no call waits for it: it was answered, or never
+    asked.
+    """
     if label(request_id, 64) != request_id:
         return False  # None of ours, and maybe nothing that the database can compare.
     rows = ClientRequest.objects.using(alias()).filter(
@@ -39,9 +42,9 @@ def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What a look for an answer found: the answer, if it has come; else whether the session lives, whether its client
-    holds a standalone stream, and when something was last noted of it.
+class TakenAnswer:
+    """The result of a look for an answer: the answer, if it has come; else whether the session is live, whether its
+    client has a standalone stream, and when the session was last used.
     """
 
     answer: dict[str, Any] | None = None
@@ -50,19 +53,19 @@ class Taken:
     seen_at: datetime | None = None
 
 
-def take_answer(session_pk: int, request_id: str) -> Taken:
-    """The answer to a request, or what there is of its client meanwhile."""
+def take_answer(session_pk: int, request_id: str) -> TakenAnswer:
+    """Takes the answer to a request, or returns the state of its client."""
     row = ClientRequest.objects.using(alias()).filter(session_id=session_pk, request_id=request_id)
-    found = row.values_list("answer", flat=True).first()
-    if found is not None:
-        return Taken(found)
+    message = row.values_list("answer", flat=True).first()
+    if message is not None:
+        return TakenAnswer(message)
     now = timezone.now()
     live = Session.objects.using(alias()).active(now).filter(pk=session_pk)
     session = live.values_list("stream_lease_until", "last_seen_at").first()
     if session is None:
-        return Taken(is_alive=False)
+        return TakenAnswer(is_alive=False)
     lease_until, seen_at = session
-    return Taken(None, True, lease_until is not None and lease_until > now, seen_at)
+    return TakenAnswer(None, True, lease_until is not None and lease_until > now, seen_at)
 
 
 def forget_request(session_pk: int, request_id: str) -> None:

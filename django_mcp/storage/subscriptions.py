@@ -13,12 +13,12 @@ from django_mcp.models import (
 from .database import alias
 
 LABEL_LENGTH: Final = 1000
-"""Characters of a URI that are kept for people."""
+"""The number of a URI's characters that are stored for people."""
 
 
 def subscribe(session_pk: int, uri: str) -> None:
-    """Has the session hear of a resource. The key tells it from others; the text is for people, so it can be stored.
-    Raises TooManySubscriptions.
+    """Subscribes the session to a resource. The key identifies the URI; the stored text is for people. Raises
+    TooManySubscriptions.
     """
     rows, key = Subscription.objects.using(alias()).filter(session_id=session_pk), uri_key(uri)
     limit = mcp_settings.MAX_SUBSCRIPTIONS_PER_SESSION

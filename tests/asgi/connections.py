@@ -85,7 +85,7 @@ def open_session(version="2025-11-25"):
 
 def standalone_stream(session, holder="h"):
     assert standalone.take(session.pk, holder, force=True)
-    return StandaloneStream(session, standalone.delivered(session.pk), holder)
+    return StandaloneStream(session, standalone.last_position(session.pk), holder)
 
 
 def change(method=TOOLS_CHANGED, uri="", principal=EVERYBODY):

@@ -9,14 +9,14 @@ from django_mcp.asgi.reader import Reader
 from django_mcp.bus import bell
 from django_mcp.storage import standalone
 from django_mcp.storage.events import STANDALONE, Position, Stored
-from django_mcp.storage.standalone import Held, News
+from django_mcp.storage.standalone import OpenStream, StreamUpdate
 
 
 class Stream:
     """A stream that hears, and is busy when it is told to be."""
 
     def __init__(self, number):
-        self.held = Held(number, "test", "user:1", "holder", Position(STANDALONE, 0))
+        self.open_stream = OpenStream(number, "test", "user:1", "holder", Position(STANDALONE, 0))
         self.heard = []
         self.is_busy = False
         self.signs = 0
@@ -29,10 +29,10 @@ class Stream:
     def only_readable(self, news):
         return news
 
-    def hear(self, news):
+    def deliver(self, news):
         self.is_over = self.is_over or news.is_over
         self.heard += [stored.message for stored in news.stored]
-        self.held = Held(self.held.session_pk, "test", "user:1", "holder", news.position)
+        self.open_stream = OpenStream(self.open_stream.session_pk, "test", "user:1", "holder", news.position)
 
     def keep_alive(self):
         self.signs += 1
@@ -51,7 +51,7 @@ def store(monkeypatch, settings):
         after = stream.position.event
         said = messages.get(stream.session_pk, [])[after : after + 2]
         stored = [Stored(Position(STANDALONE, after + number), text) for number, text in enumerate(said, 1)]
-        return News(Position(STANDALONE, after + len(said)), stored, has_more=len(said) == 2)
+        return StreamUpdate(Position(STANDALONE, after + len(said)), stored, has_more=len(said) == 2)
 
     monkeypatch.setattr(standalone, "read", read)
     monkeypatch.setattr(standalone, "renew", lambda streams: [news(stream) for stream in streams])
@@ -166,7 +166,7 @@ async def test_what_was_written_during_a_renewal_is_not_heard_again(store, setti
     def renew_late(streams):
         news = renew(streams)
         for _ in once:
-            stream.hear(news[0])
+            stream.deliver(news[0])
             stream.is_busy = False
         return news
 
@@ -192,7 +192,7 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
         return read(streams)
 
     monkeypatch.setattr(standalone, "read", fail_once)
-    monkeypatch.setattr(bell.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
+    monkeypatch.setattr(bell.Poller, "poll", lambda self, groups: asyncio.sleep(0, []))
     reader, stream = Reader(), Stream(1)
     await reader.add(stream)
     await until(lambda: stream.heard == ["a"])

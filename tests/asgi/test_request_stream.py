@@ -188,7 +188,7 @@ def test_what_a_coroutine_says_to_a_client_that_never_reads_takes_bounded_memory
 
     assert on_a_loop(talk) is not has_session
     assert most == asgi_stream.OUTBOX_LIMIT
-    assert "messages were dropped: a coroutine said more than its client reads" in caplog.text
+    assert "messages were dropped: a coroutine sent more than its client reads" in caplog.text
     if has_session:
         assert stored()[-1][1:] == (REPLY.body.decode(), True)
 

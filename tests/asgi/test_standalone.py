@@ -15,7 +15,7 @@ from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import sse
 from django_mcp.storage import events, sessions, standalone
-from django_mcp.storage.standalone import Held, News
+from django_mcp.storage.standalone import OpenStream, StreamUpdate
 from tests.asgi.connections import (
     CLOSED,
     NOTE,
@@ -59,13 +59,13 @@ def test_what_is_published_is_told_with_its_place():
         await connection.hangs_up()
 
     on_a_loop(talk)
-    assert standalone.delivered(session.pk) == events.Position("s", 1, 1)
+    assert standalone.last_position(session.pk) == events.Position("s", 1, 1)
 
 
 def test_a_stream_that_is_opened_again_goes_on_where_the_last_one_was():
     session = open_session()
     standalone.publish(session.pk, NOTE)
-    standalone.release(Held(session.pk, "test", "user:1", "", events.Position("s", 1)))
+    standalone.release(OpenStream(session.pk, "test", "user:1", "", events.Position("s", 1)))
     standalone.publish(session.pk, NOTE)
 
     async def talk():
@@ -206,9 +206,9 @@ def test_an_end_that_is_said_again_does_not_begin_anew():
         consumer = MCPConsumer(await hop(standalone_stream, session))
         connection = Connection(consumer)
         await connection.has(b"retry")
-        consumer.hear(News(consumer.held.position, is_over=True))
+        consumer.deliver(StreamUpdate(consumer.open_stream.position, is_over=True))
         first = consumer._writing
-        consumer.hear(News(consumer.held.position, is_over=True))
+        consumer.deliver(StreamUpdate(consumer.open_stream.position, is_over=True))
         consumer.close()
         assert consumer._writing is first
         await connection.ends()

@@ -9,7 +9,7 @@ from django_mcp.endpoint import questions
 from django_mcp.endpoint.questions import ClientQuestion
 from django_mcp.exceptions import Cancelled
 from django_mcp.primitives.asking import Question
-from django_mcp.storage.client_requests import Taken
+from django_mcp.storage.client_requests import TakenAnswer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SESSION = SimpleNamespace(pk=1, principal="user:1", user_id=1)
@@ -38,7 +38,7 @@ class Watched:
 
     def look(self, **found):
         try:
-            wait = self.steps.send(Taken(**{"seen_at": NOW, **found}))
+            wait = self.steps.send(TakenAnswer(**{"seen_at": NOW, **found}))
         except Cancelled:
             return True
         assert isinstance(wait, float | int)

@@ -17,7 +17,7 @@ from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest
 from django_mcp.primitives.asking import Question
 from django_mcp.storage import client_requests, sessions
-from django_mcp.storage.client_requests import Taken
+from django_mcp.storage.client_requests import TakenAnswer
 from tests.endpoint.request_streams import (
     LATEST,
     REPLY,
@@ -199,7 +199,7 @@ class Asked:
     def __init__(self, monkeypatch):
         self.waiting = []
         self.forgotten = []
-        self.answer = Taken()
+        self.answer = TakenAnswer()
         self.is_full = False
         for name in ("ask", "take_answer", "forget_request"):
             monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
@@ -229,7 +229,7 @@ def thread_stream():
 
 
 def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = Taken({"result": {"roots": []}})
+    asked_store.answer = TakenAnswer({"result": {"roots": []}})
 
     assert thread_stream.ask(ROOTS) == {"roots": []}
     ((session_pk, request_id, method, thread),) = asked_store.waiting
@@ -239,7 +239,7 @@ def test_an_answer_reaches_a_tool_in_the_view(asked_store, thread_stream):
 
 
 async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_stream):
-    asked_store.answer = Taken({"result": {"roots": []}})
+    asked_store.answer = TakenAnswer({"result": {"roots": []}})
 
     assert await thread_stream.aask(ROOTS) == {"roots": []}
 
@@ -247,8 +247,8 @@ async def test_an_answer_reaches_an_async_tool_in_the_view(asked_store, thread_s
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"answer": Taken({"error": {"message": "no"}})}, ClientRefused),
-        ({"answer": Taken(is_alive=False)}, ClientCannot),
+        ({"answer": TakenAnswer({"error": {"message": "no"}})}, ClientRefused),
+        ({"answer": TakenAnswer(is_alive=False)}, ClientCannot),
         ({"is_full": True}, ClientCannot),
         ({}, ClientTimeout),
     ],

@@ -7,7 +7,7 @@ import pytest
 from django_mcp.exceptions import TooManyClientRequests
 from django_mcp.models import ClientRequest, Session
 from django_mcp.storage import client_requests, sessions, standalone
-from django_mcp.storage.client_requests import Taken
+from django_mcp.storage.client_requests import TakenAnswer
 from tests import wire
 
 pytestmark = pytest.mark.django_db
@@ -64,15 +64,15 @@ def test_a_clients_answer_comes_to_whoever_waits_for_it(session):
 
 def test_who_waits_learns_whether_the_client_is_there(session, clock):
     client_requests.ask(session, "server-1", "roots/list")
-    assert client_requests.take_answer(session, "server-1") == Taken(seen_at=NOW)
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(seen_at=NOW)
 
     standalone.take(session, "holder", force=False)
-    assert client_requests.take_answer(session, "server-1") == Taken(has_stream=True, seen_at=NOW)
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(has_stream=True, seen_at=NOW)
 
     later = NOW + timedelta(minutes=5)
     clock.move_to(later, tick=False)
     sessions.note_presence(session)
-    assert client_requests.take_answer(session, "server-1") == Taken(seen_at=later)
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(seen_at=later)
 
 
 def test_a_request_is_answered_once(session):

@@ -1,4 +1,4 @@
-"""manage.py mcp_inspect: what a given user's model would see, and what that costs of its context."""
+"""manage.py mcp_inspect: the tools, resources and prompts that a user's model sees, and their size in its context."""
 
 import json
 from argparse import ArgumentParser
@@ -25,7 +25,7 @@ LISTS = {
     "prompts/list": "prompts",
 }
 CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for JSON in English; each model has its own."""
+"""A rule of thumb for English JSON; models differ."""
 
 
 class Command(BaseCommand):
@@ -91,7 +91,7 @@ class Command(BaseCommand):
 
 
 def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The entries of each list, as they go out to a client of the newest revision."""
+    """The entries of each list, for a client of the newest revision."""
     request = RequestFactory().get("/")
     request.user = user
     caller = Caller(Principal("inspect", user), lambda: request)
