@@ -41,6 +41,7 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from django_mcp.endpoint import routes
     from django_mcp.execution.threads import LoopContext
 
+    from . import people
     from .handler import EndpointRequest, serves
     from .shutdown import close_streams_at_shutdown
 
@@ -50,6 +51,8 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
             await django_application(scope, receive, send)
             return
         route, kwargs = found
+        if await people.serve(django_application, scope, receive, send):
+            return
         # Asked once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None
