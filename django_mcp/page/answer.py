@@ -6,7 +6,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
@@ -93,7 +92,7 @@ def _context(
 
 def _login_url(request: HttpRequest) -> str | None:
     """The project's page for signing in, which comes back here; `None` where there is none, or for who is signed in."""
-    if not isinstance(person_of(request), AnonymousUser):
+    if person_of(request).is_authenticated:
         return None
     for find in (lambda: resolve_url(settings.LOGIN_URL), lambda: reverse("admin:login")):
         try:
@@ -111,5 +110,6 @@ def _render(context: dict[str, Any], request: HttpRequest) -> str:
         template: Any = loader.get_template(TEMPLATE)
     except TemplateDoesNotExist:
         # A project of APIs alone may have no engine of Django's.
-        template = DjangoTemplates().get_template(TEMPLATE)
+        renderer: Any = DjangoTemplates()
+        template = renderer.get_template(TEMPLATE)
     return str(template.render(context, request))

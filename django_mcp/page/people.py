@@ -47,8 +47,8 @@ def may_see(policy: Policy, request: HttpRequest) -> bool:
         return True
     user = person_of(request)
     if policy in ("debug", "staff"):
-        return user.is_active and getattr(user, "is_staff", False)
-    return user.is_active and user.has_perm(policy)
+        return bool(user.is_active and getattr(user, "is_staff", False))
+    return bool(user.is_active and user.has_perm(policy))
 
 
 def note_shown(request: HttpRequest) -> None:

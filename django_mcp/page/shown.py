@@ -52,6 +52,10 @@ class Entry:
     size: int
 
     @property
+    def tokens(self) -> int:
+        return estimate_tokens(self.size)
+
+    @property
     def title(self) -> str:
         annotations = self.definition.get("annotations") or {}
         return str(self.definition.get("title") or annotations.get("title") or "")
@@ -131,11 +135,8 @@ def _hints(kind: str, definition: Mapping[str, Any]) -> Iterator[Badge]:
     if kind != "tools":
         return
     hints = definition.get("annotations") or {}
-    if hints.get("readOnlyHint"):
-        hints = {**hints, "destructiveHint": False}
-    else:
-        # A tool that says nothing may destroy (spec 2025-11-25 schema, ToolAnnotations).
-        hints = {"destructiveHint": True, **hints}
+    # A tool that says nothing may destroy; one that only reads does not (spec 2025-11-25 schema, ToolAnnotations).
+    hints = {"destructiveHint": True, **hints, **({"destructiveHint": False} if hints.get("readOnlyHint") else {})}
     yield from (Badge("hint", text) for name, text in _HINTS.items() if hints.get(name))
 
 

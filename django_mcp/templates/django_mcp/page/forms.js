@@ -113,10 +113,10 @@ const Forms = (() => {
   }
 
   function helpOf(schema) {
-    const limits = [["minimum", "at least"], ["exclusiveMinimum", "more than"], ["maximum", "at most"], ["exclusiveMaximum", "less than"],
-      ["minLength", "characters at least"], ["maxLength", "characters at most"], ["minItems", "entries at least"],
-      ["maxItems", "entries at most"], ["multipleOf", "a multiple of"], ["pattern", "pattern"], ["format", "format"]];
-    const rules = limits.filter(([key]) => schema[key] !== undefined).map(([key, text]) => `${text} ${schema[key]}`);
+    const limits = { minimum: "at least #", exclusiveMinimum: "more than #", maximum: "at most #", exclusiveMaximum: "less than #",
+      multipleOf: "a multiple of #", minLength: "at least # characters", maxLength: "at most # characters",
+      minItems: "at least # entries", maxItems: "at most # entries", pattern: "pattern #", format: "format #" };
+    const rules = Object.keys(limits).filter((key) => schema[key] !== undefined).map((key) => limits[key].replace("#", () => schema[key]));
     const text = [schema.description, rules.join(", ")].filter(Boolean).join("\n");
     return text ? make("p", { class: "help", text }) : null;
   }
@@ -275,9 +275,11 @@ const Forms = (() => {
 
   function unionField(context) {
     const { schema, root, label, required, nullable, depth } = context;
-    const members = (schema.anyOf || schema.oneOf).map((one) => resolve(one, root));
+    const given = schema.anyOf || schema.oneOf;
+    const members = given.map((one) => resolve(one, root));
+    const nameOf = (one, at) => one.title || (given[at].$ref || "").split("/").pop() || one.type || `kind ${at + 1}`;
     const select = make("select", { required: required && !nullable }, make("option", { value: "", text: "—" }));
-    members.forEach((one, at) => select.append(make("option", { value: at, text: one.title || one.type || JSON.stringify(one.const) || `kind ${at + 1}` })));
+    members.forEach((one, at) => select.append(make("option", { value: at, text: nameOf(one, at) })));
     const place = make("div");
     let current = null;
     const choose = (at) => {

@@ -59,7 +59,8 @@ const Results = (() => {
     const keys = Object.keys(value || {});
     const inner = keys.length === 1 && Array.isArray(value[keys[0]]) ? value[keys[0]] : value;
     const rows = Array.isArray(inner) && inner.length && inner.every(isRow) ? table(inner) : null;
-    return make("div", {}, make("h4", { text: "Structured content" }), rows, make("div", { class: "tree" }, tree(value)));
+    const branches = () => [make("div", { class: "tree" }, tree(value))];
+    return make("div", {}, make("h4", { text: "Structured content" }), ...(rows ? [rows, lazily("As a tree", branches)] : branches()));
   }
 
   function media(block) {
@@ -97,8 +98,9 @@ const Results = (() => {
     const parts = [];
     if (Array.isArray(result.messages)) parts.push(...many(result.messages, (one) => make("div", {}, make("h4", { text: one.role }), block(one.content))));
     if (Array.isArray(result.contents)) parts.push(...many(result.contents, resource));
-    if (Array.isArray(result.content)) parts.push(...many(result.content, block));
     if (result.structuredContent !== undefined) parts.push(structured(result.structuredContent));
+    const blocks = () => many(result.content, block);
+    if (Array.isArray(result.content)) parts.push(...(parts.length ? [lazily("Content, as a model reads it", blocks)] : blocks()));
     return parts.length ? parts : [json(result)];
   }
 
