@@ -124,7 +124,7 @@ def test_the_form_has_a_field_for_every_kind(opened, tmp_path):
     page.field(entry, "row").send_keys("7")
     Select(page.field(entry, "window")).select_by_visible_text("yes")
     page.press(entry, "Add to extras")
-    Select(page.field(entry, "extras 1: kind")).select_by_visible_text("Meal")
+    Select(page.field(entry, "extras 1: kind")).select_by_visible_text("dish")
     Select(page.field(entry, "dish")).select_by_visible_text("pasta")
     page.field(entry, "weight").send_keys("1.5")
     page.press(entry, "Add to codes")

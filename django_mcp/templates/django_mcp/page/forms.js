@@ -277,7 +277,8 @@ const Forms = (() => {
     const { schema, root, label, required, nullable, depth } = context;
     const given = schema.anyOf || schema.oneOf;
     const members = given.map((one) => resolve(one, root));
-    const nameOf = (one, at) => one.title || (given[at].$ref || "").split("/").pop() || one.type || `kind ${at + 1}`;
+    const parts = (one) => Object.keys(one.properties || {}).join(", ");
+    const nameOf = (one, at) => one.title || (given[at].$ref || "").split("/").pop() || parts(one) || one.type || `kind ${at + 1}`;
     const select = make("select", { required: required && !nullable }, make("option", { value: "", text: "—" }));
     members.forEach((one, at) => select.append(make("option", { value: at, text: nameOf(one, at) })));
     const place = make("div");
