@@ -278,9 +278,8 @@ class MCPView(APIView):
         """DRF's. Where no policy asks and no subclass overrides a hook, DRF's comes to nothing and costs as much as all
         the rest, so it is left out.
         """
-        headers = read_headers(request)
         try:
-            self._is_persons = self._is_from_person(request, headers)
+            self._is_persons = self._is_of_page(request)
             if self._is_persons and request.method == "GET":
                 people.note_shown(request)
                 return self._show_page(request, *args, **kwargs)
@@ -288,20 +287,21 @@ class MCPView(APIView):
             return self._to_failure(error, request)
         if self._is_persons or self._has_own_hooks() or not self.is_open():
             return super().dispatch(request, *args, **kwargs)
+        headers = read_headers(request)
         try:
             response = self._answer(request, headers)
         except Exception as error:
             response = self._to_failure(error, request)
         return self._with_cors(response, headers)
 
-    def _is_from_person(self, request: HttpRequest, headers: Headers) -> bool:
+    def _is_of_page(self, request: HttpRequest) -> bool:
         """Whether a request is of the page for people, and of somebody who may see it."""
-        method = str(request.method)
+        if request.method == "POST" and people.META_KEY not in request.META:
+            return False  # As all POSTs of MCP clients, whose headers are not read for this.
+        method, headers = str(request.method), read_headers(request)
         if not (people.opens_page(method, headers) or people.calls_from_page(method, headers)):
             return False
-        if self._refuse(method, headers):
-            return False
-        return people.may_see(self.get_page(), request)
+        return self._refuse(method, headers) is None and people.may_see(self.get_page(), request)
 
     def _show_page(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return answer.respond(self.get_server(), self.recognise(request, *args, **kwargs), self.eras, request)

@@ -45,13 +45,16 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from .handler import EndpointRequest, serves
     from .shutdown import close_streams_at_shutdown
 
+    def is_left(scope: "Scope") -> bool:
+        return (posts == "view" and scope["method"] != "GET") or people.calls_from_page(scope)
+
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
         found = routes.find(_path_of(scope)) if scope["type"] == "http" else None
-        if found is None or (posts == "view" and scope["method"] != "GET") or not serves(found[0]):
+        if found is None or is_left(scope) or not serves(found[0]):
             await django_application(scope, receive, send)
             return
         route, kwargs = found
-        if await people.serve(django_application, scope, receive, send):
+        if people.opens_page(scope) and await people.show_page(django_application, scope, receive, send):
             return
         # Asked once: it is a system call before Python 3.12.
         task = asyncio.current_task()

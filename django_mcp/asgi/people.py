@@ -2,7 +2,7 @@
 else the project asks of the people who sign in.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django_mcp.page import people
 
@@ -11,17 +11,23 @@ from .handler import read_headers
 if TYPE_CHECKING:
     from . import Application, Receive, Scope, Send
 
+_HEADER: Final = people.HEADER.encode()
 
-async def serve(django_application: "Application", scope: "Scope", receive: "Receive", send: "Send") -> bool:
-    """Whether Django has answered a request of the page for people. A page that it did not show is the lane's to
-    refuse, as for everybody.
+
+def opens_page(scope: "Scope") -> bool:
+    """Whether a browser opens the endpoint's address."""
+    return scope["method"] == "GET" and people.opens_page("GET", read_headers(scope))
+
+
+def calls_from_page(scope: "Scope") -> bool:
+    """Whether the page makes a call. It is asked of every POST, so the other headers are not read for it."""
+    return scope["method"] == "POST" and any(name == _HEADER for name, _value in scope["headers"])
+
+
+async def show_page(django_application: "Application", scope: "Scope", receive: "Receive", send: "Send") -> bool:
+    """Sends the page that Django answers with, and says whether it was one. Any other answer is dropped: the lane
+    refuses the request as it refuses everybody's.
     """
-    headers = read_headers(scope)
-    if people.calls_from_page(scope["method"], headers):
-        await django_application(scope, receive, send)
-        return True
-    if not people.opens_page(scope["method"], headers):
-        return False
     shown: list[bool] = []
 
     async def send_page(message: Any) -> None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware, get_token
 from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist, loader
-from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
 from django.utils.cache import patch_vary_headers
 
 from django_mcp.endpoint.protected_resource import public_url
@@ -94,14 +94,14 @@ def _login_url(request: HttpRequest) -> str | None:
     """The project's page for signing in, which comes back here; `None` where there is none, or for who is signed in."""
     if person_of(request).is_authenticated:
         return None
-    for find in (lambda: resolve_url(settings.LOGIN_URL), lambda: reverse("admin:login")):
+    for name in (str(settings.LOGIN_URL), "admin:login"):
         try:
-            url = find()
+            url = resolve_url(name)
             if url.startswith("/"):
-                resolve(url)
-            return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': request.get_full_path()})}"
+                resolve(f"/{url.removeprefix(get_script_prefix()).lstrip('/')}")
         except (NoReverseMatch, Resolver404):
             continue
+        return f"{url}{'&' if '?' in url else '?'}{urlencode({'next': request.get_full_path()})}"
     return None
 
 

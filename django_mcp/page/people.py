@@ -21,6 +21,8 @@ HEADER: Final = "x-mcp-page"
 no.
 """
 
+META_KEY: Final = "HTTP_X_MCP_PAGE"
+
 SCOPE: Final = "django_mcp.page"
 """The key of the ASGI scope that the two tell each other by."""
 
