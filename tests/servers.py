@@ -1,6 +1,7 @@
 """Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -289,6 +290,14 @@ def book(
 
 
 forms.tool(order)
+released = threading.Event()
+
+
+@forms.tool(read_only=True)
+def wait(ctx: Context) -> str:
+    """Say that half is done, and wait to be released."""
+    ctx.progress(1, 2, "Half way")
+    return "released" if released.wait(10) else "forgotten"
 
 
 MARKUP = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"

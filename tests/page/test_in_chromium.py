@@ -8,6 +8,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests import live_site
 from tests.browser import open_chromium
+from tests.servers import released
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -187,6 +188,51 @@ def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened, path)
     page.press(entry, "Decline")
     assert "decline" in page.outcome(entry)
     assert page.complaints() == []
+
+
+def test_progress_is_seen_before_the_result_and_a_call_is_cancelled(opened):
+    page = opened("/forms")
+    entry = page.open("wait")
+    released.clear()
+
+    for button, outcome in ((None, "released"), ("Cancel", "Cancelled")):
+        page.press(entry, "Call")
+        page.wait(lambda _: entry.find_element(By.CSS_SELECTOR, ".status").text == "Half way")
+        if button:
+            page.press(entry, button)
+        else:
+            released.set()
+        assert outcome in page.outcome(entry)
+        released.clear()
+    released.set()
+
+
+def test_a_lost_server_is_told_in_words_and_the_page_goes_on(opened):
+    page = opened("/hostile")
+    entry = page.open("purge_all")
+    network = {"latency": 0, "throughput": 0}
+
+    page.driver.set_network_conditions(offline=True, **network)
+    page.press(entry, "Dry run")
+    status = page.find(".status", entry)
+    page.wait(lambda _: status.text.startswith("The server could not be reached"))
+    page.driver.delete_network_conditions()
+    page.press(entry, "Dry run")
+    assert "tried" in page.outcome(entry)
+
+
+def test_somebody_who_was_signed_out_meanwhile_is_told_to_sign_in(opened, client, staff, settings):
+    page = opened("/token")
+    settings.DEBUG = False
+    client.force_login(staff)
+    page.driver.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value})
+    page.driver.refresh()
+    entry = page.open("describe_caller")
+
+    page.driver.delete_cookie("sessionid")
+    page.press(entry, "Call")
+
+    assert "You may have been signed out" in page.outcome(entry)
 
 
 def test_a_destructive_tool_is_confirmed_first_and_a_dry_run_is_not(opened):

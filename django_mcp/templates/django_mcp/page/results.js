@@ -133,6 +133,7 @@ const Results = (() => {
     const body = exchange.reply.error
       ? [textOf(exchange.reply.error.message), exchange.reply.error.data === undefined ? null : json(exchange.reply.error.data)]
       : content(exchange.reply.result);
+    if ([401, 403].includes(exchange.status)) body.push(make("p", { text: "You may have been signed out: reload the page, and sign in." }));
     place.status.textContent = text;
     place.status.classList.toggle("error", isError);
     place.body.replaceChildren(...body.filter(Boolean), wire(exchanges));
