@@ -290,6 +290,21 @@ def book(
 
 
 forms.tool(order)
+NODE = {"type": "object", "properties": {"child": {"$ref": "#/$defs/Node"}}, "required": ["child"]}
+NEST = {
+    "type": "object",
+    "properties": {"node": {"$ref": "#/$defs/Node"}, "odd": {"title": "Odd", "pattern": "(?P<a>.)"}},
+    "required": ["node"],
+    "$defs": {"Node": NODE},
+}
+
+
+@forms.tool(read_only=True, input_schema=NEST)
+def nest(**arguments: Any) -> str:
+    """Take what holds itself."""
+    return "taken"
+
+
 released = threading.Event()
 
 

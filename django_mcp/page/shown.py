@@ -26,7 +26,7 @@ CHARACTERS_PER_TOKEN: Final = 4
 
 _HINTS: Final = {
     "readOnlyHint": "read only",
-    "destructiveHint": "destructive",
+    "destructiveHint": "may destroy",
     "idempotentHint": "idempotent",
     "openWorldHint": "open world",
 }

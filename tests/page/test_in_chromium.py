@@ -190,6 +190,14 @@ def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened, path)
     assert page.complaints() == []
 
 
+def test_a_schema_that_holds_itself_has_a_form(opened):
+    page = opened("/forms")
+    entry = page.open("nest")
+
+    assert page.field(entry, "child").tag_name == "textarea"
+    assert page.complaints() == []
+
+
 def test_progress_is_seen_before_the_result_and_a_call_is_cancelled(opened):
     page = opened("/forms")
     entry = page.open("wait")

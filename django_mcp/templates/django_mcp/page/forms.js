@@ -1,6 +1,7 @@
 "use strict";
 // Forms from JSON Schema. A field is `{element, read, write}`: `read` gives the value, `undefined` for none.
 const Forms = (() => {
+  const MAX_DEPTH = 8;
   let numbers = 0;
 
   function make(tag, attributes = {}, ...children) {
@@ -76,9 +77,10 @@ const Forms = (() => {
   // A field with its label and description around it.
   function field(given, root, name, required = false, depth = 0) {
     const [schema, nullable] = withoutNull(resolve(given, root), root);
-    const label = schema.title && schema.title.toLowerCase() !== name.toLowerCase().replaceAll("_", " ") ? `${name} · ${schema.title}` : name;
+    const label = schema.title && String(schema.title).toLowerCase() !== name.toLowerCase().replaceAll("_", " ") ? `${name} · ${schema.title}` : name;
     const context = { schema, root, name, label, required, nullable, depth };
-    const made = kindOf(schema)(context);
+    // A schema that holds itself has no end.
+    const made = (depth > MAX_DEPTH ? jsonField : kindOf(schema))(context);
     const empty = required && nullable ? null : undefined;
     const read = made.read;
     made.read = () => { const value = read(); return value === undefined ? empty : value; };

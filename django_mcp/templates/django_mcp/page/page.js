@@ -102,7 +102,12 @@
   }
 
   // The user's answers to questions, by key.
-  async function ask(place, requests) {
+  function ask(place, requests) {
+    place.asking = (place.asking || Promise.resolve()).then(() => askInTurn(place, requests));
+    return place.asking;
+  }
+
+  async function askInTurn(place, requests) {
     place.status.textContent = "You are asked something";
     const answers = {};
     for (const [key, request] of Object.entries(requests)) answers[key] = await askOne(place, request);
@@ -160,6 +165,7 @@
     place.bar.removeAttribute("value");
     place.body.replaceChildren();
     place.questions.replaceChildren();
+    place.asking = null;
     for (const one of buttons.children) one.disabled = one !== cancel;
     try {
       const handlers = { signal: abort.signal, hear: (message) => hear(place, message), ask: (requests) => ask(place, requests) };
@@ -177,12 +183,21 @@
     }
   }
 
+  // A schema that no form can be made of is left to the JSON editor, and to the server.
+  function formFor(schema) {
+    try {
+      return formOf(schema);
+    } catch {
+      return formOf({});
+    }
+  }
+
   function build(entry) {
     const { kind, key } = entry.dataset;
     const definition = definitions[kind][key];
     const own = KINDS[kind];
     const schema = own.schema(definition);
-    const fields = formOf(schema);
+    const fields = formFor(schema);
     const place = makePlace();
     const hasFields = Object.keys(fields.fields).length > 0;
     const send = make("button", { type: "submit", class: "go", text: own.verb });
