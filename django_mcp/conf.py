@@ -100,7 +100,7 @@ class Settings:
     """Browser origins, such as "https://app.example.com", that may call from pages of another host."""
 
     PAGE: str | Callable[..., Any] | bool = "debug"
-    """Who may see the page for people, which a browser gets at an endpoint: "debug" (everybody with DEBUG, else staff),
+    """The people who may see the page that a browser gets at an endpoint: "debug" (everybody with DEBUG, else staff),
     "staff", a permission ("app.codename"), a function of the request, or False: nobody.
     """
 

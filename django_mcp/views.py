@@ -117,7 +117,7 @@ class MCPView(APIView):
     """`None` takes DRF's `DEFAULT_THROTTLE_CLASSES`."""
 
     page: people.Policy | None = None
-    """Who may see the page for people, which a browser gets here; `None` takes `MCP_PAGE`."""
+    """The people who may see the page that a browser gets here; `None` takes `MCP_PAGE`."""
 
     renderer_classes = (JSONRenderer,)
     parser_classes = (Unread,)
@@ -127,7 +127,7 @@ class MCPView(APIView):
     http_method_names = ["get", "post", "delete"]
 
     _is_persons = False
-    """Whether this request is of the page for people: Django's session says who calls."""
+    """Whether this request is of the page for people, so that Django's session says who calls."""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:

@@ -51,7 +51,7 @@ class Page:
         return entry.find_element(By.CSS_SELECTOR, ".result").text
 
     def complaints(self):
-        """What the browser's console says, and every host but the page's own that was asked for something."""
+        """The lines of the browser's console, and every host but the page's own that was asked for something."""
         script = "return performance.getEntriesByType('resource').map((one) => new URL(one.name).host)"
         foreign = set(self.driver.execute_script(script)) - {self.driver.execute_script("return location.host")}
         return [one["message"] for one in self.driver.get_log("browser")] + sorted(foreign)
@@ -78,7 +78,7 @@ def test_a_person_signs_in_searches_calls_a_tool_and_reads_what_it_found(site: l
     page.find("[name=password]").send_keys("unused")
     page.find("[type=submit]").click()
     page.find("#search")
-    driver.get_log("browser")  # What the page for signing in left there.
+    driver.get_log("browser")  # The page for signing in has no icon.
 
     page.find("#search").send_keys("airports city code")
     assert page.find("#found").text == "1 found"

@@ -1,4 +1,4 @@
-"""Who gets the page, and as whom the page calls."""
+"""The people who get the page, and as whom the page calls."""
 
 import pytest
 from django.contrib.auth.models import Permission

@@ -1,4 +1,4 @@
-"""What one person is shown of a server."""
+"""The content of the page for one person."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission

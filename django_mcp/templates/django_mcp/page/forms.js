@@ -336,7 +336,7 @@ const Forms = (() => {
     const plain = make("fieldset", { class: "plain", "aria-label": "Arguments" }, ...Object.values(fields).map((one) => one.element));
     const raw = make("div", { hidden: true }, area);
     area.addEventListener("input", () => area.setCustomValidity(problemOf(area.value, true)));
-    // What the form has no field for stays as it was written.
+    // Values that the form has no field for stay as they were written.
     let others = {};
     const toggle = button("Edit as JSON", () => (raw.hidden ? toRaw() : toForm()), { "aria-pressed": "false" });
     const show = (isRaw) => { raw.hidden = !isRaw; plain.hidden = plain.disabled = isRaw; area.disabled = !isRaw; toggle.setAttribute("aria-pressed", String(isRaw)); };

@@ -104,7 +104,7 @@ const Results = (() => {
     return parts.length ? parts : [json(result)];
   }
 
-  // What a model cannot know of an answer: how it went, and how long it took.
+  // How a call went and how long it took, and whether that is bad.
   function verdict(exchange) {
     const { reply, milliseconds } = exchange;
     const took = `in ${milliseconds} ms`;
