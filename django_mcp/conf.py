@@ -4,7 +4,7 @@ A value that may differ between endpoints is an argument of the server or view i
 project.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import NoneType, UnionType
 from typing import Any, Final, cast, get_args, get_type_hints
 
@@ -104,6 +104,11 @@ class Settings:
 
     ALLOWED_ORIGINS: Sequence[str] = ()
     """Browser origins, such as "https://app.example.com", that may call from pages of another host."""
+
+    PAGE: str | Callable[..., Any] | bool = "debug"
+    """The people who may see the page that a browser gets at an endpoint: "debug" (everybody with DEBUG, else staff),
+    "staff", a permission ("app.codename"), a function of the request, or False: nobody.
+    """
 
     PAGE_SIZE: int = 1000
     """Entries in a page of a list. Large, because many clients read only the first page."""
@@ -280,6 +285,16 @@ _MAY_BE_ZERO: Final = frozenset(
 """The numbers that must be greater than zero."""
 
 
+PAGE_POLICIES: Final = '"debug", "staff", a permission ("app.codename"), a function of the request, or False'
+
+
+def is_page_policy(value: Any) -> bool:
+    """Whether a value says who may see the page for people."""
+    if isinstance(value, str):
+        return value in ("debug", "staff") or value.count(".") == 1
+    return value is False or callable(value)
+
+
 def wrong_settings() -> dict[str, str]:
     """The settings with invalid values, each with the expected kind: MCP_PAGE_SIZE, "a positive number" …"""
     hints = get_type_hints(Settings)
@@ -291,6 +306,8 @@ def _problem(name: str, value: Any, hint: Any) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     value = str(value) if isinstance(value, Promise) else value
+    if name == "PAGE":
+        return "" if is_page_policy(value) else PAGE_POLICIES
     try:
         TypeAdapter(hint).validate_python(value, strict=True)
     except ValidationError:

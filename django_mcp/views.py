@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
@@ -23,7 +23,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_mcp import authentication
-from django_mcp.conf import mcp_settings
+from django_mcp.conf import PAGE_POLICIES, is_page_policy, mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
@@ -31,6 +31,7 @@ from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
 from django_mcp.execution.transactions import release_connections
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
+from django_mcp.page import answer, people
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -70,6 +71,9 @@ def _check_options(cls: "type[MCPView]", options: dict[str, Any]) -> None:
         raise ImproperlyConfigured(f"An endpoint's sessions are one of {get_args(SessionPolicy)}, not {sessions!r}.")
     if isinstance(eras, str) or not eras or not set(eras) <= set(get_args(Era)):
         raise ImproperlyConfigured(f"An endpoint's eras are a tuple of some of {get_args(Era)}, not {eras!r}.")
+    page = options.get("page", cls.page)
+    if page is not None and not is_page_policy(page):
+        raise ImproperlyConfigured(f"An endpoint's page is {PAGE_POLICIES}, not {page!r}.")
 
 
 class MCPView(APIView):
@@ -113,12 +117,18 @@ class MCPView(APIView):
     throttle_classes: Sequence[type[BaseThrottle]] | None = None  # type: ignore[assignment]
     """`None` means DRF's `DEFAULT_THROTTLE_CLASSES`."""
 
+    page: people.Policy | None = None
+    """The people who may see the page that a browser gets here; `None` takes `MCP_PAGE`."""
+
     renderer_classes = (JSONRenderer,)
     parser_classes = (Unread,)
     content_negotiation_class = DefaultContentNegotiation
     versioning_class = None  # The project's API has its versions, and the protocol its own.
     schema = None
     http_method_names = ["get", "post", "delete"]
+
+    _is_persons = False
+    """Whether this request is of the page for people, so that Django's session says who calls."""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -262,11 +272,27 @@ class MCPView(APIView):
         self.format_kwarg = None
         self.request = self.initialize_request(request, *args, **kwargs)
 
+    def get_page(self) -> people.Policy:
+        return cast(people.Policy, mcp_settings.PAGE) if self.page is None else self.page
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        made = super().initialize_request(request, *args, **kwargs)
+        if self._is_persons:
+            made.authenticators = (people.PersonAuthentication(),)
+        return made
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's dispatch. It is skipped where there are no policies and no overridden hooks: it would do nothing, and
         cost as much as the rest of the request.
         """
-        if self._has_own_hooks() or not self.is_open():
+        try:
+            self._is_persons = self._is_of_page(request)
+            if self._is_persons and request.method == "GET":
+                people.note_shown(request)
+                return self._show_page(request, *args, **kwargs)
+        except Exception as error:
+            return self._to_failure(error, request)
+        if self._is_persons or self._has_own_hooks() or not self.is_open():
             return super().dispatch(request, *args, **kwargs)
         headers = read_headers(request)
         try:
@@ -274,6 +300,18 @@ class MCPView(APIView):
         except Exception as error:
             response = self._to_failure(error, request)
         return self._with_cors(response, headers)
+
+    def _is_of_page(self, request: HttpRequest) -> bool:
+        """Whether a request is of the page for people, and of somebody who may see it."""
+        if request.method == "POST" and people.META_KEY not in request.META:
+            return False  # As all POSTs of MCP clients, whose headers are not read for this.
+        method, headers = str(request.method), read_headers(request)
+        if not (people.opens_page(method, headers) or people.calls_from_page(method, headers)):
+            return False
+        return self._refuse(method, headers) is None and people.may_see(self.get_page(), request)
+
+    def _show_page(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return answer.respond(self.get_server(), self.recognise(request, *args, **kwargs), self.eras, request)
 
     def _has_own_hooks(self) -> bool:
         own_methods = self.http_method_names is not MCPView.http_method_names

@@ -41,15 +41,21 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from django_mcp.endpoint import routes
     from django_mcp.execution.threads import LoopContext
 
+    from . import people
     from .handler import EndpointRequest, serves
     from .shutdown import close_streams_at_shutdown
 
+    def is_left(scope: "Scope") -> bool:
+        return (posts == "view" and scope["method"] != "GET") or people.calls_from_page(scope)
+
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
         match = routes.find(_path_of(scope)) if scope["type"] == "http" else None
-        if match is None or (posts == "view" and scope["method"] != "GET") or not serves(match[0]):
+        if match is None or is_left(scope) or not serves(match[0]):
             await django_application(scope, receive, send)
             return
         route, kwargs = match
+        if people.opens_page(scope) and await people.show_page(django_application, scope, receive, send):
+            return
         # Read once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None

@@ -217,8 +217,8 @@ class Route:
     def _not_described(self, error: Exception) -> NotDescribed:
         return NotDescribed(
             f"{self.label}: its arguments cannot be described ({error!r}). They are made with the caller's request, "
-            "and in checks with that of AnonymousUser, without a body and variables of the URL. Where the view needs more, "
-            "have it return before that if getattr(self, 'swagger_fake_view', False), or decide by self.action."
+            "and in checks with that of AnonymousUser, without a body and variables of the URL. Where the view needs "
+            "more, have it return before that if getattr(self, 'swagger_fake_view', False), or decide by self.action."
         )
 
 
