@@ -84,7 +84,7 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
 
 
 def _openings(view: Any) -> Iterator[tuple[str, str]]:
-    """Why everybody may call an endpoint, and how to close it; nothing where somebody is asked for."""
+    """The reasons why everybody may call an endpoint, each with the remedy; none if its policies check the caller."""
     if view.public and view.permission_classes is None:
         yield "it says public=True", "Take public=True away"
     elif not _asks_for_more(view):
@@ -92,7 +92,7 @@ def _openings(view: Any) -> Iterator[tuple[str, str]]:
 
 
 def _asks_for_more(view: Any) -> bool:
-    """Whether an endpoint's permissions can refuse a caller. A hook of its own may, so such a one is believed."""
+    """Whether an endpoint's permissions can refuse a caller. A class with its own hook is assumed to."""
     from django_mcp.views import MCPView
 
     if "get_permissions" in overridden(type(view), MCPView) or asks_itself(type(view), MCPView):
@@ -101,7 +101,7 @@ def _asks_for_more(view: Any) -> bool:
 
 
 _ADMITTING: Final = (BasePermission.has_permission, AllowAny.has_permission)
-"""They admit everybody."""
+"""The methods that admit everybody."""
 
 
 PROXIED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")

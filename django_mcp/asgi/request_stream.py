@@ -96,7 +96,7 @@ class ASGIRequestStream(RequestStream):
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
         client_question = ClientQuestion(question, self, in_transaction=release_connections())
-        # Else the threads of calls that may not wait would pile up, each with its connection.
+        # Otherwise the threads of calls that get no place would pile up, each with its connection.
         client_question.take_place()
         with waiting_thread():
             return asyncio.run_coroutine_threadsafe(self._ask(client_question), self._loop).result()
@@ -294,8 +294,8 @@ class ASGIRequestStream(RequestStream):
         self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._break_silence)
 
     def _break_silence(self) -> None:
-        """Opens the stream of a call. A request that waits for a thread or the database may yet be refused, or be given
-        a session: its status and headers are not known.
+        """Opens the stream of a running call. A request that still waits for a thread or the database may be refused,
+        or get a session, so its status and headers are not known yet.
         """
         if self._has_begun:
             self._wake()

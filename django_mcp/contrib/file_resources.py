@@ -168,8 +168,8 @@ class StorageResource(_FileResource):
 
 
 def _leads_out(storage: Storage, name: str, prefix: str) -> bool:
-    """Whether a link among the files of a storage on this machine leads out of the prefix. A prefix that is itself a
-    link was put there on purpose.
+    """Whether a symbolic link in a local storage leads out of the prefix. A prefix that is itself a link was made on
+    purpose.
     """
     try:
         path, top = storage.path(name), storage.path(prefix)

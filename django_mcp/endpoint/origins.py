@@ -19,17 +19,19 @@ from django_mcp.protocol import replies
 from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.replies import Reply
 
-# The one that Django's own refusal of a host goes to, so that a project finds both in one place.
+# The logger of Django's own refusal of a host, so that a project finds both in one place.
 logger = logging.getLogger("django.security.DisallowedHost")
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
 
 TOLD_PER_MINUTE: Final = 10
-"""Foreign hosts that are logged: the first remind of ALLOWED_HOSTS, and a stranger can send any number."""
+"""The maximum number of logged foreign hosts per minute: the first ones point to ALLOWED_HOSTS, and anybody can send
+any number.
+"""
 
 TOLD_CHARACTERS: Final = 100
-"""Of a foreign host that is logged."""
+"""The number of characters of a foreign host that are logged."""
 
 
 def refuse_foreign(headers: Headers, allowed_origins: Sequence[str]) -> Reply | None:
@@ -81,8 +83,8 @@ def _is_trusted(
 
 
 def _cannot_be_rebound(domain: str) -> bool:
-    """Whether nobody else's name server can say where a page of this host comes from: it is an address, or this
-    machine. Any other name may be that of a site whose owner has it lead here for a moment.
+    """Whether the host is safe from DNS rebinding, because it is an address or this machine. The owner of any other
+    name may let it point here for a moment.
     """
     try:
         ip_address(domain.strip("[]"))
@@ -95,7 +97,7 @@ _told_at: list[float] = []
 
 
 def _log_foreign(host: str) -> None:
-    """Logs a foreign host as Django does, some of a minute's."""
+    """Logs a foreign host as Django does, up to the limit per minute."""
     now = time.monotonic()
     _told_at[:] = [at for at in _told_at if now - at < 60]
     if len(_told_at) < TOLD_PER_MINUTE:

@@ -45,8 +45,8 @@ class ClientQuestion:
         self._request_id = f"server-{secrets.token_urlsafe(12)}"
 
     def take_place(self) -> None:
-        """Counts the call among those that wait; raises `ClientCannot` when it is one too many. A carrier whose thread
-        another call may take over takes the place before that.
+        """Counts the call as waiting; raises `ClientCannot` when there are too many. A carrier whose thread another
+        call may take over must call this first.
         """
         if not self._is_counted:
             waiting_calls.enter(self._session, in_transaction=self._in_transaction)

@@ -119,7 +119,7 @@ class RequestStream:
         self.era = era
 
     def begin(self) -> None:
-        """Says that the request is a call that runs now: nothing refuses it any more."""
+        """Notes that the request is a call that runs now, so that nothing can refuse it any more."""
 
     @property
     def session(self) -> SessionState | None:

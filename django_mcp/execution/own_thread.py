@@ -102,7 +102,7 @@ def _do(future: "Future[Any]", function: Callable[[], Any]) -> None:
 
 
 async def release_own_connections() -> bool:
-    """Whether the thread of the running call is in a transaction: see transactions.release_connections."""
+    """Whether the thread of the running call is in a transaction; see transactions.release_connections."""
     own = _own_thread()
     if own is None or not own.is_lent:
         return False
@@ -111,7 +111,7 @@ async def release_own_connections() -> bool:
 
 @contextmanager
 def waiting_call() -> Iterator[None]:
-    """Around a wait of an async call for its client, whose thread does not count meanwhile."""
+    """Around an async call's wait for its client; its thread does not count meanwhile."""
     own = _own_thread()
     with lent_threads().waiting() if own is not None and own.is_lent else nullcontext():
         yield

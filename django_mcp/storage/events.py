@@ -46,7 +46,7 @@ TRIM_EVERY: Final = 64
 """A session's events are trimmed about once in this many events."""
 
 roll: Callable[[], float] = random.random
-"""The dice that say when: from 0 up to 1. Tests put others here."""
+"""The random numbers for trimming, from 0 up to 1. Tests replace them."""
 
 EARLY: Final = "~"
 """The prefix of the key of a cancellation that waits for its request; no stream's key has it."""
