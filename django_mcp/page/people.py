@@ -35,7 +35,7 @@ def opens_page(method: str, headers: Headers) -> bool:
 
 
 def calls_from_page(method: str, headers: Headers) -> bool:
-    """Whether a call says that the page makes it. Whose it is, and whether they may, is asked after."""
+    """Whether a POST claims to come from the page. The user and their rights are checked afterwards."""
     return method == "POST" and HEADER in headers
 
 
