@@ -23,7 +23,7 @@ check: $(VENV)/.lint ## before a commit, in half a minute: lint, missing migrati
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m pytest -q $(CHECKED)
 
-test: $(VENV)/.test ## run the tests on SQLite (ARGS= goes to pytest); those of real servers, new projects and fuzz: ARGS='-m ""'
+test: $(VENV)/.test ## run the tests on SQLite, but for the slow ones (ARGS= goes to pytest; ARGS='-m ""' runs all)
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 lint: $(VENV)/.lint ## ruff, mypy and the import contracts

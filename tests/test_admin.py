@@ -98,7 +98,7 @@ def test_sessions_are_filtered_by_what_has_become_of_them(admin_client):
     assert listed(admin_client, status="nonsense") == {live, expired, terminated}
 
 
-@cases("column", ["server", "protocol_version", "client_name"])
+@pytest.mark.parametrize("column", ["server", "protocol_version", "client_name"])
 def test_sessions_are_filtered_by_server_version_and_client(admin_client, column):
     wanted = create_session(**{column: "wanted"})
     create_session(**{column: "other"})
@@ -235,7 +235,7 @@ def test_no_page_shows_the_whole_session_id(admin_client):
     assert not any(SECRET[:9] in content for content in pages)
 
 
-@cases("text", ["\ud800", "a\u0000b", "🛫", "<script>alert(1)</script>", "</pre>"])
+@pytest.mark.parametrize("text", ["\ud800", "a\u0000b", "🛫", "<script>alert(1)</script>", "</pre>"])
 def test_what_clients_send_breaks_no_page(admin_client, text):
     said = {"name": text, "version": text, text: text}
     session = create_session(client_info=said, client_capabilities=said, state=said, client_name="")
@@ -253,7 +253,7 @@ def test_json_is_shown_readably(admin_client):
 # What may be done
 
 
-@cases("verb", ["add", "change", "delete"])
+@pytest.mark.parametrize("verb", ["add", "change", "delete"])
 def test_not_even_a_superuser_adds_changes_or_deletes_sessions(admin_client, verb):
     session = create_session()
     address = reverse(f"admin:django_mcp_session_{verb}", args=[] if verb == "add" else [session.pk])

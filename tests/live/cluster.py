@@ -80,8 +80,8 @@ class Cluster:
         return made.stdout
 
     def wait_until_served(self) -> None:
-        # A server that takes a port is tried again, for about half a minute.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=7), timeout=SECONDS) as http:
+        # A server that takes a port is tried again, for about a minute.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=SECONDS) as http:
             for server in self.servers:
                 http.options(server.url)
 
