@@ -6,10 +6,11 @@ PORT ?= 8000
 
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKED := tests/protocol tests/primitives tests/test_architecture.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo check test lint bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -17,7 +18,12 @@ help: ## what there is
 demo: $(VENV)/.demo ## serve the example project, with data and an admin (HOST=, PORT=)
 	@DEBUG=$${DEBUG:-1} $(BIN)/python manage.py demo --host "$(HOST)" --port "$(PORT)"
 
-test: $(VENV)/.test ## run the tests (ARGS= goes to pytest)
+check: $(VENV)/.lint ## before a commit, in half a minute: lint, missing migrations, and the tests of what needs no database
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m pytest -q $(CHECKED)
+
+test: $(VENV)/.test ## run the tests on SQLite, but for the slow ones (ARGS= goes to pytest; ARGS='-m ""' runs all)
 	@$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 lint: $(VENV)/.lint ## ruff, mypy and the import contracts

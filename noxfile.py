@@ -1,9 +1,10 @@
-"""The test suite on every supported Python: `nox`.
+"""The tests that another Python or Django may break, on every supported Python: `nox`. The whole suite: `nox -- tests`.
 
 An interpreter that is not installed is named in the summary as skipped: what it did not run, nox says.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -11,11 +12,25 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-# The zoo installs sixty packages, and is asked for by its name.
 nox.options.sessions = ["tests"]
+
+# Annotations and data classes, threads and event loops, the ORM, and one journey over every lane.
+LEG = (
+    "tests/protocol",
+    "tests/primitives",
+    "tests/methods",
+    "tests/execution",
+    "tests/storage",
+    "tests/asgi",
+    "tests/journeys/test_tools.py",
+)
 
 # The oldest Python carries the oldest Django that is supported; the others the newest one.
 DJANGO = {"3.11": "django~=5.2.19", "3.12": "django", "3.13": "django", "3.14": "django"}
+MAIN = (
+    "django @ https://github.com/django/django/archive/refs/heads/main.tar.gz",
+    "asgiref @ https://github.com/django/asgiref/archive/refs/heads/main.tar.gz",
+)
 
 # pyenv's shims answer to names of versions that are not active; its real interpreters go before them.
 pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -25,20 +40,27 @@ os.environ["PATH"] = os.pathsep.join([*interpreters, os.environ["PATH"]])
 
 @nox.session(python=list(DJANGO))
 def tests(session: nox.Session) -> None:
-    """The suite, with the Django that goes with this Python; `{python}` in an argument is its version."""
+    """With the Django that goes with this Python; `{python}` in an argument is its version."""
     python = str(session.python)
     session.install("--editable", ".", "--group", "test", "--group", "postgres", "--upgrade", DJANGO[python])
+    run(session, [argument.replace("{python}", python) for argument in session.posargs])
+
+
+@nox.session(python="3.14")
+def main(session: nox.Session) -> None:
+    """Django and asgiref as they will be: `nox -s main`. It may fail, and no verdict waits for it."""
+    session.install("--editable", ".", "--group", "test", "--group", "postgres")
+    session.install("--upgrade", *MAIN)
+    run(session, session.posargs)
+
+
+def run(session: nox.Session, arguments: Sequence[str]) -> None:
+    """The leg, or the paths among the arguments."""
     session.run(
         "python", "-c", "import django, sys; print(f'Python {sys.version.split()[0]}, Django {django.__version__}')"
     )
-    session.run(
-        "python",
-        "-m",
-        "pytest",
-        "--numprocesses",
-        "auto",
-        *(argument.replace("{python}", python) for argument in session.posargs),
-    )
+    paths = () if any(not argument.startswith("-") for argument in arguments) else LEG
+    session.run("python", "-m", "pytest", "--numprocesses", "auto", *paths, *arguments)
 
 
 @nox.session(python="3.12")

@@ -56,12 +56,12 @@ from django_mcp.models import Event, Session
 session = Session.objects.order_by("pk")[500]
 last = Event.objects.filter(session=session, stream="s").order_by("-sequence").values_list("sequence", flat=True)[0]
 look = poller.Poller()
-look._look([])
+look._poll([])
 work = {
     "resume a session": lambda: sessions.resume(session.session_id, server="bench", principal=""),
     "publish a message": lambda: events.publish(session.pk, "{}"),
     "read what is new": lambda: events.read_after(Position("s", last - 5, 0), session.pk),
-    "look for news": lambda: look._look([]),
+    "look for news": lambda: look._poll([]),
 }
 found = {}
 for name, function in work.items():

@@ -1,12 +1,19 @@
-"""MCP servers for Django: what an app's `mcp.py` imports.
+"""MCP servers for Django: the names that an app's `mcp.py` imports.
 
-`tool`, `toolset`, `resource` and `prompt` register on `default_server`, the one behind
-`path("mcp", include("django_mcp.urls"))`. Importing this touches no model and reads no setting, so it is safe while
-INSTALLED_APPS loads.
+`tool`, `toolset`, `resource` and `prompt` register on `default_server`, which `path("mcp", include("django_mcp.urls"))`
+serves. Importing this module touches no model and reads no setting, so it is safe while INSTALLED_APPS loads.
 """
 
-from django_mcp.primitives.asking import ClientCannot, ClientRefused, ClientTimeout, InputRequired
-from django_mcp.primitives.call_options import Budget, BudgetExceeded
+from django_mcp.exceptions import (
+    BudgetExceeded,
+    Cancelled,
+    ClientCannot,
+    ClientRefused,
+    ClientTimeout,
+    ResourceNotFound,
+)
+from django_mcp.primitives.asking import InputRequired
+from django_mcp.primitives.call_options import Budget
 from django_mcp.primitives.content import (
     AssistantMessage,
     Audio,
@@ -18,10 +25,9 @@ from django_mcp.primitives.content import (
     ToolResult,
     UserMessage,
 )
-from django_mcp.primitives.context import Cancelled, Context, Principal
+from django_mcp.primitives.context import Context, Principal
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
@@ -64,7 +70,7 @@ __all__ = [
 ]
 
 default_server = MCPServer()
-"""The project's own server. Its name and the rest of its identity are the `MCP_SERVER_…` settings."""
+"""The project's own server. The `MCP_SERVER_…` settings are its name and description."""
 
 tool = default_server.tool
 toolset = default_server.toolset

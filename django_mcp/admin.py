@@ -1,7 +1,7 @@
-"""The admin's window on sessions: look, and terminate.
+"""The admin's pages for sessions: view and terminate.
 
-A session id is what a client shows to go on with its session, so the whole of it appears nowhere here, and searching
-compares no more of it than is shown.
+A client resumes its session with the session id alone, so no page shows all of it, and the search matches only the part
+that is shown.
 """
 
 import json
@@ -21,7 +21,7 @@ from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
 from django_mcp.storage.sessions import terminate_all
 
 SEARCH_LENGTH = 100
-"""More of a search is cut off: each of its words is one more condition."""
+"""The longest search, in characters; the rest is dropped, because each word adds a condition to the query."""
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
@@ -30,7 +30,7 @@ else:
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """By what has become of the session."""
+    """Filters sessions by status."""
 
     title = "status"
     parameter_name = "status"
@@ -44,7 +44,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class RecentValuesFilter(admin.SimpleListFilter):
-    """By a column, offering the values that the newest sessions have: Django's own filters read the whole table."""
+    """Filters by a column. Offers the values of the newest sessions: Django's own filters read the whole table."""
 
     parameter_name: str
     newest = 1000
@@ -79,9 +79,10 @@ class ClientFilter(RecentValuesFilter):
 
 @admin.register(Session)
 class SessionAdmin(ModelAdmin):
-    """Read-only. Whoever has the permission to terminate sessions has that one action."""
+    """Read-only. Users with the permission to terminate sessions get that action, and no other."""
 
-    # As many as fit beside the filters and Django's own sidebar on a small screen; all else is on the session's page.
+    # As many columns as fit beside the filters and Django's sidebar on a small screen; the rest is on the session's
+    # page.
     list_display = ("short_id", "status", "whose", "client", "server", "last_seen")
     list_filter = (StatusFilter, ServerFilter, VersionFilter, ClientFilter)
     list_select_related = ("user",)
@@ -103,15 +104,15 @@ class SessionAdmin(ModelAdmin):
         search_term = search_term.strip()[:SEARCH_LENGTH]
         found, duplicates = super().get_search_results(request, queryset, search_term)
         if search_term:
-            # No more than is shown: a search for longer and longer beginnings would spell out the id.
+            # Only the part that is shown: otherwise, searching for longer and longer beginnings would reveal the id.
             found |= queryset.filter(session_id__startswith=search_term[:SHORT_ID_LENGTH])
         return found, duplicates
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """The filters' own alone. Django allows every lookup of the model's columns, and `?session_id__regex=` would
-        spell out an id.
+        """Allows only the filters' own lookups. Django allows every lookup of the model's columns, and
+        `?session_id__regex=` would reveal an id.
         """
-        return lookup in {one.parameter_name for one in self.list_filter}
+        return lookup in {list_filter.parameter_name for list_filter in self.list_filter}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
@@ -123,7 +124,7 @@ class SessionAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """Never by itself; but a session goes with its user, and must not keep anybody from deleting the user."""
+        """False, except when a user is deleted: the user's sessions are deleted too, and must not prevent it."""
         here = request.resolver_match is None or str(request.resolver_match.url_name).startswith("django_mcp_session_")
         return obj is not None and not here
 
@@ -171,11 +172,11 @@ class SessionAdmin(ModelAdmin):
 
 
 def breakable(text: str) -> SafeString:
-    """Text that breaks anywhere, so that a long name does not push other columns off the screen."""
+    """Text that may break anywhere, so that a long name does not push other columns off the screen."""
     return format_html('<span style="overflow-wrap: anywhere">{}</span>', text)
 
 
 def pretty(value: object) -> SafeString:
-    """JSON to read. Characters stay themselves, but for lone surrogates, which no page can hold."""
+    """JSON for people. Characters are not escaped, except lone surrogates, which a page cannot contain."""
     text = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
     return format_html('<pre style="margin: 0; white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>', text)

@@ -15,5 +15,5 @@ class MCPConfig(AppConfig):
         from django_mcp import checks, declaration_checks, receivers  # noqa: F401  # the checks register themselves
 
         receivers.connect()
-        # An app without an mcp.py is passed over; an error inside one is raised.
+        # Ignores an app without an mcp.py; an error inside one is raised.
         autodiscover_modules("mcp")

@@ -1,5 +1,5 @@
-"""Who is calling: DRF's authenticators in either lane, the stable key of a principal, and the challenge to those who
-may not come in.
+"""Authentication: DRF's authenticators in either lane, the stable key of a principal, and the challenge to callers
+without valid credentials.
 """
 
 import hashlib
@@ -32,30 +32,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("django_mcp")
 
 MAX_PART: Final = 72
-"""Characters of each of the parts of a principal's key. There are three, and a column holds 255."""
+"""The longest part of a principal's key, in characters. A key has up to three parts, and its column holds 255."""
 
 HASHED: Final = "sha256-"
 
 ANONYMOUS = ""
-"""The principal of callers who say nothing of themselves. They share it, and so can use each other's sessions if they
-know the id.
-"""
+"""The principal of all anonymous callers. They share it, so each can use another's session if it knows the id."""
 
 
 def caller_of(request: Request) -> Caller:
-    """The caller behind a request that DRF has authenticated."""
+    """The caller of a request that DRF has authenticated."""
     principal = principal_of(request.user, request.auth)
     return Caller(principal, lambda: _with_user(request), request.auth, request.successful_authenticator)
 
 
 def principal_of(user: Any, credential: Any) -> Principal:
-    """On whose behalf a request is: the user, and what the credential that DRF found says beside.
+    """The principal of a request: the user, and the client, scopes and expiry of the credential.
 
-    An access token of django-oauth-toolkit says so in its attributes, a JWT in its claims. Raises
-    `AuthenticationFailed` for scopes and times that are none.
+    These are attributes of an access token of django-oauth-toolkit, or claims of a JWT. Raises `AuthenticationFailed`
+    for invalid scopes and times.
     """
-    token_id = _said(credential, "jti", "id")
-    client_id = str(_said(getattr(credential, "application", credential), "client_id") or "")
+    token_id = _claim(credential, "jti", "id")
+    client_id = str(_claim(getattr(credential, "application", credential), "client_id") or "")
     return Principal(
         key=principal_key(user, client_id),
         user=user,
@@ -67,36 +65,36 @@ def principal_of(user: Any, credential: Any) -> Principal:
 
 
 def _scopes_of(credential: Any) -> frozenset[str] | None:
-    """The scopes that a credential names, as text or a list. Claims that name none have none: only credentials of a
-    kind without scopes (a session, a token of DRF's) are not limited by any.
+    """The scopes of a credential, as text or a list. Claims without scopes grant none; `None`, no limit, is only for
+    kinds of credentials without scopes (a session, a token of DRF).
     """
     claims = _claims_of(credential)
-    scope = getattr(credential, "scope", None) if claims is None else _said(claims, "scope", "scp")
+    scope = getattr(credential, "scope", None) if claims is None else _claim(claims, "scope", "scp")
     if scope is None:
         return None if claims is None else frozenset()
     scopes = scope.split() if isinstance(scope, str) else scope
-    if not isinstance(scopes, list | tuple | set | frozenset) or not all(isinstance(one, str) for one in scopes):
+    if not isinstance(scopes, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in scopes):
         raise exceptions.AuthenticationFailed("The token's scopes are neither text nor a list of it.")
     return frozenset(scopes)
 
 
 def _end_of(credential: Any) -> datetime | None:
-    """When a credential ends: a date, or seconds since 1970."""
-    said = _said(credential, "expires", "expiry", "exp")
-    if said is None or isinstance(said, datetime):
-        return said
-    if isinstance(said, int | float) and not isinstance(said, bool):
+    """The expiry of a credential, which is a date, or seconds since 1970."""
+    end = _claim(credential, "expires", "expiry", "exp")
+    if end is None or isinstance(end, datetime):
+        return end
+    if isinstance(end, int | float) and not isinstance(end, bool):
         with suppress(ValueError, OverflowError, OSError):
-            return datetime.fromtimestamp(said, UTC)
+            return datetime.fromtimestamp(end, UTC)
     raise exceptions.AuthenticationFailed("The token's end is no point in time.")
 
 
 def principal_key(user: Any, client_id: str = "") -> str:
-    """The key under which a user's sessions are kept, those of each OAuth client by themselves; the same on every
-    worker, and never made from what the client says.
+    """The key under which a user's sessions are stored, separately for each OAuth client; the same on every worker, and
+    never made from the client's own claims.
 
-    "user:7", "user:7:client:c1", "client:c1"; for what an authenticator gives in the place of a user,
-    "devices.device:7". At most 255 characters, whatever the parts are.
+    "user:7", "user:7:client:c1", "client:c1"; "devices.device:7" where an authenticator returns another model than the
+    user. At most 255 characters.
     """
     known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
     parts = [f"{_kind_of(user)}:{_part(user.pk)}"] if known else []
@@ -104,7 +102,7 @@ def principal_key(user: Any, client_id: str = "") -> str:
 
 
 def _kind_of(user: Any) -> str:
-    """The kind of row that a primary key is of: two kinds may each have a 7."""
+    """The kind of model that a primary key belongs to: two kinds may each have a 7."""
     if isinstance(user, get_user_model()):
         return "user"
     own = type(user)
@@ -112,13 +110,13 @@ def _kind_of(user: Any) -> str:
 
 
 def _part(value: object) -> str:
-    """A part of a key before its last: one that could be taken for several is hashed."""
+    """A part of a key before its last; hashed if it could be read as several parts."""
     text = str(value)
     return _hash(text) if ":" in text else _bounded(text)
 
 
 def _bounded(text: str) -> str:
-    """The same text; hashed where it is long, or none that every database holds."""
+    """The same text; hashed if it is long, or not storable in every database."""
     return text if len(text) <= MAX_PART and text.isprintable() and not text.startswith(HASHED) else _hash(text)
 
 
@@ -131,10 +129,10 @@ def anonymous_caller(get_request: Any) -> Caller:
 
 
 def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | None:
-    """What a DRF policy's exception is to the client; `None` for any other exception.
+    """The reply for an exception of a DRF policy; `None` for any other exception.
 
-    A caller without valid credentials always gets 401 with a challenge: DRF makes it 403 when its first authenticator
-    has none, and then no client would find out how to sign in.
+    A caller without valid credentials always gets 401 with a challenge: DRF answers 403 when its first authenticator
+    has no challenge, and then clients could not find out how to sign in.
     """
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return _unauthenticated(error, view, request)
@@ -147,7 +145,7 @@ def refuse(error: Exception, view: "APIView", request: HttpRequest) -> Reply | N
     if isinstance(error, Http404):
         return replies.refusal(404, "Not found")
     if isinstance(error, DataError):
-        # What the client sent reached a query, and the database cannot hold it: PostgreSQL has no U+0000.
+        # A value from the client reached a query, and the database cannot store it: PostgreSQL has no U+0000.
         logger.warning("A policy asked the database for what it cannot hold", exc_info=error)
         return replies.refusal(400, "Bad request")
     return None
@@ -159,23 +157,25 @@ def _with_wait(reply: Reply, error: exceptions.APIException) -> Reply:
 
 
 def _unauthenticated(error: Exception, view: "APIView", request: HttpRequest) -> Reply:
-    """401, which says whether there were credentials, and the log says what was wrong with them: who mistypes a token
-    would look for the fault elsewhere.
+    """A 401 that says whether there were credentials, so that nobody with a mistyped token looks for the fault
+    elsewhere. The log has the reason.
     """
-    given = request.META.get("HTTP_AUTHORIZATION", "")
-    scheme = given.partition(" ")[0].lower()
+    authorization = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme = authorization.partition(" ")[0].lower()
     expected = _challenge(view, request, is_wrong=False).partition(" ")[0]
     if isinstance(error, exceptions.AuthenticationFailed) or (scheme and scheme == expected.lower()):
         message, is_wrong = "Invalid token" if scheme in ("bearer", "token") else "Invalid credentials", True
     else:
         message, is_wrong = "Authentication required" + (f": the scheme is {expected}" if scheme else ""), False
-    if given or is_wrong:
-        refusals.note(request, given, message, error)
+    if authorization or is_wrong:
+        refusals.note(request, authorization, message, error)
     return replies.refusal(401, message).with_header("WWW-Authenticate", _challenge(view, request, is_wrong=is_wrong))
 
 
 def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
-    """How to sign in. `is_wrong`: there were credentials, which is said of a token (RFC 6750)."""
+    """The WWW-Authenticate header. `is_wrong`: there were credentials, so a Bearer challenge gets `error` (RFC
+    6750).
+    """
     if hasattr(view, "get_authorization_servers") and view.get_authorization_servers(request):
         return protected_resource.challenge(view, request, **({"error": "invalid_token"} if is_wrong else {}))
     header = next(filter(None, map(partial(_header_of, view, request), view.get_authenticators())), "Bearer")
@@ -186,28 +186,28 @@ def _challenge(view: "APIView", request: HttpRequest, *, is_wrong: bool) -> str:
 
 
 def _header_of(view: "APIView", request: HttpRequest, authenticator: BaseAuthentication) -> str | None:
-    # A failure in DRF's own wrapping leaves the view with Django's request.
+    # After a failure in DRF's own wrapping, the view still has Django's request.
     seen: object = view.request
     return authenticator.authenticate_header(seen if isinstance(seen, Request) else Request(request))
 
 
 class _Refusals:
-    """The log of wrong credentials. Strangers can send any number, so it has a line a second at most, which is short
-    and holds no credential.
+    """The log of wrong credentials. Anybody can send any number of them, so it writes at most one short line per
+    second, without the credentials.
     """
 
     def __init__(self) -> None:
         self._noted_at = float("-inf")
         self._left_out = 0
 
-    def note(self, request: HttpRequest, given: str, message: str, error: Exception) -> None:
+    def note(self, request: HttpRequest, authorization: str, message: str, error: Exception) -> None:
         now = time.monotonic()
         if now - self._noted_at < 1:
             self._left_out += 1
             return
         reason = str(getattr(error, "detail", error))
-        # After the scheme; all of it, where the scheme was forgotten.
-        for secret in given.split()[1:] or given.split():
+        # The text after the scheme is secret; all of the text, if the scheme is missing.
+        for secret in authorization.split()[1:] or authorization.split():
             reason = reason.replace(secret, "***")
         more = f" ({self._left_out} more since the last line)" if self._left_out else ""
         logger.warning("401 at %.100s: %s. %.200s%s", ascii(request.path), message, ascii(reason), more)
@@ -217,8 +217,8 @@ class _Refusals:
 refusals: Final = _Refusals()
 
 
-def _said(credential: Any, *names: str) -> Any:
-    """The first of these that a credential has, as a claim or as an attribute."""
+def _claim(credential: Any, *names: str) -> Any:
+    """The first of these names that a credential has, as a claim or as an attribute."""
     claims = _claims_of(credential)
     for name in names:
         value = getattr(credential, name, None) if claims is None else claims.get(name)
@@ -228,13 +228,13 @@ def _said(credential: Any, *names: str) -> Any:
 
 
 def _claims_of(credential: Any) -> Mapping[str, Any] | None:
-    """The claims of a JWT or of an introspection answer; `None` for a credential of another kind."""
+    """The claims of a JWT or of an introspection response; `None` for other kinds of credentials."""
     claims = getattr(credential, "payload", credential)
     return claims if isinstance(claims, Mapping) else None
 
 
 def _with_user(request: Request) -> HttpRequest:
-    """Django's own request, with the user that DRF found: what code outside DRF expects."""
+    """Django's own request with DRF's user, for code outside DRF."""
     django_request: HttpRequest = request._request
     user: AbstractBaseUser | AnonymousUser = request.user
     django_request.user = user  # type: ignore[assignment]

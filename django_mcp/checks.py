@@ -1,16 +1,20 @@
-"""What `manage.py check` says of the project: settings that nothing reads, and streams that could be served better."""
+"""System checks of the project (`manage.py check`): settings that do not exist, and streams that could be served
+better.
+"""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
-from django_mcp.endpoint.hooks import left_to_django
+from django_mcp.endpoint.hooks import asks_itself, left_to_django, overridden
 from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
 from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
@@ -18,7 +22,7 @@ from django_mcp.replicas import ReplicaRouter
 
 @register("mcp")
 def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A misspelt setting does nothing, and says nothing."""
+    """Warns about misspelt settings, which would be ignored silently."""
     return [
         Warning(
             f"Nothing reads the setting {name}.",
@@ -31,7 +35,7 @@ def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A value that cannot be meant fails at the first request, and far from the settings."""
+    """Reports invalid settings, which would fail only at the first request."""
     return [
         Error(f"{name} is {getattr(settings, name)!r}.", hint=f"It has to be {wanted}.", id="django_mcp.E032")
         for name, wanted in wrong_settings().items()
@@ -40,14 +44,14 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Under ASGI the view alone offers no GET stream, and answers at a fraction of the lane's speed."""
+    """Warns that under ASGI the view alone has no GET stream, and is much slower than the lane."""
     path = getattr(settings, "ASGI_APPLICATION", None)
     if not path:
         return []
     try:
         application = import_string(path)
     except ImportError as error:
-        # The server that is to run it will say so too, but later.
+        # The server that runs it will report this too, but later.
         return [Warning(f"ASGI_APPLICATION {path!r} cannot be imported: {error}.", id="django_mcp.W002")]
     if getattr(application, "serves_mcp", False):
         return []
@@ -55,8 +59,8 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         Warning(
             f"ASGI_APPLICATION {path!r} does not serve MCP endpoints in their own lane, so they have no streams.",
             hint=(
-                "Wrap it: application = django_mcp.asgi.mcp_application(get_asgi_application()). If it is wrapped "
-                "further, set application.serves_mcp = True."
+                "Import get_asgi_application from django_mcp.asgi, not from django.core.asgi. If the application is "
+                "wrapped further, set application.serves_mcp = True."
             ),
             id="django_mcp.W003",
         )
@@ -65,28 +69,48 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """An endpoint that anybody may call is meant, one hopes."""
+    """Reports public endpoints, to make sure that they are meant to be."""
     if settings.DEBUG:
         return []
-    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
     return [
         Warning(
-            f"Everybody may call the endpoint /{path}: it says public=True.",
-            hint="Take public=True away, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+            f"Everybody may call the endpoint {path}: {reason}.",
+            hint=f"{remedy}, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
             id="django_mcp.W006",
         )
-        for path, view in views.items()
-        if view is not None and view.public
+        for path, view in mounted_views()
+        for reason, remedy in _openings(view)
     ]
 
 
+def _openings(view: Any) -> Iterator[tuple[str, str]]:
+    """The reasons why everybody may call an endpoint, each with the remedy; none if its policies check the caller."""
+    if view.public and view.permission_classes is None:
+        yield "it says public=True", "Take public=True away"
+    elif not _asks_for_more(view):
+        yield "none of its permission_classes refuses anybody", "Put IsAuthenticated, or one of yours, among them"
+
+
+def _asks_for_more(view: Any) -> bool:
+    """Whether an endpoint's permissions can refuse a caller. A class with its own hook is assumed to."""
+    from django_mcp.views import MCPView
+
+    if "get_permissions" in overridden(type(view), MCPView) or asks_itself(type(view), MCPView):
+        return True
+    return any(type(one).has_permission not in _ADMITTING for one in view.get_permissions())
+
+
+_ADMITTING: Final = (BasePermission.has_permission, AllowAny.has_permission)
+"""The methods that admit everybody."""
+
+
 PROXIED = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
-"""Django's settings of projects that stand behind a proxy."""
+"""Django's settings for projects behind a proxy."""
 
 
 @register("mcp", deploy=True)
 def check_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A stranger is counted by an address, and how many proxies write to X-Forwarded-For is for the project to say."""
+    """Warns if NUM_PROXIES is missing: throttles count anonymous callers by address, which X-Forwarded-For decides."""
     views = [find_view(f"/{path}") for path in endpoint_paths()]
     is_throttled = any(view is not None and view.throttle_classes for view in views)
     is_proxied = any(getattr(settings, name) for name in PROXIED)
@@ -104,7 +128,7 @@ def check_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Sessions, subscriptions and states of calls are kept under a server's name: two of one name would share them."""
+    """Reports two servers of one name: they would share sessions, subscriptions and request states."""
     mounted: dict[str, dict[int, str]] = {}
     for path, view in mounted_views():
         server = view.get_server()
@@ -122,7 +146,7 @@ def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_authenticators(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The messages of the endpoints' authentication classes, of those that have a method `check(path)`."""
+    """The messages of authentication classes that have a method `check(path)`."""
     return [
         message
         for path, view in mounted_views()
@@ -137,7 +161,7 @@ def _no_messages(path: str) -> list[CheckMessage]:
 
 @register("mcp")
 def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """A replica that is named and that nothing reads from, or that there is none of."""
+    """Reports a replica setting that has no router, or no database."""
     alias = mcp_settings.READ_ONLY_DATABASE
     if not alias:
         return []
@@ -157,7 +181,7 @@ def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """An endpoint whose class overrides more of DRF than the ASGI lane calls is served by Django alone."""
+    """Reports a view class that overrides more of DRF than the ASGI lane calls: Django alone serves it."""
     from django_mcp.views import MCPView
 
     return [
@@ -177,13 +201,13 @@ def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Several processes without a channel layer between them work, at polling latency."""
+    """Reports a missing channel layer: with several processes, streams then have the latency of polling."""
     if bell.spans_processes():
         return []
     return [
         Warning(
-            "No channel layer spans the processes: the streams of each look into the database every "
-            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS) for what the others have said.",
+            "No channel layer spans the processes: each polls the database for events of the others every "
+            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS).",
             hint="With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
             id="django_mcp.W004",
         )
@@ -192,7 +216,9 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_readiness(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Tools that a directory of servers, or the API of a model, would refuse. For those who want to be listed there."""
+    """Reports tools that a directory of servers, or the API of a model, would refuse. Only for projects that ask for
+    it.
+    """
     refused = {
         server.name: [tool.name for tool in server.registry.tools.values() if objections(tool.definition)]
         for server in (view.get_server() for _, view in mounted_views())

@@ -1,10 +1,10 @@
 """The settings, MCP_<NAME> each: their names, types and defaults.
 
-Where two endpoints could want different values, the argument of the server or view is the place; what is here holds
-for the whole project.
+A value that may differ between endpoints is an argument of the server or view instead; these settings are for the whole
+project.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import NoneType, UnionType
 from typing import Any, Final, cast, get_args, get_type_hints
 
@@ -16,185 +16,240 @@ PREFIX = "MCP_"
 
 
 class Settings:
-    """The defaults. Reading `mcp_settings.NAME` gives settings.MCP_NAME, or the default below."""
+    """The defaults. `mcp_settings.NAME` returns settings.MCP_NAME, or the default below."""
 
     SERVER_NAME: str = "django"
-    """Name of the default server, told to clients. Its sessions carry it: renaming the server ends them."""
+    """Name of the default server, for clients. It is stored with sessions: renaming the server ends them."""
 
     SERVER_VERSION: str = ""
-    """Version of the default server, told to clients."""
+    """Version of the default server, for clients."""
 
     SERVER_TITLE: str | None = None
-    """Name of the default server for people."""
+    """Name of the default server, for people."""
 
     SERVER_INSTRUCTIONS: str | None = None
-    """What a model should know before it uses the default server."""
+    """Instructions for the model on how to use the default server."""
 
     SESSION_TTL_SECONDS: int = 60 * 60
-    """A session expires when it has not been used for this long."""
+    """A session that is not used for this long expires."""
 
     SESSION_MAX_AGE_SECONDS: int = 7 * 24 * 60 * 60
-    """A session expires at this age, however much it is used."""
+    """A session of this age expires, even if it is used."""
 
     SESSION_TOUCH_SECONDS: int = 60
-    """Use of a session is written to its row at most this often, and at least twice in SESSION_TTL_SECONDS."""
+    """The use of a session is written to its row at most this often, and at least twice per SESSION_TTL_SECONDS."""
 
     MAX_SESSIONS_PER_PRINCIPAL: int | None = 100
-    """Live sessions that one user may have, with all clients and tokens together, or one client without a user.
-    None: any number.
+    """The maximum number of live sessions of one user, all clients and tokens together, or of one client without a
+    user. None: no limit.
     """
 
     MAX_SESSIONS: int | None = 10_000
-    """Live sessions of everybody together, anonymous clients too. None: any number."""
+    """The maximum number of live sessions of all callers, anonymous clients included. None: no limit."""
+
+    MAX_ANONYMOUS_SESSIONS: int | None = None
+    """The maximum number of live sessions of all anonymous clients together, as a part of MAX_SESSIONS; the rest is
+    reserved for users who are signed in. None: half of MAX_SESSIONS.
+    """
+
+    MAX_ENDED_SESSIONS_PER_PRINCIPAL: int | None = 100
+    """The maximum number of ended sessions of one user or client (all anonymous clients count as one) that are kept
+    until the purge; above it, the oldest are deleted earlier. None: no limit.
+    """
+
+    MAX_SUBSCRIPTIONS_PER_SESSION: int = 100
+    """The maximum number of resource subscriptions of one session."""
 
     MAX_BODY_BYTES: int = 4 * 1024 * 1024
     """A larger request body is answered 413."""
 
     MAX_UNADMITTED_BYTES: int = 64 * 1024
-    """Bytes of a request body that are read before the caller is admitted. They are kept, and not parsed."""
+    """Bytes of a request body that are read before the caller is admitted. They are kept, but not parsed."""
 
     MAX_READING_BYTES: int = 64 * 1024 * 1024
-    """Bytes of unfinished request bodies that one process keeps, in the ASGI lane. Beyond, longer bodies are answered
-    503 until others have been read.
+    """Bytes of unfinished request bodies that one process keeps, in the ASGI lane. At the limit, longer bodies are
+    answered 503 until others have been read.
     """
 
     MAX_JSON_VALUES: int = 100_000
-    """Values in the JSON of one request body. More are answered 400, before they are parsed."""
+    """The maximum number of values in the JSON of a request body. A body with more is answered 400 before it is
+    parsed.
+    """
 
     MAX_BATCH_MESSAGES: int = 50
-    """Messages in one JSON-RPC batch (revision 2025-03-26). More are answered 400."""
+    """The maximum number of messages in a JSON-RPC batch (revision 2025-03-26). A larger batch is answered 400."""
 
     MAX_BATCH_BYTES: int = 4 * 1024 * 1024
-    """When the answers to a batch are larger together, the rest of its messages are answered with errors."""
+    """The maximum size of the answers to a batch, all together; beyond it, the remaining messages are answered with
+    errors.
+    """
 
     MAX_HEADER_BYTES: int = 64 * 1024
-    """Longer headers, all together, are answered 431. Not every server in front has a limit."""
+    """The maximum size of all headers together; larger ones are answered 431. Not every server in front has such a
+    limit.
+    """
 
     BODY_TIMEOUT_SECONDS: float = 30
-    """A client that takes longer to send its request body is answered 408, in the ASGI lane. Elsewhere the server in
-    front has such a limit of its own.
+    """A client that takes longer to send its request body is answered 408, in the ASGI lane. The view relies on the
+    server in front for this.
     """
 
     MAX_JSON_DEPTH: int = 64
-    """A body nested deeper than this is refused."""
+    """A body that is nested deeper is refused."""
 
     PUBLIC_URL: str = ""
-    """The scheme and host under which clients reach the project, such as "https://api.example.com", where the request
-    does not say it rightly. For protected resource metadata.
+    """The scheme and host that clients use for the project, such as "https://api.example.com", if the request does not
+    have the right ones. For protected resource metadata.
     """
 
     ALLOWED_ORIGINS: Sequence[str] = ()
     """Browser origins, such as "https://app.example.com", that may call from pages of another host."""
 
+    PAGE: str | Callable[..., Any] | bool = "debug"
+    """The people who may see the page that a browser gets at an endpoint: "debug" (everybody with DEBUG, else staff),
+    "staff", a permission ("app.codename"), a function of the request, or False: nobody.
+    """
+
     PAGE_SIZE: int = 1000
-    """Entries in one page of a list. Many clients read only the first page, so it is large."""
+    """Entries in a page of a list. Large, because many clients read only the first page."""
 
     READ_ONLY_DATABASE: str = ""
-    """The alias of a replica from which tools that say `read_only=True` read. It needs
-    `django_mcp.replicas.ReplicaRouter` in DATABASE_ROUTERS.
+    """The alias of a replica that tools with `read_only=True` read from. Needs `django_mcp.replicas.ReplicaRouter` in
+    DATABASE_ROUTERS.
     """
 
     THREADS: int | None = None
-    """Worker threads of the ASGI lane in each process, for sync tools and the database. None: the processors plus 4, at
-    most 32.
+    """Worker threads of the ASGI lane in each process, for sync tools and the database. None: the number of processors
+    plus 4, at most 32.
+    """
+
+    ASYNC_THREADS: int = 32
+    """The maximum number of async calls of one process that have a database thread and connection of their own at the
+    same time; further calls wait at their first query. Between calls, as many threads as THREADS are kept.
     """
 
     KEEPALIVE_SECONDS: float = 15
-    """A stream that says nothing for this long sends a comment, since proxies cut silent connections; a POST that takes
-    longer becomes one.
+    """A silent stream sends a comment this often, because proxies close silent connections. A POST that takes longer
+    becomes a stream.
     """
 
     SEND_TIMEOUT_SECONDS: float = 30
-    """A client that takes nothing of a stream for so long is closed. What it missed is stored, if it can come back."""
+    """The connection of a client that reads nothing for this long is closed. Events that it missed are stored if it can
+    resume.
+    """
 
-    RETRY_MILLISECONDS: int = 1000
-    """How long a client waits before it resumes a stream that was closed on it."""
+    RETRY_MILLISECONDS: int = 5000
+    """The time that a client waits before it resumes a stream that the server closed. The official clients try twice
+    and then give up, so twice this time should be longer than a deploy.
+    """
 
     STREAM_LEASE_SECONDS: float = 45
-    """A stream whose process has not been heard of for this long is taken for dead. Three keep-alives."""
+    """A stream counts as dead when its process has not renewed its lease for this long. Three times the keep-alive."""
 
     POLL_SECONDS: float = 1
-    """How often a process looks into the database for news of its streams where no channel layer spans the processes;
-    with one, a fifth as often.
+    """How often a process polls the database for events of its streams, without a channel layer that spans the
+    processes; with one, it polls a fifth as often.
     """
 
     CLIENT_REQUEST_TIMEOUT_SECONDS: float = 600
     """How long a tool waits for the client's answer to an elicitation, a sampling request or a list of roots. A person
-    may have to read.
+    may have to read and answer.
     """
 
     MAX_CLIENT_REQUESTS: int = 32
-    """Requests to one session's client that may wait for an answer at once."""
+    """The maximum number of requests to one session's client that wait for an answer."""
+
+    MAX_WAITING_CALLS: int = 64
+    """The maximum number of handshake clients' calls that wait for an answer in one process; a further call learns that
+    its client cannot be asked. Anonymous callers share half of the places. Under WSGI each waiting call also holds a
+    thread of the server: set this below the threads of a worker.
+    """
+
+    MAX_WAITING_CALLS_PER_PRINCIPAL: int | None = 8
+    """The same for one user or client, or for one session of an anonymous caller. None: no limit."""
+
+    MAX_WAITING_TRANSACTIONS: int = 8
+    """The maximum number of waiting calls of one process in a transaction, each with its database connection and locks;
+    a further call learns that its client cannot be asked. One caller has at most half of the places, and so have all
+    anonymous callers together. A tool that asks before its first query needs no place.
+    """
+
+    CLIENT_GONE_SECONDS: float = 60
+    """A waiting call ends, and its transaction is rolled back, when its client has had no connection for this long:
+    neither that of its POST, nor a GET stream of the session.
+    """
 
     MAX_LISTENERS: int = 1000
-    """`subscriptions/listen` streams that one process keeps open; one more is answered 503."""
+    """The maximum number of open `subscriptions/listen` streams of one process; further ones are answered 503."""
 
     MAX_LISTENERS_PER_PRINCIPAL: int | None = 20
-    """Those of one user, or of one client without a user, in one process; one more is answered 429. None: any
-    number.
+    """The same for one user, or for one client without a user, in one process; further ones are answered 429. None: no
+    limit.
     """
 
     MAX_LISTEN_URIS: int = 100
-    """Resources that one `subscriptions/listen` may name; more are answered 400."""
+    """The maximum number of resources in one `subscriptions/listen`; more are answered 400."""
 
     MAX_LISTEN_CHARACTERS: int = 32 * 1024
-    """Characters of those URIs together: each is matched with every resource template. More are answered 400."""
+    """The maximum length of these URIs together, because each is matched with every resource template; more is answered
+    400.
+    """
 
     EVENTS_PER_SESSION: int = 1000
-    """Events of a session that are kept for resuming; the oldest go first."""
+    """The number of a session's events that are kept for resuming; the oldest are deleted first."""
 
     EVENT_BYTES_PER_SESSION: int = 16 * 1024 * 1024
-    """Characters of events of a session that are kept for resuming; the oldest go first."""
+    """The size, in characters, of a session's events that are kept for resuming; the oldest are deleted first."""
 
     EVENT_MAX_AGE_SECONDS: int = 24 * 60 * 60
     """Events and changes older than this are purged."""
 
     ISSUER_TIMEOUT_SECONDS: float = 3
-    """How long an authorization server elsewhere may take to answer (contrib.external_tokens). After that, callers are
-    told 503 for some seconds without being asked.
+    """How long an external authorization server may take to answer (contrib.external_tokens). After a timeout, callers
+    get 503 for some seconds without another request to it.
     """
 
     ISSUER_REQUESTS: int = 8
-    """Questions about tokens that one process has open at one introspection endpoint; one more caller is told 503."""
+    """The maximum number of open requests of one process to one introspection endpoint; further callers get 503."""
 
     OAUTH_REGISTRATIONS_PER_ADDRESS: int | None = 30
-    """OAuth clients that may register themselves from one address in an hour; one more is answered 429. None: any
-    number.
+    """The maximum number of OAuth clients that register themselves from one address in an hour; more are answered 429.
+    None: no limit.
     """
 
     OAUTH_REGISTRATIONS: int | None = 1000
-    """OAuth clients that may register themselves from everywhere in an hour; one more is answered 429. None: any
-    number.
+    """The maximum number of OAuth clients that register themselves from all addresses in an hour; more are answered
+    429. None: no limit.
     """
 
     OAUTH_DOCUMENTS_PER_USER: int | None = 30
-    """Documents of OAuth clients that are fetched for one user in an hour; beyond it a client that is not known yet
-    stays unknown. None: any number.
+    """The maximum number of OAuth clients' metadata documents that are fetched for one user in an hour; above it, a new
+    client stays unknown. None: no limit.
     """
 
     REQUEST_STATE_TTL_SECONDS: int = 600
-    """How long a modern client may take to answer what a tool asks of it."""
+    """How long a modern client may take to answer a tool's questions."""
 
     MAX_ROUNDS: int = 10
-    """How often one call may ask a modern client for more before it fails."""
+    """How often one call may ask a modern client for input before it fails."""
 
     LARGE_TOOL_BYTES: int | None = 32 * 1024
-    """`manage.py check` names the tools whose entry in the list is larger: a model reads all of it. None: no check."""
+    """`manage.py check` lists the tools with a larger definition, because a model reads all of it. None: no check."""
 
 
 class _Reader:
-    """Keeps what it has read: each request wants several, and Django's own way to one takes as long as reading the
+    """Caches the settings: each request reads several, and reading one from Django takes as long as parsing the
     message.
     """
 
     def __getattr__(self, name: str) -> Any:
-        default = getattr(Settings, name)  # A name that is not declared above is an AttributeError here.
+        default = getattr(Settings, name)  # A misspelt name raises AttributeError.
         if name.isupper():
             vars(self)[name] = default = getattr(settings, PREFIX + name, default)
         return default
 
     def forget(self, *, setting: str, **kwargs: Any) -> None:
-        """A test has other settings for a while (`override_settings`, pytest-django's `settings`)."""
+        """Clears the cache when a test changes a setting (`override_settings`, pytest-django's `settings`)."""
         vars(self).pop(setting.removeprefix(PREFIX), None)
 
 
@@ -205,7 +260,7 @@ mcp_settings = cast(Settings, _reader)
 
 
 def setting_names() -> list[str]:
-    """The settings that exist, as they are written in a settings module: MCP_ALLOWED_ORIGINS …"""
+    """The existing settings, with their prefix: MCP_ALLOWED_ORIGINS …"""
     return sorted(PREFIX + name for name in Settings.__annotations__)
 
 
@@ -227,11 +282,21 @@ _MAY_BE_ZERO: Final = frozenset(
         "OAUTH_DOCUMENTS_PER_USER",
     }
 )
-"""The numbers of which none at all makes sense."""
+"""The numbers that must be greater than zero."""
+
+
+PAGE_POLICIES: Final = '"debug", "staff", a permission ("app.codename"), a function of the request, or False'
+
+
+def is_page_policy(value: Any) -> bool:
+    """Whether a value says who may see the page for people."""
+    if isinstance(value, str):
+        return value in ("debug", "staff") or value.count(".") == 1
+    return value is False or callable(value)
 
 
 def wrong_settings() -> dict[str, str]:
-    """The settings whose value cannot be meant, each with how it has to be: MCP_PAGE_SIZE, "a positive number" …"""
+    """The settings with invalid values, each with the expected kind: MCP_PAGE_SIZE, "a positive number" …"""
     hints = get_type_hints(Settings)
     found = {name: _problem(name, getattr(mcp_settings, name), hint) for name, hint in hints.items()}
     return {PREFIX + name: problem for name, problem in found.items() if problem}
@@ -241,6 +306,8 @@ def _problem(name: str, value: Any, hint: Any) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     value = str(value) if isinstance(value, Promise) else value
+    if name == "PAGE":
+        return "" if is_page_policy(value) else PAGE_POLICIES
     try:
         TypeAdapter(hint).validate_python(value, strict=True)
     except ValidationError:
@@ -273,5 +340,5 @@ def _is_origin(text: str) -> bool:
 
 
 def unknown_setting_names() -> list[str]:
-    """The MCP_… names that the project sets and nothing reads: misspelt ones, most likely."""
+    """The MCP_… names that the project sets but that do not exist; most likely misspelt."""
     return sorted({name for name in dir(settings) if name.startswith(PREFIX)}.difference(setting_names()))

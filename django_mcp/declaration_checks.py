@@ -1,6 +1,6 @@
-"""What `manage.py check` says of what apps declare and mount: endpoints with nothing on them, tools that are very long
-or whose arguments cannot be told, permissions that nobody can have, names that are declared twice. Asks no database: it
-runs before `migrate`.
+"""System checks (`manage.py check`) of the apps' declarations: empty endpoints, tools that are very long or whose
+arguments cannot be described, permissions that do not exist, duplicate names. They query no database, because they run
+before `migrate`.
 """
 
 import json
@@ -26,7 +26,7 @@ _WAYS_TO_A_DATABASE: Final = ("cursor", "chunked_cursor", "ensure_connection")
 
 @register("mcp")
 def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """An endpoint with nothing on it, and one that is mounted without being called."""
+    """Reports an endpoint without primitives, and an endpoint that was mounted without calling `endpoint()`."""
     empty: list[CheckMessage] = [
         Warning(
             f"The endpoint {path} has no tool, no resource and no prompt.",
@@ -50,7 +50,7 @@ def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Tools whose arguments cannot be told, or take a model much to read."""
+    """Reports tools whose arguments cannot be described, or whose definition is very long."""
     return [
         problem
         for server in _servers()
@@ -61,7 +61,7 @@ def check_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Two functions of one name in a module, of which the second has taken the place of the first."""
+    """Reports two functions of one name in a module, the second of which has replaced the first."""
     return [
         Warning(
             f"{server.name}: the {kind} {key!r} is declared twice, by two functions {function}.",
@@ -75,7 +75,7 @@ def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Permissions that no model declares: nobody but a superuser has them, and so the tool is nobody's."""
+    """Reports permissions that no model declares: only superusers have them, so the tool is useless to others."""
     if not apps.is_installed("django.contrib.auth") or not _all_permissions_are_of_models():
         return []
     known = set(_codenames())
@@ -100,7 +100,7 @@ def _servers() -> list[MCPServer]:
 
 
 def _callbacks(patterns: "list[URLPattern | URLResolver]", above: str = "") -> Iterator[tuple[str, Any]]:
-    """What the URLconf leads to, each with its path, in which expressions are left out."""
+    """The callbacks of a URLconf, each with its path; regular expressions are left out of the path."""
     for entry in patterns:
         path = f"{above}{getattr(entry.pattern, '_route', '')}"
         if isinstance(entry, URLResolver):
@@ -142,21 +142,23 @@ def _check_docstring(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
 
 @contextmanager
 def _without_database() -> Iterator[list[str]]:
-    """Refuses each question to a database meanwhile, as a database without tables would, and tells which were asked."""
+    """Makes every query fail while it is active, as in a database without tables, and yields the list of queried
+    databases.
+    """
     asked: list[str] = []
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
         asked.append("")
         raise OperationalError("A system check asks no database.")
 
-    held = [(connection, name) for connection in connections.all() for name in _WAYS_TO_A_DATABASE]
-    before = [vars(connection).get(name) for connection, name in held]
-    for connection, name in held:
+    connected = [(connection, name) for connection in connections.all() for name in _WAYS_TO_A_DATABASE]
+    before = [vars(connection).get(name) for connection, name in connected]
+    for connection, name in connected:
         vars(connection)[name] = refuse
     try:
         yield asked
     finally:
-        for (connection, name), own in zip(held, before, strict=True):
+        for (connection, name), own in zip(connected, before, strict=True):
             if own is None:
                 del vars(connection)[name]
             else:
@@ -164,7 +166,7 @@ def _without_database() -> Iterator[list[str]]:
 
 
 def _all_permissions_are_of_models() -> bool:
-    """Whether there is no backend with permissions of another kind, such as rules in code."""
+    """Whether no authentication backend has permissions of another kind, such as rules in code."""
     return all(isinstance(backend, ModelBackend) or not hasattr(backend, "has_perm") for backend in get_backends())
 
 

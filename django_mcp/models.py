@@ -1,6 +1,6 @@
-"""The tables: sessions, what is said in their streams, and what changed on a server.
+"""The tables: sessions, the events of their streams, and the changes of a server.
 
-Two kinds of column make them mean the same on every database.
+Two field types make columns work the same on every database.
 """
 
 import json
@@ -29,16 +29,16 @@ to_json_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 class JSONTextField(TextField):
-    """JSON, as ASCII text: it gives back exactly what went in, whatever the database.
+    """JSON as ASCII text: reads return exactly what was written, on every database.
 
-    Not a JSONField, because JSON from the wire may hold U+0000 and lone surrogates, which PostgreSQL's jsonb refuses,
-    and characters outside the BMP, which a three-byte MySQL column refuses. Escaped, they are plain ASCII everywhere.
-    Nothing asks the database to look inside.
+    Not a JSONField: JSON from clients may contain U+0000 and lone surrogates, which PostgreSQL's jsonb refuses, and
+    characters outside the BMP, which a three-byte MySQL column refuses. Escaped, they are ASCII everywhere. No query
+    looks inside the JSON.
     """
 
     description = "JSON as ASCII text"
 
-    # For django-stubs: what may be assigned, and what is read.
+    # For django-stubs: the types for assigning and for reading.
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
 
@@ -49,7 +49,7 @@ class JSONTextField(TextField):
         return None if value is None else to_json_text(value)
 
     def to_python(self, value: Any) -> Any:
-        """The value of JSON text (from a fixture or a form); anything but text is a value already."""
+        """The value of JSON text (from a fixture or a form); a value of another type is returned as it is."""
         if not isinstance(value, str):
             return value
         try:
@@ -65,8 +65,9 @@ class JSONTextField(TextField):
 
 
 class ExactCharField(CharField):
-    """Text of any characters, equal to itself only. It takes saying so in MySQL and MariaDB, where otherwise "a", "A"
-    and "a " are the same, and so would be two principals, and where the database may be one of fewer characters."""
+    """Text that equals only itself. MySQL and MariaDB compare "a", "A" and "a " as equal by default, which would merge
+    two principals, and may have a smaller character set: so this field sets the column's collation there.
+    """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
         parameters = super().db_parameters(connection)
@@ -76,24 +77,25 @@ class ExactCharField(CharField):
         return parameters
 
 
-# Of 43 characters, enough to recognise a session by, and of no use to whoever reads them in a log or on a screen.
+# Of 43 characters: enough to recognise a session by, too few to use it, for logs and screens.
 SHORT_ID_LENGTH = 8
 UNPRINTABLE = re.compile(r"[^\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 
 def label(text: object, max_length: int) -> str:
-    """Text from the wire as databases store it and pages show it: without control characters and surrogates, and cut
-    to length. "" for what is not text."""
+    """Text from clients, ready for databases and pages: without control characters and surrogates, and truncated.
+    Returns "" for values that are not text.
+    """
     return UNPRINTABLE.sub("\ufffd", text)[:max_length] if isinstance(text, str) else ""
 
 
 def new_session_id() -> str:
-    """32 random bytes, URL-safe: 43 characters, none of which needs escaping in a header."""
+    """32 random bytes, URL-safe: 43 characters that need no escaping in a header."""
     return secrets.token_urlsafe(32)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    """The three states a session can be in, which are never two at once, and whose it is."""
+    """Filters for the three states of a session (a session is in exactly one), and for its principal."""
 
     def active(self, now: datetime | None = None) -> Self:
         return self.filter(terminated_at__isnull=True, expires_at__gt=now or timezone.now())
@@ -109,10 +111,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """What a server remembers of one client between `initialize` and the end. See sessions.py for its verbs.
+    """A client's session on a server, from `initialize` to its end. See storage/sessions.py for its functions.
 
-    A row is never brought back: once terminated or expired it only waits for the purge. Terminating also sets
-    `expires_at`, which so is when the session ends, however it ends: one index finds the live ones and those to purge.
+    A row never becomes live again: terminated and expired sessions only wait for the purge. Terminating also sets
+    `expires_at`, so this column is always the end of the session, and one index finds both live sessions and those to
+    purge.
     """
 
     session_id = ExactCharField(max_length=43, default=new_session_id, editable=False)
@@ -120,23 +123,23 @@ class Session(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="mcp_sessions"
     )
-    # Who may use it, as authentication says it; "" is anybody who has the id.
+    # The principal's key from authentication. "" is anonymous: every caller with the id may use the session.
     principal = ExactCharField(max_length=255, blank=True, default="")
     protocol_version = models.CharField(max_length=32)
     client_info = JSONTextField(default=dict)
-    # client_info["name"] again, for lists and filters.
+    # A copy of client_info["name"], for lists and filters.
     client_name = ExactCharField("client", max_length=100, blank=True, default="")
     client_capabilities = JSONTextField(default=dict)
-    # "" until the client has set one.
+    # "" until the client sets a level.
     log_level = models.CharField(max_length=16, blank=True, default="")
     state = JSONTextField(default=dict)
     created_at = models.DateTimeField("created", default=timezone.now)
     last_seen_at = models.DateTimeField("last seen", default=timezone.now)
     expires_at = models.DateTimeField("expires")
     terminated_at = models.DateTimeField("terminated", null=True, blank=True)
-    # Of the user's password when the session was opened, so that changing it ends what stands open.
+    # A hash of the user's password when the session was opened: changing the password ends the session.
     auth_hash = models.CharField(max_length=128, blank=True, default="", editable=False)
-    # Which connection holds the standalone stream, until when unless it says so again, and what it has delivered.
+    # The connection that has the standalone stream, the end of its lease, and its position.
     stream_holder = models.CharField(max_length=32, blank=True, default="", editable=False)
     stream_lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     stream_position = models.CharField(max_length=64, blank=True, default="0.0", editable=False)
@@ -144,12 +147,12 @@ class Session(models.Model):
     objects = SessionQuerySet.as_manager()
 
     class Meta:
-        # Not unique=True on the field, which on PostgreSQL adds a second index that nothing reads.
+        # Not unique=True on the field, which adds a second, unused index on PostgreSQL.
         constraints = (models.UniqueConstraint(fields=["session_id"], name="mcp_session_id_unique"),)
         indexes = (
-            # The live ones, and the purge: both are one range of the time at which a session ends.
+            # For live sessions and for the purge: both filter by a range of this time.
             models.Index(fields=["expires_at"], name="mcp_session_expires"),
-            # The live ones of a principal.
+            # For the live sessions of a principal.
             models.Index(fields=["principal", "expires_at"], name="mcp_session_principal"),
         )
         default_permissions = ("view", "terminate")
@@ -159,15 +162,16 @@ class Session(models.Model):
 
     @property
     def short_id(self) -> str:
-        """What people and logs see of the session id."""
+        """The beginning of the session id, for people and logs."""
         return f"{self.session_id[:SHORT_ID_LENGTH]}…"
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> None:
-        """Sends the session's client a notification, on its standalone stream: now, or when it is next there. On
-        commit.
+        """Sends a notification to the session's client, on its standalone stream: now, or when the client next opens
+        it. On commit.
         """
         message = {"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {})
-        session_message.send(sender=Session, session_pk=self.pk, message=message)
+        to_json_text(message)  # Raises here for what is not JSON: in a receiver it would only be logged.
+        session_message.send_robust(sender=Session, session_pk=self.pk, message=message)
 
     @property
     def is_terminated(self) -> bool:
@@ -190,16 +194,15 @@ class Session(models.Model):
 
 
 class Stream(models.Model):
-    """The stream of one POST, from the moment that it may be told apart from its connection: somebody can resume or
-    cancel it.
+    """The stream of one POST; the row exists once a client may resume or cancel it.
 
-    Whoever runs the request says so again and again (`lease_until`), so that a stream whose process died is known to
-    have no end coming.
+    The process that runs the request renews `lease_until`; after that time, the process counts as dead and the stream
+    as ended.
     """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="streams")
     key = ExactCharField(max_length=32)
-    # The JSON-RPC id as JSON text, in which 1 and "1" differ.
+    # The JSON-RPC id as JSON text, because 1 and "1" are different ids.
     request_id = ExactCharField(max_length=1600)
     lease_until = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True)
@@ -234,7 +237,7 @@ class Event(models.Model):
 
 
 class ClientRequest(models.Model):
-    """A request of the server's to a client, and the answer when it has come: to whichever process."""
+    """A request of the server to a client, and the answer when any process has received it."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="client_requests", db_index=False)
     request_id = ExactCharField(max_length=64)
@@ -251,8 +254,8 @@ class ClientRequest(models.Model):
 
 
 class Subscription(models.Model):
-    """A resource whose changes a session wants to hear of. `uri_key` is its SHA-256, since a URI may be too long for an
-    index.
+    """A resource to whose changes a session has subscribed. `uri_key` is the URI's SHA-256, because a URI may be too
+    long for an index.
     """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="subscriptions", db_index=False)
@@ -271,22 +274,23 @@ EVERYBODY = "*"
 
 
 def concerns(whose: str, principal: str) -> bool:
-    """Whether a change of `whose` lists is one of this principal's: a user's is of all of the user's clients."""
+    """Whether a change of the lists of `whose` concerns a principal: a change for a user concerns all of the user's
+    clients.
+    """
     return whose in (EVERYBODY, principal) or principal.startswith(f"{whose}:client:")
 
 
 class Change(models.Model):
-    """Something of a server's that changed: a list, or a resource. Written once, read by every stream that wants to
-    know.
+    """A change of a server: of a list, or of a resource. Written once, and read by all streams of the server.
 
-    `sequence` counts the changes of a server without gaps, and no number is seen before the one below it.
+    `sequence` numbers the changes of a server without gaps; no number becomes visible before the number below it.
     """
 
     server = ExactCharField(max_length=200)
     sequence = models.PositiveBigIntegerField()
     method = models.CharField(max_length=64)
     uri = models.TextField(blank=True)
-    # Whose lists changed: a principal, or everybody.
+    # The principal whose lists changed, or everybody.
     principal = ExactCharField(max_length=255, default=EVERYBODY)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
@@ -299,7 +303,7 @@ class Change(models.Model):
 
 
 class SpentState(models.Model):
-    """A request state that a call has used up. It cannot be used again before it would have expired."""
+    """A request state that a call has used up: it cannot be used again before it expires."""
 
     digest = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField(db_index=True)

@@ -1,7 +1,7 @@
-"""Signal in, notification out: a change is stored when the transaction commits, and the bell rings for the streams that
-want to know. A user who is given or loses permissions is told that the lists have changed, and nobody else is.
+"""Receivers of signals: they store a change when the transaction commits, and wake the streams that it concerns. When a
+user's permissions change, only this user's lists change.
 
-Works wherever Django does: in a view, a task queue's worker, a signal handler, a shell.
+They work wherever Django does: in a view, a task queue's worker, a signal handler, a shell.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,11 +21,11 @@ from django_mcp.signals import credential_ended, server_changed, session_message
 from django_mcp.storage import changes, sessions, standalone
 
 MEMBERS_LIMIT: Final = 1000
-"""A group with more members than this changes for everybody: one row instead of a thousand."""
+"""A change of a larger group counts as a change for all users: one row instead of a thousand."""
 
 
 def connect() -> None:
-    """Connects the receivers; once, when the app is ready."""
+    """Connects the receivers; called once, when the app is ready."""
     server_changed.connect(publish_change, dispatch_uid="django_mcp")
     session_message.connect(publish_message, dispatch_uid="django_mcp")
     session_terminated.connect(ring_terminated, dispatch_uid="django_mcp")
@@ -56,12 +56,12 @@ def publish_message(*, session_pk: int, message: dict[str, Any], **kwargs: Any) 
 
 
 def ring_terminated(*, session_pk: int, **kwargs: Any) -> None:
-    """The streams and calls of a session that has ended look, and end."""
+    """Wakes the streams and calls of a terminated session, so that they end."""
     bell.ring([bell.session_group(session_pk), bell.calls_group(session_pk)])
 
 
 def end_sessions(*, principal: str, **kwargs: Any) -> None:
-    """The sessions of a principal whose credential was revoked are over; those of nobody in particular are not."""
+    """Terminates the sessions of a principal whose credential was revoked; not those of anonymous callers."""
     if principal:
         _on_commit(lambda: sessions.terminate_all(Session.objects.for_principal(principal)))
 
@@ -71,7 +71,9 @@ def _on_commit(publish: Any) -> None:
 
 
 def _user_changed(*, instance: Any, action: str, reverse: bool, pk_set: Collection[Any] | None, **kwargs: Any) -> None:
-    """`instance` is a user, or from the other side (`reverse`) a group or permission of the users in `pk_set`."""
+    """Notifies users of changed permissions. `instance` is a user, or with `reverse` a group or permission of the users
+    in `pk_set`.
+    """
     if action not in ("post_add", "post_remove", "pre_clear", "post_clear"):
         return
     if not reverse:
@@ -83,7 +85,9 @@ def _user_changed(*, instance: Any, action: str, reverse: bool, pk_set: Collecti
 
 
 def _group_changed(*, instance: Any, action: str, reverse: bool, pk_set: Collection[Any] | None, **kwargs: Any) -> None:
-    """`instance` is a group, or from the other side (`reverse`) a permission of the groups in `pk_set`."""
+    """Notifies users of changed permissions. `instance` is a group, or with `reverse` a permission of the groups in
+    `pk_set`.
+    """
     if action not in ("post_add", "post_remove", "pre_clear"):
         return
     groups = Group.objects.filter(pk=instance.pk) if not reverse else instance.group_set.all()
@@ -100,10 +104,10 @@ def _announce(users: Iterable[Any]) -> None:
     principals = [principal_key(user) for user in members] if len(members) <= MEMBERS_LIMIT else [None]
     for server in servers:
         for principal in principals:
-            _tell(server, principal)
+            _notify(server, principal)
 
 
-def _tell(server: MCPServer, principal: str | None) -> None:
+def _notify(server: MCPServer, principal: str | None) -> None:
     registry = server.registry
     if any(tool.access for tool in registry.tools.values()):
         server.notify_tools_changed(principal=principal)

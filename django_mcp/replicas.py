@@ -1,4 +1,4 @@
-"""Reads of read-only calls on a replica: a database router, and what tells it that such a call runs."""
+"""Replicas for read-only calls: a database router, and the marker that such a call is running."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,10 +13,10 @@ _reading: Final[ContextVar[bool]] = ContextVar("django_mcp_reading", default=Fal
 
 
 class ReplicaRouter:
-    """For DATABASE_ROUTERS: what a `read_only=True` tool reads comes from MCP_READ_ONLY_DATABASE.
+    """A router for DATABASE_ROUTERS: the queries of a `read_only=True` tool go to MCP_READ_ONLY_DATABASE.
 
-    Everything else is left to the routers that follow, and so are the package's own tables: a session that was opened a
-    moment ago may not have reached the replica.
+    All other queries are left to the routers that follow, and so are those on the package's own tables: a session that
+    was opened a moment ago may not have reached the replica yet.
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
@@ -26,7 +26,7 @@ class ReplicaRouter:
 
 
 def reading(is_read_only: bool) -> AbstractContextManager[None]:
-    """Around a call: whether it is one that only reads."""
+    """Marks a call as read-only or not, while it runs."""
     return _reads() if is_read_only and mcp_settings.READ_ONLY_DATABASE else _NO_REPLICA
 
 

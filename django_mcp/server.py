@@ -1,6 +1,6 @@
 """`MCPServer`: an identity, a registry, and what a project calls on it: decorators, notifications, `watch`.
 
-A server answers nothing itself; `methods/` answers for it.
+A server answers no messages itself; `methods/` does.
 """
 
 import logging
@@ -39,13 +39,13 @@ ToolsetClass = TypeVar("ToolsetClass", bound=type[Toolset])
 
 
 class MCPServer:
-    """A server that clients see: a name, what it says of itself, and the tools, resources and prompts registered on it.
+    """A server that clients see: its name and description, and the tools, resources and prompts registered on it.
 
-    `page_size` counts the entries of one page of a list; `cache` is what modern clients are told about keeping lists
-    and resources; `middleware` is around each call, the first outermost; `budget` holds for the tools that have none of
-    their own; with more tools than `search_tools_above`, clients are shown a search for them; `language` says for a
-    `Context` in which language its user reads prompts and resources. Without a `name`, the identity is that of the
-    `MCP_SERVER_…` settings.
+    `page_size` is the number of entries in a page of a list. `cache` tells modern clients how long to keep lists and
+    resources. `middleware` is around each call, the first outermost. `budget` is for tools without their own. With more
+    tools than `search_tools_above`, clients see a search instead of the list. `language` is a function of the `Context`
+    that returns the language of prompts and resources for its user. Without a `name`, the `MCP_SERVER_…` settings are
+    the server's identity.
     """
 
     def __init__(
@@ -90,7 +90,9 @@ class MCPServer:
 
     @property
     def version(self) -> str:
-        """Told to clients; the package's own version when the project gives none, since the protocol requires one."""
+        """The version for clients; the package's own version when the project sets none, because the protocol requires
+        one.
+        """
         return self._version or (mcp_settings.SERVER_VERSION if self._name is None else "") or _package_version()
 
     @property
@@ -110,11 +112,11 @@ class MCPServer:
     @overload
     def tool(self, /, **options: Any) -> Callable[[Function], Function]: ...
     def tool(self, function: Function | None = None, /, **options: Any) -> Any:
-        """Registers a function as a tool, and leaves it a function. The options are those of `django_mcp.tool`."""
+        """Registers a function as a tool, and returns the function. The options are those of `django_mcp.tool`."""
         return self._register(self._add_tool, function, options)
 
     def toolset(self, toolset: ToolsetClass, /) -> ToolsetClass:
-        """Registers the public methods of a `Toolset` as tools, and leaves it a class."""
+        """Registers the public methods of a `Toolset` as tools, and returns the class."""
         for function, options in toolset.tools():
             self._add_tool(function, **options)
         return toolset
@@ -124,8 +126,8 @@ class MCPServer:
     @overload
     def resource(self, source: Resources, /) -> Resources: ...
     def resource(self, uri: Any, /, **options: Any) -> Any:
-        """Registers a function as the resource at a URI, or as a template when the URI has variables. A source of
-        resources, such as a `ModelResource`, brings its own.
+        """Registers a function as the resource of a URI, or as a template when the URI has variables. Also takes a
+        source of many resources, such as a `ModelResource`.
         """
 
         def register(function: Function) -> Function:
@@ -145,17 +147,17 @@ class MCPServer:
     @overload
     def prompt(self, /, **options: Any) -> Callable[[Function], Function]: ...
     def prompt(self, function: Function | None = None, /, **options: Any) -> Any:
-        """Registers a function as a prompt."""
+        """Registers a function as a prompt, and returns the function."""
         return self._register(self.registry.add_prompt, function, options)
 
     def middleware(self, middleware: MiddlewareFunction, /) -> MiddlewareFunction:
-        """Adds middleware around each call, inside of what is there already."""
+        """Adds middleware around each call, inside the middleware that exists already."""
         self._middlewares.append(middleware)
         return middleware
 
     def notify_tools_changed(self, *, principal: str | None = None) -> None:
-        """Tells clients that the list of tools has changed: everybody's, or those of one principal. On commit, from any
-        process.
+        """Tells clients that the list of tools has changed: all clients, or those of one principal. Works in any
+        process, and takes effect on commit.
         """
         self._changed("notifications/tools/list_changed", principal=principal)
 
@@ -168,12 +170,12 @@ class MCPServer:
         self._changed("notifications/prompts/list_changed", principal=principal)
 
     def notify_resource_updated(self, uri: str) -> None:
-        """Tells the clients that have subscribed to a resource that it has changed."""
+        """Tells subscribed clients that a resource has changed."""
         self._changed("notifications/resources/updated", uri=uri)
 
     def watch(self, model: type[Model], uri: str) -> None:
-        """Ties a model's saves and deletions to its resources: `server.watch(Airport, "airport://{iata}")`, the fields
-        by name.
+        """Notifies about a resource whenever a row of the model is saved or deleted: `server.watch(Airport,
+        "airport://{iata}")`, with the model's fields in the URI.
         """
 
         def notify(instance: Model, **kwargs: Any) -> None:
@@ -183,30 +185,30 @@ class MCPServer:
             moment.connect(notify, sender=model, weak=False, dispatch_uid=("django_mcp", self.name, uri))
 
     def _changed(self, method: str, *, uri: str = "", principal: str | None = None) -> None:
-        server_changed.send(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
+        server_changed.send_robust(sender=MCPServer, server=self.name, method=method, uri=uri, principal=principal)
 
     def get_tools(self, request: Request) -> Mapping[str, Tool]:
-        """The tools that there are for a request, by name. Override it to add some, or to choose by the tenant, the
-        headers or the hour; each one's own `permission` and `scopes` are asked beside it.
+        """The tools for a request, by name. Override it to add tools, or to choose them by tenant, headers or time;
+        each tool's own `permission` and `scopes` are checked as well.
 
-        It is called in a thread for every `tools/list` and `tools/call`, and may go to the database. `request.caller`
-        is who asks.
+        It is called in a thread for every `tools/list` and `tools/call`, and may query the database. `request.caller`
+        is the caller.
         """
         return self.registry.tools
 
     def is_empty(self) -> bool:
-        """Whether there is nothing on it: no tool, no resource and no prompt."""
+        """Whether nothing is registered: no tool, no resource and no prompt."""
         registry = self.registry
-        own = (registry.tools, registry.resources, registry.templates, registry.prompts)
-        return not any(own) and not self.chooses_tools
+        entries = (registry.tools, registry.resources, registry.templates, registry.prompts)
+        return not any(entries) and not self.chooses_tools
 
     def language_of(self, ctx: Context) -> str:
-        """The language in which the user reads: what `language` says, else what the HTTP request accepts."""
-        said = self._language(ctx) if self._language is not None else None
-        return said or get_language_from_request(ctx.request)
+        """The user's language: from the `language` function, else the one that the HTTP request accepts."""
+        language = self._language(ctx) if self._language is not None else None
+        return language or get_language_from_request(ctx.request)
 
     def implementation(self) -> dict[str, Any]:
-        """Who the server is, complete, to be cut to the client's revision."""
+        """The server's full description, to be reduced to the client's revision."""
         members = {
             "name": self.name,
             "version": self.version,
@@ -218,9 +220,7 @@ class MCPServer:
         return {key: value for key, value in members.items() if value is not None}
 
     def capabilities(self, *, streams: bool = True) -> dict[str, Any]:
-        """What the server offers to a client: nothing that would not work. Without `streams`, nobody could be
-        told of changes.
-        """
+        """The server's capabilities: only those that work. Without `streams`, clients cannot be notified of changes."""
         changes = {"listChanged": True} if streams else {}
         offered = {
             "tools": {**changes},
@@ -233,7 +233,7 @@ class MCPServer:
 
     @property
     def chooses_tools(self) -> bool:
-        """Whether a subclass chooses the tools of each request by `get_tools()`."""
+        """Whether a subclass overrides `get_tools()`."""
         return type(self).get_tools is not MCPServer.get_tools
 
     @property
@@ -242,7 +242,7 @@ class MCPServer:
         return self._middlewares
 
     def has(self, capability: str) -> bool:
-        """Whether there is something that a capability stands for: a tool for `tools`, and so on."""
+        """Whether the server has something for a capability: a tool for `tools`, and so on."""
         registry = self.registry
         match capability:
             case "tools":
@@ -256,12 +256,12 @@ class MCPServer:
         return True
 
     def cache_hints(self) -> CacheHints:
-        """How long clients may keep lists and resources. Lists that differ between callers are never shared."""
+        """The cache hints of lists and resources. Lists that differ between callers are never shared."""
         differs = self.registry.is_guarded or self.chooses_tools
         return replace(self.cache, scope="private") if differs else self.cache
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:
-        # DRF reads the settings when it is imported, and a settings module may import django_mcp.
+        # Imported here because DRF reads the settings at import, and a settings module may import django_mcp.
         from django_mcp.drf.arguments import adapt
         from django_mcp.drf.throttles import throttle_of
 
@@ -290,14 +290,12 @@ def all_servers() -> list[MCPServer]:
 
 
 def guarded_servers() -> list[MCPServer]:
-    """The servers of this process on which something asks for permissions or scopes."""
+    """The servers of this process on which something requires permissions or scopes."""
     return [server for server in all_servers() if server.registry.is_guarded]
 
 
 class _Fields(dict[str, Any]):
-    """A model instance's fields by name, percent-encoded as a URI has them: `{+path}` keeps what is reserved (RFC
-    6570).
-    """
+    """A model instance's fields by name, percent-encoded for a URI; `{+path}` keeps reserved characters (RFC 6570)."""
 
     def __init__(self, instance: Model) -> None:
         super().__init__()

@@ -1,10 +1,22 @@
-"""What a project can listen to. Receivers run in the process that did the work, and an exception in one is logged and
-goes no further: no receiver can fail a request or stop a purge.
+"""Signals for projects. Receivers run in the process that did the work. All signals are sent by `send_robust`: an
+exception in a receiver is logged (`django.dispatch`), and cannot fail a request, a `Model.save()` or a purge.
 
-The sender is the Session model. A session id opens nothing by itself, and is still not for logs: shorten it.
+The sender is the Session model; for `server_changed` the MCPServer class, and for `credential_ended` the model of the
+credential. A session id alone gives no access, but should still not be logged whole: shorten it.
 """
 
+from typing import Final
+
 from django.dispatch import Signal
+
+__all__: Final = [
+    "credential_ended",
+    "server_changed",
+    "session_expired",
+    "session_message",
+    "session_opened",
+    "session_terminated",
+]
 
 session_opened = Signal()
 """A client completed `initialize`.
@@ -14,23 +26,24 @@ None).
 """
 
 session_terminated = Signal()
-"""A live session was ended on purpose: by its client's DELETE, or in the admin. Sent once a session.
+"""A live session was terminated: by its client's DELETE, or in the admin. Sent once per session.
 
 Arguments: as `session_opened`, and `session_pk` (the row's primary key).
 """
 
 session_expired = Signal()
-"""Expired sessions were purged: sent once a batch, not once a session, so that purging a million stays cheap.
+"""Expired sessions were purged. Sent once per batch, not per session, so that purging a million is cheap.
 
-Argument: `session_ids`, a list. The rows are gone. Expiring itself sends nothing, since nothing happens then; a purge
-that two processes run at once may name a session twice.
+Argument: `session_ids`, a list. The rows are deleted. Nothing is sent at the moment of expiry. Two purges at the same
+time may both name a session.
 """
 
 server_changed = Signal()
-"""A list of a server's changed, or a resource: its clients are to be told. The `notify_…` methods of a server send it.
+"""A list or a resource of a server changed, and its clients are to be notified. A server's `notify_…` methods send
+this.
 
 Arguments: `server` (its name), `method` (the notification's), `uri` ("" for a list), `principal` (whose list; None for
-everybody's). The package's own receiver publishes it when the transaction commits.
+all). The package's own receiver publishes the change on commit.
 """
 
 session_message = Signal()
@@ -40,8 +53,9 @@ Arguments: `session_pk`, `message` (the JSON-RPC notification).
 """
 
 credential_ended = Signal()
-"""A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it.
+"""A credential was revoked: the sessions that were opened with it are to end. Authenticators that know send it, by
+`send_robust`.
 
-Argument: `principal`, the key under which its sessions are kept (`authentication.principal_key`). The package's own
-receiver terminates them when the transaction commits.
+Argument: `principal`, the key under which its sessions are stored (`authentication.principal_key`). The package's own
+receiver terminates them on commit.
 """

@@ -1,6 +1,4 @@
-"""Where an endpoint is mounted: `path("mcp", include("django_mcp.urls"))`, or `path("mcp", endpoint(server))` for one
-with options.
-"""
+"""Mounting an endpoint: `path("mcp", include("django_mcp.urls"))`, or `path("mcp", endpoint(server))` with options."""
 
 from itertools import count
 from typing import Any, Final, TypeAlias
@@ -28,13 +26,14 @@ def endpoint(
 ) -> Mounted:
     """The URL patterns of a server's endpoint, for `path("mcp", …)`; the options are the attributes of `MCPView`.
 
-    With and without a trailing slash, and never a redirect: a client's POST would not survive one. `reverse("<server
-    name>:endpoint")` gives the URL, and `reverse("mcp:endpoint")` that of the default server's. Of several endpoints of
-    one server it is the last one's; a `namespace` gives one a name of its own.
+    Both with and without a trailing slash, because a client's POST would not survive a redirect. `reverse("<server
+    name>:endpoint")` returns the URL, and `reverse("mcp:endpoint")` that of the default server. If a server has several
+    endpoints, it is that of the last one; a `namespace` gives an endpoint a name of its own.
     """
     if isinstance(server, HttpRequest):
         raise ImproperlyConfigured('endpoint is called where it is mounted: path("mcp", endpoint()).')
-    # The server is the application and each endpoint an instance of it: Django wants the names of instances unique.
+    # The server is the application namespace and each endpoint an instance of it: Django requires unique instance
+    # names.
     application = app_name if server is None else server.name
     return (
         _patterns(server=server, view_class=view_class, **options),
@@ -44,7 +43,7 @@ def endpoint(
 
 
 def _patterns(view_class: type[MCPView] = MCPView, **options: Any) -> list[URLPattern]:
-    # The group keeps Django from taking the pattern for one that begins with a slash by mistake.
+    # The group avoids Django's warning about a pattern that begins with a slash.
     return [re_path(r"^(?:/)?$", view_class.as_view(**options), name="endpoint")]
 
 

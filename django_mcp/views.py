@@ -1,9 +1,9 @@
-"""`MCPView`: an endpoint as a class-based view, with the project's middleware around it and DRF's policies in front."""
+"""`MCPView`: an endpoint as a class-based view, behind the project's middleware and DRF's policies."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
@@ -23,14 +23,15 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_mcp import authentication
-from django_mcp.conf import mcp_settings
+from django_mcp.conf import PAGE_POLICIES, is_page_policy, mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.exchange import Exchange, SessionPolicy
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
-from django_mcp.endpoint.thread_stream import ThreadRequestStream
-from django_mcp.execution.threads import hop
+from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
+from django_mcp.execution.transactions import release_connections
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
+from django_mcp.page import answer, people
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies, sse
 from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
@@ -53,8 +54,8 @@ class Refused(Exception):
 
 
 class Unread(BaseParser):
-    """Leaves the body alone. DRF asks for a form's fields when it looks for a CSRF token, which MCP clients send in a
-    header.
+    """A parser that does not read the body. DRF parses a form when it looks for a CSRF token; MCP clients send the
+    token in a header.
     """
 
     media_type = "*/*"
@@ -63,54 +64,61 @@ class Unread(BaseParser):
         return QueryDict()
 
 
-def _check_options(cls: "type[MCPView]", given: dict[str, Any]) -> None:
-    """Raises `ImproperlyConfigured` for a policy that there is not."""
-    sessions, eras = given.get("sessions", cls.sessions), given.get("eras", cls.eras)
+def _check_options(cls: "type[MCPView]", options: dict[str, Any]) -> None:
+    """Raises `ImproperlyConfigured` for unknown values of `sessions` and `eras`."""
+    sessions, eras = options.get("sessions", cls.sessions), options.get("eras", cls.eras)
     if sessions not in get_args(SessionPolicy):
         raise ImproperlyConfigured(f"An endpoint's sessions are one of {get_args(SessionPolicy)}, not {sessions!r}.")
     if isinstance(eras, str) or not eras or not set(eras) <= set(get_args(Era)):
         raise ImproperlyConfigured(f"An endpoint's eras are a tuple of some of {get_args(Era)}, not {eras!r}.")
+    page = options.get("page", cls.page)
+    if page is not None and not is_page_policy(page):
+        raise ImproperlyConfigured(f"An endpoint's page is {PAGE_POLICIES}, not {page!r}.")
 
 
 class MCPView(APIView):
-    """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405; streams are the ASGI lane's.
+    """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405, because only the ASGI lane has
+    streams.
 
-    The attributes below are arguments of `as_view()` too. The ASGI lane reads the same ones and calls the same hooks of
-    admission, so that a subclass changes both. A subclass that overrides anything else of DRF's is served by this view
-    alone: the lane leaves it to Django, and a system check says so.
+    The attributes below are also arguments of `as_view()`. The ASGI lane reads the same attributes and calls the same
+    hooks of admission, so a subclass changes both lanes. If a subclass overrides any other method of DRF, only this
+    view serves it: the lane passes its requests to Django, and a system check reports it.
     """
 
     server: MCPServer | None = None
-    """Whose endpoint this is; `None` is the default server."""
+    """The server of this endpoint; `None` is the default server."""
 
     public: bool = False
-    """Whether callers need not be signed in. It must be said: an endpoint is closed otherwise."""
+    """Whether anonymous callers are allowed. By default, callers must be signed in."""
 
     sessions: SessionPolicy = "required"
-    """For the handshake era: `optional` also serves clients that lose their session's header, `off` opens none."""
+    """For the handshake era: `optional` also serves clients that lose their session header, `off` opens no sessions."""
 
     eras: tuple[Era, ...] = ("handshake", "modern")
-    """The eras that are served."""
+    """The eras that the endpoint serves."""
 
     allowed_origins: Sequence[str] | None = None
-    """Browser origins beside the project's own hosts; `None` takes `MCP_ALLOWED_ORIGINS`."""
+    """Browser origins besides the project's own hosts; `None` means `MCP_ALLOWED_ORIGINS`."""
 
     authorization_servers: Sequence[str] = ()
-    """The issuers of tokens for this endpoint. With any, it is an OAuth protected resource (RFC 9728): a 401 says where
-    its metadata is, which `django_mcp.well_known` serves.
+    """The issuers of tokens for this endpoint. If there are any, the endpoint is an OAuth protected resource (RFC
+    9728): a 401 names the URL of its metadata, which `django_mcp.well_known` serves.
     """
 
     scopes_supported: Sequence[str] = ()
-    """The scopes for basic use, which a client asks for at first."""
+    """The scopes for basic use, which a client requests first."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] | None = None  # type: ignore[assignment]
-    """`None` takes DRF's `DEFAULT_AUTHENTICATION_CLASSES`; on a public endpoint none at all."""
+    """`None` means DRF's `DEFAULT_AUTHENTICATION_CLASSES`, or none on a public endpoint."""
 
     permission_classes: Sequence[type[BasePermission]] | None = None  # type: ignore[assignment]
-    """`None` asks for a signed-in user and DRF's `DEFAULT_PERMISSION_CLASSES`; on a public endpoint for nothing."""
+    """`None` means a signed-in user and DRF's `DEFAULT_PERMISSION_CLASSES`, or none on a public endpoint."""
 
     throttle_classes: Sequence[type[BaseThrottle]] | None = None  # type: ignore[assignment]
-    """`None` takes DRF's `DEFAULT_THROTTLE_CLASSES`."""
+    """`None` means DRF's `DEFAULT_THROTTLE_CLASSES`."""
+
+    page: people.Policy | None = None
+    """The people who may see the page that a browser gets here; `None` takes `MCP_PAGE`."""
 
     renderer_classes = (JSONRenderer,)
     parser_classes = (Unread,)
@@ -119,17 +127,20 @@ class MCPView(APIView):
     schema = None
     http_method_names = ["get", "post", "delete"]
 
+    _is_persons = False
+    """Whether this request is of the page for people, so that Django's session says who calls."""
+
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         _check_options(cls, initkwargs)
         view = super().as_view(**initkwargs)
-        # Django's LoginRequiredMiddleware would answer with a redirect to a page; the policies here answer 401.
+        # Django's LoginRequiredMiddleware would redirect to a page; the policies here answer 401.
         view.login_required = False  # type: ignore[attr-defined]
-        # How the lane knows an endpoint. A decorator copies the attribute, but is another function: what is decorated
-        # stays Django's, where the decorator runs.
+        # The lane recognises an endpoint by this attribute. A decorator copies it to another function, so a decorated
+        # view is left to Django, where the decorator runs.
         view.mcp_view = view  # type: ignore[attr-defined]
-        # As in the lane, each tool is atomic by itself. Around the whole request, ATOMIC_REQUESTS would hold locks that
-        # a tool in a thread of its own waits for.
+        # As in the lane, each tool is atomic by itself. With ATOMIC_REQUESTS, the whole request would hold locks that a
+        # tool in its own thread waits for.
         view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
 
@@ -141,7 +152,7 @@ class MCPView(APIView):
         return self.server
 
     def get_sessions(self) -> SessionPolicy:
-        """The policy for sessions: without the handshake era there are none."""
+        """The session policy: `off` without the handshake era."""
         return self.sessions if "handshake" in self.eras else "off"
 
     def get_authenticators(self) -> list[BaseAuthentication]:
@@ -150,18 +161,18 @@ class MCPView(APIView):
         return [authenticator() for authenticator in self._policy("authentication_classes", ())]
 
     def get_authorization_servers(self, request: HttpRequest) -> Sequence[str]:
-        """Who issues the tokens of this endpoint: those given, else those that its authenticators know of."""
+        """The issuers of this endpoint's tokens: `authorization_servers`, else those that its authenticators know."""
         if self.authorization_servers:
             return self.authorization_servers
-        asked = [getattr(one, "authorization_servers", None) for one in self.get_authenticators()]
+        asked = [getattr(authenticator, "authorization_servers", None) for authenticator in self.get_authenticators()]
         return [server for ask in asked if ask is not None for server in ask(request)]
 
     def get_permissions(self) -> list[Any]:
         signed_in = () if self.public else (IsAuthenticated,)
         classes = self._policy("permission_classes", signed_in)
         if self.permission_classes is None:
-            # A project's default for its model views: an endpoint has no one model to ask about, its primitives do.
-            classes = [one for one in classes if not _asks_for_a_model(one)]
+            # Such a default is for views of one model. An endpoint has no single model to check; its primitives do.
+            classes = [policy for policy in classes if not _asks_for_a_model(policy)]
         return [permission() for permission in classes]
 
     def get_throttles(self) -> list[BaseThrottle]:
@@ -171,10 +182,12 @@ class MCPView(APIView):
         return [throttle() for throttle in classes]
 
     def _policy(self, name: str, first: Sequence[Any]) -> Sequence[Any]:
-        """The classes that decide: those given here; else none on a public endpoint, and `first` and DRF's defaults."""
-        given: Sequence[Any] | None = getattr(self, name)
-        if given is not None:
-            return given
+        """The policy classes: the attribute's; if it is `None`, none on a public endpoint, else `first` and DRF's
+        defaults.
+        """
+        classes: Sequence[Any] | None = getattr(self, name)
+        if classes is not None:
+            return classes
         return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{name.upper()}"))
 
     def get_limits(self) -> Limits:
@@ -189,30 +202,32 @@ class MCPView(APIView):
         return mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
 
     def refuse_unheard(self, headers: Headers) -> Reply | None:
-        """The refusal of a request before anything else of it is looked at."""
+        """The refusal of a request because of its headers' size, host or origin, before anything else is read."""
         if are_too_large(headers, mcp_settings.MAX_HEADER_BYTES):
             return replies.HEADERS_TOO_LARGE
         return origins.refuse_foreign(headers, self.get_allowed_origins())
 
     def preflight(self, headers: Headers) -> Reply | None:
-        """The answer to a browser that asks, unauthenticated, what a page of an allowed origin may send."""
+        """The reply to a browser's preflight request, which comes unauthenticated."""
         return cors.preflight(headers, self.get_allowed_origins())
 
     def point_to_metadata(self, reply: Reply, request: HttpRequest) -> Reply:
-        """The same reply; where it asks for scopes, with where the endpoint's metadata is."""
+        """The reply, with the URL of the endpoint's metadata if it asks for scopes."""
         if not (reply.scopes and self.get_authorization_servers(request)):
             return reply
-        told = protected_resource.challenge(self, request, error="insufficient_scope", scope=" ".join(reply.scopes))
-        return reply.with_header("WWW-Authenticate", told)
+        challenge = protected_resource.challenge(
+            self, request, error="insufficient_scope", scope=" ".join(reply.scopes)
+        )
+        return reply.with_header("WWW-Authenticate", challenge)
 
     def is_open(self) -> bool:
-        """Whether every caller is admitted unasked: no policy asks, and no hook of a subclass does."""
+        """Whether every caller is admitted: there are no policies, and no overridden hooks."""
         if hooks.asks_itself(type(self), MCPView):
             return False
         return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
 
     def admit(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | Reply:
-        """The caller behind a request, or the refusal of it: every hook that DRF calls before its handler, for the ASGI
+        """The caller of a request, or its refusal. Calls every hook that DRF calls before its handler; for the ASGI
         lane.
         """
         try:
@@ -225,7 +240,9 @@ class MCPView(APIView):
             return self._refusal_of(error, request)
 
     def count_one_more(self, request: HttpRequest) -> Reply | None:
-        """Counts one more message of an admitted caller against the throttles; the refusal of one too many."""
+        """Counts another message of an admitted caller for the throttles, and returns the refusal when there are too
+        many.
+        """
         try:
             self.check_throttles(self.request)
         except Exception as error:
@@ -239,7 +256,7 @@ class MCPView(APIView):
         return refusal
 
     def recognise(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | None:
-        """Who a request is of that was admitted before, if it would be still. No throttle counts it."""
+        """The caller of a request that was admitted before, if it is still admitted. Not counted by throttles."""
         try:
             self._prepare(request, *args, **kwargs)
             self.perform_authentication(self.request)
@@ -255,11 +272,27 @@ class MCPView(APIView):
         self.format_kwarg = None
         self.request = self.initialize_request(request, *args, **kwargs)
 
+    def get_page(self) -> people.Policy:
+        return cast(people.Policy, mcp_settings.PAGE) if self.page is None else self.page
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        made = super().initialize_request(request, *args, **kwargs)
+        if self._is_persons:
+            made.authenticators = (people.PersonAuthentication(),)
+        return made
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """DRF's. Where no policy asks and no subclass overrides a hook, DRF's comes to nothing and costs as much as all
-        the rest, so it is left out.
+        """DRF's dispatch. It is skipped where there are no policies and no overridden hooks: it would do nothing, and
+        cost as much as the rest of the request.
         """
-        if self._has_own_hooks() or not self.is_open():
+        try:
+            self._is_persons = self._is_of_page(request)
+            if self._is_persons and request.method == "GET":
+                people.note_shown(request)
+                return self._show_page(request, *args, **kwargs)
+        except Exception as error:
+            return self._to_failure(error, request)
+        if self._is_persons or self._has_own_hooks() or not self.is_open():
             return super().dispatch(request, *args, **kwargs)
         headers = read_headers(request)
         try:
@@ -267,6 +300,18 @@ class MCPView(APIView):
         except Exception as error:
             response = self._to_failure(error, request)
         return self._with_cors(response, headers)
+
+    def _is_of_page(self, request: HttpRequest) -> bool:
+        """Whether a request is of the page for people, and of somebody who may see it."""
+        if request.method == "POST" and people.META_KEY not in request.META:
+            return False  # As all POSTs of MCP clients, whose headers are not read for this.
+        method, headers = str(request.method), read_headers(request)
+        if not (people.opens_page(method, headers) or people.calls_from_page(method, headers)):
+            return False
+        return self._refuse(method, headers) is None and people.may_see(self.get_page(), request)
+
+    def _show_page(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return answer.respond(self.get_server(), self.recognise(request, *args, **kwargs), self.eras, request)
 
     def _has_own_hooks(self) -> bool:
         own_methods = self.http_method_names is not MCPView.http_method_names
@@ -284,7 +329,7 @@ class MCPView(APIView):
         return self._delete(headers, caller)
 
     def _refuse(self, method: str, headers: Headers) -> Reply | None:
-        """What is answered before anybody is asked who they are."""
+        """The reply that needs no authentication: a refusal or a preflight, or `None`."""
         if refusal := self.refuse_unheard(headers):
             return refusal
         if method == "OPTIONS" and (answer := self.preflight(headers)):
@@ -300,11 +345,11 @@ class MCPView(APIView):
         super().perform_authentication(request)
         user = request.user
         if user.is_authenticated and not getattr(user, "is_active", True) and under_test().user is None:
-            # Not every authenticator looks: django-oauth-toolkit's does not.
+            # Not every authenticator checks this: django-oauth-toolkit's does not.
             raise AuthenticationFailed("The user is not active.")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        # What a POST and a GET must accept is the protocol's to say, not a renderer's.
+        # The protocol defines what a POST or GET must accept, so DRF's renderers are not asked.
         return JSONRenderer(), JSON_TYPE
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -372,13 +417,15 @@ class MCPView(APIView):
 
 
 def read_headers(request: HttpRequest) -> Headers:
-    """A Django request's headers by their lower-case names. Some ASGI servers leave the blanks around a value."""
+    """A Django request's headers by their lower-case names. Strips spaces that some ASGI servers leave around a
+    value.
+    """
     return {name: value.strip(OWS) for key, value in request.META.items() if (name := _header_name(key))}
 
 
 @lru_cache(maxsize=1024)
 def _header_name(key: str) -> str:
-    """The header that a key of META is, or "" for what is none."""
+    """The header's name for a key of META, or "" when the key is not a header."""
     if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         return key.replace("_", "-").lower()
     return key.removeprefix("HTTP_").replace("_", "-").lower() if key.startswith("HTTP_") else ""
@@ -398,22 +445,20 @@ def to_response(reply: Reply) -> HttpResponse:
     return response
 
 
-def to_stream(lines: Iterator[bytes], request: HttpRequest) -> StreamingHttpResponse:
+def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
     """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
     under ASGI.
     """
-    content = _each(lines) if isinstance(request, ASGIRequest) else lines
-    response = StreamingHttpResponse(content)
+    is_async = isinstance(request, ASGIRequest)
+    if is_async:
+        # This thread belongs to the request until the response ends, but makes no more queries.
+        release_connections()
+    response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
     for name, value in sse.HEADERS:
         response[name] = value
-    # What GZipMiddleware takes as done already: compressed, a stream would wait for a block to fill.
+    # Keeps GZipMiddleware from compressing: it would hold back events until a block is full.
     response["Content-Encoding"] = "identity"
     return response
-
-
-async def _each(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (chunk := await hop(next, lines, None)) is not None:
-        yield chunk
 
 
 def _asks_for_a_model(permission: Any) -> bool:
@@ -430,23 +475,37 @@ def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequest
 
 def _carry(
     stream: ThreadRequestStream | InlineRequestStream | None, call: Call, work: Callable[[], Reply]
-) -> Reply | Iterator[bytes]:
-    """The reply to a call, or the lines of its stream. A function that takes no context sends nothing before it is
-    done, so it runs in this very thread.
+) -> Reply | Lines:
+    """The reply to a call, or the lines of its stream. A sync function without a context sends nothing before it
+    returns, and cannot be stopped, so it runs in this thread.
     """
     if isinstance(stream, InlineRequestStream):
         return stream.to_reply(work())
-    if stream is None or not call.can_speak:
+    if stream is None or not (call.can_speak or call.is_async):
         return work()
     return stream.run(work)
 
 
 def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:
-    """The body, or `None` when it is longer than `limit` bytes. Read from the stream: Django's own limit answers with a
-    page.
+    """The body, or `None` when it is longer than `limit` bytes. Read from the stream, because Django's own limit
+    answers with an HTML page.
     """
     if declares_more(headers, limit):
         return None
     if not hasattr(request, "_body"):
-        request._body = request.read(limit + 1)
+        request._body = _read_chunks(request, limit + 1) if _is_chunked(request, headers) else request.read(limit + 1)
     return request._body
+
+
+def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
+    """Whether a body of unknown length can be read to its end, because the WSGI server ends the input with the body.
+    Django reads such a body as empty.
+    """
+    return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))
+
+
+def _read_chunks(request: HttpRequest, limit: int) -> bytes:
+    source, body = request.META["wsgi.input"], b""
+    while len(body) < limit and (chunk := source.read(limit - len(body))):
+        body += chunk
+    return body

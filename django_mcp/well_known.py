@@ -1,4 +1,4 @@
-"""The well-known URLs, to be included at the root of the URLconf: `path("", include("django_mcp.well_known"))`."""
+"""The well-known URLs. Include them at the root of the URLconf: `path("", include("django_mcp.well_known"))`."""
 
 from django.urls import path
 

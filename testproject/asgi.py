@@ -1,4 +1,7 @@
-"""The ASGI application: MCP endpoints in the package's own lane, everything else by Django."""
+"""The ASGI application: MCP endpoints in the package's own lane, everything else by Django.
+
+Most projects need `django_mcp.asgi.get_asgi_application` alone. This one serves static files in a demo.
+"""
 
 import os
 
@@ -6,11 +9,11 @@ from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
-django_application = get_asgi_application()
+from django_mcp.asgi import mcp_application
 
-# The lane knows models, so it is imported once Django has loaded its apps.
-from django_mcp.asgi import mcp_application  # noqa: E402
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
+
+django_application = get_asgi_application()
 
 if settings.DEBUG:  # Outside a demo, static files are the web server's work.
     django_application = ASGIStaticFilesHandler(django_application)

@@ -163,6 +163,8 @@ OAUTH2_PROVIDER = provider_settings(
 REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.DjangoModelPermissionsOrAnonReadOnly"]}
 
 MCP_PUBLIC_URL = os.environ.get("PUBLIC_URL", "")
+# Measurements open thousands of sessions without signing in.
+MCP_MAX_ANONYMOUS_SESSIONS = int(os.environ.get("MAX_ANONYMOUS_SESSIONS") or 0) or None
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"
 MCP_SERVER_VERSION = "1.0"

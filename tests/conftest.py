@@ -1,7 +1,6 @@
 """What journeys run over: each lane, each era, the clients that go there, and the project behind real servers."""
 
-from collections.abc import Callable, Iterator
-from types import SimpleNamespace
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeAlias
 
 import pytest
@@ -9,15 +8,68 @@ from django.core.asgi import get_asgi_application
 from django.test import override_settings
 
 from django_mcp.execution import threads
+from django_mcp.execution.aside import aside
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
-from tests import live_site
+from tests import live_site, rotation
 
 LANES = ("view", "view under ASGI", "lane")
 ERAS = ("handshake", "modern")
 
+MARKED = {
+    "live": (
+        "tests/live/",
+        "tests/typescript/",
+        "tests/contrib/oauth/test_flow.py",
+        "tests/test_sdk_client.py",
+    ),
+    "fuzz": ("tests/fuzz/", "tests/contrib/test_leaks.py"),
+    # Tables, streams, transactions, several at a time, and text that not every database stores.
+    "database": (
+        "tests/asgi/",
+        "tests/bus/",
+        "tests/contrib/",
+        "tests/execution/",
+        "tests/fuzz/",
+        "tests/journeys/test_bad_input.py",
+        "tests/journeys/test_call_options.py",
+        "tests/journeys/test_developers_code.py",
+        "tests/journeys/test_sessions.py",
+        "tests/journeys/test_tools.py",
+        "tests/live/",
+        "tests/endpoint/test_exchange.py",
+        "tests/endpoint/test_request_stream.py",
+        "tests/management/",
+        "tests/storage/",
+        "tests/test_admin.py",
+        "tests/test_apps.py",
+        "tests/test_indexes.py",
+        "tests/test_models.py",
+        "tests/test_receivers.py",
+        "tests/test_replicas.py",
+        "tests/testproject/airports/",
+    ),
+}
+"""Marks of whole folders and modules."""
+
 Connect: TypeAlias = Callable[..., MCPClient]
 Lane: TypeAlias = dict[str, Any]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(name: str) -> Generator[None, Any, Any]:
+    """Each case of a parametrised test in one carrier, and each carrier in some case: see `tests.rotation`."""
+    made = yield
+    return rotation.dealt(made) if isinstance(made, list) and name.startswith("test") else made
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before `-m` chooses among them."""
+    for item in items:
+        for mark, places in MARKED.items():
+            if item.nodeid.startswith(places):
+                item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,10 +79,12 @@ def quick_hashes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def nothing_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def nothing_by_chance() -> Iterator[None]:
     """A store is measured when a test says so: what a request costs is counted."""
-    monkeypatch.setattr(events, "random", SimpleNamespace(random=lambda: 1.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "roll", lambda: 1.0)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +92,8 @@ def threads_of_its_own() -> Iterator[None]:
     """A thread that stays has a connection to a database that the next test may not ask, or that is to be dropped."""
     yield
     threads._pool.stop(10)
+    threads._lent.stop(10)
+    aside.stop(10)
 
 
 @pytest.fixture(params=LANES)

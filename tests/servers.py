@@ -1,13 +1,16 @@
 """Servers for the tests of behaviour over HTTP: small primitives, most in both colours, that show what reached them."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils.translation import get_language, gettext
+from pydantic import BaseModel, Field
 from rest_framework.permissions import IsAdminUser
 
 from django_mcp import Budget, CacheHints, Context, Invocation, MCPServer, ToolError, UserMessage
@@ -254,6 +257,91 @@ def secret_group(name: str) -> str:
 def secret_prompt(tone: str) -> str:
     """Hidden."""
     return tone
+
+
+class Seat(BaseModel):
+    row: int = Field(ge=1)
+    window: bool = False
+
+
+class Meal(BaseModel):
+    dish: Literal["fish", "pasta"]
+
+
+forms = MCPServer("forms", version="1.0")
+
+
+@forms.tool(read_only=True)
+def book(
+    name: Annotated[str, Field(pattern="^[A-Z]", description="Of the passenger")],
+    day: date,
+    at: datetime,
+    seat: Seat,
+    extras: list[Seat | Meal],
+    cabin: Literal["first", "second"] = "second",
+    weight: float | None = None,
+    codes: list[int] = [],  # noqa: B006
+    photo: Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})] = "",
+    notes: Any = None,
+) -> dict[str, Any]:
+    """Take a field of each kind, and give back what came."""
+    given = {"name": name, "day": day, "at": at, "seat": seat, "extras": extras, "cabin": cabin, "weight": weight}
+    return {**given, "codes": codes, "photo": photo, "notes": notes}
+
+
+forms.tool(order)
+NODE = {"type": "object", "properties": {"child": {"$ref": "#/$defs/Node"}}, "required": ["child"]}
+NEST = {
+    "type": "object",
+    "properties": {"node": {"$ref": "#/$defs/Node"}, "odd": {"title": "Odd", "pattern": "(?P<a>.)"}},
+    "required": ["node"],
+    "$defs": {"Node": NODE},
+}
+
+
+@forms.tool(read_only=True, input_schema=NEST)
+def nest(**arguments: Any) -> str:
+    """Take what holds itself."""
+    return "taken"
+
+
+released = threading.Event()
+
+
+@forms.tool(read_only=True)
+def wait(ctx: Context) -> str:
+    """Say that half is done, and wait to be released."""
+    ctx.progress(1, 2, "Half way")
+    return "released" if released.wait(10) else "forgotten"
+
+
+MARKUP = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+
+hostile = MCPServer("hostile", version="1.0", title=MARKUP, instructions=MARKUP)
+
+
+@hostile.tool(description=MARKUP, title=MARKUP, read_only=True)
+def markup(text: str = MARKUP) -> list[Any]:
+    """Return what a browser would run."""
+    return [{MARKUP: text}, "javascript:document.title='owned'"]
+
+
+@hostile.tool(read_only=True)
+def huge() -> str:
+    """Return more than a page can show."""
+    return "x" * 3_000_000
+
+
+@hostile.tool
+def purge_all(dry_run: bool = False) -> str:
+    """Destroy, or only say so."""
+    return "tried" if dry_run else "gone"
+
+
+@hostile.resource("evil://page", mime_type="text/html")
+def evil_page() -> str:
+    """A page."""
+    return MARKUP
 
 
 seen: list[Any] = []

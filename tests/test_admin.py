@@ -13,6 +13,7 @@ from django_mcp.admin import RecentValuesFilter
 from django_mcp.models import Session
 from django_mcp.signals import session_terminated
 from tests.browser import open_chromium
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -121,8 +122,8 @@ def test_a_filter_offers_what_the_newest_sessions_have(admin_client, monkeypatch
     assert "?server=old" in admin_client.get(reverse(LIST), {"server": "old"}).content.decode()
 
 
-@pytest.mark.parametrize("value", ["\u0000", "a\u0000", "\ud800".encode("utf-8", "surrogatepass"), "🛫", "%"])
-@pytest.mark.parametrize("parameter", ["status", "server", "client_name", "q"])
+@cases("value", ["\u0000", "a\u0000", "\ud800".encode("utf-8", "surrogatepass"), "🛫", "%"])
+@cases("parameter", ["status", "server", "client_name", "q"])
 def test_odd_values_in_the_address_break_no_page(admin_client, parameter, value):
     create_session()
 

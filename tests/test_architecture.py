@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from importlinter import cli
+
+from tests.tables import cases
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "django_mcp"
@@ -105,7 +106,7 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("layer", "foreign"),
     [
         ("protocol", ("django.", "rest_framework", "channels", "asgiref", "asyncio")),

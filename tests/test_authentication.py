@@ -32,6 +32,7 @@ from django_mcp.views import MCPView
 from testproject.airports.models import Airport
 from tests import wire
 from tests.servers import SECRET
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -280,7 +281,7 @@ def test_a_policy_that_fails_is_500_in_json_and_its_exception_is_for_the_log(lan
 # The functions
 
 
-@pytest.mark.parametrize(
+@cases(
     ("error", "status"),
     [
         (exceptions.NotAuthenticated(), 401),
@@ -392,7 +393,7 @@ def test_the_limits_of_a_principal_are_those_of_its_user():
 # What a credential says
 
 
-@pytest.mark.parametrize(
+@cases(
     ("credential", "expected"),
     [
         (None, ("user:7", "", None, "", None)),
@@ -416,17 +417,6 @@ def test_the_limits_of_a_principal_are_those_of_its_user():
         ({"scope": None, "scp": ["read", "write"]}, ("user:7", "", {"read", "write"}, "", None)),
         (SimpleNamespace(payload={"sub": "ada"}), ("user:7", "", set(), "", None)),
     ],
-    ids=[
-        "nothing",
-        "a DRF token",
-        "an OAuth access token",
-        "a JWT",
-        "claims",
-        "claims without scopes",
-        "claims as Okta and Entra write them",
-        "claims with a list",
-        "a JWT without scopes",
-    ],
 )
 def test_a_credential_says_of_the_principal_what_it_knows_and_never_itself(credential, expected):
     principal = authentication.principal_of(User(pk=7), credential)
@@ -435,13 +425,12 @@ def test_a_credential_says_of_the_principal_what_it_knows_and_never_itself(crede
     assert found == expected
 
 
-@pytest.mark.parametrize(
+@cases(
     "claims",
     [
         *({"scope": scope} for scope in (5, True, {"read": True}, ["read", 5])),
         *({"exp": end} for end in ("9999999999", 1e308, float("inf"), float("nan"), -1e15, 10**400, True, [])),
     ],
-    ids=repr,
 )
 def test_a_token_whose_scopes_or_end_are_none_opens_nothing(claims):
     with pytest.raises(exceptions.AuthenticationFailed):

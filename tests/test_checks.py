@@ -7,10 +7,15 @@ from django.core.asgi import get_asgi_application
 from django.core.checks import INFO, run_checks
 from django.urls import include, path
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
 from rest_framework.throttling import AnonRateThrottle
 
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
+from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 
@@ -66,10 +71,34 @@ def stocked(name):
     return server
 
 
+class Gated(MCPView):
+    def check_permissions(self, request):
+        raise PermissionDenied
+
+
+class Choosing(MCPView):
+    def get_permissions(self):
+        return [IsAuthenticated() if self.request.user else AllowAny()]
+
+
+BASIC = [BasicAuthentication]
+
+
 class endpoints:
     urlpatterns = [
-        path("open/mcp", endpoint(stocked("open"), public=True)),
-        path("closed/mcp", endpoint(stocked("closed"))),
+        path("public", endpoint(stocked("public"), public=True)),
+        path(
+            "<slug:tenant>/public",
+            endpoint(stocked("tenant"), public=True, authentication_classes=[BasicAuthentication]),
+        ),
+        path("any", endpoint(stocked("any"), permission_classes=[AllowAny])),
+        path("none", endpoint(stocked("none"), permission_classes=[], authentication_classes=BASIC)),
+        path("decorated", never_cache(MCPView.as_view(server=stocked("decorated"), permission_classes=[]))),
+        path("closed", endpoint(stocked("closed"))),
+        path("asked", endpoint(stocked("asked"), permission_classes=[AllowAny | IsAdminUser, IsAdminUser])),
+        path("public-and-asked", endpoint(stocked("both"), public=True, permission_classes=[IsAdminUser])),
+        path("gated", endpoint(stocked("gated"), view_class=Gated, permission_classes=[])),
+        path("choosing", endpoint(stocked("choosing"), view_class=Choosing)),
     ]
 
 
@@ -77,12 +106,40 @@ def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     settings.ROOT_URLCONF, settings.SILENCED_SYSTEM_CHECKS = endpoints, []
 
     found = run_checks(tags=["mcp"], include_deployment_checks=True)
-    assert [message.msg for message in found if message.id == "django_mcp.W006"] == [
-        "Everybody may call the endpoint /open/mcp: it says public=True."
-    ]
+    open_by_classes = (
+        "none of its permission_classes refuses anybody",
+        "Put IsAuthenticated, or one of yours, among them, or say that it is meant: "
+        "SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+    )
+    public = (
+        "it says public=True",
+        "Take public=True away, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+    )
+    assert {message.msg.removesuffix("."): message.hint for message in found if message.id == "django_mcp.W006"} == {
+        f"Everybody may call the endpoint /{path}: {reason}": hint
+        for path, (reason, hint) in {
+            "public": public,
+            "<slug:tenant>/public": public,
+            "any": open_by_classes,
+            "none": open_by_classes,
+            "decorated": open_by_classes,
+        }.items()
+    }
     assert ids() == []
     settings.DEBUG = True
     assert "django_mcp.W006" not in ids(include_deployment_checks=True)
+
+
+def test_the_endpoints_that_are_named_admit_a_stranger_and_no_other_does(settings, db):
+    settings.ROOT_URLCONF = endpoints
+
+    admit = [path for path in ("public", "any", "none", "decorated") if MCPClient(f"/{path}").list_tools()]
+    refused = [MCPClient(f"/{path}").notify("notifications/cancelled", {"requestId": 1}).status_code for path in CLOSED]
+    assert admit == ["public", "any", "none", "decorated"]
+    assert set(refused) <= {401, 403}
+
+
+CLOSED = ["closed", "asked", "public-and-asked", "gated"]
 
 
 def test_two_servers_of_one_name_are_an_error_with_its_remedy(settings):

@@ -38,9 +38,13 @@ from django_mcp.urls import endpoint
 from testproject.airports.models import Airport, TripPlan
 from testproject.clients import client_configurations
 from tests import live_site
+from tests.tables import cases
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+CHANGELOG = ROOT / "CHANGELOG.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+SECURITY = ROOT / "SECURITY.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (?P<path>[\w/]+\.py)\n")
@@ -121,13 +125,13 @@ def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     return module
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.info.startswith("python")], ids=str)
+@cases("block", [block for block in BLOCKS if block.info.startswith("python")])
 def test_python_in_the_documentation_compiles(block: Block) -> None:
     assert block.info in ("python", "python sketch")
     compile(block.code, str(block), "exec")
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.info == "json"], ids=str)
+@cases("block", [block for block in BLOCKS if block.info == "json"])
 def test_json_in_the_documentation_is_json(block: Block) -> None:
     json.loads(block.code)
 
@@ -231,10 +235,18 @@ class Desk:
     server: "subprocess.Popen[bytes] | None" = None
 
     def write(self, block: Block) -> None:
-        """A block goes to the end of the file that it names, and makes one that is not there."""
+        """A block goes to the end of the file that it names, and makes one that is not there. One that is a single
+        import takes the place of the file's own import of the same name.
+        """
+        path = self.folder / block.file
         code = block.code.replace("127.0.0.1:8000", f"127.0.0.1:{self.listening.getsockname()[1]}")
-        with (self.folder / block.file).open("a") as file:
-            file.write(f"\n\n{code}")
+        text = path.read_text() if path.exists() else ""
+        if single := re.fullmatch(r"# .*\n(from \S+ import (\w+))\n", code):
+            text, count = re.subn(rf"^from \S+ import {single[2]}$", single[1], text, flags=re.MULTILINE)
+            assert count == 1, f"{block.file} has no import of {single[2]}"
+        else:
+            text += f"\n\n{code}"
+        path.write_text(text)
 
     def run(self, block: Block) -> None:
         """The commands of a block, each with the output that stands below it, if any does."""
@@ -284,6 +296,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
             live_site.stop(desk.server)
 
 
+@pytest.mark.project
 @pytest.mark.parametrize("page", [README, ROOT / "docs" / "quickstart.md"], ids=lambda page: page.name)
 def test_who_follows_a_quickstart_word_for_word_gets_the_answers_that_it_shows(page: Path, desk: Desk) -> None:
     for block in blocks_of(page):
@@ -312,13 +325,59 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented == {f"MCP_{name}": vars(Settings)[name] for name in Settings.__annotations__}
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, *PAGES])
 def test_settings_that_a_page_names_exist(page: Path) -> None:
     assert set(re.findall(r"\bMCP_[A-Z][A-Z_]+", page.read_text())) <= set(setting_names())
 
 
-def test_every_public_name_is_documented() -> None:
-    assert sorted(rows_of("api.md")) == sorted(django_mcp.__all__)
+# Prose
+
+
+@pytest.mark.parametrize("page", [README, CHANGELOG, CONTRIBUTING, SECURITY, *PAGES], ids=lambda page: page.name)
+def test_a_sentence_begins_with_its_subject(page: Path) -> None:
+    """Sentences, headings, items and cells that begin otherwise must be read twice."""
+    text = FENCE.sub("\n", page.read_text())
+    one_line = re.sub(r"\n(?=[^\n#*|\-\d])", " ", text)
+
+    assert (
+        re.findall(r"(?:^[#*\-\d. ]*|[.!?:]\S{0,2} |\| )((?:What|Who|Whoever|One that)\b.{0,40})", one_line, re.M) == []
+    )
+
+
+# The README's tree
+
+
+def test_the_readme_shows_the_tree_as_it_is() -> None:
+    (tree,) = [block.code for block in blocks_of(README) if block.info == "text"]
+    shown = re.findall(r"^( *)([\w./]+)", tree, re.MULTILINE)
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+    assert sorted(name.rstrip("/") for indent, name in shown if not indent) == sorted(top_level(tracked, 0))
+    package = [path for path in tracked if path.startswith("django_mcp/")]
+    assert sorted(name.rstrip("/") for indent, name in shown if indent) == sorted(top_level(package, 1))
+
+
+def top_level(paths: list[str], depth: int) -> set[str]:
+    return {path.split("/")[depth] for path in paths}
+
+
+UNITS = {"KiB": 1024, "MiB": 1024 * 1024}
+
+
+def test_the_limits_of_the_threat_model_are_the_defaults() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    limits = re.findall(r"`(MCP_[A-Z_]+)` \((\d[\d ]*\d|\d)(?: (KiB|MiB))?[,) a-z]", text)
+    said = {name: int(number.replace(" ", "")) * UNITS.get(unit, 1) for name, number, unit in limits}
+
+    assert len(said) > 25
+    assert said == {name: vars(Settings)[name.removeprefix("MCP_")] for name in said}
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", page.read_text())
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 # Links
@@ -330,7 +389,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, *PAGES])
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", FENCE.sub("", page.read_text())):
         path, _, anchor = target.partition("#")
@@ -342,5 +401,5 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 def test_every_page_is_reached_from_the_readme_and_the_index() -> None:
     pages = {page.name for page in PAGES}
 
-    assert set(re.findall(r"\(docs/(\w+\.md)\)", README.read_text())) >= pages - {"index.md"}
-    assert set(re.findall(r"\((\w+\.md)\)", (ROOT / "docs" / "index.md").read_text())) >= pages - {"index.md"}
+    assert set(re.findall(r"\(docs/([\w-]+\.md)\)", README.read_text())) >= pages - {"index.md"}
+    assert set(re.findall(r"\(([\w-]+\.md)\)", (ROOT / "docs" / "index.md").read_text())) >= pages - {"index.md"}

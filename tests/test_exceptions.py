@@ -1,9 +1,8 @@
-import pytest
-
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from tests.tables import cases
 
 
-@pytest.mark.parametrize("scope", ["principal", "server"])
+@cases("scope", ["principal", "server"])
 def test_too_many_sessions_says_whose_limit_was_reached(scope):
     error = TooManySessions(scope, 100)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_mcp.bus import poller
 from django_mcp.models import Change, ClientRequest, Event, Session, Stream, Subscription
 from django_mcp.storage import changes, client_requests, events, sessions, standalone, subscriptions
-from django_mcp.storage.standalone import Held
+from django_mcp.storage.standalone import OpenStream
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def session():
 
 def held(session):
     position = events.Position(events.STANDALONE, 1, 1490)
-    return [Held(session.pk, session.server, session.principal, "holder", position)]
+    return [OpenStream(session.pk, session.server, session.principal, "holder", position)]
 
 
 HOT = {
@@ -132,9 +132,9 @@ def test_a_process_that_looks_for_news_reads_no_table_whole(session, monkeypatch
     recorded = Recorded()
     poll = poller.Poller()
     with connection.execute_wrapper(recorded):
-        poll._look([f"mcp.calls.{session.pk}"])
+        poll._poll([f"mcp.calls.{session.pk}"])
         Event.objects.create(session=session, stream="s", sequence=9, message="{}")
-        poll._look([f"mcp.calls.{session.pk}"])
+        poll._poll([f"mcp.calls.{session.pk}"])
 
     for sql, params in recorded.statements:
         if sql.startswith("SELECT"):

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
 from django_mcp.models import JSONTextField, Session, label, new_session_id
+from tests.tables import cases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # What JSON from the wire may hold and some database refuses.
@@ -161,7 +162,7 @@ def test_a_session_goes_with_its_user():
     assert [*Session.objects.all()] == [other]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "shown"),
     [
         ("claude-code", "claude-code"),

@@ -12,6 +12,7 @@ from django_mcp.bus import bell
 from django_mcp.models import EVERYBODY, Change, Event, Session
 from django_mcp.signals import credential_ended
 from django_mcp.storage import changes, events, sessions
+from tests.tables import cases
 
 OWNER = {"server": "test", "principal": "user:1"}
 TOOLS_CHANGED = "notifications/tools/list_changed"
@@ -291,7 +292,7 @@ def test_each_session_that_is_ended_together_is_rung_for(rung):
 # Groups
 
 
-@pytest.mark.parametrize("name", ["airports", "", "Flughäfen 🛫", "x" * 200, "a/b c"])
+@cases("name", ["airports", "", "Flughäfen 🛫", "x" * 200, "a/b c"])
 def test_every_server_has_a_group_whose_name_a_channel_layer_takes(name):
     """Fewer than 100 ASCII letters, digits, hyphens, underscores and periods."""
     group = bell.server_group(name)

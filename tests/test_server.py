@@ -17,6 +17,7 @@ from django_mcp.methods.table import METHODS
 from django_mcp.protocol.replies import ACCEPTED, Reply
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
+from tests.tables import cases
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_decorators_leave_the_function_a_function():
     assert list(server.registry.tools) == list(server.registry.prompts) == ["function", "other"]
 
 
-@pytest.mark.parametrize("decorate", [lambda server: server.tool("name"), lambda server: server.prompt("name")])
+@cases("decorate", [lambda server: server.tool("name"), lambda server: server.prompt("name")])
 def test_a_name_is_given_by_keyword(decorate):
     with pytest.raises(TypeError, match="Use the decorator bare or with keywords"):
         decorate(MCPServer("test"))
@@ -156,7 +157,7 @@ def test_a_server_offers_nothing_that_it_has_not():
 # Methods
 
 
-@pytest.mark.parametrize("method", METHODS)
+@cases("method", METHODS)
 def test_every_method_is_one_of_the_revisions_that_have_it(method):
     eras = {"modern" if version == MODERN else "handshake" for name, version in CLIENT_REQUESTS if name == method}
 

@@ -1,10 +1,17 @@
 """Who hears what, and when. What a receiver does can change none of it."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db.models.signals import post_delete, post_save
 
+import django_mcp
+from django_mcp import default_server, signals
+from django_mcp.contrib.tokens.models import APIToken
 from django_mcp.models import Session
 from django_mcp.signals import session_expired, session_opened, session_terminated
 from django_mcp.storage import purge, sessions
@@ -101,15 +108,49 @@ def test_purged_terminated_sessions_were_told_when_they_ended(heard):
     assert heard == []
 
 
-def test_a_receiver_that_fails_is_logged_and_fails_nothing(caplog):
+def save_a_watched_row():
+    default_server.watch(Group, "group://{name}")
+    Group.objects.create(name="watched")
+
+
+def purge_one():
+    open_session()
+    purge.purge(now=NOW + timedelta(days=1))
+
+
+OCCASIONS = {
+    "session_opened": open_session,
+    "session_terminated": lambda: sessions.terminate(
+        open_session().session_id, server="airports", principal="user:1", now=NOW
+    ),
+    "session_expired": purge_one,
+    "session_message": lambda: Session.objects.get(pk=open_session().pk).send("notifications/message"),
+    "server_changed": save_a_watched_row,
+    "credential_ended": lambda: APIToken.issue(get_user_model().objects.create_user("ada"), "laptop")[0].revoke(),
+}
+"""The package's own code that sends each signal."""
+
+
+@pytest.mark.parametrize("name", signals.__all__)
+def test_a_receiver_that_fails_is_logged_and_fails_nothing(name, caplog):
     def receiver(**arguments):
         raise RuntimeError("mail server is down")
 
-    session_opened.connect(receiver)
+    signal = getattr(signals, name)
+    signal.connect(receiver)
     try:
-        session = open_session()
+        OCCASIONS[name]()
     finally:
-        session_opened.disconnect(receiver)
+        signal.disconnect(receiver)
+        for moment in (post_save, post_delete):
+            moment.disconnect(sender=Group, dispatch_uid=("django_mcp", default_server.name, "group://{name}"))
 
-    assert sessions.resume(session.session_id, server="airports", principal="user:1", now=NOW)
     assert "mail server is down" in caplog.text
+
+
+def test_no_module_sends_a_signal_so_that_a_receiver_could_fail_it():
+    sources = [path.read_text() for path in Path(django_mcp.__file__).parent.rglob("*.py")]
+    said = [call for source in sources for name in signals.__all__ for call in re.findall(rf"{name}\.send\w*", source)]
+
+    assert said
+    assert {call.rpartition(".")[2] for call in said} == {"send_robust"}

@@ -1,15 +1,18 @@
 """The view inside a project: its middleware, its settings and its subclasses. What every lane does is in journeys/."""
 
+import asyncio
 import gzip
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -24,6 +27,7 @@ from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies, wire
 from tests.servers import plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -222,7 +226,24 @@ class BrokenServerView(MCPView):
         raise LookupError("which?")
 
 
+slow = MCPServer("slow")
+began = threading.Event()
+ended: list[str] = []
+
+
+@slow.tool
+async def sleep() -> None:
+    """Sleep for long, without a context to look into."""
+    began.set()
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        ended.append("cancelled")
+        raise
+
+
 urlpatterns = [
+    path("slow", endpoint(slow, public=True)),
     path("<slug:tenant>/mcp", TenantView.as_view()),
     path("<slug:tenant>/endpoint", endpoint(plain, view_class=TenantView)),
     path("broken-permission", endpoint(plain, public=True, permission_classes=[policies.BrokenPermission])),
@@ -239,12 +260,60 @@ def test_a_subclass_chooses_its_server_and_its_policies_in_every_lane(connect):
     assert "greet" not in [tool["name"] for tool in connect("/lib/mcp", headers={"x-tenant": "lib"}).list_tools()]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls("tests.test_views")
+def test_an_async_tool_without_a_context_is_cancelled_under_wsgi(settings):
+    settings.MCP_POLL_SECONDS = 0.01
+    began.clear()
+    ended.clear()
+    client = MCPClient("/slow", era="handshake")
+    client.initialize()
+    headers = {**wire.POST_HEADERS, "mcp-session-id": client.session_id}
+
+    def post(message):
+        return wire.send_wsgi("/slow", "POST", headers, json.dumps(message).encode())
+
+    def call():
+        try:
+            return post(wire.request("tools/call", {"name": "sleep"}, 7))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as beside:
+        calling = beside.submit(call)
+        assert began.wait(10)
+        cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+        assert post(cancelled).status_code == 202
+        response = calling.result(10)
+
+    assert ended == ["cancelled"]
+    assert b'"code":-32800' in response.content
+
+
+@pytest.mark.parametrize("limit", [None, 40])
+def test_a_body_in_chunks_is_read_to_its_end_where_the_server_says_it(settings, limit):
+    body = json.dumps(wire.modern_request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}})).encode()
+    settings.MCP_MAX_BODY_BYTES = limit or len(body)
+    headers = {
+        **wire.POST_HEADERS,
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "tools/call",
+        "mcp-name": "greet",
+        "transfer-encoding": "chunked",
+    }
+
+    response = wire.send_wsgi("/plain", "POST", headers, body, CONTENT_LENGTH=None, **{"wsgi.input_terminated": "1"})
+
+    assert response.status_code == (413 if limit else 200)
+    assert limit or b"Hello, Ada" in response.content
+
+
 def test_an_argument_that_the_view_does_not_have_is_refused_when_the_url_is_declared():
     with pytest.raises(TypeError, match="pubic"):
         endpoint(plain, pubic=True)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "is_open"),
     [
         ({}, False),
@@ -288,7 +357,7 @@ def test_the_lane_and_the_view_answer_alike(django_user_model):
                     assert len({tuple(answer.headers.get(name) for name in compared) for answer in answers}) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("option", "problem"),
     [
         ({"sessions": "sometimes"}, "sessions are one of .*, not 'sometimes'"),

@@ -12,7 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
-from tests.servers import careful, french, guarded, many, other, plain, tenants, watched
+from tests.servers import careful, forms, french, guarded, hostile, many, other, plain, tenants, watched
 
 
 def stamped(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -73,6 +73,10 @@ urlpatterns = [
     path("broken-permission", endpoint(plain, public=True, permission_classes=[policies.BrokenPermission])),
     path("broken-throttle", endpoint(plain, public=True, throttle_classes=[policies.BrokenThrottle])),
     path("browsers", endpoint(plain, public=True, allowed_origins=["https://app.example.com"])),
+    path("paged", endpoint(plain, public=True, page=lambda request: request.user.username == "ada")),
+    path("forms", endpoint(forms, public=True)),
+    path("forms/handshake", endpoint(forms, public=True, eras=("handshake",))),
+    path("hostile", endpoint(hostile, public=True)),
     # Ways to mount
     path("view", MCPView.as_view(server=plain, public=True), name="view"),
     path("decorated", stamped(MCPView.as_view(server=plain, public=True))),

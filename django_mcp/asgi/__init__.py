@@ -1,6 +1,6 @@
-"""The ASGI lane: MCP endpoints served straight from ASGI, and everything else handed on to Django.
+"""The ASGI lane: serves MCP endpoints directly from ASGI, and passes all other requests to Django.
 
-No middleware of the project runs here. The endpoints are those of the URLconf, so a URL is written once.
+The project's middleware does not run here. The endpoints are those of the URLconf, so a URL is declared once.
 """
 
 import asyncio
@@ -19,43 +19,49 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application, such as `get_asgi_application()` of Django returns, and whatever middleware is around it."""
+"""An ASGI application, such as that of Django's `get_asgi_application()`, with any middleware around it."""
 
 
 def get_asgi_application() -> Application:
-    """Django's application with the MCP endpoints in front of it: takes the place of
-    `django.core.asgi.get_asgi_application` in `asgi.py`.
+    """Django's application with the MCP endpoints in front of it: replaces `django.core.asgi.get_asgi_application` in
+    `asgi.py`.
     """
     django.setup(set_prefix=False)
     return mcp_application(ASGIHandler())
 
 
 def mcp_application(django_application: Application, *, posts: Literal["lane", "view"] = "lane") -> Application:
-    """An ASGI application that serves the project's MCP endpoints itself and hands everything else to
+    """An ASGI application that serves the project's MCP endpoints itself and passes all other requests to
     `django_application`.
 
-    `posts="view"` leaves POST and DELETE to the view, for projects that need their middleware around them. Endpoints
-    whose class overrides more of DRF than the lane calls are left to Django.
+    `posts="view"` leaves POST and DELETE to the view, for projects that need their middleware there. Endpoints whose
+    class overrides more of DRF than the lane calls are left to Django.
     """
-    # Django's models can be imported once it is set up, which `django_application` has seen to.
+    # Imported here, because models need Django's setup, which `django_application` has done.
     from django_mcp.endpoint import routes
     from django_mcp.execution.threads import LoopContext
 
+    from . import people
     from .handler import EndpointRequest, serves
     from .shutdown import close_streams_at_shutdown
 
+    def is_left(scope: "Scope") -> bool:
+        return (posts == "view" and scope["method"] != "GET") or people.calls_from_page(scope)
+
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        found = routes.find(_path_of(scope)) if scope["type"] == "http" else None
-        if found is None or (posts == "view" and scope["method"] != "GET") or not serves(found[0]):
+        match = routes.find(_path_of(scope)) if scope["type"] == "http" else None
+        if match is None or is_left(scope) or not serves(match[0]):
             await django_application(scope, receive, send)
             return
-        route, kwargs = found
-        # Asked once: it is a system call before Python 3.12.
+        route, kwargs = match
+        if people.opens_page(scope) and await people.show_page(django_application, scope, receive, send):
+            return
+        # Read once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None
         loop_context = LoopContext.on(task.get_loop())
         close_streams_at_shutdown()
-        # The consumer of a stream is served here, so that what answering took is not kept for as long as the stream.
+        # The stream is served here, so that the objects of answering the request are freed while the stream is open.
         consumer = await EndpointRequest(route.view(), kwargs, scope, receive, send, task, loop_context).serve()
         if consumer is not None:
             await consumer.serve(scope, receive, send)

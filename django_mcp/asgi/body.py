@@ -1,5 +1,5 @@
-"""Reads the body of a POST in the ASGI lane, within bounds: of one body, of time, and of all bodies that a process
-keeps unfinished.
+"""Reads the body of a POST in the ASGI lane, within limits: on one body, on the time, and on all unfinished bodies of a
+process.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from . import Receive
 
 _kept_bytes = 0
-"""Bytes of unfinished bodies that this process keeps. Event loops of several threads may be off by a body."""
+"""The bytes of unfinished bodies in this process. With event loops in several threads, it may be wrong by one body."""
 
 
 class Disconnected(Exception):
-    """The client went away before it had sent its request."""
+    """The client disconnected before it had sent its whole request."""
 
 
 class BodyReader:
-    """Reads one body. `release()` it in any case: its bytes then count for the process no more."""
+    """Reads one body. Call `release()` in any case: its bytes then no longer count for the process."""
 
     __slots__ = (
         "_chunks",
@@ -46,9 +46,9 @@ class BodyReader:
         self.is_busy = False
 
     async def read(self, pause_at: int) -> bytes | None:
-        """The body; `None` as soon as it is known to be longer than the limit, or when the process keeps too much.
-        Pauses after `pause_at` bytes, when `is_complete` is false and `read()` goes on. Raises `TimeoutError` for a
-        body that does not come, and `Disconnected`.
+        """The body; `None` as soon as it is known to exceed the limit, or when the process holds too many bytes. Pauses
+        after `pause_at` bytes: `is_complete` is then false and `read()` continues. Raises `TimeoutError` for a body
+        that is too slow, and `Disconnected`.
         """
         if declares_more(self._headers, self._limit):
             self.is_complete = True

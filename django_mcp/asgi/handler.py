@@ -1,6 +1,6 @@
-"""One HTTP request in the ASGI lane: POST and DELETE answered here, the streams handed to their consumers.
+"""An HTTP request in the ASGI lane: answers POST and DELETE, and passes streams to their consumers.
 
-No rule of the protocol lives here: the view says who may come in, the exchange what is answered.
+It contains no rules of the protocol: the view decides who is admitted, the exchange makes the answer.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 from django_mcp.storage import events
-from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import ALLOW, MCPView
 
+from .admission import Admission
 from .body import BodyReader, Disconnected
 from .listen import ListenConsumer, listeners
 from .replay import ReplayConsumer
 from .request_stream import ASGIRequestStream
-from .standalone import MCPConsumer
+from .standalone import MCPConsumer, take_over
 from .stream import StreamConsumer
 
 if TYPE_CHECKING:
@@ -50,19 +50,19 @@ Message: TypeAlias = Inbound | Batch | Reply
 Stream: TypeAlias = ASGIRequestStream | InlineRequestStream
 
 INLINE_BYTES: Final = 16 * 1024
-"""A larger body is parsed in a worker thread: parsing it would keep the other requests of the event loop waiting."""
+"""A larger body is parsed in a worker thread, because parsing it would delay the event loop's other requests."""
 
 NO_LIMITS: Final = inbound.Limits(0, 0, 0, 0)
 _JSON: Final = (b"content-type", JSON_TYPE.encode())
 
 
 def serves(route: Route) -> bool:
-    """Whether the lane can be true to an endpoint's class; Django serves it otherwise."""
+    """Whether the lane can serve an endpoint's class; otherwise Django does."""
     return not hooks.left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)
 
 
 class EndpointRequest:
-    """A request at an endpoint: `view` configures it, `kwargs` are the variables of its path."""
+    """A request to an endpoint: `view` configures it, `kwargs` are the variables of its path."""
 
     __slots__ = (
         "_caller",
@@ -105,7 +105,7 @@ class EndpointRequest:
         self._limits = NO_LIMITS
 
     async def serve(self) -> StreamConsumer | None:
-        """Answers the request, whatever happens; or returns the stream that is the answer, for the caller to serve."""
+        """Answers the request, even after an exception; or returns a stream for the caller to serve."""
         try:
             reply = await self._answer()
         except Disconnected:
@@ -120,7 +120,7 @@ class EndpointRequest:
         return None
 
     def request(self) -> HttpRequest:
-        """Django's request, made when somebody wants it; the same one whoever asks."""
+        """Django's request, made on first use."""
         if self._request is None:
             self._request = self._new_request()
         return self._request
@@ -133,9 +133,9 @@ class EndpointRequest:
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
         if hooks.configures_itself(type(self.view), MCPView):
-            refusal = await self.loop_context.hop(self._look_at_headers)
+            refusal = await self.loop_context.hop(self._check_headers)
         else:
-            refusal = self._look_at_headers()
+            refusal = self._check_headers()
         if refusal:
             return refusal
         match self.scope["method"]:
@@ -147,21 +147,32 @@ class EndpointRequest:
                 return await self.loop_context.hop(self._admitted, Exchange.terminate)
         return replies.method_not_allowed(ALLOW)
 
-    def _look_at_headers(self) -> Reply | None:
-        """Reads the view's configuration, and decides what the headers alone decide: foreign hosts and origins, and a
-        browser's questions about other origins.
-        """
+    def _check_headers(self) -> Reply | None:
+        """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
         self._is_open = self.view.is_open()
         self._limits = self.view.get_limits()
-        if told := cors.headers_for(self.headers, self.view.get_allowed_origins()):
-            self.send = _with_headers(self.send, told)
+        if cors_headers := cors.headers_for(self.headers, self.view.get_allowed_origins()):
+            self.send = _with_headers(self.send, cors_headers)
         if refusal := self.view.refuse_unheard(self.headers):
             return refusal
         return self.view.preflight(self.headers) if self.scope["method"] == "OPTIONS" else None
 
     async def _get(self) -> Reply | StreamConsumer:
-        opened: Reply | StandaloneStream = await self.loop_context.hop(self._admitted, Exchange.open_stream)
-        return consumer_of(opened) if isinstance(opened, StandaloneStream) else opened
+        opened: Reply | tuple[StandaloneStream, Admission]
+        opened = await self.loop_context.hop(self._admitted, self._open_stream)
+        if isinstance(opened, Reply):
+            return opened
+        stream, admission = opened
+        if not (stream.is_taken or await take_over(stream)):
+            return replies.STREAM_CONFLICT
+        return consumer_of(stream, admission)
+
+    def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | tuple[StandaloneStream, Admission]:
+        opened = exchange.open_stream(headers)
+        return opened if isinstance(opened, Reply) else (opened, self._admission(exchange))
+
+    def _admission(self, exchange: Exchange) -> Admission:
+        return Admission.of(self.view, self.kwargs, self.scope, exchange.server, exchange.caller)
 
     async def _post(self) -> Reply | StreamConsumer | None:
         is_open, limits = self._is_open, self._limits
@@ -169,7 +180,7 @@ class EndpointRequest:
         try:
             body = await reader.read(mcp_settings.MAX_UNADMITTED_BYTES if not is_open else limits.body_bytes)
             if not reader.is_complete:
-                # Whoever sends more than a small body is asked first.
+                # For larger bodies, the caller is authenticated before the rest is read.
                 caller = await self.loop_context.hop(self._admit)
                 if isinstance(caller, Reply):
                     return caller
@@ -186,6 +197,11 @@ class EndpointRequest:
         stream = self._new_stream()
         try:
             reply = await self._run(read, stream, inline=is_open and len(self.body) <= INLINE_BYTES)
+        except Exception:
+            if not await stream.fail():
+                raise
+            logger.exception("Answering failed")
+            return None
         except BaseException:
             stream.abandon()
             raise
@@ -205,7 +221,7 @@ class EndpointRequest:
         else:
             exchange, step = await self.loop_context.hop(self._admit_and_begin, read, stream)
         if isinstance(step, Listen):
-            return self._listen(step)
+            return self._listen(step, self._admission(exchange))
         return await self._call(exchange, step, stream) if isinstance(step, Call) else step
 
     async def _call(self, exchange: Exchange, call: Call, stream: Stream) -> Reply:
@@ -216,21 +232,21 @@ class EndpointRequest:
         except asyncio.CancelledError:
             if not stream.cancelled:
                 raise
-            # The client cancelled the call; nobody cancels this request.
+            # The client cancelled the call; this task itself is not cancelled.
             self.task.uncancel()
             return stream.cancelled_reply()
         finally:
             stream.runs_in(None)
 
-    def _listen(self, listen: Listen) -> Reply | StreamConsumer:
-        if status := self._refusal_of_one_more(listen.request.caller.principal.account):
+    def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
+        if status := self._refusal_of_subscription(listen.request.caller.principal.account):
             error = ProtocolError(INTERNAL_ERROR, "Too many open subscriptions", status=status)
             return replies.error(error, "modern", listen.request.id).with_header("Retry-After", "60")
-        return ListenConsumer(listen, None if self._is_open else self._still_admits(listen.request.caller))
+        return ListenConsumer(listen, admission)
 
-    def _refusal_of_one_more(self, account: str) -> int | None:
-        """The status for one subscription too many: of everybody, or of one user, or client without a user. Anonymous
-        clients share one account, so one of them could lock the others out by it.
+    def _refusal_of_subscription(self, account: str) -> int | None:
+        """The status of a refused subscription: there are too many, of all callers, or of one user or client. Anonymous
+        clients share one account, so their account has no limit of its own: one could lock out the others.
         """
         open_now = listeners()
         if len(open_now) >= mcp_settings.MAX_LISTENERS:
@@ -239,25 +255,13 @@ class EndpointRequest:
         own = sum(one.account == account for one in open_now)
         return 429 if account and limit is not None and own >= limit else None
 
-    def _still_admits(self, caller: Caller) -> Callable[[], bool]:
-        """Asks whether the same request would come in again as the same caller: a credential can be revoked, a user
-        deactivated, a password changed.
-        """
-        known = auth_hash(caller.user)
-
-        def asks() -> bool:
-            now = self.view.recognise(self._new_request(), **self.kwargs)
-            return now is not None and now.principal.key == caller.principal.key and auth_hash(now.user) == known
-
-        return asks
-
     def _new_stream(self) -> Stream:
         if (answers := under_test().answer) is not None:
             return InlineRequestStream(answers)
         return ASGIRequestStream(self.receive, self.send, self.loop_context.loop)
 
     def _stream_of(self, message: Inbound | Batch, stream: Stream) -> Stream | None:
-        """The stream of a request, which now is known to be one; a batch and a notification have none."""
+        """The stream of a request; a batch and a notification have none."""
         if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
             return None
         stream.identify(message.id, message.era)
@@ -284,8 +288,8 @@ class EndpointRequest:
         return None if self._is_open else self.view.count_one_more(self.request())
 
     def _admit_and_begin(self, read: Callable[[], Message], stream: Stream) -> tuple[Exchange, Step]:
-        """All of a POST that is synchronous, in the order in which a stranger learns least: who calls, then what was
-        wrong.
+        """The sync part of a POST: first authenticates the caller, then reports errors in the message, so that
+        strangers learn little.
         """
         caller = self._admit()
         if isinstance(caller, Reply):
@@ -297,7 +301,7 @@ class EndpointRequest:
         return exchange, exchange.begin(message)
 
     def _admitted(self, answer: Callable[[Exchange, Headers], Any]) -> Any:
-        """The answer to a request that is about a session, for whoever is admitted."""
+        """The answer to a GET or DELETE of a session, after the caller is admitted."""
         caller = self._admit()
         return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
 
@@ -313,15 +317,16 @@ class EndpointRequest:
         await self.send({"type": "http.response.body", "body": reply.body})
 
 
-def consumer_of(stream: StandaloneStream) -> StreamConsumer:
+def consumer_of(stream: StandaloneStream, admission: Admission | None = None) -> StreamConsumer:
     """The consumer that writes a stream."""
-    return MCPConsumer(stream) if stream.position.key == events.STANDALONE else ReplayConsumer(stream)
+    consumer = MCPConsumer if stream.position.key == events.STANDALONE else ReplayConsumer
+    return consumer(stream, admission)
 
 
 def read_headers(scope: "Scope") -> Headers:
-    """The headers of an ASGI scope; one that was sent twice is joined by a comma.
+    """The headers of an ASGI scope; repeated headers are joined by a comma.
 
-    Some servers leave the blanks around a value.
+    Strips spaces that some servers leave around a value.
     """
     raw = scope["headers"]
     headers = {name.decode("latin-1"): value.decode("latin-1").strip(http.OWS) for name, value in raw}
@@ -335,7 +340,7 @@ def read_headers(scope: "Scope") -> Headers:
 
 
 def _with_headers(send: "Send", headers: tuple[tuple[str, str], ...]) -> "Send":
-    """A `send` that adds headers to the answer, whether it is a stream or not."""
+    """A `send` that adds headers to the response, streamed or not."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
     async def send_with_headers(message: Any) -> None:

@@ -1,66 +1,59 @@
-"""A modern client's `subscriptions/listen`: the changes from now on, for as long as the client stays and would still be
-admitted. Nothing is replayed.
+"""A modern client's `subscriptions/listen`: sends changes as long as the client is connected and admitted. Nothing is
+replayed.
 """
 
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from django_mcp.bus import bell
-from django_mcp.conf import mcp_settings
 from django_mcp.execution.threads import hop
 from django_mcp.methods.request import Listen
-from django_mcp.models import to_json_text
+from django_mcp.models import Change, to_json_text
 from django_mcp.protocol import sse
 from django_mcp.protocol.modern import SUBSCRIPTION_ID_META_KEY
 from django_mcp.storage import changes
 
+from .admission import Admission
 from .stream import LinesConsumer, open_streams
 
 
 class ListenConsumer(LinesConsumer):
-    """A modern client's `subscriptions/listen`: what changes from now on, for as long as the client stays, and would
-    still be admitted. Nothing is replayed.
-    """
+    """The stream of a `subscriptions/listen`: sends changes as long as the client is connected and admitted."""
 
-    def __init__(self, listen: Listen, is_admitted: Callable[[], bool] | None = None) -> None:
-        """`is_admitted` is asked in a thread, once in a keep-alive."""
-        super().__init__(listen.request.caller.principal.expires_at)
+    def __init__(self, listen: Listen, admission: Admission | None = None) -> None:
+        super().__init__(listen.request.caller.principal.expires_at, admission)
         self._listen = listen
-        self._is_admitted = is_admitted
-        self._asked_at = time.monotonic()
+        self._position = 0
         self._tag = {SUBSCRIPTION_ID_META_KEY: listen.request.id}
 
-    def farewell(self) -> bytes:
+    def last_lines(self) -> bytes:
         result = {"resultType": "complete", "_meta": self._tag}
         return sse.encode(to_json_text({"jsonrpc": "2.0", "id": self._listen.request.id, "result": result}))
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        server, principal = self._listen.request.server.name, self.principal
-        listener = await bell.listen([bell.server_group(server)], self.news.set)
+        server = self._listen.request.server.name
+        listener = await bell.listen([bell.server_group(server)], self.rung.set)
         try:
-            position = await hop(changes.last_change, server)
-            yield self._say("notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)})
-            while not self.is_closing and await self._may_stay():
-                changed, position = await hop(changes.read_changes, server, position, principal)
-                wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
-                if wanted:
-                    yield b"".join(
-                        self._say(change.method, {"uri": change.uri} if change.uri else {})
-                        for change in _distinct(wanted)
-                    )
-                if not changed and not await self.has_news():
-                    yield sse.KEEPALIVE
+            self._position = await hop(changes.last_change, server)
+            yield self._notification(
+                "notifications/subscriptions/acknowledged", {"notifications": dict(self._listen.honoured)}
+            )
+            while not self.is_closing and await self.is_still_admitted():
+                before = self._position
+                wanted = await hop(self._read)
+                yield b"".join(map(self._lines_of, wanted)) or self.keep_alive()
+                if self._position == before:
+                    await self.wait()
         finally:
             listener.stop()
 
-    async def _may_stay(self) -> bool:
-        """Whether the client would be admitted again, asked now and then: also while there is news without a pause."""
-        now = time.monotonic()
-        if self._is_admitted is None or now - self._asked_at < mcp_settings.KEEPALIVE_SECONDS:
-            return True
-        self._asked_at = now
-        return await hop(self._is_admitted)
+    def _read(self) -> list[Change]:
+        """The next changes that the client asked for and may read."""
+        changed, self._position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
+        wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
+        uris = {change.uri for change in wanted if change.uri}
+        hidden = self.admission.unreadable(uris) if uris and self.admission is not None else set()
+        return _distinct(change for change in wanted if change.uri not in hidden)
 
     @property
     def principal(self) -> str:
@@ -70,15 +63,18 @@ class ListenConsumer(LinesConsumer):
     def account(self) -> str:
         return self._listen.request.caller.principal.account
 
-    def _say(self, method: str, params: dict[str, Any]) -> bytes:
+    def _lines_of(self, change: Change) -> bytes:
+        return self._notification(change.method, {"uri": change.uri} if change.uri else {})
+
+    def _notification(self, method: str, params: dict[str, Any]) -> bytes:
         return sse.encode(to_json_text({"jsonrpc": "2.0", "method": method, "params": {**params, "_meta": self._tag}}))
 
 
 def listeners() -> list[ListenConsumer]:
-    """The `subscriptions/listen` streams that this process keeps open."""
+    """The open `subscriptions/listen` streams of this process."""
     return [consumer for consumer in open_streams if isinstance(consumer, ListenConsumer)]
 
 
-def _distinct(changes: list[Any]) -> list[Any]:
-    """Changes without repetition: a client that reads a list again once has read it for all of them."""
+def _distinct(changes: Iterable[Change]) -> list[Change]:
+    """The changes without repetitions: reading a list again once is enough for all of its changes."""
     return list({(change.method, change.uri): change for change in changes}.values())

@@ -1,5 +1,6 @@
-"""A GET that resumes the stream of a POST: the rest of it, as it is stored."""
+"""A GET that resumes the stream of a POST, from the stored events."""
 
+import time
 from collections.abc import AsyncGenerator
 
 from django_mcp.bus import bell
@@ -11,41 +12,45 @@ from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.storage import events, sessions
 
+from .admission import Admission
 from .stream import LinesConsumer, opening_lines
 
 
 class ReplayConsumer(LinesConsumer):
-    """A GET that resumes the stream of a POST: the rest of it, as it is stored."""
+    """The stream of a GET that resumes the stream of a POST, from the stored events."""
 
-    def __init__(self, stream: StandaloneStream) -> None:
-        super().__init__(stream.expires_at)
+    def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
+        super().__init__(stream.expires_at, admission)
         self._session = stream.session
         self._position = stream.position
+        self._noted_at = float("-inf")
 
-    def farewell(self) -> bytes:
+    def wait_seconds(self) -> float:
+        # Twice within the time after which a call gives up its client, or a short session expires.
+        return sessions.touch_seconds(min(super().wait_seconds(), mcp_settings.CLIENT_GONE_SECONDS / 2))
+
+    def last_lines(self) -> bytes:
         return sse.retry(mcp_settings.RETRY_MILLISECONDS)
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        listener = await bell.listen([bell.session_group(self._session.pk)], self.news.set)
+        listener = await bell.listen([bell.session_group(self._session.pk)], self.rung.set)
         try:
             yield opening_lines(self._session.protocol_version, self._position)
-            while not self.is_closing:
+            while not self.is_closing and await self.is_still_admitted():
                 stored, has_ended = await hop(self._read)
-                if stored:
-                    yield (
-                        b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
-                        or sse.KEEPALIVE
-                    )
+                lines = b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
+                yield lines or self.keep_alive()
                 if has_ended:
                     return
-                if not stored and not await self.has_news():
-                    yield sse.KEEPALIVE
+                if not stored:
+                    await self.wait()
         finally:
             listener.stop()
 
     def _read(self) -> tuple[list[events.Stored], bool]:
-        """What is new, and whether the stream is over."""
+        """The next events, and whether the stream is over."""
         session = self._session
+        self._note_presence()
         stored = events.read_after(self._position, session.pk)
         if stored:
             self._position = stored[-1].position
@@ -56,12 +61,19 @@ class ReplayConsumer(LinesConsumer):
             sessions.terminate(session.session_id, server=session.server, principal=session.principal)
             return [], True
         self._end_if_dead()
-        # Nothing may have been stored between the read and the end of the stream.
+        # More events may have been stored between the read and the end of the stream.
         ended = events.has_ended(session.pk, self._position.key)
         return [], ended and not events.read_after(self._position, session.pk)
 
+    def _note_presence(self) -> None:
+        """Marks the client as present, for a waiting call and for the session's expiry."""
+        now = time.monotonic()
+        if now - self._noted_at >= self.wait_seconds() / 2:
+            self._noted_at = now
+            sessions.note_presence(self._session.pk)
+
     def _end_if_dead(self) -> None:
-        """Ends the stream of a request whose process has died, so that nobody waits for it for ever."""
+        """Ends the stream of a request whose process has died, so that no client waits for it for ever."""
         key = self._position.key
         request_id = events.dead_request(self._session.pk, key)
         if request_id is not None:

@@ -11,6 +11,7 @@ from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.questions import ClientQuestion
 from django_mcp.endpoint.request_stream import (
+    OUTBOX_CHARACTERS,
     OUTBOX_LIMIT,
     PORTION,
     PRIMED_SINCE,
@@ -18,10 +19,13 @@ from django_mcp.endpoint.request_stream import (
     RequestStream,
     logger,
 )
+from django_mcp.execution.own_thread import release_own_connections, waiting_call
 from django_mcp.execution.threads import hop, waiting_thread
+from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
-from django_mcp.protocol import sse
+from django_mcp.protocol import replies, sse
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
@@ -29,19 +33,22 @@ from django_mcp.storage.session_state import SessionState
 
 
 class ASGIRequestStream(RequestStream):
-    """Writes the stream from a task while the request runs, in this event loop or in a thread."""
+    """Writes the stream in a task while the request runs, on this event loop or in a thread."""
 
-    # What stays so for most requests, which say nothing before their reply.
+    # Class attributes, because they do not change for most requests, which send nothing before their reply.
     _final: bytes | None = None
     _closing = False
-    _gone = False
+    _has_begun = False
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
-    _knowing: asyncio.Task[None] | None = None
+    _making_known: asyncio.Task[None] | None = None
     _running: asyncio.Task[Any] | None = None
     _watching_in: contextvars.Context | None = None
     _watches_session = False
     _room: threading.Event | None = None
+    _is_over = False
+    _dropped = 0
+    _written_at = 0.0
 
     def __init__(
         self,
@@ -54,34 +61,53 @@ class ASGIRequestStream(RequestStream):
         self._thread = threading.get_ident()
         self._receive = receive
         self._send_to_client = send
-        self._outbox: deque[Mapping[str, Any]] = deque()
-        self._news = asyncio.Event()
+        self._outbox: deque[str] = deque()
+        self._waiting_characters = 0
+        self._has_messages = asyncio.Event()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
         super().bind(session)
         if self._watching_in is not None:
-            # Finding the session took so long that watching has begun without it.
+            # Finding the session took long, so watching has begun without it.
             self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
+
+    def begin(self) -> None:
+        self._has_begun = True
 
     # For the tool, from any thread
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
-        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+        text = to_json_text({"jsonrpc": "2.0", "method": method, "params": params})
+        if threading.get_ident() != self._thread:
+            self._wait_for_room()
+        elif self._is_full:
+            # A coroutine cannot wait here, and its messages must not fill the memory.
+            self._dropped += 1
+            return
+        self._put(text)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._put(message)
+        self._put(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
         if threading.get_ident() == self._thread:
             raise RuntimeError(
                 "This would block the event loop: await the a-method instead (ctx.aelicit, ctx.asample …)."
             )
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
+        # Otherwise the threads of calls that get no place would pile up, each with its connection.
+        client_question.take_place()
         with waiting_thread():
-            return asyncio.run_coroutine_threadsafe(self.aask(question), self._loop).result()
+            return asyncio.run_coroutine_threadsafe(self._ask(client_question), self._loop).result()
 
     async def aask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        client_question = ClientQuestion(question, self, in_transaction=await release_own_connections())
+        client_question.take_place()
+        with waiting_call():
+            return await self._ask(client_question)
+
+    async def _ask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
         group = bell.calls_group(client_question.session_pk)
         async with bell.Wakeup([group]) as wakeup:
@@ -97,7 +123,7 @@ class ASGIRequestStream(RequestStream):
     def close(self) -> None:
         if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):
             self._closing = True
-            self._put(None)
+            self._call_on_loop(self._wake)
 
     # For the lane
 
@@ -105,107 +131,159 @@ class ASGIRequestStream(RequestStream):
         self._running = task
 
     async def finish(self, reply: Reply) -> Reply | None:
-        self._timer.cancel()
-        for watcher in self._watchers:
-            watcher.cancel()
+        self._stop_watching()
         if self._pump is None:
-            if self._knowing is not None:
-                await asyncio.wait([self._knowing])
+            self._is_over = True
+            if self._making_known is not None:
+                await asyncio.wait([self._making_known])
                 await hop(self.transcript.end)
             return reply
         self._final = reply.body
-        self._news.set()
+        self._has_messages.set()
         await self._pump
         return None
 
+    async def fail(self) -> bool:
+        if self._pump is None:
+            self.abandon()
+            return False
+        await self.finish(self._failure_reply())
+        return True
+
+    def _failure_reply(self) -> Reply:
+        failure = ProtocolError(INTERNAL_ERROR, "Internal server error", status=500)
+        return replies.error(failure, self.era, self.transcript.request_id)
+
     def abandon(self) -> None:
+        self._stop_watching()
+        self._end()
+        if self._pump is not None:
+            self._pump.cancel()
+
+    def _stop_watching(self) -> None:
+        self.release()
         self._timer.cancel()
-        for task in (*self._watchers, self._pump):
-            if task is not None:
-                task.cancel()
+        for watcher in self._watchers:
+            watcher.cancel()
+
+    def _end(self) -> None:
+        """Drops unwritten messages, and wakes threads that wait to send more."""
+        self._is_over = True
+        self._outbox.clear()
+        if self._room is not None:
+            self._room.set()
 
     # The stream
 
-    def _put(self, message: Mapping[str, Any] | None) -> None:
-        in_loop = threading.get_ident() == self._thread
-        if not in_loop:
-            self._wait_for_room()
-        if message is not None and (self.session is not None or not in_loop or len(self._outbox) < OUTBOX_LIMIT):
-            self._outbox.append(message)
-        if in_loop:
-            self._wake()
+    @property
+    def _is_full(self) -> bool:
+        return len(self._outbox) >= OUTBOX_LIMIT or self._waiting_characters >= OUTBOX_CHARACTERS
+
+    def _put(self, text: str) -> None:
+        if self._is_over:
+            return
+        self._outbox.append(text)
+        self._waiting_characters += len(text)
+        self._call_on_loop(self._wake)
+
+    def _call_on_loop(self, function: Callable[[], None]) -> None:
+        if threading.get_ident() == self._thread:
+            function()
         else:
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(function)
 
     def _wait_for_room(self) -> None:
-        while len(self._outbox) >= OUTBOX_LIMIT and not self.cancelled:
+        while self._is_full and not self.cancelled and not self._is_over:
             self._room = threading.Event()
             self._loop.call_soon_threadsafe(self._wake)
             self._room.wait(1)
 
     def _wake(self) -> None:
-        if self._pump is None:
+        if self._pump is None and not self._is_over:
             self._pump = self._loop.create_task(self._write())
-        self._news.set()
+        self._has_messages.set()
 
     async def _write(self) -> None:
+        """Writes the stream, from its headers to its end. After an internal error, the last event is the error, because
+        the headers have been sent.
+        """
         await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
+        try:
+            await self._write_lines()
+        except Exception:
+            logger.exception("A stream failed")
+            await self._send_lines(sse.encode(self._failure_reply().body.decode()))
+        self._end()
+        if self._dropped:
+            logger.warning("%d messages were dropped: a coroutine sent more than its client reads", self._dropped)
+        if not self.is_left:
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _write_lines(self) -> None:
         if self.session is not None:
             await self._make_known()
             await self._send_lines(await hop(self.transcript.open))
-        while True:
-            self._news.clear()
-            messages = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
-            final = None if self._outbox else self._final
-            if self._outbox:
-                self._news.set()
-            elif self._room is not None:
-                self._room.set()
-            texts = [to_json_text(message) for message in messages]
-            if final:
-                texts.append(final.decode())
+        is_last = False
+        while not is_last:
+            self._has_messages.clear()
+            texts = self._take()
+            is_last = not self._outbox and self._final is not None
+            if is_last and self._final:
+                texts.append(self._final.decode())
             if texts:
-                await self._send_lines(await self._record(texts, is_last=final is not None))
-            if self._closing and not self._gone:
+                await self._send_lines(await self._record(texts, is_last=is_last))
+            if self._closing and not self.is_left:
                 await self._send_lines(sse.retry(mcp_settings.RETRY_MILLISECONDS))
                 await self._send({"type": "http.response.body", "body": b""})
-                self._gone = True
-            if final is not None:
-                break
-            try:
-                await asyncio.wait_for(self._news.wait(), mcp_settings.KEEPALIVE_SECONDS)
-            except TimeoutError:
-                await self._send_lines(sse.KEEPALIVE)
-        if not self._gone:
-            await self._send({"type": "http.response.body", "body": b""})
+                self.is_left = True
+            if not is_last and not self._outbox:
+                await self._wait_for_messages()
+
+    def _take(self) -> list[str]:
+        """The next messages; wakes threads that wait for room."""
+        texts = [self._outbox.popleft() for _ in range(min(PORTION, len(self._outbox)))]
+        self._waiting_characters -= sum(map(len, texts))
+        if self._room is not None and not self._is_full:
+            self._room.set()
+        return texts
+
+    async def _wait_for_messages(self) -> None:
+        """Waits until there is something to send. Sends a comment when nothing was sent for a keep-alive."""
+        silent = self._loop.time() - self._written_at
+        try:
+            await asyncio.wait_for(self._has_messages.wait(), mcp_settings.KEEPALIVE_SECONDS - silent)
+        except TimeoutError:
+            await self._send_lines(sse.KEEPALIVE)
 
     async def _record(self, texts: list[str], *, is_last: bool) -> bytes:
         if self.session is None:
             return self.transcript.add(texts, is_last=is_last)
         lines = await hop(self.transcript.add, texts, is_last=is_last)
-        if self._gone:
-            # Another connection, perhaps of another process, reads this stream now.
+        if self.is_left:
+            # Another connection, perhaps in another process, reads this stream now.
             await hop(bell.ring, [bell.session_group(self.session.pk)])
         return lines
 
     async def _send_lines(self, lines: bytes) -> None:
-        if lines and not self._gone:
+        if lines and not self.is_left:
             await self._send({"type": "http.response.body", "body": lines, "more_body": True})
+        if lines:
+            self._written_at = self._loop.time()
 
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         try:
             await asyncio.wait_for(self._send_to_client(message), mcp_settings.SEND_TIMEOUT_SECONDS)
         except Exception as error:  # whatever the server raises for a client that is gone or does not read
             logger.debug("A stream's client is gone: %r", error)
-            self._gone = True
+            self.is_left = True
             if self.era == "modern":
                 self._cancel()
 
     async def _make_known(self) -> None:
-        """Writes the stream's row, for whoever of the writer and the watcher comes first."""
-        if self._knowing is None:
-            self._knowing = self._loop.create_task(hop(self.transcript.make_known))
-        await asyncio.shield(self._knowing)
+        """Writes the stream's row once, for the writer and the watcher."""
+        if self._making_known is None:
+            self._making_known = self._loop.create_task(hop(self.transcript.make_known))
+        await asyncio.shield(self._making_known)
 
     # Cancellation
 
@@ -213,7 +291,16 @@ class ASGIRequestStream(RequestStream):
         self._watching_in = contextvars.copy_context()
         self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
-        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._wake)
+        self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._break_silence)
+
+    def _break_silence(self) -> None:
+        """Opens the stream of a running call. A request that still waits for a thread or the database may be refused,
+        or get a session, so its status and headers are not known yet.
+        """
+        if self._has_begun:
+            self._wake()
+        else:
+            self._timer = self._loop.call_later(1, self._break_silence)
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:
@@ -221,10 +308,12 @@ class ASGIRequestStream(RequestStream):
             self._watchers += (self._loop.create_task(self._watch_for_cancellation(self.session)),)
 
     async def _watch_client(self) -> None:
-        """Notes that the client is gone: a modern one has cancelled so, another may come back for the rest."""
+        """Notes that the client has disconnected: a modern client cancels the request this way, a handshake client may
+        come back.
+        """
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self.is_left = True
         if self.era == "modern":
             self._cancel()
 

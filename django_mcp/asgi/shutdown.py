@@ -1,8 +1,8 @@
-"""Ends the open streams when the server is told to stop: a server waits for its connections, and these would not end by
-themselves.
+"""Closes the open streams when the server is told to stop: a server waits for its connections, and streams do not end
+by themselves.
 
-ASGI tells an application of a shutdown only when the connections are gone, so the signal itself is listened to, before
-the server's own handler gets it. Each client is told when to come back, and resumes at another worker.
+ASGI tells an application about a shutdown only after the connections are closed, so this module handles the signal
+itself, before the server's own handler. Each client is told when to reconnect, and resumes on another worker.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _watched: set[int] = set()
 
 
 def close_streams_at_shutdown() -> None:
-    """Listens for the signals that stop a server; once a process, in its main thread, where Python delivers them."""
+    """Handles the signals that stop a server; once per process, in its main thread, where Python delivers signals."""
     if _watched or threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()

@@ -1,25 +1,36 @@
-"""The GET of a handshake session: its standalone stream, for which the reader of the event loop reads."""
+"""The GET of a handshake session: its standalone stream."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
+from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from django_mcp.storage import standalone
-from django_mcp.storage.standalone import Held, News
+from django_mcp.storage.standalone import OpenStream, StreamUpdate
 
+from .admission import Admission
 from .reader import reader
 from .stream import StreamConsumer, logger, opening_lines
 
+ANSWER_SECONDS: Final = 1
+"""How long the holder of a stream may take to show that it is alive, in addition to its polling interval."""
+
+FIRST_LOOK_SECONDS: Final = 0.02
+
 
 class MCPConsumer(StreamConsumer):
-    """The GET of a handshake session: its standalone stream, which the reader of the event loop reads for."""
+    """The standalone stream of a session. The event loop's reader reads its events."""
 
-    def __init__(self, stream: StandaloneStream) -> None:
+    def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at)
+        self._admission = admission
         session = stream.session
-        self.held = Held(session.pk, session.server, session.principal, stream.holder, stream.position)
+        self.open_stream = OpenStream(session.pk, session.server, session.principal, stream.holder, stream.position)
         self._opening = opening_lines(session.protocol_version, stream.position)
         self._writing: asyncio.Task[None] | None = None
         self._is_silent = True
@@ -32,59 +43,90 @@ class MCPConsumer(StreamConsumer):
     async def begin(self) -> None:
         await reader().add(self)
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         reader().remove(self)
         if self._writing is not None:
             self._writing.cancel()
-        await asyncio.shield(hop(standalone.release, self.held))
+        await asyncio.shield(hop(standalone.release, self.open_stream))
 
     def close(self) -> None:
-        self._write(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
+        self._start_writing(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
 
-    def hear(self, news: News) -> None:
-        if news.is_over:
-            self._write(b"", is_last=True)
+    def is_admitted(self) -> bool:
+        return self._admission is None or self._admission.holds()
+
+    def only_readable(self, update: StreamUpdate) -> StreamUpdate:
+        uris = {item.uri for item in update.stored if item.uri}
+        hidden = self._admission.unreadable(uris) if uris and self._admission is not None else set()
+        return replace(update, stored=[item for item in update.stored if item.uri not in hidden]) if hidden else update
+
+    def deliver(self, update: StreamUpdate) -> None:
+        if update.is_over:
+            self._start_writing(b"", is_last=True)
         elif not self.is_busy:
-            # What opens the stream goes out with what is there already, so that a client which comes back has it at
-            # once.
-            said = self._opening + b"".join(
-                sse.encode(item.message, item.position.event_id) for item in news.stored if item.message
+            # The opening lines are sent with the first events, so that a client that comes back gets them immediately.
+            lines = self._opening + b"".join(
+                sse.encode(item.message, item.position.event_id) for item in update.stored if item.message
             )
             self._opening = b""
-            if said:
-                self._write(said, news)
+            if lines:
+                self._start_writing(lines, update)
             else:
-                self._move(news)
+                self._move(update)
 
     def keep_alive(self) -> None:
         if self._is_silent and not self.is_busy:
-            self._write(sse.KEEPALIVE)
+            self._start_writing(sse.KEEPALIVE)
         self._is_silent = True
 
-    def _write(self, chunk: bytes, news: News | None = None, *, is_last: bool = False) -> None:
+    def _start_writing(self, chunk: bytes, update: StreamUpdate | None = None, *, is_last: bool = False) -> None:
         if self._is_ending:
-            # A client that does not read would keep the stream open if each end began anew.
+            # Otherwise each close would restart the timeout, and a client that does not read would keep the stream
+            # open.
             return
         self._is_ending = is_last
         if is_last and self._writing is not None:
             self._writing.cancel()
         self._is_silent = False
-        self._writing = asyncio.create_task(self._deliver(chunk, news, is_last))
+        self._writing = asyncio.create_task(self._write_chunk(chunk, update, is_last))
 
-    async def _deliver(self, chunk: bytes, news: News | None, is_last: bool) -> None:
+    async def _write_chunk(self, chunk: bytes, update: StreamUpdate | None, is_last: bool) -> None:
         try:
             if is_last:
                 await self.finish(chunk)
-            elif await self.say(chunk) and news is not None:
-                self._move(news)
+            elif await self.write(chunk) and update is not None:
+                self._move(update)
         except Exception:
             logger.exception("A stream failed")
-            self._leave()
+            self._stop_serving()
         finally:
             if self._writing is asyncio.current_task():
                 self._writing = None
                 reader().wake()
 
-    def _move(self, news: News) -> None:
-        held = self.held
-        self.held = Held(held.session_pk, held.server, held.principal, held.holder, news.position)
+    def _move(self, update: StreamUpdate) -> None:
+        old = self.open_stream
+        self.open_stream = OpenStream(old.session_pk, old.server, old.principal, old.holder, update.position)
+
+
+async def take_over(stream: StandaloneStream) -> bool:
+    """Whether the stream was taken from another connection because that one is dead: it is asked, and renews its lease
+    if it is alive.
+    """
+    pk, clock = stream.session.pk, asyncio.get_running_loop()
+    lease = await hop(_ask_holder, pk)
+    deadline, pause = clock.time() + mcp_settings.POLL_SECONDS + ANSWER_SECONDS, FIRST_LOOK_SECONDS
+    while (left := deadline - clock.time()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 2, ANSWER_SECONDS / 4)
+        current = await hop(standalone.lease_of, pk)
+        if current != lease or not current.holder:
+            # The holder has renewed or released the lease.
+            return await hop(partial(standalone.take, pk, stream.holder, force=False))
+    return await hop(standalone.take_from_dead, pk, stream.holder, lease)
+
+
+def _ask_holder(session_pk: int) -> standalone.Lease:
+    lease = standalone.ask_holder(session_pk)
+    bell.ring([bell.session_group(session_pk)])
+    return lease

@@ -1,12 +1,14 @@
-"""The streams that stand open: a handshake session's GET, and a modern client's `subscriptions/listen`.
+"""Streams that stay open: the GET of a handshake session, and a modern client's `subscriptions/listen`.
 
-Each reads rows after the last one that it wrote, when it is rung for and when it has not been for a while. No rule of
-the protocol lives here: what may be opened is decided before.
+Each reads rows after the last one that it wrote, when its group rings and at intervals. It contains no rules of the
+protocol: whether a stream may be opened is decided before.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakSet
@@ -18,9 +20,12 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.request_stream import PRIMED_SINCE
+from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
+
+from .admission import Admission
 
 logger = logging.getLogger("django_mcp")
 
@@ -31,18 +36,21 @@ _stopping: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
 
 
 class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
-    """An SSE response that lasts, until its client goes, the server closes it, or it has said everything.
+    """An SSE response that stays open until its client disconnects, the server closes it, or it is complete.
 
-    Channels' documented pattern writes from `handle`, and then neither layer messages nor the disconnect arrive before
-    it is done. Its own loop has a task for each source of messages; this one has the connection alone, in the task that
-    it is served in, so that an idle stream costs little.
+    In Channels' documented pattern, `handle` writes, and neither layer messages nor the disconnect arrive before it
+    returns. The loop of Channels has a task for each source of messages; this one receives only from the connection, in
+    the task that serves it, so that an idle stream costs little.
     """
 
-    # The bus listens for all: Channels would end the stream when its layer fails, and this one goes on by looking.
+    # The bell listens for all streams: Channels would end a stream when its layer fails, while this one continues with
+    # polling.
     channel_layer_alias = ""
 
     def __init__(self, expires_at: datetime | None = None) -> None:
-        """The stream closes when its client's credential ends, at `expires_at`: the client has to show the next one."""
+        """The stream closes at `expires_at`, when its client's credential expires: the client must reconnect with a new
+        one.
+        """
         super().__init__()
         self._expires_at = expires_at
         self._expiry: asyncio.TimerHandle | None = None
@@ -50,12 +58,12 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         self._is_over = False
 
     async def dispatch(self, message: MutableMapping[str, Any]) -> None:
-        # Channels would close old database connections first, in a thread that everybody shares; here they are for
-        # `hop` to close.
+        # Channels would first close old database connections, in a thread that all requests share; here `hop` closes
+        # them.
         await getattr(self, get_handler_name(message))(message)
 
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serves the stream to its end, whoever ends it."""
+        """Serves the stream to its end."""
         self.scope, self.base_send = scope, send
         self._serving = asyncio.current_task()
         open_streams.add(self)
@@ -63,7 +71,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             await self.dispatch({"type": "http.request"})
             while True:
                 message = await receive()
-                # A request with a body has been read before, one without still comes.
+                # The request message of a request with a body was read before; without a body it arrives here.
                 if message["type"] != "http.request":
                     await self.dispatch(message)
         except StopConsumer:
@@ -76,7 +84,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
             open_streams.discard(self)
             if self._expiry is not None:
                 self._expiry.cancel()
-            await self.let_go()
+            await self.release()
 
     async def http_request(self, message: MutableMapping[str, Any]) -> None:
         await self.send_headers(headers=_HEADERS)
@@ -91,38 +99,38 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         raise StopConsumer
 
     async def begin(self) -> None:
-        """Starts to say something."""
+        """Starts to write."""
         raise NotImplementedError
 
-    async def let_go(self) -> None:
-        """Gives back what the stream holds."""
+    async def release(self) -> None:
+        """Releases the stream's resources."""
 
     def close(self) -> None:
-        """Ends the stream, with a word to its client; the server is about to stop."""
+        """Ends the stream with a last message to its client, because the server stops."""
         raise NotImplementedError
 
-    async def say(self, chunk: bytes) -> bool:
-        """Whether the client took it."""
+    async def write(self, chunk: bytes) -> bool:
+        """Sends a chunk. Returns whether the client received it."""
         try:
             async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
                 await self.send_body(chunk, more_body=True)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
-            self._leave()
+            self._stop_serving()
             return False
         return True
 
-    async def finish(self, farewell: bytes = b"") -> None:
-        """Ends the response, and with it the stream."""
+    async def finish(self, last_chunk: bytes = b"") -> None:
+        """Ends the response and the stream."""
         try:
             async with asyncio.timeout(mcp_settings.SEND_TIMEOUT_SECONDS):
-                await self.send_body(farewell)
+                await self.send_body(last_chunk)
         except (OSError, TimeoutError) as error:
             logger.debug("A stream's client is gone: %r", error)
-        self._leave()
+        self._stop_serving()
 
-    def _leave(self) -> None:
-        """Stops waiting for the client: not every server tells of a disconnect once the response is complete."""
+    def _stop_serving(self) -> None:
+        """Stops waiting for the client, because some servers report no disconnect after the response is complete."""
         if not self._is_over and self._serving is not None:
             self._is_over = True
             self._serving.cancel()
@@ -131,60 +139,90 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
 class LinesConsumer(StreamConsumer):
     """A stream whose lines come from a generator, in a task of its own."""
 
-    def __init__(self, expires_at: datetime | None = None) -> None:
+    def __init__(self, expires_at: datetime | None = None, admission: Admission | None = None) -> None:
         super().__init__(expires_at)
+        self.admission = admission
+        self._asked_at = self._written_at = time.monotonic()
         self._writer: asyncio.Task[None] | None = None
-        self.news = asyncio.Event()
+        self.rung = asyncio.Event()
         self.is_closing = False
 
     def lines(self) -> AsyncGenerator[bytes, None]:
-        """What the stream says, until it ends. Closing it is the end of the client's interest."""
+        """The lines of the stream, to its end; empty lines are skipped. The generator is closed when the client
+        disconnects.
+        """
         raise NotImplementedError
 
-    def farewell(self) -> bytes:
-        """What a client hears when the server closes the stream."""
+    def last_lines(self) -> bytes:
+        """The last lines for the client when the server closes the stream."""
         return b""
 
     def close(self) -> None:
         self.is_closing = True
-        self.news.set()
+        self.rung.set()
 
     async def begin(self) -> None:
-        self._writer = asyncio.create_task(self._write())
+        self._writer = asyncio.create_task(self._write_lines())
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait([self._writer])
 
-    async def has_news(self) -> bool:
-        """Waits until there is news, the server closes, or it is time for a sign of life."""
-        try:
-            async with asyncio.timeout(mcp_settings.KEEPALIVE_SECONDS):
-                await self.news.wait()
-        except TimeoutError:
-            return False
-        self.news.clear()
-        return True
+    def wait_seconds(self) -> float:
+        """How many seconds the stream waits for a ring before it reads again."""
+        return float(mcp_settings.KEEPALIVE_SECONDS)
 
-    async def _write(self) -> None:
+    async def write(self, chunk: bytes) -> bool:
+        is_written = await super().write(chunk)
+        self._written_at = time.monotonic()
+        return is_written
+
+    def silent_seconds(self) -> float:
+        """The time since the last byte was sent, because proxies close silent connections."""
+        return time.monotonic() - self._written_at
+
+    async def wait(self) -> None:
+        """Waits for a ring, for the server's stop, or until a keep-alive is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(
+                min(self.wait_seconds(), mcp_settings.KEEPALIVE_SECONDS - self.silent_seconds())
+            ):
+                await self.rung.wait()
+                self.rung.clear()
+
+    def keep_alive(self) -> bytes:
+        """A comment when nothing was sent for a keep-alive; else nothing."""
+        return sse.KEEPALIVE if self.silent_seconds() >= mcp_settings.KEEPALIVE_SECONDS else b""
+
+    async def is_still_admitted(self) -> bool:
+        """Whether the client would still be admitted. Checked once per keep-alive, even while events come without a
+        pause.
+        """
+        now = time.monotonic()
+        if self.admission is None or now - self._asked_at < mcp_settings.KEEPALIVE_SECONDS:
+            return True
+        self._asked_at = now
+        return await hop(self.admission.holds)
+
+    async def _write_lines(self) -> None:
         lines = self.lines()
         try:
             async for chunk in lines:
-                if not await self.say(chunk):
+                if chunk and not await self.write(chunk):
                     return
-            await self.finish(self.farewell() if self.is_closing else b"")
+            await self.finish(self.last_lines() if self.is_closing else b"")
         except Exception:
             logger.exception("A stream failed")
-            self._leave()
+            self._stop_serving()
         finally:
             await lines.aclose()
 
 
 def close_all() -> None:
-    """Asks every open stream to end, with a word to its client; called on the event loop when the server stops.
+    """Asks every open stream to end, with a last message to its client; called on the event loop when the server stops.
 
-    So do those that open from then on: a server accepts connections for a while yet, and then waits for them to end.
+    Streams that open later end too: a server accepts connections for a while, and then waits for them to end.
     """
     _stopping.add(asyncio.get_running_loop())
     for consumer in list(open_streams):
@@ -192,7 +230,7 @@ def close_all() -> None:
 
 
 def _seconds_until(moment: datetime) -> float:
-    """Credentials say it with a time zone or, where the project has none, without."""
+    """A credential's expiry may be naive, if the project does not use time zones."""
     aware = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
     return max(0, (aware - datetime.now(UTC)).total_seconds())
 

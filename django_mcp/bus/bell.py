@@ -1,8 +1,8 @@
-"""The bell: tells streams and waiting calls, in whatever process, that there is something new to read.
+"""The bell: wakes streams and waiting calls, in any process, when there may be something new to read.
 
-A ring carries nothing but a group's name, so a lost one costs latency and never a message: each process also looks
-into the database now and then (poller.py). Rings travel over the project's default channel layer, on one channel a
-process, however many streams it has. Within a process they need no layer.
+A ring carries only a group's name, so a lost ring delays a message but never loses it: each process also polls the
+database (poller.py). Rings travel over the project's default channel layer, on one channel per process, however many
+streams it has. Within a process they need no layer.
 """
 
 import asyncio
@@ -28,13 +28,15 @@ __all__ = ["Listener", "Wakeup", "calls_group", "listen", "ring", "server_group"
 logger = logging.getLogger("django_mcp")
 
 PROCESS: Final = secrets.token_urlsafe(8)
-"""Tells a process its own rings, which it has heard already."""
+"""The sender of this process' rings, which it ignores when they come back over the layer."""
 
 LOOKS_WITH_LAYER: Final = 5
-"""A layer drops rings when its channel is full, so a process looks all the same, this much less often."""
+"""With a layer, a process polls this many times less often; not never, because a layer drops rings when its channel is
+full.
+"""
 
 JOIN_AGAIN_SECONDS: Final = 6 * 60 * 60
-"""Layers forget who is in a group after a while (channels_redis: a day)."""
+"""Joins its groups again this often, because layers forget members after a while (channels_redis: a day)."""
 
 
 def spans_processes() -> bool:
@@ -44,9 +46,7 @@ def spans_processes() -> bool:
 
 
 def ring(groups: Iterable[str]) -> None:
-    """Rings for everybody who listens to these groups. From any thread, and whether or not there is an event loop; it
-    never raises.
-    """
+    """Wakes all listeners of these groups. Works in any thread, with or without an event loop; never raises."""
     rung = list(groups)
     for loop, listeners in list(_listeners_of_loops.items()):
         with contextlib.suppress(RuntimeError):  # the loop was closed
@@ -60,35 +60,35 @@ def ring(groups: Iterable[str]) -> None:
 
 
 class Listener:
-    """Somebody who is told of rings. `told` is called on the event loop, and must not block."""
+    """A listener to rings. `callback` is called on the event loop, and must not block."""
 
-    __slots__ = ("_listeners", "groups", "told")
+    __slots__ = ("_listeners", "callback", "groups")
 
-    def __init__(self, groups: Iterable[str], told: Callable[[], object], listeners: "Listeners") -> None:
+    def __init__(self, groups: Iterable[str], callback: Callable[[], object], listeners: "Listeners") -> None:
         self.groups = tuple(groups)
-        self.told = told
+        self.callback = callback
         self._listeners = listeners
 
     def stop(self) -> None:
-        """Is told no more."""
+        """Stops the calls of `callback`."""
         self._listeners.remove(self)
 
 
-async def listen(groups: Iterable[str], told: Callable[[], object]) -> Listener:
-    """Has `told` called, on this event loop, whenever somebody rings for one of the groups. The caller reads after
-    this, so that nothing falls between.
+async def listen(groups: Iterable[str], callback: Callable[[], object]) -> Listener:
+    """Calls `callback` on this event loop whenever one of the groups rings. Read after you call this, so that nothing
+    is missed in between.
     """
     loop = asyncio.get_running_loop()
     if loop not in _listeners_of_loops:
         _listeners_of_loops[loop] = Listeners()
     listeners = _listeners_of_loops[loop]
-    listener = Listener(groups, told, listeners)
+    listener = Listener(groups, callback, listeners)
     await listeners.add(listener)
     return listener
 
 
 class Wakeup:
-    """Listens to groups, as an asynchronous context manager. `wait` returns at a ring, or when its time is up."""
+    """Listens to groups, as an async context manager. `wait` returns at a ring, or after a time."""
 
     __slots__ = ("_groups", "_listener", "_rung")
 
@@ -106,7 +106,7 @@ class Wakeup:
         self._listener.stop()
 
     async def wait(self, seconds: float) -> bool:
-        """Whether somebody rang within so many seconds, or had since the last wait."""
+        """Whether a ring came within so many seconds, or since the last wait."""
         try:
             await asyncio.wait_for(self._rung.wait(), seconds)
         except TimeoutError:
@@ -116,7 +116,7 @@ class Wakeup:
 
 
 class Listeners:
-    """The listeners of one event loop, the channel on which other processes ring for them, and the looking."""
+    """The listeners of one event loop, its channel for the rings of other processes, and its polling."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Listener]] = {}
@@ -128,13 +128,13 @@ class Listeners:
     def ring(self, groups: Iterable[str]) -> None:
         for group in groups:
             for listener in tuple(self._listeners.get(group, ())):
-                listener.told()
+                listener.callback()
 
     async def add(self, listener: Listener) -> None:
         for group in listener.groups:
             self._listeners.setdefault(group, set()).add(listener)
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._look()), asyncio.create_task(self._hear())]
+            self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._receive())]
         await self._join()
 
     def remove(self, listener: Listener) -> None:
@@ -144,7 +144,7 @@ class Listeners:
             if not listeners:
                 self._listeners.pop(group, None)
         if self._joined - self._listeners.keys():
-            # Nobody waits for this: at worst a ring comes that nobody hears.
+            # Nothing waits for this: at worst a ring without listeners arrives.
             leaving = asyncio.ensure_future(self._leave())
             _background.add(leaving)
             leaving.add_done_callback(_background.discard)
@@ -153,8 +153,8 @@ class Listeners:
                 task.cancel()
             self._tasks = []
 
-    async def _look(self) -> None:
-        """Rings for what is new in the database, again and again."""
+    async def _poll(self) -> None:
+        """Polls the database, and rings for new rows."""
         poller = Poller()
         clock = asyncio.get_running_loop()
         joined_at = clock.time()
@@ -166,12 +166,12 @@ class Listeners:
             seconds = mcp_settings.POLL_SECONDS * (LOOKS_WITH_LAYER if self._channel else 1)
             await asyncio.sleep(seconds)
             try:
-                self.ring(await poller.look(list(self._listeners)))
+                self.ring(await poller.poll(list(self._listeners)))
             except Exception as failure:  # a database that is away may come back
-                logger.warning("Looking for news failed: %r", failure)
+                logger.warning("Polling the database failed: %r", failure)
 
-    async def _hear(self) -> None:
-        """Passes on what other processes ring for."""
+    async def _receive(self) -> None:
+        """Passes on the rings of other processes."""
         while True:
             if not self._channel:
                 await asyncio.sleep(mcp_settings.POLL_SECONDS)
@@ -181,14 +181,15 @@ class Listeners:
                 message = await self._layer.receive(self._channel)
             except Exception as failure:
                 if type(failure).__name__ != "TimeoutError":
-                    # A client library's own time-out, for a read that its layer means to last, is nothing of note.
-                    self._lose(failure)
+                    # A timeout of the client library, in a read that the layer means to be long, is normal and not
+                    # logged.
+                    self._lose_layer(failure)
                 continue
             if message.get("process") != PROCESS:
                 self.ring([message["group"]])
 
     async def _join(self) -> None:
-        """Has this process' channel in the group of each listener, where a layer spans processes."""
+        """Adds this process' channel to the group of each listener, if a layer spans processes."""
         if not spans_processes() or not self._listeners.keys() - self._joined:
             return
         try:
@@ -199,7 +200,7 @@ class Listeners:
                 self._joined.add(group)
             self._channel = channel
         except Exception as failure:  # a layer may raise whatever its transport does
-            self._lose(failure)
+            self._lose_layer(failure)
 
     async def _leave(self) -> None:
         for group in self._joined - self._listeners.keys():
@@ -209,16 +210,16 @@ class Listeners:
             except Exception as failure:
                 logger.debug("Leaving %s failed: %r", group, failure)
             if group in self._listeners:
-                # Somebody came meanwhile, and may have joined before this left.
+                # A new listener may have joined this group just before the process left it.
                 self._joined.discard(group)
                 await self._join()
 
-    def _lose(self, failure: Exception) -> None:
-        """Goes on by looking, until the layer is back."""
-        logger.warning("The channel layer failed (%r); looking into the database instead", failure)
+    def _lose_layer(self, failure: Exception) -> None:
+        """Continues with polling alone, until the layer is back."""
+        logger.warning("The channel layer failed (%r); polling the database instead", failure)
         self._channel = ""
         self._joined.clear()
-        # What was rung for meanwhile is not known.
+        # Rings may have been lost meanwhile.
         self.ring(list(self._listeners))
 
 
@@ -227,7 +228,7 @@ async def _send(layer: Any, groups: list[str]) -> None:
         try:
             await layer.group_send(group, {"type": "mcp.ring", "group": group, "process": PROCESS})
         except Exception as failure:
-            logger.warning("Ringing failed (%r); listeners look by themselves", failure)
+            logger.warning("Ringing failed (%r); listeners will poll the database", failure)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -239,4 +240,4 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 _listeners_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Listeners] = WeakKeyDictionary()
 _background: set[Any] = set()
-"""Keeps the event loop from forgetting a task that nobody waits for."""
+"""References to background tasks, which the event loop would otherwise drop."""

@@ -1,7 +1,8 @@
-"""Looks into the database for what has appeared since the last look, for all listeners of a process together, and says
-which groups to ring for.
+"""The poller: finds rows that are new since the last poll, for all listeners of a process together, and returns the
+groups to ring for.
 
-It costs a few queries, however many streams there are. Knows the tables; neither the channel layer nor who listens.
+A poll takes a few queries, however many streams there are. It depends on the tables only, not on the channel layer or
+the listeners.
 """
 
 import time
@@ -19,31 +20,35 @@ from django_mcp.storage.database import alias
 from .groups import calls_group, server_group, session_group
 
 LATE_SECONDS: Final = 3
-"""Numbers are given out when a row is written, and it appears when its transaction ends: for so long, rows of lower
-numbers are looked for.
+"""Rows get their number when they are written, but become visible when their transaction ends: so rows with lower
+numbers are looked for during this time.
 """
 
 ROWS_LIMIT: Final = 2000
-"""More new rows than this ring for everybody, which is cheaper than to tell them apart."""
+"""With more new rows than this, all groups are rung, which is cheaper than to distinguish them."""
 
 SESSIONS_LIMIT: Final = 500
-"""Sessions asked for in one query."""
+"""The maximum number of sessions in one query."""
 
 
 class Poller:
-    """What one process has seen. After a look that failed, the next rings for everybody: what was read is not told."""
+    """The rows that a process has seen. If a poll fails, its partial results are lost, so the next poll wakes every
+    listener.
+    """
 
     def __init__(self) -> None:
-        self._events = _Tail(Event, "session_id")
-        self._changes = _Tail(Change, "server")
-        self._ends = _Ends()
+        self._events = _NewRows(Event, "session_id")
+        self._changes = _NewRows(Change, "server")
+        self._ends = _EndedSessions()
         self._is_behind = True
 
-    async def look(self, groups: Sequence[str]) -> list[str]:
-        """The groups to ring for; of `groups`, those of calls are asked for one by one."""
-        return await hop(self._look, groups)
+    async def poll(self, groups: Sequence[str]) -> list[str]:
+        """Polls, and returns the groups to ring for. `groups` are those with listeners; calls among them are queried
+        one by one.
+        """
+        return await hop(self._poll, groups)
 
-    def _look(self, groups: Sequence[str]) -> list[str]:
+    def _poll(self, groups: Sequence[str]) -> list[str]:
         was_behind, self._is_behind = self._is_behind, True
         found = (self._events.read(), self._changes.read(), self._ends.read())
         called = _read_called([int(group.rpartition(".")[2]) for group in groups if group.startswith("mcp.calls.")])
@@ -55,8 +60,8 @@ class Poller:
         return sorted(rung | {calls_group(pk) for pk in (*called, *ended)})
 
 
-class _Tail:
-    """The end of a table to which rows are only added: `of` names the column that says whom a row concerns."""
+class _NewRows:
+    """The new rows of a table to which rows are only added: `of` is the column with the group's session or server."""
 
     def __init__(self, model: Any, of: str) -> None:
         self._rows = model.objects
@@ -66,7 +71,7 @@ class _Tail:
         self._marks: list[tuple[float, int]] = []
 
     def read(self) -> set[Any] | None:
-        """Whom the rows that are new concern; `None` when they are too many to say."""
+        """The sessions or servers of new rows; `None` when there are too many."""
         now = time.monotonic()
         rows = self._rows.using(alias())
         if self._floor is None:
@@ -84,7 +89,7 @@ class _Tail:
         return {whom for _, whom in new}
 
     def _settle(self, now: float) -> int:
-        """The number below which no row can appear any more."""
+        """The number below which no row can become visible any more."""
         assert self._floor is not None
         while self._marks and now - self._marks[0][0] >= LATE_SECONDS:
             self._floor = max(self._floor, self._marks.pop(0)[1])
@@ -95,8 +100,8 @@ class _Tail:
         self._floor, self._seen, self._marks = None, set(), []
 
 
-class _Ends:
-    """The sessions that have ended, by themselves or on purpose: either is a time that passes."""
+class _EndedSessions:
+    """The sessions that have ended: both expiry and termination set a time that has passed."""
 
     def __init__(self) -> None:
         self._since: datetime | None = None
@@ -104,7 +109,7 @@ class _Ends:
 
     def read(self) -> set[int] | None:
         now = timezone.now()
-        # The clock of the machine that ended a session may be behind.
+        # The clock of the machine that terminated a session may be slow.
         since = (self._since or now) - timedelta(seconds=LATE_SECONDS)
         rows = Session.objects.using(alias()).filter(expires_at__gt=since, expires_at__lte=now)
         found = list(rows.order_by("expires_at").values_list("pk", "expires_at")[: ROWS_LIMIT + 1])
@@ -115,7 +120,7 @@ class _Ends:
 
 
 def _read_called(pks: Sequence[int]) -> set[int]:
-    """The sessions, of these, with a call that has been cancelled or answered, and has not noticed yet."""
+    """Those of these sessions that have a cancelled or answered call which has not reacted yet."""
     called: set[int] = set()
     for portion in _portions(pks):
         streams = Stream.objects.using(alias()).filter(session__in=portion, ended_at=None, cancelled_at__isnull=False)

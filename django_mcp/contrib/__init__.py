@@ -1,1 +1,1 @@
-"""Extras, built as a user of the package would build them: on its public primitives alone."""
+"""Extras, built on the package's public primitives alone, as a project could build them."""

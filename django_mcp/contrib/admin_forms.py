@@ -1,8 +1,7 @@
-"""A `ModelAdmin`, or an inline of one, asked on behalf of one user: which fields of a row it shows, and the form by
-which it takes a change.
+"""A `ModelAdmin` or an inline, for one user's request: the fields of a row that it shows, and its form for a change.
 
-Nothing here decides who may do what: each answer is the admin's own, for this request and this object. `columns_of` and
-`arguments_of` need no request: they are the union of what any user could be shown or asked.
+Nothing here decides on permissions: each answer comes from the admin, for this request and this object. `columns_of`
+and `arguments_of` need no request: they return the union over all users.
 """
 
 import datetime
@@ -32,13 +31,13 @@ from .field_choices import CHOICES_LIMIT
 
 _HOOKS: Final = ("get_form", "get_formset", "get_fieldsets", "get_fields", "get_exclude", "get_readonly_fields")
 _ROW_HOOKS: Final = (*_HOOKS, "get_list_display", "has_view_permission", "has_change_permission")
-"""The methods of an admin that can answer differently for each row, once a project has its own."""
+"""The methods of an admin that may depend on the row, if the project overrides them."""
 
 _OURS: Final = ("django.contrib.admin.options", "django.contrib.auth.admin")
-"""The modules whose methods answer as the attributes of the admin say."""
+"""The modules whose methods depend only on the attributes of the admin."""
 
 _ALL: Final = "all rows"
-"""The key of what is shown of each row alike."""
+"""The key of an answer that is the same for all rows."""
 
 _SHOWN: Final = (str, bool, int, float, decimal.Decimal, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
 
@@ -59,125 +58,132 @@ _TYPES: "Final[tuple[tuple[type[forms.Field], Any], ...]]" = (
     (forms.ChoiceField, str | int),
     (forms.CharField, str),
 )
-"""The form fields that a client fills in, each before those that it is a kind of."""
+"""The form fields that a client can fill in, subclasses before their base classes."""
 
 
-class Asked:
-    """An admin's answers to one user's request. The request is a copy, whose messages stay here."""
+class AdminRequest:
+    """A `ModelAdmin` with one user's request. The request is a copy, so the admin's messages are not shown
+    elsewhere.
+    """
 
-    def __init__(self, own: Any, request: HttpRequest, user: Any) -> None:
-        self.own = own
+    def __init__(self, model_admin: Any, request: HttpRequest, user: Any) -> None:
+        self.model_admin = model_admin
         self.messages = _Messages()
         self.request: Any = _request_of(request, user, self.messages)
-        self._is_the_same_for_all = not has_own(own, _ROW_HOOKS)
+        self._is_the_same_for_all = not has_own(model_admin, _ROW_HOOKS)
         self._shown: dict[Any, frozenset[str]] = {}
 
     def shown(self, row: Any) -> frozenset[str]:
-        """The names of the columns and fields of a row that this user sees in the admin."""
+        """The columns and fields of a row that the admin shows this user."""
         key = _ALL if self._is_the_same_for_all else row.pk
         if key is None or key not in self._shown:
             self._shown[key] = frozenset(self._fields_shown(row) | self._listed().keys())
         return self._shown[key]
 
     def shown_of_all(self) -> frozenset[str]:
-        """The names of those that this user sees of a row that says nothing against it."""
+        """The columns and fields that the admin shows this user of an empty row."""
         try:
-            return self.shown(self.own.model())
+            return self.shown(self.model_admin.model())
         except Exception:
-            # An admin that looks at a row's relations finds none here.
+            # An admin that follows a row's relations fails on an empty row.
             return frozenset(self._listed())
 
     def filtered(self) -> set[str]:
-        """The paths by which the admin filters and lists for this user."""
-        entries = self.own.get_list_filter(self.request)
+        """The paths that the admin filters and lists by for this user."""
+        entries = self.model_admin.get_list_filter(self.request)
         return {entry[0] if isinstance(entry, list | tuple) else entry for entry in entries} | self._listed().keys()
 
     def value(self, row: Any, name: str) -> Any:
-        """The value of a column that is no field: a method's or a property's, as text where it is no data."""
+        """The value of a column that is not a field: of a method or a property, as text unless it is data."""
         try:
-            _, _, value = lookup_field(self._listed().get(name, name), row, self.own)
+            _, _, value = lookup_field(self._listed().get(name, name), row, self.model_admin)
         except ObjectDoesNotExist:
             return None
         if isinstance(value, SafeString):
             return unescape(strip_tags(value))
         return value if value is None or isinstance(value, _SHOWN) else str(value)
 
-    def form(self, row: Any, given: Mapping[str, Any], left_out: Iterable[str] = ()) -> Any:
-        """The admin's form of a row, or of a new one (`None`), bound to the values that were given; the others are as
-        the form has them at first.
+    def form(self, row: Any, arguments: Mapping[str, Any], left_out: Iterable[str] = ()) -> Any:
+        """The admin's form of a row, or of a new one (`None`), bound to the given values; the other fields keep their
+        initial values.
         """
         self._point_at(row)
-        fields = flatten_fieldsets(self.own.get_fieldsets(self.request, row))
-        form_class = self.own.get_form(self.request, row, change=row is not None, fields=fields)
-        initial = self.own.get_changeform_initial_data(self.request) if row is None else None
+        fields = flatten_fieldsets(self.model_admin.get_fieldsets(self.request, row))
+        form_class = self.model_admin.get_form(self.request, row, change=row is not None, fields=fields)
+        initial = self.model_admin.get_changeform_initial_data(self.request) if row is None else None
         form = form_class({}, {}, instance=row, initial=initial)
         for name in left_out:
             form.fields.pop(name, None)
         for name in form.fields:
-            _fill(form, name, given)
+            _fill(form, name, arguments)
         return form
 
-    def inline_rows(self, inline: Any, row: Any, limit: int) -> "tuple[Asked, list[Any]]":
-        """The rows that an inline shows beneath a row, and the inline, asked."""
+    def inline_rows(self, inline: Any, row: Any, limit: int) -> "tuple[AdminRequest, list[Any]]":
+        """The inline with its request, and the rows that it shows for a row."""
         formset_class = inline.get_formset(self.request, row)
         formset = formset_class(instance=row, queryset=inline.get_queryset(self.request))
-        asked = copy(self)
-        # Asked of the parent, as the admin does.
-        asked.own, asked._is_the_same_for_all, asked._shown = inline, True, {}
+        admin_request = copy(self)
+        # The admin asks the parent's permissions too.
+        admin_request.model_admin, admin_request._is_the_same_for_all, admin_request._shown = inline, True, {}
         if inline.has_view_or_change_permission(self.request, row):
-            asked._shown[_ALL] = frozenset(_in_form(asked, row, formset_class.form.base_fields))
-            return asked, list(formset.get_queryset()[:limit])
-        return asked, []
+            admin_request._shown[_ALL] = frozenset(_in_form(admin_request, row, formset_class.form.base_fields))
+            return admin_request, list(formset.get_queryset()[:limit])
+        return admin_request, []
 
     def _fields_shown(self, row: Any) -> set[str]:
-        own, request = self.own, self.request
+        model_admin, request = self.model_admin, self.request
         self._point_at(row)
-        if not own.has_view_or_change_permission(request, row):
+        if not model_admin.has_view_or_change_permission(request, row):
             return set()
-        if own.has_change_permission(request, row):
-            fields = flatten_fieldsets(own.get_fieldsets(request, row))
-            return _in_form(self, row, own.get_form(request, row, change=True, fields=fields).base_fields)
-        # Users who only look are shown all as read-only, and the form is empty.
-        excluded = own.get_exclude(request, row)
-        excluded = _meta(own.form, "exclude") if excluded is None else excluded
-        kept = set(own.get_readonly_fields(request, row))
-        named = flatten_fieldsets(own.get_fieldsets(request, row))
-        masked = {name for name, field in getattr(own.form, "base_fields", {}).items() if _is_masked(field)}
+        if model_admin.has_change_permission(request, row):
+            fields = flatten_fieldsets(model_admin.get_fieldsets(request, row))
+            return _in_form(self, row, model_admin.get_form(request, row, change=True, fields=fields).base_fields)
+        # For users with only the view permission, all fields are read-only and the form is empty.
+        excluded = model_admin.get_exclude(request, row)
+        excluded = _meta(model_admin.form, "exclude") if excluded is None else excluded
+        kept = set(model_admin.get_readonly_fields(request, row))
+        named = flatten_fieldsets(model_admin.get_fieldsets(request, row))
+        masked = {name for name, field in getattr(model_admin.form, "base_fields", {}).items() if _is_masked(field)}
         return {_name(name) for name in named if name in kept or name not in (excluded or ())} - masked
 
     def _listed(self) -> dict[str, Any]:
-        """The columns of the admin's list: by name, what they are looked up by."""
-        if not hasattr(self.own, "get_list_display"):
+        """The columns of the admin's list: the name of each, and its lookup."""
+        if not hasattr(self.model_admin, "get_list_display"):
             return {}
-        return {_name(column): column for column in self.own.get_list_display(self.request)}
+        return {_name(column): column for column in self.model_admin.get_list_display(self.request)}
 
     def _point_at(self, row: Any) -> None:
-        """Says which page of the admin this would be: some look there."""
-        meta = self.own.opts
+        """Sets the URL of the admin page that this would be, because some admins read it."""
+        meta = self.model_admin.opts
         page, kwargs = ("add", {}) if row is None else ("change", {"object_id": str(row.pk)})
         name = f"{meta.app_label}_{meta.model_name}_{page}"
         self.request.resolver_match = ResolverMatch(_page, (), kwargs, url_name=name, app_names=["admin"])
 
 
-def columns_of(own: Any) -> list[str]:
-    """The key, and the fields and columns that the admin shows to anybody, in its order."""
-    key = own.model._meta.pk.name
-    named = [*_named(own, adding=False), *map(_name, (*own.readonly_fields, *getattr(own, "list_display", ())))]
-    return [key, *(name for name in dict.fromkeys(named) if name != key and _is_column(own, name))]
+def columns_of(model_admin: Any) -> list[str]:
+    """The key, and all fields and columns that the admin may show, in its order."""
+    key = model_admin.model._meta.pk.name
+    named = [
+        *_named(model_admin, adding=False),
+        *map(_name, (*model_admin.readonly_fields, *getattr(model_admin, "list_display", ()))),
+    ]
+    return [key, *(name for name in dict.fromkeys(named) if name != key and _is_column(model_admin, name))]
 
 
-def column_type(own: Any, name: str) -> Any:
-    """The type of a column that is no field: what a method gives."""
-    listed = {_name(column): column for column in (*own.readonly_fields, *getattr(own, "list_display", ()))}
+def column_type(model_admin: Any, name: str) -> Any:
+    """The type of a column that is not a field: the return annotation of its method."""
+    listed = {
+        _name(column): column for column in (*model_admin.readonly_fields, *getattr(model_admin, "list_display", ()))
+    }
     try:
-        label = str(label_for_field(listed.get(name, name), own.model, own))
+        label = str(label_for_field(listed.get(name, name), model_admin.model, model_admin))
     except AttributeError:
         label = ""
     return Annotated[Any, Field(description=label)] if label else Any
 
 
 def is_hash(model: type[models.Model], path: str) -> bool:
-    """Whether a path leads to the hash of a password."""
+    """Whether a path leads to a password hash."""
     try:
         field = model_fields.resolve(model, path)
     except ImproperlyConfigured:
@@ -185,58 +191,64 @@ def is_hash(model: type[models.Model], path: str) -> bool:
     return field.name == "password" and issubclass(field.model, AbstractBaseUser)
 
 
-def arguments_of(own: Any, *, adding: bool) -> dict[str, tuple[Any, Any]]:
-    """The arguments that the admin's form takes of anybody: each its type, and its default (`...` for none)."""
-    form = _form_of(own, adding)
+def arguments_of(model_admin: Any, *, adding: bool) -> dict[str, tuple[Any, Any]]:
+    """All arguments that the admin's form may take: each with its type and its default (`...` for none)."""
+    form = _form_of(model_admin, adding)
     declared = form.declared_fields
-    # A form can have first values for fields as it is made.
-    is_sure = not has_own(own, _HOOKS) and form.__init__ is forms.ModelForm.__init__
-    found: dict[str, tuple[Any, Any]] = {}
-    for name in _writable(own, adding):
-        field: Any = declared.get(name) or own.model._meta.get_field(name)
+    # A form's `__init__` may set initial values.
+    is_sure = not has_own(model_admin, _HOOKS) and form.__init__ is forms.ModelForm.__init__
+    arguments: dict[str, tuple[Any, Any]] = {}
+    for name in _writable(model_admin, adding):
+        field: Any = declared.get(name) or model_admin.model._meta.get_field(name)
         kind = _form_type(field) if name in declared else _model_type(field, adding)
-        found[name] = (kind, ... if is_sure and _must_come(field) else None)
-    return found
+        arguments[name] = (kind, ... if is_sure and _must_come(field) else None)
+    return arguments
 
 
-def cannot_come(own: Any, arguments: Iterable[str]) -> list[str]:
-    """The fields that a new row must have, and that are none of the arguments."""
-    if has_own(own, _HOOKS) or _form_of(own, True).__init__ is not forms.ModelForm.__init__:
+def cannot_come(model_admin: Any, arguments: Iterable[str]) -> list[str]:
+    """The required fields of a new row that are not among the arguments."""
+    if has_own(model_admin, _HOOKS) or _form_of(model_admin, True).__init__ is not forms.ModelForm.__init__:
         return []
-    declared, given = _form_of(own, True).declared_fields, set(arguments)
-    fields = {name: declared.get(name) or own.model._meta.get_field(name) for name in _named(own, adding=True)}
-    return [name for name, field in fields.items() if name not in given and _must_come(field)]
+    declared, names = _form_of(model_admin, True).declared_fields, set(arguments)
+    fields = {
+        name: declared.get(name) or model_admin.model._meta.get_field(name) for name in _named(model_admin, adding=True)
+    }
+    return [name for name, field in fields.items() if name not in names and _must_come(field)]
 
 
-# Known without a request.
+# Answers without a request.
 
 
-def _named(own: Any, *, adding: bool) -> list[str]:
-    """The names in the admin's form as its attributes have them; where methods decide, all that there could be."""
-    form = _form_of(own, adding)
-    fieldsets = getattr(own, "add_fieldsets", None) if adding and hasattr(own, "add_form") else own.fieldsets
-    editable = [field.name for field in _model_fields(own.model) if field.editable]
+def _named(model_admin: Any, *, adding: bool) -> list[str]:
+    """The names in the admin's form, from its attributes; where methods decide, all possible names."""
+    form = _form_of(model_admin, adding)
+    fieldsets = (
+        getattr(model_admin, "add_fieldsets", None)
+        if adding and hasattr(model_admin, "add_form")
+        else model_admin.fieldsets
+    )
+    editable = [field.name for field in _model_fields(model_admin.model) if field.editable]
     if fieldsets:
         named = flatten_fieldsets(fieldsets)
-    elif own.fields:
-        named = flatten_fieldsets([(None, {"fields": own.fields})])
+    elif model_admin.fields:
+        named = flatten_fieldsets([(None, {"fields": model_admin.fields})])
     else:
         named = [*(editable if _meta(form, "fields") is None else _meta(form, "fields")), *form.declared_fields]
-    excluded = _meta(form, "exclude") if own.exclude is None else own.exclude
+    excluded = _meta(form, "exclude") if model_admin.exclude is None else model_admin.exclude
     known = {*editable, *form.declared_fields}
     read_only = set() if adding else {name for name in named if name not in known}
     named = [name for name in named if name not in (excluded or ()) and (name in known or name in read_only)]
-    if has_own(own, _HOOKS):
+    if has_own(model_admin, _HOOKS):
         named = [*named, *editable, *form.declared_fields]
     return list(dict.fromkeys(map(_name, named)))
 
 
-def _writable(own: Any, adding: bool) -> Iterator[str]:
-    declared = _form_of(own, adding).declared_fields
-    read_only = set() if has_own(own, ("get_readonly_fields",)) else set(own.readonly_fields)
-    for name in _named(own, adding=adding):
-        field: Any = declared.get(name) or _model_field(own.model, name)
-        if field is None or name in read_only or is_hash(own.model, name) or _is_file(field):
+def _writable(model_admin: Any, adding: bool) -> Iterator[str]:
+    declared = _form_of(model_admin, adding).declared_fields
+    read_only = set() if has_own(model_admin, ("get_readonly_fields",)) else set(model_admin.readonly_fields)
+    for name in _named(model_admin, adding=adding):
+        field: Any = declared.get(name) or _model_field(model_admin.model, name)
+        if field is None or name in read_only or is_hash(model_admin.model, name) or _is_file(field):
             continue
         if name in declared:
             if not field.disabled:
@@ -245,21 +257,21 @@ def _writable(own: Any, adding: bool) -> Iterator[str]:
             yield name
 
 
-def _is_column(own: Any, name: str) -> bool:
-    if name in ("__str__", "action_checkbox", "<lambda>") or is_hash(own.model, name):
+def _is_column(model_admin: Any, name: str) -> bool:
+    if name in ("__str__", "action_checkbox", "<lambda>") or is_hash(model_admin.model, name):
         return False
-    if model_fields.is_readable(own.model, name):
+    if model_fields.is_readable(model_admin.model, name):
         return True
-    columns = map(_name, filter(callable, (*own.readonly_fields, *getattr(own, "list_display", ()))))
-    return name in columns or any(hasattr(holder, name) for holder in (own, own.model))
+    columns = map(_name, filter(callable, (*model_admin.readonly_fields, *getattr(model_admin, "list_display", ()))))
+    return name in columns or any(hasattr(holder, name) for holder in (model_admin, model_admin.model))
 
 
 def _meta(form: Any, option: str) -> Any:
     return getattr(getattr(form, "_meta", None), option, None)
 
 
-def _form_of(own: Any, adding: bool) -> Any:
-    return own.add_form if adding and hasattr(own, "add_form") else own.form
+def _form_of(model_admin: Any, adding: bool) -> Any:
+    return model_admin.add_form if adding and hasattr(model_admin, "add_form") else model_admin.form
 
 
 def _model_fields(model: type[models.Model]) -> list[Any]:
@@ -280,7 +292,7 @@ def _model_type(field: Any, adding: bool) -> Any:
     except ImproperlyConfigured:
         return Annotated[Any, Field(description=model_fields.describe(field) or field.name)]
     if not type(field).__module__.startswith("django.") and not field.choices:
-        # An amount and its currency, say: by the whole, or by its parts.
+        # Such as an amount with its currency: as a whole, or as a list of parts.
         return kind | list[Any] if isinstance(field.formfield(), forms.MultiValueField) else kind
     return kind
 
@@ -288,7 +300,7 @@ def _model_type(field: Any, adding: bool) -> Any:
 def _form_type(field: Any) -> Any:
     kind: Any = Any
     if isinstance(field, forms.ModelChoiceField):
-        # A form may set the rows as it is made.
+        # A form's `__init__` may set the queryset.
         rows: Any = field.queryset
         kind = Any if rows is None else model_fields.type_of(rows.model._meta.pk)
         kind = list[kind] if isinstance(field, forms.ModelMultipleChoiceField) else kind
@@ -319,50 +331,50 @@ def _is_file(field: Any) -> bool:
     return isinstance(field, models.FileField | forms.FileField | ReadOnlyPasswordHashField)
 
 
-def has_own(own: Any, hooks: Sequence[str]) -> bool:
-    """Whether a project's code decides what one of these methods answers."""
-    methods = (getattr(own, hook, None) for hook in hooks)
+def has_own(model_admin: Any, hooks: Sequence[str]) -> bool:
+    """Whether code of the project overrides one of these methods."""
+    methods = (getattr(model_admin, hook, None) for hook in hooks)
     return any(method is not None and getattr(method, "__module__", "") not in _OURS for method in methods)
 
 
-# Asked for one request.
+# Answers for one request.
 
 
-def _in_form(asked: Asked, row: Any, in_form: Mapping[str, Any]) -> set[str]:
-    read_only = set(asked.own.get_readonly_fields(asked.request, row))
-    named = flatten_fieldsets(asked.own.get_fieldsets(asked.request, row))
+def _in_form(admin_request: AdminRequest, row: Any, in_form: Mapping[str, Any]) -> set[str]:
+    read_only = set(admin_request.model_admin.get_readonly_fields(admin_request.request, row))
+    named = flatten_fieldsets(admin_request.model_admin.get_fieldsets(admin_request.request, row))
     masked = {name for name, field in in_form.items() if _is_masked(field)}
     return {_name(name) for name in named if name in in_form or name in read_only} - masked
 
 
 def _is_masked(field: Any) -> bool:
-    """Whether the admin's page shows something else than the value: nothing, as of a password, or its summary."""
+    """Whether the admin's page shows something else than the value: nothing, as for a password, or a summary."""
     widget = field.widget
     hides = isinstance(widget, forms.PasswordInput) and not widget.render_value
     return hides or isinstance(field, ReadOnlyPasswordHashField) or bool(getattr(widget, "read_only", False))
 
 
-def _fill(form: Any, name: str, given: Mapping[str, Any]) -> None:
-    """Makes a form's field read what was given, else what it has at first, as its widget would from a page."""
+def _fill(form: Any, name: str, arguments: Mapping[str, Any]) -> None:
+    """Makes a form's field read the given value, else its initial value, as if its page had been submitted."""
     field = form.fields[name]
     if isinstance(field, forms.SplitDateTimeField):
-        # The admin asks for a moment in two boxes; here it comes in one piece.
+        # The admin's page splits a date and time into two inputs; here it is one value.
         whole = forms.DateTimeField(required=field.required, label=field.label, disabled=field.disabled)
         whole.initial = field.initial
         form.fields[name] = field = whole
     field.widget.supports_microseconds = True
-    if name in given:
-        value = _as_typed(form, name, field, given[name])
+    if name in arguments:
+        value = _as_typed(form, name, field, arguments[name])
     else:
         value = _prepared(field, form.get_initial_for_field(field, name))
     field.widget.value_from_datadict = lambda data, files, html_name: value
-    field.widget.value_omitted_from_data = lambda data, files, html_name: name not in given
+    field.widget.value_omitted_from_data = lambda data, files, html_name: name not in arguments
 
 
 def _as_typed(form: Any, name: str, field: Any, value: Any) -> Any:
-    """A value that a client gave, as the form field takes what is typed into it."""
+    """A client's value in the form that the field accepts as user input."""
     if isinstance(field, forms.MultiValueField) and not isinstance(value, list):
-        # Its parts are those that the model's own field makes of the whole.
+        # The parts come from the model field's own decompression of the whole.
         row = copy(form.instance)
         model_fields.assign(row, {name: value})
         return field.widget.decompress(row._meta.get_field(name).value_from_object(row))
@@ -371,13 +383,13 @@ def _as_typed(form: Any, name: str, field: Any, value: Any) -> Any:
     if isinstance(field, forms.MultipleChoiceField) and isinstance(value, str):
         return value.split(",") if value else []
     if isinstance(field, forms.CharField) and isinstance(value, list) and not _is_djangos(field):
-        # Tags, which are typed with commas between.
-        return ", ".join('"{}"'.format(str(one).replace('"', "")) for one in value)
+        # Tags, which users type with commas between them.
+        return ", ".join('"{}"'.format(str(tag).replace('"', "")) for tag in value)
     return value
 
 
 def _prepared(field: Any, value: Any) -> Any:
-    """A value that the form has at first, as its page would send it back."""
+    """An initial value of the form, as its page would submit it."""
     if isinstance(field, forms.FileField):
         return None
     if isinstance(field, forms.MultiValueField):
@@ -386,7 +398,7 @@ def _prepared(field: Any, value: Any) -> Any:
         return value
     is_select = isinstance(field.widget, forms.Select) and not field.widget.allow_multiple_selected
     if value is None and is_select and _has_listed_choices(field):
-        # A browser sends the first.
+        # A browser submits the first choice.
         return next((choice for choice, _ in flatten_choices(field.choices)), None)
     value = field.prepare_value(value)
     writer = getattr(field.widget, "format_value", None)
@@ -394,7 +406,7 @@ def _prepared(field: Any, value: Any) -> Any:
 
 
 def choices_of(field: Any) -> str:
-    """The choices that a refused field has, where they are no rows, and few."""
+    """The choices of a refused field as text, if they are not rows, and few."""
     if not _has_listed_choices(field):
         return ""
     values = [str(choice) for choice, _ in flatten_choices(field.choices) if choice not in (None, "")]
@@ -405,8 +417,8 @@ def _has_listed_choices(field: Any) -> bool:
     return isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField)
 
 
-def _is_djangos(one: Any) -> bool:
-    module = getattr(one, "__module__", None) or type(one).__module__
+def _is_djangos(object_: Any) -> bool:
+    module = getattr(object_, "__module__", None) or type(object_).__module__
     return str(module).startswith("django.")
 
 
@@ -414,24 +426,24 @@ def _name(column: Any) -> str:
     return column if isinstance(column, str) else getattr(column, "__name__", "<lambda>")
 
 
-def _request_of(original: HttpRequest, user: Any, said: "_Messages") -> Any:
-    # A copy: what an admin says must not go to the real one's session, to wait for the user's next page. And nothing
-    # that a client wrote in the URL or the body is a page's: an admin reads `_popup` and first values from there.
+def _request_of(original: HttpRequest, user: Any, messages: "_Messages") -> Any:
+    # A copy, because the admin's messages must not go into the real session and appear on the user's next page. And its
+    # URL and body are emptied, because an admin reads `_popup` and initial values from them.
     request: Any = copy(original)
     request.user = user
     request.method = "POST"
     request.GET, request.POST = QueryDict(), QueryDict()
     request._files = MultiValueDict()
-    request._messages = said
+    request._messages = messages
     return request
 
 
 def _page() -> None:
-    """The view of a page that there is not."""
+    """A view for the URL of a page that does not exist."""
 
 
 class _Messages(list[Any]):
-    """Messages of an admin to its user, which no next page shows."""
+    """The messages of an admin to its user, collected instead of shown on the next page."""
 
     def add(self, level: int, message: Any, extra_tags: str = "") -> None:
         self.append(message)

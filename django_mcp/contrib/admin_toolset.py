@@ -1,5 +1,6 @@
-"""`AdminToolset`: a `ModelToolset` that asks a `ModelAdmin` at each call, for this user and this object: its fields and
-columns, its form and how it saves, its queryset, search and permissions, its actions, and the history that it writes.
+"""`AdminToolset`: a `ModelToolset` that asks a `ModelAdmin` with each call, for this user and this object: for its
+fields, columns and form, its way to save, its queryset, search, permissions and actions; and it writes the admin's
+history.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,17 +32,17 @@ from .described import described
 from .model_toolset import READS, WRITES, ModelToolset, conflict, explain
 
 MAX_ROWS: Final = 100
-"""Rows that one call of an action may name, and that an inline shows beneath a row."""
+"""The maximum number of rows in one call of an action, and of an inline's rows that are shown."""
 
 NAMED_LIMIT: Final = 10
-"""Rows that a refused or unconfirmed deletion names."""
+"""The maximum number of rows that are named when a deletion is refused or unconfirmed."""
 
 
 class AdminToolset(ModelToolset):
-    """Tools on the rows of a model for those who may use its admin, and as far as they may there.
+    """Tools on the rows of a model, with the rights that each user has in the model's admin.
 
-    `admin_class` is the `ModelAdmin`, which is asked for each call; `fields` and `writable` can only narrow what it
-    shows and takes. `actions` names those of its actions that are tools. A row's inlines are read, and not written.
+    `admin_class` is the `ModelAdmin`, which is asked with each call; `fields` and `writable` can only narrow what it
+    shows and accepts. `actions` names those of its actions that become tools. Inlines are read-only.
     """
 
     hooks: ClassVar[Sequence[str]] = ("admin_class",)
@@ -55,9 +56,9 @@ class AdminToolset(ModelToolset):
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each operation and action, and its options."""
-        own = cls._admin()
+        model_admin = cls._admin()
         if getattr(cls, "fields", ()) == cls._fields_by_admin:
-            cls.fields = cls._fields_by_admin = tuple(admin_forms.columns_of(own))
+            cls.fields = cls._fields_by_admin = tuple(admin_forms.columns_of(model_admin))
         yield from super().tools()
         for name in cls.actions:
             yield cls._action(name)
@@ -70,14 +71,14 @@ class AdminToolset(ModelToolset):
     def _permissions(cls, operation: str) -> list[Permission]:
         permissions = [*super()._permissions(operation), _permission(cls._admin(), WRITES.get(operation, "view"))]
         if operation == "create" and issubclass(cls.model, AbstractBaseUser):
-            # As in the admin: who could add users alone could add one that may change them.
+            # As in the admin: a user who can only add users could otherwise add one with the change permission.
             permissions.append(_permission(cls._admin(), "change"))
         return permissions
 
     @classmethod
     def _problems(cls) -> Iterator[str]:
-        own = cls._admin()
-        shown = {cls.model._meta.pk.name, *admin_forms.columns_of(own)}
+        model_admin = cls._admin()
+        shown = {cls.model._meta.pk.name, *admin_forms.columns_of(model_admin)}
         for name in cls.fields:
             if admin_forms.is_hash(cls.model, name):
                 yield f"{name!r} is the hash of a password, which is never shown; leave it out of fields."
@@ -93,10 +94,12 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _search_problems(cls) -> Iterator[str]:
-        own = cls._admin()
+        model_admin = cls._admin()
         if cls.search_fields:
             yield "the search is the admin's: name the search_fields there, and not here."
-        elif not own.search_fields and not admin_forms.has_own(own, ("get_search_fields", "get_search_results")):
+        elif not model_admin.search_fields and not admin_forms.has_own(
+            model_admin, ("get_search_fields", "get_search_results")
+        ):
             yield "search needs search_fields of the admin."
 
     @classmethod
@@ -106,7 +109,8 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _reading_problems(cls) -> Iterator[str]:
-        # The admin's form limits what a relation can be, and its list_display and list_filter what is read of it.
+        # The admin's form limits the values of a relation, and its list_display and list_filter limit what is read
+        # through it.
         yield from ()
 
     @classmethod
@@ -115,7 +119,7 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _narrowed(cls) -> set[str] | None:
-        """The fields of the model that may be written, where the toolset says so itself."""
+        """The fields of the model that may be written, if the toolset declares them."""
         if cls.writable is not None:
             return set(cls.writable)
         return None if cls.fields == cls._fields_by_admin else set(cls.fields)
@@ -126,10 +130,14 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _arguments(cls, *, adding: bool) -> dict[str, tuple[Any, Any]]:
-        own, kept = cls._admin(), cls._narrowed()
-        found = admin_forms.arguments_of(own, adding=adding)
+        model_admin, kept = cls._admin(), cls._narrowed()
+        arguments = admin_forms.arguments_of(model_admin, adding=adding)
         columns = {field.name for field in cls.model._meta.get_fields()}
-        return {name: one for name, one in found.items() if kept is None or name in kept or name not in columns}
+        return {
+            name: argument
+            for name, argument in arguments.items()
+            if kept is None or name in kept or name not in columns
+        }
 
     @classmethod
     def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
@@ -163,30 +171,32 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _inlines(cls) -> dict[str, Any]:
-        """The inlines of the admin, by the name under which a row has theirs."""
-        found: dict[str, Any] = {}
+        """The inlines of the admin, each by its name in a row."""
+        inlines: dict[str, Any] = {}
         for inline in cls.admin_class.inlines:
             name = names.plural(names.snake(inline.model.__name__))
-            found[f"{name}_rows" if name in cls.fields or name in found else name] = inline
-        return found
+            inlines[f"{name}_rows" if name in cls.fields or name in inlines else name] = inline
+        return inlines
 
     def get_queryset(self) -> "models.QuerySet[Any]":
-        """The rows that the admin lists to this user."""
-        rows: models.QuerySet[Any] = self._asked.own.get_queryset(self._asked.request)
+        """The rows that the admin lists for this user."""
+        rows: models.QuerySet[Any] = self._admin_request.model_admin.get_queryset(self._admin_request.request)
         return rows
 
     @cached_property
-    def _asked(self) -> admin_forms.Asked:
-        return admin_forms.Asked(self._admin(), self.ctx.request, self.user)
+    def _admin_request(self) -> admin_forms.AdminRequest:
+        return admin_forms.AdminRequest(self._admin(), self.ctx.request, self.user)
 
     def _rows(self) -> "models.QuerySet[Any]":
-        related = self._asked.own.get_list_select_related(self._asked.request)
+        related = self._admin_request.model_admin.get_list_select_related(self._admin_request.request)
         rows = super()._rows()
         return rows.select_related(*related) if isinstance(related, list | tuple) and related else rows
 
     def _permit(self, *paths: str) -> None:
-        """Raises `ToolError` for a path that a call filters, sorts or sums up by, and that the admin hides here."""
-        looked = {self.model._meta.pk.name, "pk", *self._asked.filtered(), *self._asked.shown_of_all()}
+        """Raises `ToolError` for a path that a call filters, sorts or aggregates by, and that the admin hides from this
+        user.
+        """
+        looked = {self.model._meta.pk.name, "pk", *self._admin_request.filtered(), *self._admin_request.shown_of_all()}
         for path in paths:
             name = path.removeprefix("-")
             if not looked & {name, model_fields.split_lookup(name)[0]}:
@@ -194,26 +204,28 @@ class AdminToolset(ModelToolset):
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
         rows: models.QuerySet[Any]
-        rows, may_repeat = self._asked.own.get_search_results(self._asked.request, self._rows(), query)
+        rows, may_repeat = self._admin_request.model_admin.get_search_results(
+            self._admin_request.request, self._rows(), query
+        )
         return rows.distinct() if may_repeat else rows
 
     def _get(self, pk: Any) -> Any:
         row = super()._get(pk)
-        if not self._asked.own.has_view_or_change_permission(self._asked.request, row):
+        if not self._admin_request.model_admin.has_view_or_change_permission(self._admin_request.request, row):
             raise ToolError(f"There is no {self.model._meta.verbose_name} {pk}.")
         return row
 
     def _show(self, row: models.Model) -> dict[str, Any]:
-        shown = self._asked.shown(row) | {self.model._meta.pk.name}
-        return _values(self._asked, row, [name for name in self.fields if name in shown])
+        shown = self._admin_request.shown(row) | {self.model._meta.pk.name}
+        return _values(self._admin_request, row, [name for name in self.fields if name in shown])
 
     def _show_one(self, row: models.Model) -> dict[str, Any]:
-        asked = self._asked
+        admin_request = self._admin_request
         names_of = {inline: name for name, inline in self._inlines().items()}
         beneath = {}
-        for inline in asked.own.get_inline_instances(asked.request, row):
+        for inline in admin_request.model_admin.get_inline_instances(admin_request.request, row):
             if type(inline) in names_of:
-                of_inline, rows = asked.inline_rows(inline, row, MAX_ROWS)
+                of_inline, rows = admin_request.inline_rows(inline, row, MAX_ROWS)
                 columns = admin_forms.columns_of(inline)
                 beneath[names_of[type(inline)]] = [
                     _values(of_inline, one, [columns[0], *(name for name in columns if name in of_inline.shown(one))])
@@ -225,13 +237,13 @@ class AdminToolset(ModelToolset):
         return self._save_form(None, {name: value for name, value in values.items() if value is not None})
 
     def _change(self, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-        self._demand(self._asked.own.has_change_permission(self._asked.request, row), "change")
+        self._demand(self._admin_request.model_admin.has_change_permission(self._admin_request.request, row), "change")
         return self._save_form(row, values)
 
     def _delete(self, row: Any, *, with_related: bool = False) -> None:
-        own, request = self._asked.own, self._asked.request
-        self._demand(own.has_delete_permission(request, row), "delete")
-        nested, counts, forbidden, protected = own.get_deleted_objects([row], request)
+        model_admin, request = self._admin_request.model_admin, self._admin_request.request
+        self._demand(model_admin.has_delete_permission(request, row), "delete")
+        nested, counts, forbidden, protected = model_admin.get_deleted_objects([row], request)
         if protected:
             in_use = _spoken(protected)
             raise ToolError(f"The {self.model._meta.verbose_name} is still in use, so it is kept: {in_use}.")
@@ -244,14 +256,14 @@ class AdminToolset(ModelToolset):
                 "Give with_related=true to delete all of it."
             )
         try:
-            own.log_deletions(request, self.model._base_manager.filter(pk=row.pk))
-            own.delete_model(request, row)
+            model_admin.log_deletions(request, self.model._base_manager.filter(pk=row.pk))
+            model_admin.delete_model(request, row)
         except (ProtectedError, RestrictedError):
             raise ToolError(f"The {self.model._meta.verbose_name} is still in use, so it is kept.") from None
 
-    def _save_form(self, row: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-        form = self._asked.form(row, given, self._left_out() if row is None else ())
-        refused = [name for name in given if name not in form.fields or form.fields[name].disabled]
+    def _save_form(self, row: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        form = self._admin_request.form(row, arguments, self._left_out() if row is None else ())
+        refused = [name for name in arguments if name not in form.fields or form.fields[name].disabled]
         if refused:
             raise ToolError("\n".join(["Not saved:", *(f"- {name}: You may not write this here." for name in refused)]))
         if not form.is_valid():
@@ -259,32 +271,32 @@ class AdminToolset(ModelToolset):
         return self._show(self._save_as_admin(form, is_change=row is not None))
 
     def _save_as_admin(self, form: Any, *, is_change: bool) -> Any:
-        own, request = self._asked.own, self._asked.request
-        row = own.save_form(request, form, change=is_change)
+        model_admin, request = self._admin_request.model_admin, self._admin_request.request
+        row = model_admin.save_form(request, form, change=is_change)
         self.prepare(row)
         try:
             with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
-                own.save_model(request, row, form, is_change)
-                own.save_related(request, form, [], is_change)
+                model_admin.save_model(request, row, form, is_change)
+                model_admin.save_related(request, form, [], is_change)
         except ValidationError as error:
             raise ToolError(explain(error)) from None
         except PermissionDenied:
             raise ToolError(f"You may not save this {self.model._meta.verbose_name}.") from None
         except IntegrityError:
             raise ToolError(conflict(row)) from None
-        said = own.construct_change_message(request, form, [], add=not is_change)
-        (own.log_change if is_change else own.log_addition)(request, row, said)
+        said = model_admin.construct_change_message(request, form, [], add=not is_change)
+        (model_admin.log_change if is_change else model_admin.log_addition)(request, row, said)
         return self._saved(row)
 
     def _saved(self, row: Any) -> Any:
-        # As in the admin, one may save what one does not see in the list afterwards.
+        # As in the admin, a user may save a row that the list does not show them.
         try:
             return self._rows().get(pk=row.pk)
         except ObjectDoesNotExist:
             return self.model._base_manager.using(row._state.db).get(pk=row.pk)
 
     def _left_out(self) -> list[str]:
-        """The fields of the model that the toolset narrows out of a new row's form."""
+        """The fields of the model that the toolset leaves out of a new row's form."""
         if self._narrowed() is None:
             return []
         taken = self._create_arguments()
@@ -296,22 +308,22 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _action(cls, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
-        found = cls._admin().get_action(name)
-        if found is None:
+        action = cls._admin().get_action(name)
+        if action is None:
             raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.admin_class.__name__} has no action {name!r}.")
-        act, description = _said_of(found)
+        act, description = _function_of(action)
         spoken: Any = {"verbose_name": cls.model._meta.verbose_name, "verbose_name_plural": _plural(cls)}
 
         def method(self: AdminToolset, *, pks: list[Any]) -> str:
-            asked = self._asked
-            self._demand(name in asked.own.get_actions(asked.request), f"{name} as for")
+            admin_request = self._admin_request
+            self._demand(name in admin_request.model_admin.get_actions(admin_request.request), f"{name} as for")
             rows = self._rows().filter(pk__in=pks)
             if missing := set(map(str, pks)) - {str(pk) for pk in rows.values_list("pk", flat=True)}:
                 raise ToolError(f"There are no {_plural(cls)} {', '.join(sorted(missing))}; nothing was done.")
-            if isinstance(act(asked.own, asked.request, rows), HttpResponse):
+            if isinstance(act(admin_request.model_admin, admin_request.request, rows), HttpResponse):
                 raise ToolError("This action asks for something on a page of the admin, so it cannot be done here.")
-            said = [str(message) for message in asked.messages]
-            return "\n".join(said) or f"Done with {len(pks)} {model_ngettext(cls.model._meta, len(pks))}."
+            messages = [str(message) for message in admin_request.messages]
+            return "\n".join(messages) or f"Done with {len(pks)} {model_ngettext(cls.model._meta, len(pks))}."
 
         method.__name__, method.__qualname__ = name, f"{cls.__qualname__}.{name}"
         method.__module__, method.__doc__ = cls.__module__, f"{str(description) % spoken}."
@@ -335,18 +347,18 @@ def from_admin(
     return type(f"{model.__name__}AdminToolset", (AdminToolset,), members)
 
 
-def _columns_type(own: Any, columns: Sequence[str], more: Mapping[str, Any] | None = None) -> Any:
-    """The type of a row as an admin shows it: any of the columns but the key may be hidden from a user."""
-    fields = [name for name in columns if model_fields.is_readable(own.model, name)]
-    others = {name: NotRequired[admin_forms.column_type(own, name)] for name in columns if name not in fields}
-    return model_fields.row_type(own.model, fields, may_lack=True, more={**others, **(more or {})})
+def _columns_type(model_admin: Any, columns: Sequence[str], more: Mapping[str, Any] | None = None) -> Any:
+    """The type of a row in an admin: any of the columns but the key may be hidden from a user."""
+    fields = [name for name in columns if model_fields.is_readable(model_admin.model, name)]
+    others = {name: NotRequired[admin_forms.column_type(model_admin, name)] for name in columns if name not in fields}
+    return model_fields.row_type(model_admin.model, fields, may_lack=True, more={**others, **(more or {})})
 
 
-def _values(asked: admin_forms.Asked, row: Any, columns: Sequence[str]) -> dict[str, Any]:
+def _values(admin_request: admin_forms.AdminRequest, row: Any, columns: Sequence[str]) -> dict[str, Any]:
     return {
         name: model_fields.value_at(row, name)
-        if model_fields.is_readable(asked.own.model, name)
-        else asked.value(row, name)
+        if model_fields.is_readable(admin_request.model_admin.model, name)
+        else admin_request.value(row, name)
         for name in columns
     }
 
@@ -358,30 +370,30 @@ def _problem(form: Any, name: str) -> str:
     return f"- {name}: {text}{admin_forms.choices_of(form.fields[name]) if name in form.fields else ''}"
 
 
-def _said_of(action: Any) -> tuple[Any, Any]:
+def _function_of(action: Any) -> tuple[Any, Any]:
     """The function of an admin's action, and its description. A tuple before Django 6.1."""
     return (action.func, action.plural_description) if hasattr(action, "func") else (action[0], action[2])
 
 
-def _permission(own: Any, action: str) -> Permission:
+def _permission(model_admin: Any, action: str) -> Permission:
     asked_for = "view_or_change" if action == "view" else action
 
     class AdminPermission:
-        """Hides a tool from whoever could not do the same in the admin."""
+        """Hides a tool from users who could not do the same in the admin."""
 
         def has_permission(self, request: HttpRequest, view: Any) -> bool:
-            has_permission = getattr(own, f"has_{asked_for}_permission")
-            return bool(own.admin_site.has_permission(request) and has_permission(request))
+            has_permission = getattr(model_admin, f"has_{asked_for}_permission")
+            return bool(model_admin.admin_site.has_permission(request) and has_permission(request))
 
     return AdminPermission
 
 
 def _flat(nested: Any) -> Iterator[str]:
-    for one in nested:
-        if isinstance(one, list | tuple):
-            yield from _flat(one)
+    for item in nested:
+        if isinstance(item, list | tuple):
+            yield from _flat(item)
         else:
-            yield strip_tags(str(one))
+            yield strip_tags(str(item))
 
 
 def _spoken(rows: Any) -> str:
@@ -391,9 +403,9 @@ def _spoken(rows: Any) -> str:
 
 
 def _without_one(counts: Mapping[Any, int], model: type[models.Model]) -> dict[str, int]:
-    """How many rows of each kind would go beside the one that is named."""
-    own = model._meta.verbose_name_plural
-    return {str(kind): left for kind, count in counts.items() if (left := count - (kind == own))}
+    """The number of rows of each kind that would be deleted along with the named row."""
+    this_kind = model._meta.verbose_name_plural
+    return {str(kind): left for kind, count in counts.items() if (left := count - (kind == this_kind))}
 
 
 def _plural(cls: type[AdminToolset]) -> str:

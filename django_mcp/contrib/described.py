@@ -1,4 +1,4 @@
-"""Functions whose parameters are known only once a class is: what they take is written on them, to be read."""
+"""Functions whose parameters depend on a class: their signature is set explicitly."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def described(function: Any, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:
-    """The function as a signature sees it: with these keywords, each a type and a default (`...` for none)."""
+    """The function with an explicit signature: these keywords, each with a type and a default (`...` for none)."""
     empty, keyword = inspect.Parameter.empty, inspect.Parameter.KEYWORD_ONLY
     listed = [
         inspect.Parameter(name, keyword, default=empty if default is ... else default, annotation=hint)

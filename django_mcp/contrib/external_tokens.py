@@ -1,8 +1,8 @@
-"""Access tokens of an authorization server elsewhere: JWTs that are checked with its keys, and opaque tokens that it is
-asked about.
+"""Access tokens of an external authorization server: JWTs, which are verified with its keys, and opaque tokens, which
+are sent to its introspection endpoint.
 
-Both take a token from the `Authorization` header alone, and only one that is for this very endpoint. Subclass one with
-the issuer's facts, and name it among an endpoint's `authentication_classes`.
+Both classes accept a token from the `Authorization` header only, and only one issued for this endpoint. Subclass one,
+set the attributes of the issuer, and add it to an endpoint's `authentication_classes`.
 """
 
 import logging
@@ -31,37 +31,37 @@ logger = logging.getLogger("django_mcp")
 __all__ = ["ExternalTokenAuthentication", "IntrospectionAuthentication", "IssuerUnavailable", "JWTAuthentication"]
 
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024
-"""A longer token is refused without a look at it."""
+"""A longer token is refused unread."""
 
 _FORM: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-"""RFC 6750's b64token: nothing else is a bearer token."""
+"""The syntax of a bearer token: b64token of RFC 6750."""
 
 _REMEDY: Final = "set MCP_PUBLIC_URL, or `audience` on the authentication class"
 
 
 @cache
 def _complain(text: str) -> None:
-    """Says it once: strangers can have it said with each request."""
+    """Logs a message only once: anonymous callers could trigger it with each request."""
     logger.error(text)
 
 
 class AudienceUnknown(APIException):
-    """The endpoint does not know by which URL tokens are to name it."""
+    """The endpoint does not know the URL that tokens must have as their audience."""
 
     status_code = 503
     default_detail = "The endpoint does not know its own URL"
 
 
 class ExternalTokenAuthentication(BaseAuthentication):
-    """The part that the two have in common. `issuer` is the URL that the tokens, and the endpoint's metadata, name."""
+    """The base of both classes. `issuer` is the URL in the tokens and in the endpoint's metadata."""
 
     issuer: ClassVar[str]
     audience: ClassVar[str | None] = None
-    """The audience of tokens, for issuers that cannot be told resources; `None` is the endpoint's own URL."""
+    """The audience of tokens, for issuers that do not support resources; `None` is the endpoint's own URL."""
 
     def get_user(self, claims: Mapping[str, Any]) -> Any:
-        """The user of a token's claims, or `None`. Here: whose username is the subject. Override it for anything
-        else; with `.get()`, for no row and for several nobody comes in.
+        """The user for a token's claims, or `None`: by default, the user whose username is the subject. Override it for
+        another rule; if `.get()` finds no row or several, the caller is refused.
         """
         subject = claims.get("sub")
         if not isinstance(subject, str) or not subject or "\0" in subject:
@@ -70,7 +70,7 @@ class ExternalTokenAuthentication(BaseAuthentication):
         return model._default_manager.get(**{model.USERNAME_FIELD: subject})
 
     def read(self, token: str, audience: str) -> Mapping[str, Any]:
-        """The claims of a token that is alive and for this audience. Raises `AuthenticationFailed`."""
+        """The claims of a valid token with this audience. Raises `AuthenticationFailed`."""
         raise NotImplementedError
 
     def authenticate(self, request: Request) -> tuple[Any, Mapping[str, Any]] | None:
@@ -82,7 +82,7 @@ class ExternalTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This is no token.")
         claims = self.read(token, self._audience_of(request._request))
         user = self._find_user(claims)
-        # Scopes and times that are none are refused here, before the claims open anything.
+        # Refuses invalid scopes and times here, before the claims are used.
         principal_of(user, claims)
         return user, claims
 
@@ -90,11 +90,11 @@ class ExternalTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
     def authorization_servers(self, request: HttpRequest) -> list[str]:
-        """The issuers of the tokens, for the endpoint's metadata."""
+        """The issuer of the tokens, for the endpoint's metadata."""
         return [self.issuer]
 
     def check(self, path: str) -> list[CheckMessage]:
-        """The messages of `manage.py check --deploy` about an endpoint at a path with this class."""
+        """The messages of `manage.py check --deploy` for an endpoint with this class, at this path."""
         if self._knows_its_audience():
             return []
         text = f"Which tokens open the endpoint {path} is for the Host header to say: ALLOWED_HOSTS has a wildcard."
@@ -104,9 +104,9 @@ class ExternalTokenAuthentication(BaseAuthentication):
         return bool(self.audience or mcp_settings.PUBLIC_URL or hosts_are_named())
 
     def _audience_of(self, request: HttpRequest) -> str:
-        """The audience that a token must name. The Host header is the client's to choose, and a token for another
-        service would open this one: so it is believed only where ALLOWED_HOSTS names its hosts in full, and its port is
-        the server's.
+        """The audience that a token must have. Clients choose the Host header, so a wrong one could make a token of
+        another service valid here: it is used only where ALLOWED_HOSTS names every host in full, and with the server's
+        own port.
         """
         if self.audience:
             return self.audience
@@ -128,10 +128,10 @@ class ExternalTokenAuthentication(BaseAuthentication):
 
 
 class JWTAuthentication(ExternalTokenAuthentication):
-    """JWTs signed by the issuer's keys, which `jwks_url` publishes (RFC 7517). Issuer, audience and expiry must be
-    there and right, and the algorithm one of `algorithms`.
+    """JWTs signed with the issuer's keys, which are published at `jwks_url` (RFC 7517). Issuer, audience and expiry
+    must be present and valid, and the algorithm must be in `algorithms`.
 
-    Keys are fetched again after five minutes, and serve for a day where the issuer cannot be reached.
+    Keys are fetched again after five minutes, and used for up to a day if the issuer cannot be reached.
     """
 
     jwks_url: ClassVar[str]
@@ -155,25 +155,25 @@ class JWTAuthentication(ExternalTokenAuthentication):
         return claims
 
     def _read_unverified(self, token: str, expected: Mapping[str, Any]) -> str:
-        """The name of the key that a token says it is signed with, if all else that it says is right: it costs nothing
-        to look, and nobody is asked for the keys because of a token that would be refused in any case.
+        """The name of the key that signed a token, if everything else in the token is valid. This needs no keys, so no
+        keys are fetched for a token that would be refused anyway.
         """
-        looked_at: Any = {"verify_signature": False, "require": _REQUIRED}
-        looked_at |= dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), True)
+        options: Any = {"verify_signature": False, "require": _REQUIRED}
+        options |= dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), True)
         try:
-            said = jwt.decode_complete(token, options=looked_at, **expected)
+            decoded = jwt.decode_complete(token, options=options, **expected)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise AuthenticationFailed(f"The token is not valid: {error}") from error
-        principal_of(None, said["payload"])
-        algorithm, name = said["header"].get("alg"), said["header"].get("kid")
+        principal_of(None, decoded["payload"])
+        algorithm, name = decoded["header"].get("alg"), decoded["header"].get("kid")
         if algorithm not in self.algorithms or not isinstance(name, str):
             raise AuthenticationFailed("The token names no key, or an algorithm that is not admitted.")
         return name
 
 
 class IntrospectionAuthentication(ExternalTokenAuthentication):
-    """Opaque tokens, about which the issuer is asked at each request (RFC 7662), as the client `client_id` with
-    `client_secret`. The answer must name the audience.
+    """Opaque tokens, which are sent to the issuer's introspection endpoint with each request (RFC 7662), as the client
+    `client_id` with `client_secret`. The response must contain the audience.
     """
 
     introspection_url: ClassVar[str]
@@ -207,7 +207,7 @@ _lines: Final[dict[str, Line]] = {}
 
 
 def keys_of(url: str) -> Keys:
-    """The keys that are published at a URL: the same for all classes that name it."""
+    """The keys published at a URL, shared by all classes with this URL."""
     return _keys.get(url) or _keys.setdefault(url, Keys(url))
 
 

@@ -1,4 +1,6 @@
-"""The choices of model fields: which are listed in a schema, what they mean, and those near to a value that is none."""
+"""The choices of model fields: those in the schema, their labels, and the choices that are close to an invalid
+value.
+"""
 
 import difflib
 from collections.abc import Callable
@@ -8,33 +10,35 @@ from django.core.exceptions import ValidationError
 from django.utils.choices import CallableChoiceIterator, flatten_choices
 
 CHOICES_LIMIT: Final = 50
-"""Choices that a schema lists: more would fill every tool that names the field."""
+"""The maximum number of choices in a schema: more would enlarge every tool that uses the field."""
 
 
 def has_choices(field: Any) -> bool:
-    """Whether a field has choices, or a function that knows them."""
+    """Whether a field has choices, or a function that returns them."""
     return bool(field.choices) if not is_asked(field) else True
 
 
 def is_asked(field: Any) -> bool:
-    """Whether the choices are a function's, which may go to the database: it is asked at a call, not at start-up."""
+    """Whether a function returns the choices. It may query the database, so it is called with each call, not at
+    start-up.
+    """
     return isinstance(field.choices, CallableChoiceIterator)
 
 
 def _pairs(field: Any) -> list[Any]:
-    # Not `flatchoices`, which django-countries answers with None.
+    # Not `flatchoices`, which is None for django-countries.
     return list(flatten_choices(field.choices or ()))
 
 
 def values_of(field: Any) -> list[Any]:
-    """The values that a field can have."""
+    """The values of a field's choices."""
     values = [value for value, _ in _pairs(field) if value is not None]
     blank = [""] if field.blank and field.empty_strings_allowed and "" not in values else []
     return [*values, *blank]
 
 
 def holds_several(field: Any, values: list[Any]) -> bool:
-    """Whether a column of text holds several choices at once, as some packages' fields do, with commas between."""
+    """Whether a text column holds several choices, separated by commas, as fields of some packages do."""
     text = [value for value in values if isinstance(value, str) and value]
     try:
         return bool(text) and (bool(getattr(field, "multiple", False)) or isinstance(field.to_python(text[0]), list))
@@ -43,7 +47,7 @@ def holds_several(field: Any, values: list[Any]) -> bool:
 
 
 def one_of(field: Any) -> Callable[[Any], Any]:
-    """A validator that names the choices nearest to a value that is none: how a client looks one up."""
+    """A validator that suggests the choices closest to an invalid value, so that a client can find the right one."""
 
     def check(value: Any) -> Any:
         labels = {str(choice): str(label) for choice, label in _pairs(field)}
@@ -59,7 +63,7 @@ def one_of(field: Any) -> Callable[[Any], Any]:
 
 
 def describe_choices(field: Any) -> str:
-    """The choices and their labels, where those say more; of too many, the first."""
+    """The choices with their labels, if those say more; only the first if there are too many."""
     if not field.choices:
         return ""
     if is_asked(field):

@@ -1,5 +1,5 @@
-"""The kinds of model fields: the Python type of a column's values with its limits, how a row's value is read, and how a
-client's is set.
+"""The kinds of model fields: the Python type of a column's values with its limits, and how a row's value is read and
+written.
 """
 
 import datetime
@@ -19,10 +19,10 @@ from typing_extensions import TypedDict
 from . import field_choices
 
 Reader = Callable[[Any, Any], Any]
-"""The value of a field (first) in a row (second), as JSON can hold it or as the kind's type."""
+"""Returns the value of a field (first) in a row (second), as JSON or as the kind's type."""
 
 Writer = Callable[[Any, Any], Any]
-"""The value that a row's attribute takes for a field (first), from what a client gave (second)."""
+"""Returns the value for a row's attribute for a field (first), from a client's value (second)."""
 
 _PROTECTED: Final = (
     str,
@@ -34,13 +34,13 @@ _PROTECTED: Final = (
     datetime.timedelta,
     uuid.UUID,
 )
-"""The types that pydantic writes as they are. Other values are read by their field's own serialization."""
+"""The types that pydantic serializes. Other values are serialized by their field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How clients read and write one kind of field. `is_scalar`: rows can be sorted and grouped by it. `is_many`: it
-    is written after its row.
+    """How clients read and write a kind of field. `is_scalar`: rows can be sorted and grouped by it. `is_many`: it is
+    written after its row.
     """
 
     type_for: Callable[[Any, bool], Any]
@@ -51,24 +51,22 @@ class Kind:
 
 
 def kind_of(field: Any) -> Kind:
-    """The kind of a field, by its class, a base class, or the column that it says it is. Raises
-    `ImproperlyConfigured`.
-    """
-    own: Any = field.output_field if isinstance(field, models.GeneratedField) else field
-    for base in type(own).__mro__:
-        if found := KINDS.get(base) or KINDS.get(f"{base.__module__}.{base.__qualname__}"):
-            return found
-    column = getattr(models, own.get_internal_type() or "", None)
+    """The kind of a field, by its class, a base class, or its internal type. Raises `ImproperlyConfigured`."""
+    target: Any = field.output_field if isinstance(field, models.GeneratedField) else field
+    for base in type(target).__mro__:
+        if kind := KINDS.get(base) or KINDS.get(f"{base.__module__}.{base.__qualname__}"):
+            return kind
+    column = getattr(models, target.get_internal_type() or "", None)
     if column in KINDS and column is not models.BinaryField:
         return KINDS[column] if column is not models.JSONField else _FOREIGN_JSON
     raise ImproperlyConfigured(
-        f"{field} is a {type(own).__name__}, of a kind that clients cannot read: leave it out of fields, or say "
-        f"how with django_mcp.contrib.model_fields.register_field({type(own).__name__}, …)."
+        f"{field} is a {type(target).__name__}, of a kind that clients cannot read: leave it out of fields, or say "
+        f"how with django_mcp.contrib.model_fields.register_field({type(target).__name__}, …)."
     )
 
 
 def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
-    """The type of a field's values. `checked`: with the limits that a value must keep to when it is written."""
+    """The type of a field's values. `checked`: with the limits for writing."""
     if isinstance(field, models.GeneratedField):
         computed: Any = field.output_field
         return type_of(computed, checked=checked)
@@ -81,18 +79,18 @@ def type_of(field: "models.Field[Any, Any]", *, checked: bool = True) -> Any:
 
 
 def kind_of_target(field: "models.Field[Any, Any]") -> Kind:
-    """The kind of a field's values; of a foreign key, that of the keys."""
+    """The kind of a field's values; for a foreign key, the kind of the keys."""
     return kind_of(target_of(field))
 
 
 def target_of(field: Any) -> Any:
-    """The field whose values a field holds: of a foreign key, the key of the other row."""
+    """The field that defines a field's values: for a foreign key, the key of the other model."""
     return target_of(field.target_field) if isinstance(field, models.ForeignKey) else field
 
 
 def typed_dict(name: str, members: Mapping[str, Any], **config: Any) -> Any:
     """The type of a dict with these members."""
-    # Not a model of pydantic's: a column may be called `_state` or `copy`. By another name, for mypy.
+    # Not a pydantic model: a column may be named `_state` or `copy`. The alias is for mypy.
     make: Any = TypedDict
     made = make(name, dict(members))
     made.__pydantic_config__ = config
@@ -109,7 +107,7 @@ def _chosen(field: Any, kind: Kind) -> Any:
 
 
 def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
-    """The type with the limits of the column and of the field's validators, as far as a schema can say them."""
+    """The type with the limits of the column and of the field's validators that a schema can express."""
     limits: dict[str, Any] = {}
     if kind is str:
         limits["max_length"] = field.max_length
@@ -117,7 +115,7 @@ def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
     for validator in field.validators:
         limit: Any = getattr(validator, "limit_value", None)
         if callable(limit):
-            # It is another one tomorrow: the model's own validation asks it.
+            # Such a limit may change from call to call: the model's own validation checks it.
             continue
         match validator:
             case validators.MinLengthValidator():
@@ -137,8 +135,10 @@ def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
 
 
 def _column_range(field: "models.Field[Any, Any]", limits: dict[str, Any]) -> Any:
-    """The range of a column of whole numbers, which is checked and not told: it says nothing of the field."""
-    # A backend can have no limit.
+    """The range of an integer column, which is validated but not in the schema, because it says nothing about the
+    field.
+    """
+    # Some backends have no limit.
     bounds: tuple[int | None, int | None] = connection.ops.integer_field_range(field.get_internal_type())
     low, high = bounds
     if limits.get("le") == high:
@@ -155,7 +155,7 @@ def _column_range(field: "models.Field[Any, Any]", limits: dict[str, Any]) -> An
 
 
 def _storable(text: str) -> str:
-    """Raises `ValueError` for what no database can store: PostgreSQL has no U+0000, and surrogates are no text."""
+    """Raises `ValueError` for text that not every database can store: U+0000 (PostgreSQL), and lone surrogates."""
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("the text has characters that cannot be stored")
     return text
@@ -168,7 +168,7 @@ STORABLE: Final = AfterValidator(_storable)
 
 
 def read_plain(field: Any, row: Any) -> Any:
-    """The value itself; an object (a country, an amount of money) as the field's own serialization has it."""
+    """The plain value; an object (a country, an amount of money) is serialized by its field."""
     value = field.value_from_object(row)
     return value if is_plain(value) else field.value_to_string(row)
 
@@ -221,7 +221,7 @@ def _read_names(field: Any, row: Any) -> list[str]:
 
 
 def as_given(field: Any, value: Any) -> Any:
-    """The value itself."""
+    """The value unchanged."""
     return value
 
 
@@ -253,7 +253,7 @@ def _keys(field: Any, checked: bool) -> Any:
 
 
 def keys_of(field: Any, *, checked: bool) -> Any:
-    """The type of the keys of the rows that a relation leads to."""
+    """The type of the keys of a relation's rows."""
     return type_of(field.related_model._meta.pk, checked=checked) if field.related_model else str
 
 
@@ -272,7 +272,7 @@ def _read_composite(field: Any, row: Any) -> Any:
 
 _JSON: Final = Kind(lambda field, checked: Any, _read_json, as_given, is_scalar=False)
 _FOREIGN_JSON: Final = Kind(lambda field, checked: Any, _read_json, None, is_scalar=False)
-"""A field of another package that is stored as JSON: what its attribute takes is for that package to say."""
+"""A field of another package that is stored as JSON; the package decides what its attribute accepts."""
 
 COMPOSITE: Final = "django.db.models.fields.composite.CompositePrimaryKey"
 """The path of the kind of a key of several columns."""

@@ -1,22 +1,23 @@
 """Files as resources: those of a model's FileField, and those of a storage.
 
-A resource goes out in one message, so a file is bounded; a larger one is read in parts, where the URI has `{?offset,
-length}`.
+A resource is one message, so the size of a file is limited; a larger file is read in parts, if the URI has
+`{?offset,length}`.
 """
 
 import mimetypes
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
+from os.path import realpath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import Storage, default_storage
 from django.db import models
 
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.content import EmbeddedResource
 from django_mcp.primitives.context import Context
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
@@ -24,14 +25,14 @@ from . import model_fields, names
 from .described import described
 
 MAX_BYTES: Final = 1024 * 1024
-"""What goes out at once: a client hands it to a model whole."""
+"""The largest file or part that is sent: a client passes it to a model whole."""
 
 _RANGE: Final = ("offset", "length")
 _TEXT: Final = ("application/json", "application/xml", "application/javascript", "application/x-yaml", "image/svg+xml")
 
 
 class _FileResource:
-    """What the two have in common: reading, in whole or in part, and saying what it is."""
+    """The base of both: reads a file, in whole or in part, and finds its MIME type."""
 
     def __init__(self, uri: str, max_bytes: int, options: dict[str, Any]) -> None:
         self._uri = uri
@@ -46,7 +47,7 @@ class _FileResource:
                 with find(ctx, **variables).open("rb") as file:
                     return self._part(file, offset, length)
             except (SuspiciousFileOperation, OSError):
-                # Outside of the storage, not there, a directory, or a name that no file can have.
+                # Outside of the storage, missing, a directory, or not a valid file name.
                 raise ResourceNotFound from None
 
         ranges: dict[str, tuple[Any, Any]] = {"offset": (int, 0), "length": (int, None)} if self._has_range else {}
@@ -70,18 +71,18 @@ class _FileResource:
             try:
                 return EmbeddedResource("", text=data.decode(), mime_type=mime_type)
             except UnicodeDecodeError:
-                # Another encoding, or a part that ends within a character.
+                # Not UTF-8, or a part that ends within a character.
                 pass
         return EmbeddedResource("", blob=data, mime_type=mime_type)
 
 
 class FileFieldResource(_FileResource):
-    """`resource(FileFieldResource("document://{pk}", Document, "file"))`: the file of the row whose fields have the
-    values in the URI.
+    """`resource(FileFieldResource("document://{pk}", Document, "file"))`: the file of the row that has the values in
+    the URI.
 
-    `queryset` gives the rows that the caller may see; the model's view permission is asked for, unless
-    `model_permissions` is off. A file of more than `max_bytes` is refused, or with `{?offset,length}` at the end of the
-    URI is read in parts.
+    `queryset` returns the rows that the caller may see. The model's view permission is required, unless
+    `model_permissions` is off. A file larger than `max_bytes` is refused, or read in parts if the URI ends in
+    `{?offset,length}`.
     """
 
     def __init__(
@@ -110,11 +111,11 @@ class FileFieldResource(_FileResource):
 
         def find(ctx: Context, **variables: Any) -> Any:
             rows = self._model._default_manager.all() if self._queryset is None else self._queryset(ctx)
-            found = [getattr(row, self._field) for row in rows.filter(**variables)[:2]]
-            # A URI names one thing.
-            if len(found) != 1 or not found[0]:
+            files = [getattr(row, self._field) for row in rows.filter(**variables)[:2]]
+            # A URI must name exactly one file.
+            if len(files) != 1 or not files[0]:
                 raise ResourceNotFound
-            return found[0]
+            return files[0]
 
         fields = {name: model_fields.resolve(self._model, name) for name in self._variables}
         parameters = {name: (model_fields.parameter_type(field), ...) for name, field in fields.items()}
@@ -128,10 +129,10 @@ class FileFieldResource(_FileResource):
 
 
 class StorageResource(_FileResource):
-    """`resource(StorageResource("media://{+path}", prefix="public"))`: the files of a storage that lie under a prefix.
+    """`resource(StorageResource("media://{+path}", prefix="public"))`: the files of a storage under a prefix.
 
-    Nothing outside of the prefix is reached. `permission` is asked for as of any resource; without one, whoever may
-    call may read.
+    Files outside of the prefix cannot be read, not by a link inside of it either. `permission` works as for any
+    resource; without it, every caller may read.
     """
 
     def __init__(
@@ -157,7 +158,21 @@ class StorageResource(_FileResource):
             path = PurePosixPath(variables[variable])
             if path.is_absolute() or ".." in path.parts or "\\" in str(path) or "\x00" in str(path):
                 raise ResourceNotFound
-            return (self._storage or default_storage).open(str(PurePosixPath(self._prefix, path)), "rb")
+            storage, name = self._storage or default_storage, str(PurePosixPath(self._prefix, path))
+            if _leads_out(storage, name, self._prefix):
+                raise ResourceNotFound
+            return storage.open(name, "rb")
 
         defaults = {"name": variable, "description": "A file."}
         yield self._function(find, {variable: (str, ...)}), self._uri, {**defaults, **self._options}
+
+
+def _leads_out(storage: Storage, name: str, prefix: str) -> bool:
+    """Whether a symbolic link in a local storage leads out of the prefix. A prefix that is itself a link was made on
+    purpose.
+    """
+    try:
+        path, top = storage.path(name), storage.path(prefix)
+    except NotImplementedError:
+        return False  # It is elsewhere, and has no links.
+    return not Path(realpath(path)).is_relative_to(realpath(top))

@@ -1,4 +1,4 @@
-"""django-filter's filter sets as arguments of tools, where that package is installed."""
+"""django-filter's FilterSets as arguments of tools, if that package is installed."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,43 +14,43 @@ _KINDS: Final = {"NumberFilter": "number", "BooleanFilter": "boolean"}
 
 
 def schemas_of(filterset: Any) -> dict[str, tuple[Schema, bool]]:
-    """The filters of a filter set, each with its schema and whether it must be given."""
+    """The filters of a FilterSet: the schema of each, and whether it is required."""
     filters = filterset.base_filters if filterset is not None else {}
-    return {name: (_schema(name, one), bool(one.extra.get("required"))) for name, one in filters.items()}
+    return {name: (_schema(name, filter_), bool(filter_.extra.get("required"))) for name, filter_ in filters.items()}
 
 
-def apply(filterset: Any, given: Mapping[str, Any], rows: Any) -> Any:
-    """The rows that a filter set leaves. Raises `ToolError`, naming the filter, for a value that it refuses."""
-    bound = filterset(data=query_of(given), queryset=rows)
+def apply(filterset: Any, arguments: Mapping[str, Any], rows: Any) -> Any:
+    """The rows that match a FilterSet. Raises `ToolError`, with the filter's name, for an invalid value."""
+    bound = filterset(data=query_of(arguments), queryset=rows)
     if not bound.is_valid():
         raise ToolError("\n".join(f"- {name}: {' '.join(map(str, errors))}" for name, errors in bound.errors.items()))
     return bound.qs
 
 
-def query_of(given: Mapping[str, Any]) -> QueryDict:
-    """Arguments as a query string would bring them."""
+def query_of(arguments: Mapping[str, Any]) -> QueryDict:
+    """The arguments as a query string."""
     query = QueryDict(mutable=True)
-    for name, value in given.items():
+    for name, value in arguments.items():
         if value is not None:
-            several = value if isinstance(value, list) else [value]
-            query.setlist(name, [str(one).lower() if isinstance(one, bool) else str(one) for one in several])
+            values = value if isinstance(value, list) else [value]
+            query.setlist(name, [str(item).lower() if isinstance(item, bool) else str(item) for item in values])
     return query
 
 
-def _schema(name: str, one: Any) -> Schema:
-    names = [base.__name__ for base in type(one).__mro__]
-    choices = one.extra.get("choices")
+def _schema(name: str, filter_: Any) -> Schema:
+    names = [base.__name__ for base in type(filter_).__mro__]
+    choices = filter_.extra.get("choices")
     schema: Schema = {"type": next((_KINDS[base] for base in names if base in _KINDS), "string")}
     if choices and not callable(choices):
         schema = choices_schema(list(flatten_choices(choices)))
     meaning = schema.pop("description", "")
     if "MultipleChoiceFilter" in names:
         schema = {"type": "array", "items": schema}
-    texts = [text for text in (_text(name, one), meaning) if text]
+    texts = [text for text in (_text(name, filter_), meaning) if text]
     return {**schema, "description": joined(texts)} if texts else schema
 
 
-def _text(name: str, one: Any) -> str:
-    """The help text of a filter, or its label where that says more than its name."""
-    text = str(one.extra.get("help_text") or one.label or "")
+def _text(name: str, filter_: Any) -> str:
+    """The help text of a filter, or its label if that says more than its name."""
+    text = str(filter_.extra.get("help_text") or filter_.label or "")
     return "" if text.lower().replace(" ", "_") == name.replace("__", "_") else text

@@ -1,7 +1,8 @@
-"""The way to an authorization server elsewhere: one bounded HTTP exchange at a time for its keys, a bounded number for
-questions about tokens, and none for a while after a failure.
+"""HTTP requests to an external authorization server: one at a time for its keys, a limited number for introspection,
+and none for a while after a failure.
 
-An exchange runs in a thread of its own, so that an issuer that hangs holds no worker thread. Knows no tokens.
+Each request runs in a thread of its own, so that an issuer that hangs blocks no worker thread. Nothing here reads
+tokens.
 """
 
 import json
@@ -26,31 +27,31 @@ logger = logging.getLogger("django_mcp")
 T = TypeVar("T")
 
 KEYS_ARE_FRESH_SECONDS: Final = 300
-"""Keys older than this are fetched again, and serve until the new ones have come."""
+"""Keys older than this are fetched again; the old ones are used until the new ones have arrived."""
 
 KEYS_ARE_KEPT_SECONDS: Final = 24 * 60 * 60
-"""Keys older than this serve no more, even if the issuer is away: it may have withdrawn one."""
+"""Keys older than this are not used any more, even if the issuer is down: it may have withdrawn one."""
 
 UNKNOWN_KEY_SECONDS: Final = 30
-"""A token that names an unknown key has the keys fetched again at most this often: strangers can write such tokens."""
+"""The shortest time between fetches because of an unknown key: anybody can send tokens that name one."""
 
 RETRY_SECONDS: Final = 5
-"""After a failure, nobody asks for this long."""
+"""The time after a failure without further requests."""
 
 PATIENCE_SECONDS: Final = 0.5
-"""How long somebody waits while others are served, or for a fetch of keys that another began. An issuer that
-takes longer hangs, most likely.
+"""How long a caller waits for its turn, or for keys that another caller fetches. An issuer that takes longer probably
+hangs.
 """
 
 MAX_ANSWER_BYTES: Final = 512 * 1024
-"""A longer answer of an issuer is not read to its end."""
+"""The largest response that is read to its end."""
 
 MAX_KEYS: Final = 100
-"""Keys beyond are not looked at."""
+"""The maximum number of keys that are read; the others are ignored."""
 
 
 class IssuerUnavailable(APIException):
-    """The issuer does not answer: nobody can say whether the token is good."""
+    """The issuer does not respond, so it is unknown whether the token is valid."""
 
     status_code = 503
     default_detail = "The authorization server cannot be reached"
@@ -58,12 +59,12 @@ class IssuerUnavailable(APIException):
 
 
 class Unhelpful(Exception):
-    """An answer has come, and says nothing."""
+    """The issuer's response is useless."""
 
 
 class Line:
-    """Exchanges with one address. `limit` of them may be under way, one after a failure; as many again may wait a
-    moment for their turn.
+    """The requests to one address. At most `limit` run at the same time, only one after a failure; as many again may
+    wait a moment for their turn.
     """
 
     def __init__(self, url: str) -> None:
@@ -74,7 +75,7 @@ class Line:
         self._failed_at: float | None = None
 
     def start(self, exchange: Callable[[], T], limit: int) -> "Future[T]":
-        """The exchange's future. Raises `IssuerUnavailable` when it may not be started."""
+        """The request's future. Raises `IssuerUnavailable` when it may not be started."""
         with self._turn:
             self._take_turn(limit)
             self._under_way += 1
@@ -105,7 +106,7 @@ class Line:
         try:
             answer = exchange()
         except Unhelpful as error:
-            # Its answer to this one question, which a stranger may have chosen: others may go on asking.
+            # A response to this one token, which an anonymous caller may have chosen: it does not count as a failure.
             logger.warning("%s %s", self._url, error)
             self._note(failed_at=None)
             future.set_exception(IssuerUnavailable())
@@ -118,7 +119,7 @@ class Line:
             future.set_result(answer)
 
     def _note(self, *, failed_at: float | None) -> None:
-        """To be called before the future is done: whoever waits for it may ask again at once."""
+        """Must be called before the future is done, because its waiters may start the next request at once."""
         with self._turn:
             self._under_way -= 1
             self._failed_at = failed_at
@@ -138,8 +139,8 @@ class Keys:
         self._fetch_began_at = float("-inf")
 
     def find(self, name: str) -> jwt.PyJWK:
-        """The key of this name. Raises `AuthenticationFailed` when there is none, and `IssuerUnavailable` when nobody
-        can say.
+        """The key of this name. Raises `AuthenticationFailed` when it does not exist, and `IssuerUnavailable` when that
+        is unknown.
         """
         age = time.monotonic() - self._fetched_at
         key = self._keys.get(name) if age < KEYS_ARE_KEPT_SECONDS else None
@@ -152,22 +153,22 @@ class Keys:
         return key
 
     def _refresh(self) -> None:
-        """Has the keys fetched, and waits for nothing."""
+        """Starts to fetch the keys without waiting for them."""
         try:
             self._begin()
         except IssuerUnavailable:
             logger.debug("%s is away: its keys of before serve on", self._url)
 
     def _fetched(self) -> Mapping[str, jwt.PyJWK]:
-        """The keys, once they are here. The first to ask waits for them; others do for as long as they may be on their
-        way.
+        """The fetched keys. The caller that starts the fetch waits to its end; others wait for at most
+        `PATIENCE_SECONDS`.
         """
         fetch, is_own = self._begin()
         under_way = time.monotonic() - self._fetch_began_at
         return wait_for(fetch, mcp_settings.ISSUER_TIMEOUT_SECONDS if is_own else PATIENCE_SECONDS - under_way)
 
     def _begin(self) -> "tuple[Future[Mapping[str, jwt.PyJWK]], bool]":
-        """The fetch under way, and whether it was begun here."""
+        """The running fetch, and whether this call started it."""
         with self._lock:
             if self._fetch is not None and not self._fetch.done():
                 return self._fetch, False
@@ -179,15 +180,15 @@ class Keys:
         try:
             keys = _read_keys(exchange("GET", self._url))
         except Unhelpful as error:
-            # Nobody but the issuer has a say in this answer.
+            # Only the issuer influences this response, so it counts as a failure.
             raise ValueError(str(error)) from error
         self._keys, self._fetched_at = keys, time.monotonic()
         return keys
 
 
 def wait_for(future: "Future[T]", seconds: float) -> T:
-    """The result of an exchange. Raises `IssuerUnavailable` when it does not come in time. The worker thread that waits
-    makes room for another meanwhile.
+    """The result of a request. Raises `IssuerUnavailable` when it takes too long. While a worker thread waits here, the
+    pool may start another.
     """
     try:
         with waiting_thread():
@@ -197,13 +198,13 @@ def wait_for(future: "Future[T]", seconds: float) -> T:
 
 
 def exchange(method: str, url: str, **options: Any) -> Any:
-    """The JSON that a URL answers; no redirect is followed. Raises httpx's errors and `Unhelpful`."""
+    """The JSON from a URL; redirects are not followed. Raises httpx's errors and `Unhelpful`."""
     seconds = mcp_settings.ISSUER_TIMEOUT_SECONDS
     deadline = time.monotonic() + seconds
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     with httpx.stream(method, url, headers=headers, timeout=seconds, verify=_tls(), **options) as answer:
         body = b""
-        # As it is sent: a little that is compressed could be a lot.
+        # Raw, because a small compressed body could be very large.
         for chunk in answer.iter_raw():
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
@@ -220,7 +221,7 @@ def exchange(method: str, url: str, **options: Any) -> Any:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Made once: that takes longer than an exchange."""
+    """Cached, because making it takes longer than a request."""
     return httpx.create_ssl_context()
 
 
@@ -228,14 +229,16 @@ def _read_keys(document: Any) -> Mapping[str, jwt.PyJWK]:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise Unhelpful("publishes no keys")
-    found = [key for entry in entries[:MAX_KEYS] if (key := _read_key(entry)) is not None]
-    if not found:
+    keys = [key for entry in entries[:MAX_KEYS] if (key := _read_key(entry)) is not None]
+    if not keys:
         raise Unhelpful("publishes no key that can be used")
-    return {str(key.key_id): key for key in found}
+    return {str(key.key_id): key for key in keys}
 
 
 def _read_key(entry: Any) -> jwt.PyJWK | None:
-    """A key that signs and has a name; `None` for any other: issuers publish keys of kinds to come."""
+    """A signing key with a name; `None` for others, because issuers also publish kinds of keys that are unknown
+    here.
+    """
     if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str) or entry.get("use", "sig") != "sig":
         return None
     try:

@@ -1,7 +1,7 @@
-"""For those who come from django-mcp-server: its two base classes under their own names.
+"""Compatibility with django-mcp-server: its two base classes under their own names.
 
-`from mcp_server import MCPToolset, ModelQueryToolset` becomes `from .mcp_server import …`. Subclasses
-register themselves, on the default server. New code is better off with `Toolset` and `ModelToolset`.
+`from mcp_server import MCPToolset, ModelQueryToolset` becomes `from .mcp_server import …`. Subclasses register
+themselves on the default server. New code should use `Toolset` and `ModelToolset`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from .model_toolset import ModelToolset
 
 
 class MCPToolset(Toolset):
-    """A class whose public methods are tools, from the moment that it is defined. `self.request` is Django's."""
+    """A class whose public methods become tools as soon as it is defined. `self.request` is Django's request."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -25,11 +25,12 @@ class MCPToolset(Toolset):
 
 
 class ModelQueryToolset(ModelToolset):
-    """Tools that query a `model`: list, get, count, aggregate, and search where it has text. Where django-mcp-server
-    has one tool that takes a pipeline, these have arguments.
+    """Tools that query a `model`: list, get, count, aggregate, and search if it has text fields. django-mcp-server has
+    one tool with a pipeline instead.
 
-    `fields`, or all but `exclude_fields`, are seen; `search_fields` are searched. As there, no permission is asked for:
-    `get_queryset()` says what may be seen. A field called `password` is never shown unless it is named.
+    Clients see `fields`, or all but `exclude_fields`; `search_fields` are searched. As in django-mcp-server, no
+    permission is checked: `get_queryset()` limits the rows. A field named `password` is shown only if `fields` names
+    it.
     """
 
     hooks: ClassVar[Sequence[str]] = ("mcp_server", "exclude_fields", "extra_instructions", "output_format")

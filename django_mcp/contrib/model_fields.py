@@ -1,8 +1,8 @@
-"""Model fields as Python types: what a column holds, with its limits, choices and help text, for pydantic to check and
-to describe; how a row's value is read, and how a client's is set.
+"""Model fields as Python types: the type of a column's values, with limits, choices and help text, for pydantic;
+reading the value of a row, and setting the value that a client sent.
 
-A field that is named with `__` is one of a related object, and is only read. `register_field` teaches a kind of field
-that this module does not know.
+A name with `__` is a field of a related object, which is read-only. `register_field` adds a field class that this
+module does not know.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,17 +33,17 @@ from .field_kinds import kind_of_target as kind_of_target
 from .field_kinds import type_of as type_of
 
 LOOKUPS: Final = ("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "gt", "gte", "lt", "lte")
-"""The lookups of a filter that take a value of the field's own type; `in` takes several, `isnull` a boolean."""
+"""The lookups that take a value of the field's own type; `in` takes several, `isnull` a boolean."""
 
 
 def register_field(
     field_class: type[Any] | str, type_: Any, *, read: Reader | None = None, write: Writer | None = None
 ) -> None:
-    """Teaches a kind of model field, by its class or the dotted path of it: `register_field(MoneyField, str)`.
+    """Registers a model field's class, or its dotted path: `register_field(MoneyField, str)`.
 
-    `type_` is what clients see and give. `read(field, row)` is the value of a row, without it the one that the field's
-    `value_from_object` and `value_to_string` give; `write(field, value)` is what the attribute takes, without it the
-    value that came.
+    `type_` is the type for clients. `read(field, row)` returns the value of a row; by default, that of the field's
+    `value_from_object` and `value_to_string`. `write(field, value)` returns the value for the attribute; by default,
+    the client's value.
     """
     KINDS[field_class] = Kind(lambda field, checked: type_, read or read_plain, write or as_given)
     for known in (_reader, relations_of, is_readable):
@@ -55,10 +55,10 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
     *relations, name = path.split("__")
     at = model
     for relation in relations:
-        found = _field(at, relation, path, model)
-        target = found.related_model
-        if found.many_to_many or not (isinstance(target, type) and issubclass(target, models.Model)):
-            leads = "leads to many rows: name it alone for their keys" if found.many_to_many else "leads nowhere"
+        field = _field(at, relation, path, model)
+        target = field.related_model
+        if field.many_to_many or not (isinstance(target, type) and issubclass(target, models.Model)):
+            leads = "leads to many rows: name it alone for their keys" if field.many_to_many else "leads nowhere"
             raise ImproperlyConfigured(f"{model.__name__} has no field {path!r}: {relation} {leads}.")
         at = target
     return _field(at, name, path, model)
@@ -71,12 +71,12 @@ def split_lookup(name: str) -> tuple[str, str]:
 
 
 def parameter_type(field: "models.Field[Any, Any]") -> Any:
-    """The type of what a client gives for a field, with its description."""
+    """The type of a client's value for a field, with its description."""
     return _with_description(type_of(field), field)
 
 
 def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
-    """The type of what a client filters by. Raises `ImproperlyConfigured` for a lookup that the field has not."""
+    """The type of a filter's value. Raises `ImproperlyConfigured` for a lookup that the field does not have."""
     if lookup == "isnull":
         return _with_description(bool, field)
     if not _has_lookup(field, lookup):
@@ -95,7 +95,7 @@ def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
 
 
 def describe(field: "models.Field[Any, Any]") -> str:
-    """The help text, or the field's name for people if that says more than its own; and what its choices mean."""
+    """The help text, or the verbose name if it says more than the field's name; and the labels of its choices."""
     verbose = str(field.verbose_name)
     text = str(field.help_text) or (verbose if verbose.replace(" ", "_").lower() != field.name else "")
     choices = field_choices.describe_choices(field)
@@ -103,18 +103,18 @@ def describe(field: "models.Field[Any, Any]") -> str:
 
 
 def is_optional(field: "models.Field[Any, Any]") -> bool:
-    """Whether a new row may do without a value for it: it is filled in by itself, or may be blank."""
+    """Whether a new row needs no value for it: it has a default, is set automatically, or may be blank."""
     has_database_default = getattr(field, "db_default", models.NOT_PROVIDED) is not models.NOT_PROVIDED
     return bool(field.blank or (field.has_default() and field.default is not None) or has_database_default)
 
 
 def is_written_by_itself(field: "models.Field[Any, Any]") -> bool:
-    """Whether nobody writes the field: the database counts or computes it."""
+    """Whether the field is set automatically: the database counts or computes it."""
     return isinstance(field, models.AutoField | models.GeneratedField) or bool(getattr(field, "auto_created", False))
 
 
 def is_writable(field: "models.Field[Any, Any]") -> bool:
-    """Whether a client can write the field where it may: no file, nothing that is computed, no moment of saving."""
+    """Whether a client can write the field: not a file, not computed, and not the time of saving."""
     is_moment = bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
     if has_rows_between(field) or isinstance(field, models.GeneratedField) or is_moment:
         return False
@@ -122,14 +122,14 @@ def is_writable(field: "models.Field[Any, Any]") -> bool:
 
 
 def has_rows_between(field: Any) -> bool:
-    """Whether a many-to-many relation is by rows of a model of the project's own, which hold more than two keys."""
+    """Whether a many-to-many relation has a through model of the project, which has more columns than two keys."""
     return isinstance(field, models.ManyToManyField) and not field.remote_field.through._meta.auto_created  # type: ignore[union-attr]
 
 
 def row_type(
     model: type[models.Model], paths: Iterable[str], *, may_lack: bool = False, more: Mapping[str, Any] | None = None
 ) -> Any:
-    """How a row looks to a client: these fields, and `more` beside them. `may_lack`: all but the key can be missing."""
+    """The type of a row for clients: these fields, and also `more`. `may_lack`: all but the key may be missing."""
     members: dict[str, Any] = {}
     for path in paths:
         field = resolve(model, path)
@@ -143,19 +143,19 @@ def row_type(
 
 
 def changes_type(model: type[models.Model], arguments: Mapping[str, Any]) -> Any:
-    """How a client changes a row: by each of these arguments, or none. The value is a dict of those that came."""
+    """The type of a change to a row: each of these arguments is optional. The value is a dict of the given ones."""
     members = {name: NotRequired[kind] for name, kind in arguments.items()}
     return typed_dict(f"{model.__name__}Changes", members, extra="forbid")
 
 
 def change_type(field: "models.Field[Any, Any]") -> Any:
-    """The type of a field's new value, `None` where the column may be null."""
+    """The type of a field's new value; `None` is allowed if the column is nullable."""
     kind = parameter_type(field)
     return kind | None if field.null and not kind_of_target(field).is_many else kind
 
 
 def value_at(row: models.Model, path: str) -> Any:
-    """The value of a row at a path; `None` where a relation on the way leads nowhere."""
+    """The value of a row at a path; `None` if a relation on the way is empty."""
     return _reader(type(row), path)(row)
 
 
@@ -170,7 +170,7 @@ def value_alone(field: "models.Field[Any, Any]", value: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def relations_of(model: type[models.Model], paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The relations that are joined to read these paths of many rows, and those that take a query of their own."""
+    """The relations to join in order to read these paths of many rows, and the relations to prefetch."""
     joined = dict.fromkeys(path.rpartition("__")[0] for path in paths if "__" in path)
     return list(joined), [path for path in paths if kind_of_target(resolve(model, path)).is_many]
 
@@ -186,7 +186,7 @@ def is_readable(model: type[models.Model], path: str) -> bool:
 
 
 def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Sets the fields of a row, and returns those that can be written only once the row is saved."""
+    """Sets the fields of a row, and returns those that can be set only after the row is saved."""
     later = {}
     for name, value in values.items():
         field = resolve(type(row), name)

@@ -1,5 +1,5 @@
-"""The operations of a `ModelToolset`: for each, the method that is its tool. Each is made for a class, since the class
-says what it takes and returns.
+"""The operations of a `ModelToolset`: a method for each, made per class because the class defines its arguments and
+result.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,9 +30,14 @@ def _list(cls: "type[ModelToolset]") -> Callable[..., Any]:
     orders = [f"{sign}{name}" for name in cls.ordering for sign in ("", "-")]
 
     def method(
-        self: "ModelToolset", *, page: int = 1, limit: int = cls.page_size, order_by: str | None = None, **given: Any
+        self: "ModelToolset",
+        *,
+        page: int = 1,
+        limit: int = cls.page_size,
+        order_by: str | None = None,
+        **arguments: Any,
     ) -> Any:
-        rows = self._filtered(given)
+        rows = self._filtered(arguments)
         self._permit(*([order_by] if order_by else []))
         return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
 
@@ -58,17 +63,17 @@ def _get(cls: "type[ModelToolset]") -> Callable[..., Any]:
 
 
 def _count(cls: "type[ModelToolset]") -> Callable[..., Any]:
-    def method(self: "ModelToolset", **given: Any) -> Any:
-        return self._filtered(given).count()
+    def method(self: "ModelToolset", **arguments: Any) -> Any:
+        return self._filtered(arguments).count()
 
     return _described(method, f"Count {plural_of(cls)}.", _filters(cls), int)
 
 
 def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
     def method(
-        self: "ModelToolset", *, function: str, field: str = "pk", group_by: str | None = None, **given: Any
+        self: "ModelToolset", *, function: str, field: str = "pk", group_by: str | None = None, **arguments: Any
     ) -> Any:
-        rows, aggregate = self._filtered(given).order_by(), AGGREGATES[function](field)
+        rows, aggregate = self._filtered(arguments).order_by(), AGGREGATES[function](field)
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
         if field == "pk" and function != "count" and len(cls.model._meta.pk_fields) > 1:
@@ -87,13 +92,13 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         return model_fields.value_alone(fields[name], value) if name in fields else value
 
     fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
-    own = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
+    scalar = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
     numeric = (models.IntegerField, models.FloatField, models.DecimalField)
-    numbers = [name for name in own if isinstance(fields[name], numeric)]
+    numbers = [name for name in scalar if isinstance(fields[name], numeric)]
     parameters = {
         "function": (Literal[tuple(AGGREGATES)], ...),
-        "field": (Literal[(*own, "pk")], "pk"),
-        **({"group_by": (Literal[tuple(own)], None)} if own else {}),
+        "field": (Literal[(*scalar, "pk")], "pk"),
+        **({"group_by": (Literal[tuple(scalar)], None)} if scalar else {}),
         **_filters(cls),
     }
     group = create_model("Group", group=(Any, None), value=(Any, None))
@@ -101,8 +106,8 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
 
 
 def _create(cls: "type[ModelToolset]") -> Callable[..., Any]:
-    def method(self: "ModelToolset", **given: Any) -> Any:
-        return self._create(given)
+    def method(self: "ModelToolset", **arguments: Any) -> Any:
+        return self._create(arguments)
 
     return _described(method, f"Create one {singular_of(cls)}.", cls._create_arguments(), cls._row_type())
 
@@ -118,8 +123,8 @@ def _update(cls: "type[ModelToolset]") -> Callable[..., Any]:
 
 
 def _delete(cls: "type[ModelToolset]") -> Callable[..., Any]:
-    def method(self: "ModelToolset", *, pk: Any, **given: Any) -> Any:
-        self._delete(self._get(pk), **given)
+    def method(self: "ModelToolset", *, pk: Any, **arguments: Any) -> Any:
+        self._delete(self._get(pk), **arguments)
         return f"Deleted {singular_of(cls)} {pk}."
 
     return _described(method, f"Delete one {singular_of(cls)}.", {**_key(cls), **cls._delete_arguments()}, str)
@@ -182,10 +187,10 @@ def _key(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
 
 
 def plural_of(cls: "type[ModelToolset]") -> str:
-    """The rows as people call them."""
+    """The plural name of the rows, for people."""
     return str(cls.model._meta.verbose_name_plural)
 
 
 def singular_of(cls: "type[ModelToolset]") -> str:
-    """One row as people call it."""
+    """The name of one row, for people."""
     return str(cls.model._meta.verbose_name)

@@ -1,4 +1,4 @@
-"""Rows of models as resources: one row under a URI, or the rows that a URI's variables choose."""
+"""Rows of models as resources: the row of a URI, or all rows that have the values of the URI's variables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -8,28 +8,28 @@ from django.db import models
 from rest_framework.serializers import BaseSerializer
 
 from django_mcp.drf.schemas import request_context
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.context import Context
-from django_mcp.primitives.resources import ResourceNotFound
 from django_mcp.primitives.uri_templates import compile_template
 
 from . import model_fields, names
 from .described import described
 
 COMPLETIONS: Final = 101
-"""Values that a completer reads: one more than a client is sent."""
+"""The number of values that a completer reads: one more than a client gets."""
 
 GetQuerySet = Callable[[Context], "models.QuerySet[Any]"]
 
 
 class ModelResource:
-    """`resource(ModelResource("airport://{iata}", Airport, fields=("name", "city")))`: the row whose fields have the
-    values in the URI; with `many`, the first `limit` rows that have.
+    """`resource(ModelResource("airport://{iata}", Airport, fields=("name", "city")))`: the row that has the values in
+    the URI; with `many`, the first `limit` such rows.
 
-    The variables are names of fields, validated as such. A row is its `fields`, or what a `serializer` writes.
-    `queryset` gives the rows that the caller may see. `complete` names variables whose values may be suggested. The
-    model's view permission is asked for, beside `permission`, unless `model_permissions` is off. Whatever does not lead
-    to a row is answered as not found.
+    The variables are names of fields, and validated by them. A row is shown as its `fields`, or by a `serializer`.
+    `queryset` returns the rows that the caller may see. `complete` names the variables whose values may be suggested.
+    The model's view permission and `permission` are required, unless `model_permissions` is off. Every failure to find
+    a row is answered as not found.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class ModelResource:
             rows = self._rows(ctx).filter(**variables)
             if self._many:
                 return self._show(list(rows[: self._limit]), ctx)
-            found = list(rows[:2])
-            # More than one is no resource: a URI names one thing.
-            if len(found) != 1:
+            first_two = list(rows[:2])
+            # Several rows are not found either: a URI must name one.
+            if len(first_two) != 1:
                 raise ResourceNotFound
-            return self._show(found, ctx)[0]
+            return self._show(first_two, ctx)[0]
 
         parameters = {name: (model_fields.parameter_type(field), ...) for name, field in self._variables.items()}
         read.__module__, read.__qualname__ = self._model.__module__, f"{self._model.__name__}Resource({self._uri})"
@@ -112,6 +112,9 @@ class ModelResource:
 
         def suggest(value: str, ctx: Context) -> list[str]:
             rows = self._rows(ctx).filter(**{f"{name}__istartswith": value}).exclude(**{name: ""})
-            return [str(found) for found in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]]
+            return [
+                str(suggestion)
+                for suggestion in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]
+            ]
 
         return suggest

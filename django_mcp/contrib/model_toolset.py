@@ -1,6 +1,4 @@
-"""`ModelToolset`: the rows of a model as tools. Nothing is readable, filterable, sortable or writable that is not
-declared.
-"""
+"""`ModelToolset`: the rows of a model as tools. Only declared fields can be read, filtered, sorted or written."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -20,21 +18,23 @@ from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, 
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
-"""The operations that write, and the permission of Django's that each asks for."""
+"""The operations that write, and the Django permission that each requires."""
 
 OFFSET_LIMIT: Final = 10_000
-"""Rows that a list can skip: a client that wants more filters, since skipping costs as much as reading."""
+"""The maximum number of rows that a list skips. Skipping costs as much as reading, so a client should filter
+instead.
+"""
 
 
 class ModelToolset(Toolset):
-    """Tools on the rows of a model: `operations` of list, get, search, count, aggregate; create, update and delete when
-    they are named.
+    """Tools on the rows of a model: `operations` are list, get, search, count, aggregate, and, only if named, create,
+    update and delete.
 
-    `fields` are what a client sees of a row, and may write where it can be written; with `__`, a related row's, only
-    read. `filters` are names of fields with or without a lookup ("country", "elevation_ft__gte"); `filterset` is a
-    django-filter FilterSet, whose filters are taken beside them. Each operation asks
-    for the model's own permission (view, add, change, delete) beside `permission`, unless `model_permissions` is off.
-    Tools are named by the model's class; `noun` and `plural` say otherwise.
+    `fields` are the fields of a row that a client sees, and may write if they are writable; a name with `__` is a field
+    of a related row, which is read-only. `filters` are names of fields with or without a lookup ("country",
+    "elevation_ft__gte"); `filterset` is a django-filter FilterSet whose filters are added. Each operation requires the
+    model's own permission (view, add, change, delete) and `permission`, unless `model_permissions` is off. The names of
+    the tools come from the model's class; `noun` and `plural` change them.
     """
 
     hooks: ClassVar[Sequence[str]] = ("get_queryset", "get_related_queryset", "prepare")
@@ -58,11 +58,11 @@ class ModelToolset(Toolset):
         return self.model._default_manager.all()
 
     def prepare(self, row: Any) -> None:
-        """Called with a row before it is validated and saved: the place to set its owner."""
+        """Called with a row before it is validated and saved: for example, to set its owner."""
 
     def get_related_queryset(self, name: str) -> "models.QuerySet[Any]":
-        """The rows that a client may name in a relation that it writes. Override it, and rows may be read through that
-        relation too (`vault__name`): by default they are all rows, which this user may not be meant to read.
+        """The rows that a client may name in a relation that it writes. By default these are all rows, which this user
+        may not be allowed to read; so rows can be read through that relation (`vault__name`) only if you override it.
         """
         field: Any = model_fields.resolve(self.model, name)
         return field.related_model._default_manager.complex_filter(field.get_limit_choices_to())  # type: ignore[no-any-return]
@@ -70,7 +70,7 @@ class ModelToolset(Toolset):
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each operation and its options, then those of the methods that the subclass adds. Raises
-        `ImproperlyConfigured` with all that cannot work.
+        `ImproperlyConfigured` with all problems.
         """
         if problems := list(dict.fromkeys(cls._problems())):
             raise ImproperlyConfigured(
@@ -86,7 +86,7 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _problems(cls) -> Iterator[str]:
-        """All that cannot work, a sentence each, with the way out."""
+        """All problems of the declaration, one sentence each, with the remedy."""
         if unknown := set(cls.operations) - {*READS, *WRITES}:
             yield f"no such operations: {', '.join(sorted(unknown))}."
         named = {"fields": cls._paths(), "writable": cls.writable or (), "ordering": cls.ordering}
@@ -128,23 +128,25 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _missing(cls) -> list[str]:
-        """The fields that a new row needs and nobody gives it."""
+        """The required fields of a new row that no argument sets."""
         if cls.prepare is not ModelToolset.prepare or _problem_in_fields(cls):
             return []
-        given = set(cls._writable())
+        writable = set(cls._writable())
         return [
             field.name
             for field in cls.model._meta.concrete_fields
-            # A field that is not editable is not validated either, and may be filled in as the row is saved.
+            # A field that is not editable is not validated, and may be set when the row is saved.
             if field.editable
-            and field.name not in given
+            and field.name not in writable
             and not model_fields.is_optional(field)
             and not model_fields.is_written_by_itself(field)
         ]
 
     @classmethod
     def _reading_problems(cls) -> Iterator[str]:
-        """Paths through a relation that a client can point at any row there is: it would read all of them."""
+        """Reports paths through a relation that a client can write: by pointing it at any row, a client could read all
+        of them.
+        """
         if _problem_in_fields(cls) or cls.get_related_queryset is not ModelToolset.get_related_queryset:
             return
         written = set(cls._writable()) if {"create", "update"} & set(cls.operations) else set()
@@ -178,16 +180,18 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _permissions(cls, operation: str) -> list[Permission]:
-        own = cls.permission
-        several = list(own) if isinstance(own, list | tuple | set) else [] if own is None else [own]
+        option = cls.permission
+        permissions = list(option) if isinstance(option, list | tuple | set) else [] if option is None else [option]
         if cls.model_permissions:
             action = WRITES.get(operation, "view")
-            several.append(f"{cls.model._meta.app_label}.{action}_{cls.model._meta.model_name}")
-        return several  # type: ignore[return-value]
+            permissions.append(f"{cls.model._meta.app_label}.{action}_{cls.model._meta.model_name}")
+        return permissions  # type: ignore[return-value]
 
     @classmethod
     def _writable(cls) -> list[str]:
-        """The fields that a client may write: those of the row itself that are no key and not set by themselves."""
+        """The fields that a client may write: those of the row itself, except keys and fields that are set
+        automatically.
+        """
         if cls.writable is not None:
             return list(cls.writable)
         named = {name: model_fields.resolve(cls.model, name) for name in cls.fields if "__" not in name}
@@ -199,12 +203,12 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _paths(cls) -> list[str]:
-        """Those of the fields that are the model's."""
+        """The fields of the model among `fields`."""
         return list(cls.fields)
 
     @classmethod
     def _create_arguments(cls) -> dict[str, tuple[Any, Any]]:
-        """The arguments of create: each its type and its default."""
+        """The arguments of create: the type and the default of each."""
         fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
         return {
             name: (model_fields.parameter_type(field), None if model_fields.is_optional(field) else ...)
@@ -213,7 +217,9 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _change_arguments(cls) -> dict[str, Any]:
-        """The types of the fields that update changes. A row with another key would be another row."""
+        """The types of the fields that update changes. The key is left out, because changing it would make another
+        row.
+        """
         fields = {name: model_fields.resolve(cls.model, name) for name in cls._writable()}
         keys = {field.name for field in cls.model._meta.pk_fields}
         return {
@@ -232,7 +238,7 @@ class ModelToolset(Toolset):
 
     @classmethod
     def _one_type(cls) -> Any:
-        """The type of one row where it is asked for alone."""
+        """The type of a row that is read alone."""
         return cls._row_type()
 
     def _rows(self) -> "models.QuerySet[Any]":
@@ -242,22 +248,24 @@ class ModelToolset(Toolset):
         return rows.prefetch_related(*apart) if apart else rows
 
     def _permit(self, *paths: str) -> None:
-        """Called with the paths that a call filters, sorts or sums up by."""
+        """Called with the paths that a call filters, sorts or aggregates by."""
 
-    def _filtered(self, given: Mapping[str, Any]) -> "models.QuerySet[Any]":
-        own = {name: value for name, value in given.items() if value is not None}
+    def _filtered(self, arguments: Mapping[str, Any]) -> "models.QuerySet[Any]":
+        values = {name: value for name, value in arguments.items() if value is not None}
         rows = self._rows()
         sets = self.filterset.base_filters if self.filterset is not None else {}
-        # A filter by a method of the filter set's is the developer's own, whatever it looks at.
-        self._permit(*(sets[name].field_name if name in sets else name for name in own if not _is_method(sets, name)))
+        # A FilterSet's filter with a method is the developer's own decision.
+        self._permit(
+            *(sets[name].field_name if name in sets else name for name in values if not _is_method(sets, name))
+        )
         if self.filterset is not None:
             names = self.filterset.base_filters
-            rows = filtersets.apply(self.filterset, {name: own.pop(name) for name in names if name in own}, rows)
-        several = {name: own.pop(name) for name in list(own) if _may_repeat(self.model, name)}
+            rows = filtersets.apply(self.filterset, {name: values.pop(name) for name in names if name in values}, rows)
+        several = {name: values.pop(name) for name in list(values) if _may_repeat(self.model, name)}
         if several:
-            # A row that has two of them is listed once.
+            # A subquery, so that a row with several matches is listed once.
             rows = rows.filter(pk__in=self.get_queryset().filter(**several).values("pk"))
-        return rows.filter(**own)
+        return rows.filter(**values)
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
         """The rows that have each word of a query in one of the search fields."""
@@ -271,7 +279,7 @@ class ModelToolset(Toolset):
         return {path: model_fields.value_at(row, path) for path in self.fields}
 
     def _show_one(self, row: models.Model) -> dict[str, Any]:
-        """A row where it is asked for alone."""
+        """A row that is read alone."""
         return self._show(row)
 
     def _get(self, pk: Any) -> Any:
@@ -286,10 +294,10 @@ class ModelToolset(Toolset):
             raise ToolError(f"page: only the first {OFFSET_LIMIT} rows are listed; filter for fewer.")
         if not rows.ordered:
             rows = rows.order_by("pk")
-        found = list(rows[start : start + limit + 1])
+        entries = list(rows[start : start + limit + 1])
         return {
-            "items": [self._show(row) for row in found[:limit]],
-            "next_page": page + 1 if len(found) > limit else None,
+            "items": [self._show(row) for row in entries[:limit]],
+            "next_page": page + 1 if len(entries) > limit else None,
         }
 
     def _create(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -320,7 +328,7 @@ class ModelToolset(Toolset):
             raise ToolError(conflict(row)) from None
 
     def _saved(self, row: Any) -> Any:
-        """A row as it is read again. One that the user would not see is not saved."""
+        """The saved row, read again. If the user may not see it, it is not saved."""
         try:
             return self._rows().get(pk=row.pk)
         except ObjectDoesNotExist:
@@ -341,8 +349,8 @@ class ModelToolset(Toolset):
             else:
                 continue
             rows = self.get_related_queryset(name)
-            found = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
-            missing = ", ".join(str(key) for key in keys if str(key) not in found)
+            known = {str(key) for key in rows.filter(**{f"{path}__in": keys}).values_list(path, flat=True)}
+            missing = ", ".join(str(key) for key in keys if str(key) not in known)
             if missing:
                 lines.append(f"- {name}: There is no {field.related_model._meta.verbose_name} {missing}.")
         if lines:
@@ -350,7 +358,7 @@ class ModelToolset(Toolset):
 
 
 def explain(error: ValidationError) -> str:
-    """A line for each field that is wrong."""
+    """One line for each invalid field."""
     if not hasattr(error, "error_dict"):
         return "\n".join(error.messages)
     lines = [f"- {name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
@@ -358,7 +366,7 @@ def explain(error: ValidationError) -> str:
 
 
 def conflict(row: Any) -> str:
-    """Why a database refused a row: a value that it must have, else one that another row has."""
+    """The reason why a database refused a row: a required value is missing, or another row has the same value."""
     fields = [field for field in row._meta.concrete_fields if not field.null]
     missing = [
         field.name
@@ -375,7 +383,7 @@ def _type_at(model: type[models.Model], path: str) -> Any:
 
 
 def _refused(ask: Callable[..., Any], *arguments: Any) -> str:
-    """Why something is refused, or nothing where it is not."""
+    """The reason why something is refused; "" if it is not."""
     try:
         ask(*arguments)
     except ImproperlyConfigured as error:

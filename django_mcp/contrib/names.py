@@ -1,7 +1,6 @@
 """Names of tools from names of models: ASCII words joined by underscores, the same in every language of the project.
 
-The verbose names of a model are for people and are translated. A tool's name is for programs: it comes from the name of
-the model's class.
+A model's verbose names are for people and translated. A tool's name is for programs: it comes from the model's class.
 """
 
 import re
@@ -14,12 +13,14 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 _IRREGULAR: Final = {"person": "people", "child": "children", "man": "men", "woman": "women", "quiz": "quizzes"}
 
 _claimed: dict[str, str] = {}
-"""The model that first took each noun, by its label: another model of that name is told apart by its app."""
+"""The label of the model that first used each noun; another model with the same name gets its app's label as a
+prefix.
+"""
 
 
 def noun_of(model: Any) -> str:
-    """The word for one row in the names of a model's tools: `trip_plan` of `TripPlan`, `geo_country` where another
-    app's `Country` was named first. Raises `ImproperlyConfigured` for a class whose name has no ASCII letters.
+    """The noun for a row in the names of a model's tools: `trip_plan` for `TripPlan`, or `geo_country` if another app's
+    `Country` came first. Raises `ImproperlyConfigured` for a class whose name has no ASCII letters.
     """
     noun, label = snake(model.__name__), str(model._meta.label)
     if not noun:
@@ -28,13 +29,13 @@ def noun_of(model: Any) -> str:
 
 
 def snake(name: str) -> str:
-    """The words of a class's name in lower case: `api_token` of `APIToken`. Accents are dropped."""
+    """The words of a class's name in lower case: `api_token` for `APIToken`. Accents are removed."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return "_".join(_WORD.findall(plain)).lower()
 
 
 def plural(noun: str) -> str:
-    """The English plural of a noun's last word: `countries`, `addresses`, `boxes`. `news` and `settings` are plural
+    """The English plural of a noun's last word: `countries`, `addresses`, `boxes`. `news` and `settings` are plurals
     already.
     """
     *before, word = noun.split("_")

@@ -1,4 +1,4 @@
-"""Links to other pages of a list as the arguments that bring them: a model has tools, and no URLs to follow."""
+"""Links to other pages of a list, replaced by arguments: a model calls tools and cannot follow URLs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,16 +8,16 @@ from django.http import HttpRequest, QueryDict
 from . import filtersets
 
 
-def with_arguments(data: Any, request: HttpRequest, given: Mapping[str, Any]) -> Any:
-    """The answer of a list with each link to a page of it (`next`, `previous`, also under `links`) as the arguments of
-    the call that reads that page.
+def with_arguments(data: Any, request: HttpRequest, arguments: Mapping[str, Any]) -> Any:
+    """The response of a list, in which each link to a page (`next`, `previous`, also under `links`) is replaced by the
+    arguments of the call for that page.
     """
     if not isinstance(data, Mapping):
         return data
     return {
-        name: with_arguments(value, request, given)
+        name: with_arguments(value, request, arguments)
         if isinstance(value, Mapping)
-        else _arguments(QueryDict(value.partition("?")[2]), given)
+        else _arguments(QueryDict(value.partition("?")[2]), arguments)
         if _is_link(value, request)
         else value
         for name, value in data.items()
@@ -25,16 +25,16 @@ def with_arguments(data: Any, request: HttpRequest, given: Mapping[str, Any]) ->
 
 
 def _is_link(value: Any, request: HttpRequest) -> bool:
-    """Whether a value is a link to the list itself: its paginator took the endpoint's URL for its own."""
+    """Whether a value is a link to the list itself: its paginator used the endpoint's URL."""
     if not isinstance(value, str) or not value.startswith("http"):
         return False
     return value.partition("?")[0] == request.build_absolute_uri(request.path)
 
 
-def _arguments(query: QueryDict, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that a query string brings; those that the call had are kept as they were given."""
-    sent = filtersets.query_of(given)
-    return {name: given[name] if sent.getlist(name) == values else _plain(values) for name, values in query.lists()}
+def _arguments(query: QueryDict, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments in a query string; those of the call keep their original values."""
+    sent = filtersets.query_of(arguments)
+    return {name: arguments[name] if sent.getlist(name) == values else _plain(values) for name, values in query.lists()}
 
 
 def _plain(values: list[str]) -> Any:

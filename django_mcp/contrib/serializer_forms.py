@@ -15,7 +15,7 @@ from django_mcp.primitives.schemas import Schema
 class SerializerForm:
     """A serializer as a form; the answer becomes its validated data.
 
-    Raises `TypeError` for a serializer with a field that no form can hold, such as another serializer. Read-only and
+    Raises `TypeError` for a serializer with a field that a form cannot have, such as a nested serializer. Read-only and
     hidden fields are left out.
     """
 

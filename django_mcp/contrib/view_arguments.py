@@ -1,5 +1,5 @@
-"""The arguments of a DRF view's action: the fields of its serializer, and the parameters that its filters and its
-paginator say that they read.
+"""The arguments of a DRF view's action: the fields of its serializer, and the parameters of its filters and its
+paginator.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,25 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from rest_framework.generics import GenericAPIView
 
-from django_mcp.drf.schemas import Unreadable, properties_of
+from django_mcp.drf.schemas import properties_of
+from django_mcp.exceptions import Unreadable
 from django_mcp.primitives.schemas import Schema
 
 from . import filtersets
 
 Parameters = dict[str, tuple[Schema, bool]]
-"""The arguments of a tool: each with its schema, and whether it must be given."""
+"""The arguments of a tool: the schema of each, and whether it is required."""
 
 
 def of_url(view: Any, names: Sequence[str]) -> Parameters:
-    """The variables of a URL: the lookup is of its column's type, any other is text."""
+    """The variables of a URL: the lookup has its column's type, others are text."""
     lookup = lookup_of(view)
     return {name: (_lookup_schema(view) if name == lookup else {"type": "string"}, True) for name in names}
 
 
 def of_body(view: Any, *, partial: bool) -> Parameters:
-    """The fields that the action's serializer reads; none where the view has no serializer. Raises
-    `ImproperlyConfigured` for one that must be given and that no JSON can fill.
+    """The input fields of the action's serializer; none if the view has no serializer. Raises `ImproperlyConfigured`
+    for a required field that JSON cannot fill.
     """
     if not _has_serializer(view):
         return {}
@@ -41,15 +42,15 @@ def of_body(view: Any, *, partial: bool) -> Parameters:
 def of_query(view: Any) -> Parameters:
     """The query parameters of a list."""
     readers = [backend() for backend in getattr(view, "filter_backends", ())]
-    found: Parameters = {}
+    parameters: Parameters = {}
     for reader in [*readers, paginator_of(view)]:
         if hasattr(reader, "get_filterset_class"):
-            # Described here: django-filter stopped describing itself.
-            found |= filtersets.schemas_of(reader.get_filterset_class(view, view.get_queryset()))
+            # Described here, because newer versions of django-filter do not describe themselves.
+            parameters |= filtersets.schemas_of(reader.get_filterset_class(view, view.get_queryset()))
         elif hasattr(reader, "get_schema_operation_parameters"):
             for entry in reader.get_schema_operation_parameters(view):
-                found[entry["name"]] = (_described(entry), bool(entry.get("required")))
-    return found
+                parameters[entry["name"]] = (_described(entry), bool(entry.get("required")))
+    return parameters
 
 
 def paginator_of(view: Any) -> Any:
@@ -63,7 +64,7 @@ def lookup_of(view: Any) -> str:
 
 
 def as_schema(parameters: Parameters) -> Schema:
-    """Parameters as the schema of a tool's arguments."""
+    """The parameters as the schema of a tool's arguments."""
     required = [name for name, (_, is_required) in parameters.items() if is_required]
     return {
         "type": "object",
@@ -74,11 +75,11 @@ def as_schema(parameters: Parameters) -> Schema:
 
 
 def _has_serializer(view: Any) -> bool:
-    """Whether there is a serializer: an action of a view without one reads no body that could be told."""
+    """Whether the action has a serializer; without one, its body cannot be described."""
     if getattr(view, "serializer_class", None) is not None:
         return hasattr(view, "get_serializer")
-    own = ("get_serializer", "get_serializer_class")
-    return any(getattr(type(view), name, None) not in (None, getattr(GenericAPIView, name)) for name in own)
+    hooks = ("get_serializer", "get_serializer_class")
+    return any(getattr(type(view), name, None) not in (None, getattr(GenericAPIView, name)) for name in hooks)
 
 
 def _lookup_schema(view: Any) -> Schema:

@@ -1,5 +1,5 @@
-"""One way into a DRF view, as its router or URLconf would come to it: the request that it gets, what it takes, what it
-answers, and whom it lets in.
+"""One action of a DRF view, as its router or URLconf would call it: its request, arguments, response and
+permissions.
 """
 
 import inspect
@@ -35,18 +35,18 @@ from .view_arguments import Parameters
 logger = logging.getLogger("django_mcp")
 
 BODIES: Final = ("post", "put", "patch")
-"""The methods that read a body; the others read the query string."""
+"""The methods whose arguments are in the body; those of the others are in the query string."""
 
 _UNHELD: Final = ("CONTENT_LENGTH", "HTTP_ACCEPT")
-"""Headers of the message to the endpoint that say nothing of the request to the view."""
+"""Headers of the message to the endpoint that do not apply to the request to the view."""
 _SERVERS_OWN: Final = ("environ", "scope")
 
 
 class Route:
-    """One action of a viewset, or one method of a view.
+    """An action of a viewset, or a method of a view.
 
-    `arguments` are those that the view reads by itself, and `only` says that it reads no other body. `attributes` are
-    set on its request, as the project's middleware or router would.
+    `arguments` are declared by the toolset, because the view reads them itself; with `only`, the view reads no other
+    body. `attributes` are set on its request, as the project's middleware or router would.
     """
 
     def __init__(
@@ -86,17 +86,17 @@ class Route:
 
     @property
     def description(self) -> str:
-        """The docstring of the handler, else of the view; else what the action does."""
+        """The docstring of the handler, else of the view; else a text from the action."""
         handler = getattr(self.view_class, self._action or self.method)
-        own = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
-        text = own or vars(self.view_class).get("__doc__") or ""
+        docstring = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
+        text = docstring or vars(self.view_class).get("__doc__") or ""
         return inspect.cleandoc(text) or self.name.replace("_", " ").capitalize() + "."
 
     def describe(self, caller: Caller | None) -> Schema:
         """The schema of the arguments, for a caller or, as DRF makes its own schemas, for nobody.
 
-        It is made once for each language where making it asks neither who calls nor the database; else again each time.
-        Raises `NotDescribed`, and `ImproperlyConfigured` for what no caller could be told.
+        It is cached for each language if making it read nothing of the caller and made no query; otherwise it is made
+        each time. Raises `NotDescribed`, and `ImproperlyConfigured` for arguments that cannot be described at all.
         """
         language = get_language() or ""
         if language not in self._kept:
@@ -110,11 +110,11 @@ class Route:
         return self._kept[language]
 
     def call(self, ctx: Context, arguments: Mapping[str, Any]) -> Any:
-        """What the view answers. Raises `ToolError` for what it answers with an error status."""
-        # A URL holds text.
+        """The data of the view's response. Raises `ToolError` for an error status."""
+        # Arguments in a URL are text.
         in_url = {name: str(arguments[name]) for name in self._in_url}
-        given = {name: value for name, value in arguments.items() if name not in in_url}
-        request = self._request(ctx.caller, given)
+        others = {name: value for name, value in arguments.items() if name not in in_url}
+        request = self._request(ctx.caller, others)
         response = self._as_view(ctx.caller)(request, **in_url)
         if not isinstance(response, Response):
             return _text_of(response)
@@ -123,37 +123,37 @@ class Route:
             raise ToolError("\n".join(_lines(data)) or f"Refused with status {response.status_code}.")
         if data is None:
             return "Done."
-        return ToolResult(structured=with_arguments(data, request, given) if self._is_list else data)
+        return ToolResult(structured=with_arguments(data, request, others) if self._is_list else data)
 
     def admits(self, caller: Caller) -> bool:
-        """Whether the view's permissions let a caller in, before they look at any object."""
+        """Whether the view's permissions admit a caller, before they check any object."""
         try:
             view = self._view(self._request(caller, {}), _known(caller))
-            # Permissions ask a view for its rows, only to know of which model they are.
+            # Permissions may read a view's queryset only to find its model.
             view.swagger_fake_view = True
             return all(permission.has_permission(view.request, view) for permission in view.get_permissions())
         except (APIException, PermissionDenied, Http404):
             return False
         except Exception as error:
-            # A call would fail as well, and the other tools are to stay.
+            # A call would fail too, and the other tools must stay listed.
             logger.error("%s: its permissions cannot be asked, so the tool is left out", self.label, exc_info=error)
             return False
 
-    def _request(self, caller: Caller, given: Mapping[str, Any], kind: type[HttpRequest] = HttpRequest) -> Any:
-        """The request that a view gets: the caller's, with these arguments in its body or its query string."""
+    def _request(self, caller: Caller, arguments: Mapping[str, Any], kind: type[HttpRequest] = HttpRequest) -> Any:
+        """The view's request: the caller's, with these arguments in its body or its query string."""
         original = caller.get_request()
         request: Any = kind()
         request.method = self.method.upper()
         request.path = request.path_info = original.path
         request.META = {name: value for name, value in original.META.items() if name not in _UNHELD}
         request.META["REQUEST_METHOD"] = request.method
-        body = json.dumps(given).encode() if self.method in BODIES else b""
+        body = json.dumps(arguments).encode() if self.method in BODIES else b""
         request.META |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
         request._body, request._read_started = body, True
-        # What a view reads by itself may be in its query string with any method.
-        in_query = self._arguments if self.method in BODIES else given
-        request.GET = filtersets.query_of({name: given[name] for name in in_query if name in given})
-        # What links to other pages of a list are made from.
+        # The view may read these arguments from its query string, with any method.
+        in_query = self._arguments if self.method in BODIES else arguments
+        request.GET = filtersets.query_of({name: arguments[name] for name in in_query if name in arguments})
+        # Paginators build their links from this.
         request.META["QUERY_STRING"] = request.GET.urlencode()
         request.session, request.user = getattr(original, "session", {}), caller.user
         for name, value in (_added(original, request) | self._attributes).items():
@@ -168,7 +168,7 @@ class Route:
         return self.view_class.as_view(**options)
 
     def _view(self, request: HttpRequest, known: BaseAuthentication) -> Any:
-        """The view as its handler would find it, before anybody is asked."""
+        """The view in its state before its checks run."""
         view = self.view_class(**self._options)
         view.get_authenticators = lambda: [known]
         view.args, view.kwargs, view.format_kwarg, view.headers = (), {}, None, {}
@@ -178,7 +178,7 @@ class Route:
         try:
             view.request.version, view.request.versioning_scheme = view.determine_version(view.request)
         except APIException:
-            # The call says so, in DRF's words.
+            # The call reports the error in DRF's words.
             view.request.version = view.request.versioning_scheme = None
         return view
 
@@ -190,15 +190,15 @@ class Route:
             view = self._view(request, known)
         except Exception as error:
             raise self._not_described(error) from error
-        # What a project's views look for, from drf-yasg and drf-spectacular, before they need more than there is.
+        # The flag of drf-yasg and drf-spectacular, which many views check before they use the request.
         view.swagger_fake_view = True
         return view
 
     def _parameters(self, view: Any) -> Parameters:
         try:
             in_url = view_arguments.of_url(view, self._in_url)
-            own: Parameters = {name: (schema, False) for name, schema in self._arguments.items()}
-            taken = {**self._taken(view), **own}
+            declared: Parameters = {name: (schema, False) for name, schema in self._arguments.items()}
+            taken = {**self._taken(view), **declared}
         except ImproperlyConfigured as error:
             raise ImproperlyConfigured(f"{self.label}: {error}") from error
         except Exception as error:
@@ -216,14 +216,14 @@ class Route:
 
     def _not_described(self, error: Exception) -> NotDescribed:
         return NotDescribed(
-            f"{self.label}: its arguments cannot be told ({error!r}). They are made with the caller's request, and in "
-            "checks with that of AnonymousUser, without a body and variables of the URL. Where the view needs more, "
-            "have it return before that if getattr(self, 'swagger_fake_view', False), or decide by self.action."
+            f"{self.label}: its arguments cannot be described ({error!r}). They are made with the caller's request, "
+            "and in checks with that of AnonymousUser, without a body and variables of the URL. Where the view needs "
+            "more, have it return before that if getattr(self, 'swagger_fake_view', False), or decide by self.action."
         )
 
 
 class _Noting(HttpRequest):
-    """A request that notes whether anything was read of it in which callers differ."""
+    """A request that records whether something was read that differs between callers."""
 
     was_asked = False
 
@@ -237,12 +237,12 @@ _ALIKE: Final = frozenset({"method", "path", "path_info", "GET", "POST", "FILES"
     "content_type",
     "content_params",
 }
-"""What is the same in the requests of all callers while a schema is made."""
+"""The attributes that are the same for all callers while a schema is made."""
 
 
 @contextmanager
 def _noting_queries() -> Iterator[list[str]]:
-    """The statements that this thread sends to a database meanwhile."""
+    """Yields the list of queries that this thread makes while it is active."""
     sent: list[str] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -256,7 +256,7 @@ def _noting_queries() -> Iterator[list[str]]:
 
 
 def _known(caller: Caller) -> BaseAuthentication:
-    # The endpoint has authenticated the caller already, and the view is to see by what.
+    # The endpoint has authenticated the caller; the view gets the same authenticator.
     return known_authenticator(caller.user, caller.credential, caller.authenticator)
 
 
@@ -268,7 +268,7 @@ def _nobody() -> Caller:
 
 
 def _added(original: HttpRequest, request: HttpRequest) -> dict[str, Any]:
-    """What the project's middleware has set on a request, such as its tenant."""
+    """The attributes that the project's middleware has set on a request, such as its tenant."""
     return {
         name: value
         for name, value in vars(original).items()

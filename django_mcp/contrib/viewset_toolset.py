@@ -1,5 +1,5 @@
 """DRF's viewsets and views as tools, with the whole life of a DRF request: permissions, throttles, filters, pagination,
-versioning, serializers. The views themselves are not changed, and nor is what they answer to HTTP.
+versioning, serializers. The views and their HTTP responses do not change.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,15 +29,15 @@ _METHODS: Final = {
 }
 _DETAIL: Final = ("retrieve", "update", "partial_update", "destroy")
 _VERBS: Final = {"retrieve": "get", "partial_update": "update", "destroy": "delete", "update": "replace"}
-"""The verbs of tools' names, those of `ModelToolset`. An update changes the fields that are given; to give them all is
-to replace.
+"""The verbs in the names of tools, as for `ModelToolset`. DRF's partial update is "update", and its full update
+"replace".
 """
 
 
 class _ViewTools(Toolset):
-    """What the tools of viewsets and of single views have in common.
+    """The base of tools from viewsets and from single views.
 
-    `request_attributes` are set on the request that the view gets, as the project's middleware or router would.
+    `request_attributes` are set on the view's request, as the project's middleware or router would.
     """
 
     version: ClassVar[str | None] = None
@@ -56,29 +56,29 @@ class _ViewTools(Toolset):
 
     @classmethod
     def _options(cls, route: Route) -> dict[str, Any]:
-        own = cls.permission
-        several: list[Any] = list(own) if isinstance(own, list | tuple | set) else [] if own is None else [own]
+        option = cls.permission
+        permissions = list(option) if isinstance(option, list | tuple | set) else [] if option is None else [option]
         return {
             "name": f"{cls.prefix}{route.name}",
             "describe": route.describe,
             "read_only": route.method in ("get", "head", "options"),
             "destructive": True if route.method in ("put", "patch", "delete") else None,
             "idempotent": True if route.method == "put" else None,
-            "permission": [*several, _permission_of(route)],
+            "permission": [*permissions, _permission_of(route)],
             "scopes": cls.scopes,
         }
 
 
 class ViewSetToolset(_ViewTools):
-    """Tools on a viewset: one for each of its `actions` that is named, `@action`s too.
+    """Tools from a viewset: one for each of its `actions` that is named, including its `@action` methods.
 
-    Arguments are what the action takes: the lookup, the fields of its serializer, the parameters of its filters and its
-    paginator; `arguments` adds, by action, those that the view reads by itself: `{"list": {"status": {"type":
-    "string"}}}`. For an `@action` that reads a body they stand instead of the serializer's. `names` gives an action
-    another name than `list_airports`; `url_arguments` are the variables of a nested router's URL; `version` is the one
-    that the viewset sees, where it has a versioning scheme.
+    The arguments are those of the action: the lookup, the fields of its serializer, the parameters of its filters and
+    its paginator. `arguments` adds, by action, those that the view reads itself: `{"list": {"status": {"type":
+    "string"}}}`; for an `@action` with a body, they replace the serializer's. `names` gives an action another name than
+    `list_airports`; `url_arguments` are the variables of a nested router's URL; `version` is the API version that the
+    viewset sees, if it has a versioning scheme.
 
-    Of a viewset whose methods have names of its own, `actions` says which action each is like: `{"listing_view":
+    For a viewset whose methods have other names, `actions` maps each method to an action of DRF: `{"listing_view":
     "list", "detail_view": "retrieve"}`.
     """
 
@@ -98,8 +98,8 @@ class ViewSetToolset(_ViewTools):
 
     @classmethod
     def _check_arguments(cls) -> None:
-        for name, given in cls.arguments.items():
-            if name not in cls.actions or not all(isinstance(schema, Mapping) for schema in given.values()):
+        for name, by_name in cls.arguments.items():
+            if name not in cls.actions or not all(isinstance(schema, Mapping) for schema in by_name.values()):
                 raise ImproperlyConfigured(
                     f"{cls.__qualname__}: arguments are by action, each with its JSON Schema: "
                     f'{{"{next(iter(cls.actions), "list")}": {{"status": {{"type": "string"}}}}}}, not {{{name!r}: …}}.'
@@ -107,7 +107,7 @@ class ViewSetToolset(_ViewTools):
 
     @classmethod
     def _standard(cls, name: str) -> Route:
-        """The route to one of DRF's actions, or to a method that is like one."""
+        """The route to one of DRF's actions, or to a method that `actions` maps to one."""
         action = cls.actions[name] if isinstance(cls.actions, Mapping) else name
         if action not in _METHODS or not hasattr(cls.viewset, name):
             raise ImproperlyConfigured(
@@ -135,7 +135,7 @@ class ViewSetToolset(_ViewTools):
             view=cls.viewset,
             method=method,
             action=handler,
-            # What a router passes on.
+            # The keyword arguments that a router passes.
             options={**options, "detail": detail, "basename": _noun(cls.viewset)},
             in_url=(*cls.url_arguments, *([lookup_of(cls.viewset)] if detail else [])),
             arguments=cls.arguments.get(name),
@@ -146,10 +146,10 @@ class ViewSetToolset(_ViewTools):
 
 
 class ViewToolset(_ViewTools):
-    """Tools on a DRF view that is no viewset: one for each of its `methods`, whose arguments are the fields of its
-    serializer and the parameters of its URL (`url_arguments`).
+    """Tools from a DRF view that is not a viewset: one for each of its `methods`, with the fields of its serializer and
+    the parameters of its URL (`url_arguments`) as arguments.
 
-    A view that parses by itself says with `arguments`, names and their JSON Schemas, what it takes.
+    For a view that parses the body itself, `arguments` declares names and their JSON Schemas.
     """
 
     view: ClassVar[type[APIView]]
@@ -181,7 +181,7 @@ class ViewToolset(_ViewTools):
 
 def _permission_of(route: Route) -> Permission:
     class ViewPermission:
-        """Hides a tool from whom its view would turn away."""
+        """Hides a tool from callers whom its view would refuse."""
 
         def has_permission(self, request: HttpRequest, view: Any) -> bool:
             known = getattr(request, "auth", None), getattr(request, "successful_authenticator", None)
@@ -191,7 +191,7 @@ def _permission_of(route: Route) -> Permission:
 
 
 def _way(toolset: type[ViewSetToolset], name: str) -> str:
-    """How a method that is no action can be one."""
+    """The remedy for a method that is not an action."""
     if isinstance(toolset.actions, Mapping):
         return f" It is to be like one of {', '.join(_METHODS)}: actions = {{{name!r}: 'list'}}."
     if not callable(getattr(toolset.viewset, name, None)):

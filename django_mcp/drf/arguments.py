@@ -1,8 +1,6 @@
-"""Serializers and Django forms in a tool's signature: an argument arrives validated, a result is what the serializer
-writes.
+"""Serializers and Django forms in a tool's signature: arguments are validated by them, results are serialized by them.
 
-They may ask the database, so they are validated and written where the function runs, and not where its message is
-read.
+They may query the database, so this happens where the function runs, not where its message is read.
 """
 
 import inspect
@@ -17,20 +15,21 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import WithJsonSchema
 from rest_framework import serializers
 
+from django_mcp.exceptions import ToolError, Unreadable
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.elicitation_forms import django_schema
-from django_mcp.primitives.errors import ToolError, lines_of
+from django_mcp.primitives.errors import lines_of
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.signatures import describe_function, is_async, is_context, read_hints
 
-from .schemas import Unreadable, request_context, schema_of
+from .schemas import request_context, schema_of
 
 _CONTEXT: Final = "mcp_context"
 
 
 @dataclass(frozen=True, slots=True)
 class _SerializerType:
-    """A serializer class, or a list of what it serializes."""
+    """A serializer class, or a list of its data."""
 
     serializer_class: type[serializers.BaseSerializer[Any]]
     many: bool
@@ -55,12 +54,12 @@ class _SerializerType:
 
 @dataclass(frozen=True, slots=True)
 class _FormType:
-    """A Django form class; an argument is a bound form that is valid."""
+    """A Django form class; the argument is a bound and valid form."""
 
     form_class: type[forms.BaseForm]
 
     def input_schema(self) -> Schema:
-        # Read once, at start-up: rows that are there then are not those of a call.
+        # Read once, at start-up: the rows of then may be others at the time of a call.
         schema = django_schema(self.form_class, lists_rows=False)
         properties = {
             name: {key: value for key, value in entry.items() if key != "title"}
@@ -86,9 +85,7 @@ class _Invalid(Exception):
 
 
 def adapt(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself, or, where serializers and forms are in its signature, one that takes and returns plain
-    values.
-    """
+    """The same function, or, if its signature has serializers or forms, one that takes and returns plain values."""
     label = describe_function(function)
     hints = read_hints(function, label)
     readers = {name: kind for name, hint in hints.items() if name != "return" and (kind := _kind(hint))}
@@ -123,7 +120,7 @@ def adapt(function: Callable[..., Any]) -> Callable[..., Any]:
             return write(function(**arguments), ctx)
 
     adapted: Any = call
-    # The signature below, and not that of what it is wrapped around.
+    # Without this, the signature of the wrapped function would take precedence over the one below.
     del adapted.__wrapped__
     plain = {**hints, **{name: _argument(kind, hints[name], label, name) for name, kind in readers.items()}}
     if isinstance(writer, _SerializerType):
@@ -157,7 +154,7 @@ def _argument(kind: "_SerializerType | _FormType", hint: Any, label: str, name: 
 
 
 def _kind(hint: Any) -> "_SerializerType | _FormType | None":
-    """What a hint says of serializers and forms: the class, a list of one, or either or `None`."""
+    """The serializer or form in a type hint: the class, a list of a serializer, or either of them or `None`."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _kind(arguments[0])

@@ -1,5 +1,5 @@
-"""DRF's request for a caller whom the endpoint has authenticated: permissions, throttles, serializers and views that
-are not the endpoint's own decide by it.
+"""DRF's request for a caller whom the endpoint has authenticated. Permissions, throttles, serializers and views of the
+project's API get it.
 """
 
 from copy import copy
@@ -12,14 +12,15 @@ from django_mcp.primitives.context import Caller
 
 
 def request_of(caller: Caller) -> Request:
-    """The request of a call, whose `user`, `auth` and `successful_authenticator` are the caller's."""
+    """A DRF request whose `user`, `auth` and `successful_authenticator` are the caller's."""
     known = known_authenticator(caller.user, caller.credential, caller.authenticator)
     return Request(caller.get_request(), authenticators=[known])
 
 
 def known_authenticator(user: Any, credential: Any, authenticator: Any) -> BaseAuthentication:
-    """An authenticator that knows its answer. It is of the class of the one that found the caller, since permissions
-    ask for that: django-oauth-toolkit's take a token for a session otherwise, and ask for no scope.
+    """An authenticator that returns this user and credential. Its class is that of the authenticator that found the
+    caller, because permissions check it: those of django-oauth-toolkit would take a token for a session otherwise, and
+    check no scope.
     """
     if authenticator is None:
         return ForcedAuthentication(user, credential)  # type: ignore[return-value]

@@ -1,5 +1,5 @@
-"""DRF serializers as JSON Schemas: what one reads (read-only fields left out) and what one writes (write-only fields
-left out), with whatever it nests.
+"""DRF serializers as JSON Schemas: of their input (without read-only fields) and of their output (without write-only
+fields), nested serializers included.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from pydantic import PydanticUserError, TypeAdapter
 from rest_framework import relations, serializers
 from rest_framework.settings import api_settings
 
+from django_mcp.exceptions import Unreadable
 from django_mcp.primitives.context import Context
 from django_mcp.primitives.schemas import Schema, describe
 
@@ -36,24 +37,22 @@ TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], Schema], .
     (relations.SlugRelatedField, {"type": "string"}),
     (relations.StringRelatedField, {"type": "string"}),
 )
-"""The fields of one plain value, each before those that it is a kind of."""
+"""The classes of scalar fields, subclasses before their base classes."""
 
 _NAMES: Final = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 LIMITS: Final = {"min_value": "minimum", "max_value": "maximum", "min_length": "minLength", "max_length": "maxLength"}
 
 CHOICES_LISTED: Final = 50
-"""Of more choices a schema gives the number and examples: each is read by a model, for every field that has them."""
+"""Above this, a schema has only the number of choices and some examples: a model reads each choice, for every such
+field.
+"""
 
 _KEYS: "Final[tuple[tuple[type[models.Field[Any, Any]], Schema], ...]]" = (
     (models.IntegerField, {"type": "integer"}),
     (models.UUIDField, {"type": "string", "format": "uuid"}),
     (models.CharField, {"type": "string"}),
 )
-
-
-class Unreadable(TypeError):
-    """A field that no JSON can fill, such as an uploaded file."""
 
 
 def schema_of(serializer: Any, mode: Mode) -> Schema:
@@ -67,8 +66,8 @@ def schema_of(serializer: Any, mode: Mode) -> Schema:
 
 
 def properties_of(serializer: Any, mode: Mode, *, partial: bool = False) -> dict[str, Schema]:
-    """The schemas of a serializer's fields, by name. One that no JSON can fill, such as a file, is left out where it
-    need not be given. Raises `Unreadable` where it must; `partial` says that none must.
+    """The schemas of a serializer's fields, by name. Leaves out an optional field that JSON cannot fill, such as a
+    file. Raises `Unreadable` for a required one; with `partial`, no field is required.
     """
     found = {}
     for name, field in fields_of(serializer, mode).items():
@@ -81,7 +80,7 @@ def properties_of(serializer: Any, mode: Mode, *, partial: bool = False) -> dict
 
 
 def fields_of(serializer: Any, mode: Mode) -> dict[str, Any]:
-    """The fields that a serializer reads, or those that it writes, by name."""
+    """The input fields or the output fields of a serializer, by name."""
     return {
         name: field
         for name, field in serializer.fields.items()
@@ -105,9 +104,7 @@ def property_of(field: Any, mode: Mode) -> Schema:
 
 
 def choices_schema(choices: Sequence[tuple[Any, Any]]) -> Schema:
-    """The schema of one of some values, each with its label: the values, and in words those that say less than their
-    labels ("1: Open").
-    """
+    """The schema of a choice: the values, and a description with the labels of values that need one ("1: Open")."""
     values = [value for value, _ in choices]
     pairs = [(value, str(label)) for value, label in choices if value not in (None, "")]
     if len(pairs) <= CHOICES_LISTED:
@@ -120,14 +117,14 @@ def choices_schema(choices: Sequence[tuple[Any, Any]]) -> Schema:
 
 
 def request_context(ctx: Context) -> dict[str, Any]:
-    """The context of a serializer in a call, as a view gives it: DRF's `request`, with the user and the credential, and
-    `ctx`.
+    """The context of a serializer in a call, as a view passes it: DRF's `request`, with the user and the credential,
+    and `ctx`.
     """
     return {"request": request_of(ctx.caller), "ctx": ctx}
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Texts as one, each with its full stop but the last."""
+    """The texts as one; each but the last ends with a full stop."""
     return " ".join([*(f"{text.rstrip('.')}." for text in texts[:-1]), texts[-1]])
 
 
@@ -180,7 +177,7 @@ def _key(field: Any) -> Schema:
 
 
 def _returned(field: Any) -> Schema:
-    """What the method behind a field is annotated to return; anything, when it does not say."""
+    """The schema of a `SerializerMethodField`: its method's return annotation; any value when there is none."""
     try:
         hints = get_type_hints(getattr(field.parent, field.method_name))
         return describe(TypeAdapter(hints["return"]), "serialization")

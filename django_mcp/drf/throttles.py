@@ -1,4 +1,4 @@
-"""Limits on the calls of a tool, by DRF's throttles: so many of one caller in so much time."""
+"""Rate limits of a tool's calls for each caller, by DRF's throttles."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +14,19 @@ from django_mcp.primitives.context import Caller
 from .requests import request_of
 
 Throttle = Callable[[Caller], float | None]
-"""How many seconds a caller must wait; `None` when a call may go ahead, and is counted."""
+"""A function that counts a call: returns the seconds that the caller must wait, or `None` if it may proceed."""
 
 
-def throttle_of(given: Any, name: str) -> Throttle:
-    """The throttle that an option says: a rate ("10/minute"), or a class with DRF's `allow_request` and `wait`."""
-    if isinstance(given, str):
-        throttle_class: Any = type("ToolThrottle", (_ToolThrottle,), {"rate": given, "scope": f"mcp_{name}"})
+def throttle_of(option: Any, name: str) -> Throttle:
+    """The throttle of a tool's option: a rate ("10/minute"), or a class with DRF's `allow_request` and `wait`."""
+    if isinstance(option, str):
+        throttle_class: Any = type("ToolThrottle", (_ToolThrottle,), {"rate": option, "scope": f"mcp_{name}"})
         try:
             throttle_class()
         except (ValueError, KeyError, IndexError) as error:
-            raise ImproperlyConfigured(f"Tool {name!r}: {given!r} is no rate; write '10/minute'.") from error
-    elif isinstance(given, type) and callable(getattr(given, "allow_request", None)):
-        throttle_class = given
+            raise ImproperlyConfigured(f"Tool {name!r}: {option!r} is no rate; write '10/minute'.") from error
+    elif isinstance(option, type) and callable(getattr(option, "allow_request", None)):
+        throttle_class = option
     else:
         raise ImproperlyConfigured(f"Tool {name!r}: throttle is a rate ('10/minute') or a throttle class of DRF's.")
 
@@ -42,10 +42,10 @@ def throttle_of(given: Any, name: str) -> Throttle:
 
 
 class AddressThrottle(SimpleRateThrottle):
-    """A throttle of DRF's that tells strangers apart by the address of the peer.
+    """A DRF throttle that identifies anonymous callers by the address of the connection.
 
-    DRF believes X-Forwarded-For, which a caller writes as it likes, until NUM_PROXIES says how many of its entries are
-    the project's own proxies'.
+    DRF trusts X-Forwarded-For, which a caller can forge, until NUM_PROXIES says how many of its entries are from the
+    project's own proxies.
     """
 
     def get_ident(self, request: Any) -> str:

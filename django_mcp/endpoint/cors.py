@@ -1,6 +1,6 @@
-"""Cross-origin requests: what a browser must be told before it lets a page of another origin read an answer.
+"""Cross-origin requests (CORS): the headers that let a page of another origin read a reply.
 
-Only origins that the endpoint names are told anything; who may call at all is said in permissions.py.
+Only pages of allowed origins get these headers; `origins.py` decides which requests are accepted at all.
 """
 
 from collections.abc import Collection
@@ -13,14 +13,14 @@ METHODS: Final = "GET, POST, DELETE"
 HEADERS: Final = (
     "Accept, Authorization, Content-Type, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id"
 )
-"""What clients send beyond what a browser sends unasked. `Mcp-Param-…` come with what the page asks for."""
+"""The headers of MCP clients that need a preflight. `Mcp-Param-…` headers are taken from the preflight itself."""
 
 EXPOSED: Final = "Mcp-Session-Id, Retry-After, WWW-Authenticate"
 MAX_AGE_SECONDS: Final = 86_400
 
 
 def headers_for(headers: Headers, allowed_origins: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """What goes with the answer to a request; nothing where no page of an allowed origin asks."""
+    """The CORS headers of a reply; none unless a page of an allowed origin sent the request."""
     origin = headers.get("origin")
     if not allowed_origins:
         return ()
@@ -34,9 +34,7 @@ def headers_for(headers: Headers, allowed_origins: Collection[str]) -> tuple[tup
 
 
 def preflight(headers: Headers, allowed_origins: Collection[str]) -> Reply | None:
-    """The answer to a browser that asks what it may send, or `None` when it is no such question, or not from an allowed
-    origin.
-    """
+    """The reply to a preflight of an allowed origin; `None` for other requests."""
     if headers.get("origin") not in allowed_origins or "access-control-request-method" not in headers:
         return None
     asked = headers.get("access-control-request-headers", "").split(",")

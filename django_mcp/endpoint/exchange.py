@@ -1,18 +1,19 @@
-"""One exchange at an endpoint: from a message and its caller to the reply.
+"""An exchange at an endpoint: from a message and its caller to the reply.
 
-This is where answering meets remembering: the session is resumed before a message is prepared, and what the answer
-changes is written after. Knows neither WSGI nor ASGI.
+It joins `methods/` and `storage/`: it resumes the session before a message is prepared, and writes the effects of the
+answer. Independent of WSGI and ASGI.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
+from django_mcp import exceptions
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.exceptions import ClientTooLarge, TooManySessions
+from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
 from django_mcp.execution.runner import arun, run
 from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.answering import PendingReply, finish, is_inert, prepare
@@ -40,42 +41,46 @@ from django_mcp.storage.session_state import SessionState
 from django_mcp.storage.spent_states import spend
 
 from .request_stream import RequestStream
+from .thread_stream import Lines
 
 Step: TypeAlias = Reply | Call | Listen
-Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Iterator[bytes]]
+Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Lines]
 
 
 def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
     return work()
 
 
+IN_FLIGHT: Final = "Invalid Request: a request with this id still runs in the session"
 SPENT: Final = "Invalid or expired requestState"
 
 SessionPolicy: TypeAlias = Literal["required", "optional", "off"]
-"""Whether a handshake client must say which session is its own, may, or has none."""
+"""Whether a handshake client must have a session, may have one, or has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandaloneStream:
-    """A stream that a GET may write: of which session, from which place on, for a standalone one under which lease, and
-    until when the caller's credential is good.
+    """A stream for a GET: its session, its position, the lease if it is the standalone stream, and the expiry of the
+    caller's credential. If it is not taken, another connection has it, or died while it had it.
     """
 
     session: SessionState
     position: events.Position
     holder: str
     expires_at: datetime | None = None
+    is_taken: bool = True
 
 
 Count: TypeAlias = Callable[[], Reply | None]
-"""Counts one more message of the caller's against the endpoint's throttles; a refusal when it is one too many."""
+"""Counts another message of the caller for the endpoint's throttles; returns the refusal when there are too many."""
 
 
 class Exchange:
     """A request of one caller at an endpoint.
 
-    A thread answers a POST by `answer()`. An event loop has a thread `begin()` the answer, or finds it itself where
-    that `is_inert()`; then it may have to `complete()` a call. `terminate()` and `open_stream()` answer DELETE and GET.
+    In a thread, `answer()` answers a POST. In an event loop, `begin()` runs in a thread, or `find()` on the loop if the
+    message `is_inert()`; `complete()` then runs a call that they return. `terminate()` answers DELETE and
+    `open_stream()` answers GET.
     """
 
     __slots__ = ("_count", "_policy", "caller", "server", "session", "stream", "streams")
@@ -98,7 +103,7 @@ class Exchange:
         self._policy = policy
         self._count = count
 
-    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Iterator[bytes]:
+    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Lines:
         """The answer to a message, made in this thread. `carry` runs the function of a call, and may make a stream of
         it.
         """
@@ -106,27 +111,32 @@ class Exchange:
         return carry(step, partial(self._run, step)) if isinstance(step, Call) else step
 
     def begin(self, message: Inbound | Batch) -> Step:
-        """The answer to a message, or the asynchronous call that `complete()` makes. It makes synchronous calls."""
+        """The answer to a message, or an asynchronous call for `complete()`. Runs synchronous calls itself."""
         step = self.find(message)
         return self._run(step) if isinstance(step, Call) and not step.is_async else step
 
     async def complete(self, call: Call, loop_context: LoopContext) -> Reply:
-        """The reply to a call: an asynchronous function runs on this event loop, another in a worker thread."""
+        """The reply to a call: runs an asynchronous function on this event loop, a sync one in a worker thread."""
         outcome = await arun(call, loop_context)
-        # A state that nobody has looked at has not changed.
+        # A state that was never loaded has not changed.
         has_state = self.session is not None and self.session.has_loaded_state
         return await loop_context.hop(self._end, call, outcome) if has_state else self._end(call, outcome)
 
     def is_inert(self, message: Inbound | Batch) -> bool:
-        """Whether `find()` asks no database and runs no code of the developer's, and so may run on an event loop."""
+        """Whether `find()` queries no database and runs no code of the developer, and may therefore run on an event
+        loop.
+        """
         return isinstance(message, Inbound) and not self._has_session(message) and is_inert(self.server, message)
 
     def _has_session(self, inbound: Inbound | Batch) -> bool:
         return self._policy != "off" and (isinstance(inbound, Batch) or inbound.era == "handshake")
 
     def find(self, inbound: Inbound | Batch) -> Step:
-        """The reply or the call that a message comes to, in the session that it names."""
-        return self._resume(inbound) or self._prepare(inbound)
+        """The reply or the call for a message, in its session."""
+        step = self._resume(inbound) or self._prepare(inbound)
+        if isinstance(step, Call) and self.stream is not None:
+            self.stream.begin()
+        return step
 
     def _prepare(self, inbound: Inbound | Batch) -> Step:
         if isinstance(inbound, Batch):
@@ -145,6 +155,8 @@ class Exchange:
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
+        if self.stream is not None:
+            self.stream.release()
         is_tried = call.options.dry_run
         if self.session is not None and outcome.error is None and outcome.required is None and not is_tried:
             try:
@@ -152,19 +164,19 @@ class Exchange:
             except TypeError as error:
                 outcome = Outcome(error=error)
         if self.session is not None and (outcome.error is not None or is_tried):
-            # The next call of a batch has the same session.
+            # Other calls of a batch share the session.
             self.session.discard_changes()
         return finish(call, outcome)
 
     def terminate(self, headers: Headers) -> Reply:
-        """The reply to DELETE: the session ends, once."""
+        """The reply to DELETE: terminates the session."""
         if refusal := self.check_session(headers, allow="POST"):
             return refusal
         ended = sessions.terminate(headers[SESSION_ID], **self._own())
         return replies.TERMINATED if ended else replies.SESSION_NOT_FOUND
 
     def open_stream(self, headers: Headers) -> "Reply | StandaloneStream":
-        """The stream that a GET opens or resumes, or the refusal of it, decided before anything is sent."""
+        """The stream that a GET opens or resumes, or its refusal; decided before anything is sent."""
         if refusal := self.check_session(headers, allow="POST", stream=True):
             return refusal
         session = sessions.resume(headers[SESSION_ID], **self._own())
@@ -173,23 +185,23 @@ class Exchange:
         last_event_id = headers.get(LAST_EVENT_ID)
         try:
             position = (
-                standalone.delivered(session.pk)
+                standalone.last_position(session.pk)
                 if last_event_id is None
                 else events.locate(session.pk, self.server.name, last_event_id)
             )
-        except events.UnknownEvent:
+        except exceptions.UnknownEvent:
             return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
-        holder = ""
-        if position.key == events.STANDALONE:
-            holder = events.new_key()
-            if not standalone.take(session.pk, holder, force=last_event_id is not None):
-                return replies.refusal(409, "Conflict: Only one SSE stream is allowed per session")
-            bell.ring([bell.session_group(session.pk)])
-        return StandaloneStream(session, position, holder, self.caller.principal.expires_at)
+        expires_at = self.caller.principal.expires_at
+        if position.key != events.STANDALONE:
+            return StandaloneStream(session, position, "", expires_at)
+        holder = events.new_key()
+        is_taken = standalone.take(session.pk, holder, force=last_event_id is not None)
+        bell.ring([bell.session_group(session.pk)])
+        return StandaloneStream(session, position, holder, expires_at, is_taken)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:
-        """The reply to GET where no stream is offered: the session's rules first, so that a dead one is told apart from
-        a lack of streams.
+        """The reply to GET where no stream is offered: checks the session first, so that a dead session is 404, not
+        405.
         """
         if refusal := self.check_session(headers, allow=allow):
             return refusal
@@ -197,7 +209,7 @@ class Exchange:
         return replies.method_not_allowed(allow) if live else replies.SESSION_NOT_FOUND
 
     def check_session(self, headers: Headers, *, allow: str, stream: bool = False) -> Reply | None:
-        """The refusal of a GET or DELETE that names no session, or a revision that has none."""
+        """The refusal of a GET or DELETE without a session, or with a revision that has no sessions."""
         if self._policy == "off":
             return replies.method_not_allowed("POST")
         if refusal := inbound_rules.check_session_request(headers):
@@ -207,27 +219,24 @@ class Exchange:
         return None if SESSION_ID in headers else replies.MISSING_SESSION_ID
 
     def _own(self) -> dict[str, Any]:
-        """What a session must be of, to be the caller's."""
+        """The values that a session must have to be the caller's."""
         return {"server": self.server.name, "principal": self.caller.principal.key, "user": self.caller.user}
 
     def _is_reached_later(self, inbound: Inbound) -> bool:
-        """Whether a client can hear what happens after its request: it listens, or has a session to open a stream
-        in.
-        """
+        """Whether we can notify this client later: a modern client listens, a handshake client needs a session."""
         opening = inbound.method == "initialize" and self._policy != "off"
         return inbound.era == "modern" or self.session is not None or opening
 
     def _resume(self, inbound: Inbound | Batch) -> Reply | None:
-        """Finds the session that a handshake message is of, or the refusal of a message that should have one and has
-        not.
-        """
+        """Resumes the session of a handshake message, or returns the refusal of a message whose session is missing."""
         if not self._has_session(inbound):
             return None
         opening = isinstance(inbound, Inbound) and inbound.method == "initialize"
         session_id = inbound.session_id
         if session_id is None:
             return None if opening or self._policy == "optional" else replies.MISSING_SESSION_ID
-        session = sessions.resume(session_id, **self._own())
+        request_id = inbound.id if isinstance(inbound, Inbound) and inbound.kind == "request" else None
+        session = sessions.resume(session_id, **self._own(), request_id=request_id)
         if session is None:
             return replies.SESSION_NOT_FOUND
         if opening and isinstance(inbound, Inbound):
@@ -237,16 +246,19 @@ class Exchange:
             sessions.touch(session)
         self.session = session
         if self.stream is not None:
+            if not self.stream.claim(session):
+                error = ProtocolError(INVALID_REQUEST, IN_FLIGHT, status=400)
+                return replies.error(error, "handshake", request_id)
             self.stream.bind(session)
         return None
 
     def _answer_batch(self, batch: Batch) -> Reply:
-        """One reply to an array of messages, in their order; only the one revision that has arrays gets it. Each
-        message counts against the endpoint's throttles, and the answers stop at `MCP_MAX_BATCH_BYTES`.
+        """One reply to a batch, in the order of its messages; only revision 2025-03-26 has batches. Each message counts
+        for the endpoint's throttles, and the answers stop at `MCP_MAX_BATCH_BYTES`.
         """
         if self.session is None or self.session.protocol_version != BATCH_VERSION:
             return replies.error(ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400))
-        # The answers share one response, so nothing can be sent before them.
+        # The answers share one response, so nothing can be sent before it.
         self.stream = None
         answers: list[bytes] = []
         size = 0
@@ -264,19 +276,22 @@ class Exchange:
         return reply if isinstance(reply, Reply) else replies.ACCEPTED
 
     def _refuse_one_more(self, number: int, size: int) -> Reply | None:
-        """The refusal of a batch's message: the answers before it are too large, or the caller sends too many."""
+        """The refusal of a batch's message: the earlier answers are too large, or the caller is over its rate limit."""
         if size > mcp_settings.MAX_BATCH_BYTES:
             return replies.error(
                 ProtocolError(INTERNAL_ERROR, f"The answers to a batch exceed {mcp_settings.MAX_BATCH_BYTES} bytes")
             )
-        # The request itself was counted when the caller was admitted.
+        # The first message was counted when the caller was admitted.
         return self._count() if number and self._count is not None else None
 
     def _carry_out(self, step: PendingReply) -> Reply:
         if isinstance(step.effect, OpenSession):
             return step.reply if self._policy == "off" else self._open(step, step.effect)
-        if self.session is not None:
-            self._remember(self.session, step.effect)
+        try:
+            if self.session is not None:
+                self._remember(self.session, step.effect)
+        except TooManySubscriptions as error:
+            return replies.error(ProtocolError(INVALID_REQUEST, str(error)), "handshake", step.request_id)
         return step.reply
 
     def _remember(self, session: SessionState, effect: Effect) -> None:

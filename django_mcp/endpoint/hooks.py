@@ -1,7 +1,7 @@
-"""The hooks of a view class that a subclass overrides, and so which carrier can be true to them.
+"""The hooks that a view class overrides, which decide whether the ASGI lane can serve it.
 
-An endpoint is a DRF view, so a subclass may override every name of Django's `View` and DRF's `APIView`, and decorate
-its `dispatch`. The ASGI lane calls the hooks of admission itself. A class with any other hook of its own is left to
+An endpoint is a DRF view, so a subclass may override every method of Django's `View` and DRF's `APIView`, and decorate
+its `dispatch`. The ASGI lane calls the hooks of admission itself. A class that overrides any other hook is left to
 Django, which calls them all.
 """
 
@@ -21,7 +21,7 @@ POLICIES: Final = frozenset(
         "get_throttles",
     }
 )
-"""They say which policies ask; the policies are asked in either carrier."""
+"""The hooks that return policies; both lanes apply the policies."""
 
 ADMISSION: Final = frozenset(
     {
@@ -39,13 +39,13 @@ ADMISSION: Final = frozenset(
         "throttled",
     }
 )
-"""DRF calls these before a handler; the ASGI lane calls them too."""
+"""The hooks that DRF calls before a handler; the ASGI lane calls them too."""
 
 _NAMES: Final = frozenset(name for name in dir(APIView) if not name.startswith("__")) | {"__init__", "__getattribute__"}
 
 
 def overridden(view_class: Any, base: Any) -> frozenset[str]:
-    """The names of `View` and `APIView` that a subclass of `base` has of its own."""
+    """The names of `View` and `APIView` that a subclass of `base` overrides."""
     return _overridden(view_class, base)
 
 
@@ -55,18 +55,18 @@ def _overridden(view_class: type[Any], base: type[Any]) -> frozenset[str]:
 
 
 def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:
-    """The overridden names for which a class is served by Django alone. Empty: the ASGI lane serves it."""
-    given = frozenset(initkwargs) & _NAMES
-    return (overridden(view_class, base) | given) - POLICIES - ADMISSION
+    """The overridden names because of which only Django serves a class. Empty: the ASGI lane serves it."""
+    passed = frozenset(initkwargs) & _NAMES
+    return (overridden(view_class, base) | passed) - POLICIES - ADMISSION
 
 
 def asks_itself(view_class: Any, base: Any) -> bool:
-    """Whether a class has hooks of its own that may refuse a caller, beside its policies."""
+    """Whether a class overrides hooks, besides its policies, that may refuse a caller."""
     return bool(overridden(view_class, base) - POLICIES)
 
 
 def configures_itself(view_class: Any, base: Any) -> bool:
-    """Whether a class overrides a method of `base`, such as `get_server` or `get_permissions`: code that may ask the
+    """Whether a class overrides a method of `base`, such as `get_server` or `get_permissions`: it may query the
     database, and so may not run on an event loop.
     """
     return _configures_itself(view_class, base)
@@ -79,5 +79,5 @@ def _configures_itself(view_class: type[Any], base: type[Any]) -> bool:
 
 
 def _static(view_class: type[Any], name: str) -> Any:
-    """The attribute as the classes hold it, before it is bound."""
+    """The attribute in the class's own `__dict__` or a base class's, not bound."""
     return next((vars(one)[name] for one in view_class.__mro__ if name in vars(one)), None)

@@ -1,8 +1,8 @@
-"""Protected resource metadata (RFC 9728): who issues tokens for an endpoint, where a client finds that out, and the
-challenge that sends it there.
+"""Protected resource metadata (RFC 9728): the issuers of an endpoint's tokens, the URL of this document, and the
+challenge that names that URL.
 
-What an endpoint says of itself is on its view (`authorization_servers`, `scopes_supported`); where it is, the URLconf
-says. Knows no tokens.
+The document comes from attributes of the endpoint's view (`authorization_servers`, `scopes_supported`) and from the
+URLconf. Nothing here reads tokens.
 """
 
 from typing import Any, Final
@@ -22,8 +22,7 @@ MAX_AGE_SECONDS: Final = 3600
 
 
 class ProtectedResourceView(View):
-    """The metadata of the endpoint whose path follows the well-known one; at the root, of the project's only one.
-
+    """The metadata of the endpoint whose path follows the well-known path; at the root, of the project's only endpoint.
     Public, for any origin, and cacheable.
     """
 
@@ -41,12 +40,12 @@ class ProtectedResourceView(View):
         return response
 
 
-# Django's middleware that asks everybody to sign in leaves it alone: who has no token reads this to get one.
+# Exempt from LoginRequiredMiddleware: clients without a token read this to get one.
 ProtectedResourceView.login_required = False  # type: ignore[attr-defined]
 
 
 def describe(view: Any, request: HttpRequest, path: str) -> dict[str, Any]:
-    """The document. `resource` is the URL under which clients know the endpoint, and compare it with their own."""
+    """The document. `resource` is the endpoint's URL for clients, which they compare with the URL that they use."""
     document = {
         "resource": f"{public_url(request)}{path.rstrip('/')}",
         "authorization_servers": list(view.get_authorization_servers(request)),
@@ -58,15 +57,15 @@ def describe(view: Any, request: HttpRequest, path: str) -> dict[str, Any]:
 
 
 def challenge(view: Any, request: HttpRequest, **parameters: str) -> str:
-    """The `Bearer` challenge that tells a client where the metadata is. `parameters` are `error`, `scope` and so on."""
-    told = {**parameters, "resource_metadata": f"{public_url(request)}{WELL_KNOWN}{_path_of(request)}"}
-    if "scope" not in told and view.scopes_supported:
-        told["scope"] = " ".join(view.scopes_supported)
-    return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
+    """The `Bearer` challenge with the URL of the metadata. `parameters` are `error`, `scope` and so on."""
+    details = {**parameters, "resource_metadata": f"{public_url(request)}{WELL_KNOWN}{_path_of(request)}"}
+    if "scope" not in details and view.scopes_supported:
+        details["scope"] = " ".join(view.scopes_supported)
+    return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in details.items())
 
 
 def resource_of(request: HttpRequest) -> str:
-    """The resource that a request to an endpoint is for, by the URL under which clients know it."""
+    """The resource of a request: the endpoint's URL for clients."""
     return f"{public_url(request).lower()}{_path_of(request)}"
 
 
@@ -76,33 +75,31 @@ def _path_of(request: HttpRequest) -> str:
 
 
 def public_url(request: HttpRequest) -> str:
-    """The scheme and host under which clients reach the project, and nothing behind them."""
+    """The scheme and host that clients use for the project, without a path."""
     return str(mcp_settings.PUBLIC_URL).rstrip("/") or f"{request.scheme}://{request.get_host()}"
 
 
 def hosts_are_named() -> bool:
-    """Whether a Host header can only be one that the project names in full, in `ALLOWED_HOSTS`."""
+    """Whether `ALLOWED_HOSTS` names every host in full, so that the Host header can be trusted."""
     hosts = settings.ALLOWED_HOSTS or (LOCAL_HOSTS if settings.DEBUG else ())
     return bool(hosts) and not any(host == "*" or host.startswith(".") for host in hosts if host != ".localhost")
 
 
 def is_own_port(request: HttpRequest) -> bool:
-    """Whether the port that the Host header names, if it does, is the one at which the server was reached.
-    `ALLOWED_HOSTS` says nothing of ports.
-    """
+    """Whether the port in the Host header, if any, is the port of the server. `ALLOWED_HOSTS` does not check ports."""
     _, port = split_domain_port(request.get_host())
     return not port or port == request.get_port()
 
 
 def known_scopes() -> set[str]:
-    """The scopes that an endpoint of the URLconf says, or that something on its server asks for."""
+    """All scopes that endpoints of the URLconf declare, or that primitives of their servers require."""
     views = [view for _, view in mounted_views()]
     return {scope for view in views for scope in (*view.scopes_supported, *view.get_server().registry.scopes())}
 
 
 def _only_path() -> str | None:
     """The path of the project's only endpoint, if it has no variables. Beside another endpoint a document at the root
-    would be taken for that one's: clients read it there unasked, and start to sign in to what is open.
+    would be taken for that one's: some clients read it there unasked, and start to sign in to an open endpoint.
     """
     paths = endpoint_paths()
     return paths[0] if len(paths) == len(list(mounted_views())) == 1 else None

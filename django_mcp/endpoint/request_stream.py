@@ -1,17 +1,19 @@
-"""The way to the client while its request runs, in each colour: what a tool says becomes the events of the POST's own
+"""The connection from a running request to its client, in each lane: messages of a tool become events of the POST's own
 stream.
 
-A stream that its client can come back to (a session's) is stored event by event before it is sent; a modern client's is
-sent and forgotten. Nothing is opened until there is something to say, or the client has waited so long that a proxy
-might give up.
+If the client can resume the stream (in a session), each event is stored before it is sent; a modern client's events are
+not stored. The stream opens only when there is something to send, or after so long that a proxy might close the
+connection.
 """
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
@@ -29,23 +31,26 @@ logger = logging.getLogger("django_mcp")
 T = TypeVar("T")
 
 WATCH_AFTER_SECONDS: Final = 0.1
-"""A request that takes longer can be cancelled: most do not, and are spared the row and the listening."""
+"""Only requests that take longer can be cancelled: most do not, and need no row and no listener."""
 
 OUTBOX_LIMIT: Final = 1000
-"""Messages that wait to be written. A function in a thread that says more waits too. A coroutine cannot: what it says
-on a stream that is not stored is dropped.
+"""The maximum number of messages that wait to be written. A function in a thread waits when it is reached. A coroutine
+cannot wait: its further messages are dropped, and their number is logged.
 """
 
+OUTBOX_CHARACTERS: Final = 4 * 1024 * 1024
+"""The maximum number of their characters."""
+
 PORTION: Final = 100
-"""Messages that are stored and sent at once."""
+"""The number of messages that are stored and sent at once."""
 
 PRIMED_SINCE: Final = "2025-11-25"
-"""Older clients take the empty data of a priming event for a message, and fail to parse it."""
+"""Older clients parse the empty data of a priming event as a message, and fail."""
 
 
 @dataclass(slots=True)
 class Transcript:
-    """The events of one POST's stream: numbered, and stored if the client can come back for them."""
+    """The events of one POST's stream: numbered, and stored if the client can resume it."""
 
     request_id: RequestId | None
     session: SessionState | None = None
@@ -55,7 +60,7 @@ class Transcript:
     _renewed: float = 0
 
     def make_known(self) -> None:
-        """Writes the stream's row, once: from then on it can be cancelled and resumed."""
+        """Creates the stream's row, once: any process can then cancel and resume it."""
         if self.session is not None and self.request_id is not None and not self.is_known:
             self.is_known = True
             self.key = events.new_key()
@@ -63,7 +68,7 @@ class Transcript:
             events.open_stream(self.session.pk, self.key, self.request_id)
 
     def open(self) -> bytes:
-        """The lines that open the stream, if there are any."""
+        """The lines that open the stream, if any."""
         self.make_known()
         if self.session is None or not is_at_least(self.session.protocol_version, PRIMED_SINCE):
             return b""
@@ -79,42 +84,67 @@ class Transcript:
         )
 
     def end(self) -> None:
-        """Notes that the request has ended without a stream."""
+        """Marks a request as ended that opened no stream."""
         if self.session is not None and self.is_known:
             events.end_stream(self.session.pk, self.key)
 
     def _append(self, messages: list[str], *, is_last: bool = False) -> list[events.Stored]:
         assert self.session is not None
         if time.monotonic() - self._renewed > mcp_settings.STREAM_LEASE_SECONDS / 3:
-            # Who writes lives. Whoever else would say so may wait for the database for as long as this writes.
+            # A write proves that this process is alive, so renew the lease here: the watcher that normally does it may
+            # be blocked behind this write.
             self._renewed = time.monotonic()
             events.renew_stream(self.session.pk, self.key)
         stored = events.append(self.session.pk, self.key, self._next, messages, is_last=is_last)
-        self._next += len(messages)
+        # A stream that counted as dead continues after the end that another process has written.
+        self._next = stored[-1].position.event + 1
         return stored
 
 
 class RequestStream:
-    """The way from a running request to its client: the stream that it writes, and whether the client has cancelled
-    the request.
+    """The connection from a running request to its client: the stream that it writes, and whether the client has
+    cancelled the request.
     """
 
     def __init__(self, request_id: RequestId | None = None, era: Era = "handshake") -> None:
         self.transcript = Transcript(request_id)
         self.era = era
         self.cancelled = False
+        self.is_left = False
+        """Whether the POST's connection is closed: messages are then stored, but not sent."""
 
     def identify(self, request_id: RequestId, era: Era) -> None:
-        """Says which request the stream is of, once the message has been read."""
+        """Sets the request of the stream, after the message was read."""
         self.transcript.request_id = request_id
         self.era = era
+
+    def begin(self) -> None:
+        """Notes that the request is a call that runs now, so that nothing can refuse it any more."""
 
     @property
     def session(self) -> SessionState | None:
         return self.transcript.session
 
+    def claim(self, session: SessionState) -> bool:
+        """Reserves the request's id; False when another running request of the session has the same id."""
+        claim = (session.pk, self.transcript.request_id)
+        with _claiming:
+            if session.has_request or claim in _in_flight:
+                return False
+            _in_flight[claim] = self
+        return True
+
+    def release(self) -> None:
+        """Releases the request's id: the request has run."""
+        if self.session is None:
+            return
+        claim = (self.session.pk, self.transcript.request_id)
+        with _claiming:
+            if _in_flight.get(claim) is self:
+                del _in_flight[claim]
+
     def bind(self, session: SessionState) -> None:
-        """Says whose stream this is, once the session has been resumed."""
+        """Sets the session of the stream, after it was resumed."""
         self.transcript.session = session
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
@@ -126,7 +156,9 @@ class RequestStream:
         raise NotImplementedError
 
     def ask(self, question: Question) -> Any:
-        """The client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and `Cancelled`."""
+        """Waits for and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and
+        `Cancelled`.
+        """
         raise NotImplementedError
 
     async def aask(self, question: Question) -> Any:
@@ -134,27 +166,42 @@ class RequestStream:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Closes the connection, and not the stream; where the client cannot come back, it does nothing."""
+        """Closes the connection, but not the stream; does nothing if the client cannot reconnect."""
 
     def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
-        """Says which task a cancellation must reach: that of a coroutine. A function in a thread looks by itself."""
+        """Sets the task that a cancellation must cancel: that of a coroutine. A function in a thread checks by
+        itself.
+        """
 
     async def finish(self, reply: Reply) -> Reply | None:
-        """Sends the reply as the stream's last event; gives it back when no stream was opened."""
+        """Sends the reply as the stream's last event; returns it when no stream was opened."""
         return reply
 
+    async def fail(self) -> bool:
+        """Ends a request after an internal error. Returns whether the client has been informed, on an open stream."""
+        self.abandon()
+        return False
+
     def abandon(self) -> None:
-        """Stops everything: the request has no reply on this stream."""
+        """Stops everything: the request gets no reply on this stream."""
 
     def cancelled_reply(self) -> Reply:
-        """What ends the POST of a request that its client has cancelled: an error that it no longer waits for."""
+        """The error that ends the POST of a cancelled request; its client no longer waits for it."""
         return replies.error(
             ProtocolError(REQUEST_CANCELLED, "Request cancelled"), self.era, self.transcript.request_id
         )
 
 
+_in_flight: "WeakValueDictionary[tuple[int, RequestId | None], RequestStream]" = WeakValueDictionary()
+"""The running requests of sessions in this process. Weak, so that the entry of a request that failed before its release
+goes with its stream.
+"""
+
+_claiming: Final = threading.Lock()
+
+
 class InlineRequestStream(RequestStream):
-    """The request stream under the test client: it keeps messages for the reply, and answers questions on the spot."""
+    """The request stream under the test client: collects messages for the reply, and answers questions at once."""
 
     def __init__(self, answers: Callable[[Question], Any]) -> None:
         super().__init__()
@@ -180,7 +227,7 @@ class InlineRequestStream(RequestStream):
         return self.to_reply(reply)
 
     def to_reply(self, reply: Reply) -> Reply:
-        """The reply, as a stream when something was said before it."""
+        """The reply, as a stream if messages were sent before it."""
         if not self._messages:
             return reply
         lines = b"".join(sse.encode(text) for text in [*self._messages, reply.body.decode()])

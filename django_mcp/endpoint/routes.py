@@ -1,7 +1,6 @@
-"""The endpoints of the URLconf: where they are mounted, and which of them a path leads to.
+"""The endpoints of the URLconf: where they are mounted, and which of them serves a path.
 
-This is the one walk through the URLconf. A pattern that stands before an endpoint's and matches its path wins, as it
-does in Django.
+Only this module walks through the URLconf. As in Django, an earlier pattern that matches the path wins.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,8 +17,8 @@ Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint: the patterns that lead to it, outermost first, each with its own arguments for the view, and the
-    callback that `as_view()` made.
+    """An endpoint in the URLconf: the patterns that lead to it, outermost first, each with its arguments for the view,
+    and the callback of `as_view()`.
     """
 
     patterns: Patterns
@@ -27,18 +26,19 @@ class Route:
 
     @property
     def path(self) -> str | None:
-        """The path without the slash before it; `None` when it has variables."""
-        # An endpoint's own pattern is an expression, for its optional slash; the patterns above it are written out.
+        """The path without its leading slash; `None` when it has variables."""
+        # The endpoint's own pattern is a regular expression, for its optional slash; only the patterns above it are in
+        # the path.
         path = "".join(getattr(pattern, "_route", "") for pattern, _ in self.patterns)
         return None if "<" in path else path
 
     @property
     def pattern(self) -> str:
-        """The path as people read it, variables included."""
+        """The path for people, with variables as they are in the URLconf."""
         return "/" + "".join(getattr(pattern, "_route", "") for pattern, _ in self.patterns)
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """The keyword arguments that a path (without its leading slash) gives the view, or `None`."""
+        """The keyword arguments that the view gets for a path (without its leading slash), or `None`."""
         kwargs: dict[str, Any] = {}
         for pattern, defaults in self.patterns:
             found = pattern.match(path)
@@ -50,11 +50,11 @@ class Route:
 
     @property
     def is_decorated(self) -> bool:
-        """Whether a decorator is around the view: then it is another function, which Django calls."""
+        """Whether a decorator is around the view: the callback is then another function, which Django must call."""
         return self.callback.mcp_view is not self.callback
 
     def view(self) -> Any:
-        """The view of one request."""
+        """A new view, for one request."""
         return self.callback.mcp_view.view_class(**self.callback.mcp_view.view_initkwargs)
 
     @property
@@ -65,7 +65,7 @@ class Route:
 
 
 Match: TypeAlias = tuple[Route, dict[str, Any]]
-"""An endpoint, and the arguments that a path gives its view."""
+"""An endpoint, and the arguments of its view from the path."""
 
 
 def routes(urlconf: str | None = None) -> tuple[Route, ...]:
@@ -74,9 +74,9 @@ def routes(urlconf: str | None = None) -> tuple[Route, ...]:
 
 
 def find(path: str) -> Match | None:
-    """The endpoint at a path (with its leading slash), and the arguments that the path gives it."""
+    """The endpoint of a path (with its leading slash), and the arguments of its view from the path."""
     urlconf = settings.ROOT_URLCONF
-    # Django's own pattern for the whole URLconf is a slash.
+    # Django's root pattern is a slash.
     if not path.startswith("/"):
         return None
     return _match_once(urlconf, path[1:]) if _is_fixed(urlconf) else _match(urlconf, path[1:])
@@ -84,17 +84,17 @@ def find(path: str) -> Match | None:
 
 def find_view(path: str) -> Any:
     """The view of the endpoint at a path, or `None`."""
-    found = find(path)
-    return found[0].view() if found is not None else None
+    match = find(path)
+    return match[0].view() if match is not None else None
 
 
 def endpoint_paths() -> list[str]:
-    """The paths of the endpoints whose path has no variables, without the slash before them."""
+    """The paths of the endpoints without variables in their path, without the leading slash."""
     return [route.path for route in routes() if route.path is not None]
 
 
 def mounted_views() -> Iterator[tuple[str, Any]]:
-    """All endpoints of the URLconf, those behind a decorator too: the path as the URLconf has it, and the view."""
+    """All endpoints of the URLconf, decorated ones included: the path as in the URLconf, and the view."""
     for route in _walk(get_resolver().url_patterns, ()):
         yield route.pattern, route.view()
 
@@ -111,7 +111,7 @@ _match_once = lru_cache(maxsize=1024)(_match)
 
 
 def _leads_to(urlconf: str, path: str, route: Route) -> bool:
-    """Whether Django, too, finds the endpoint at a path: an earlier pattern may match it."""
+    """Whether Django resolves a path to this endpoint too, and no earlier pattern matches it."""
     try:
         return get_resolver(urlconf).resolve(f"/{path}").func is route.callback
     except Resolver404:

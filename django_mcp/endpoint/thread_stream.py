@@ -1,146 +1,258 @@
-"""The request stream of the view: the request runs in a thread of its own, and the response is written from a queue."""
+"""The request stream of the view: the request runs in a thread of its own, and puts messages into a queue, from which
+the response is written: by a thread under WSGI and by a task under ASGI.
+"""
 
+import asyncio
 import contextlib
 import contextvars
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Final, TypeAlias
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.aside import aside
+from django_mcp.execution.threads import hop
+from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
-from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import Era
 from django_mcp.storage import events
 
 from .questions import ClientQuestion
-from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, T, logger
+from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
+from .waiting import waiting_calls
+
+Item: TypeAlias = str | Reply | None
+"""A message, the reply, or `None` after a timeout."""
+
+POLLS_PER_SECOND: Final = 50
+"""The maximum rate at which all waiting calls of a process poll for answers together: the more calls wait, the less
+often each polls.
+"""
 
 
 class ThreadRequestStream(RequestStream):
     """Runs the request in a thread of its own, and writes the response from a queue."""
 
-    def __init__(self, request_id: RequestId, era: Era) -> None:
-        super().__init__(request_id, era)
-        self._is_left = False
-        self._aside: ThreadPoolExecutor | None = None
+    _running: "asyncio.Task[Any] | None" = None
+    _wake: Callable[[], object] | None = None
+    _waits = False
 
     @cached_property
-    def _queue(self) -> "queue.Queue[Mapping[str, Any] | Reply]":
-        """Made when it is wanted: most requests say nothing before their reply."""
+    def _queue(self) -> "queue.Queue[str | Reply]":
+        """Made on first use, because most requests send nothing before their reply."""
         return queue.Queue(OUTBOX_LIMIT)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        self._say(message)
+        self._put(to_json_text(message))
 
     def ask(self, question: Question) -> Any:
-        client_question = ClientQuestion(question, self)
+        client_question = ClientQuestion(question, self, in_transaction=release_connections())
         steps, result = client_question.steps(), None
+        self._waits = True
         try:
             while True:
-                step = steps.send(result)
+                step, result = steps.send(result), None
                 if callable(step):
-                    result = self._beside(step)
+                    # In the tool's own thread, the write would be part of its transaction, and invisible until its end.
+                    result = aside.submit(step).result()
                 else:
-                    # Nothing can wake this thread: WSGI has no event loop.
-                    time.sleep(min(0.2, mcp_settings.POLL_SECONDS, step))
-                    result = None
+                    time.sleep(_poll_seconds(step))
         except StopIteration as end:
             return end.value
         finally:
-            self._beside(client_question.forget)
+            self._waits = False
+            aside.submit(client_question.forget).result()
 
     async def aask(self, question: Question) -> Any:
-        return await sync_to_async(self.ask, thread_sensitive=False)(question)
+        in_transaction = await sync_to_async(release_connections)()
+        client_question = ClientQuestion(question, self, in_transaction=in_transaction)
+        steps, result = client_question.steps(), None
+        self._waits = True
+        try:
+            while True:
+                step, result = steps.send(result), None
+                if callable(step):
+                    result = await asyncio.wrap_future(aside.submit(step))
+                else:
+                    await asyncio.sleep(_poll_seconds(step))
+        except StopIteration as end:
+            return end.value
+        finally:
+            self._waits = False
+            await asyncio.shield(asyncio.wrap_future(aside.submit(client_question.forget)))
 
     def close(self) -> None:
-        """Nothing: without a GET stream there is no coming back."""
+        """Does nothing: without a GET stream, a client cannot reconnect."""
 
-    def run(self, work: Callable[[], Reply]) -> "Reply | Iterator[bytes]":
-        """The reply, or once the request says something, or takes its time, the lines of its stream."""
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        self._running = task
+        if self.cancelled:
+            self._cancel()
+
+    def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
+        """The reply; or the lines of its stream, if the request sends a message or takes long."""
         context = contextvars.copy_context()
         _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
         first = self._wait_for_first()
-        return first if isinstance(first, Reply) else self._lines(first)
+        if not isinstance(first, Reply):
+            return Lines(self, first)
+        self.transcript.end()
+        return first
 
-    def _wait_for_first(self) -> Mapping[str, Any] | Reply | None:
-        """The first thing that the request says; `None` when it was silent for so long that the stream must open."""
+    def _wait_for_first(self) -> str | Reply | None:
+        """The request's first message; `None` when it was silent for so long that the stream must open."""
         deadline = time.monotonic() + mcp_settings.KEEPALIVE_SECONDS
         seconds = WATCH_AFTER_SECONDS
         while time.monotonic() < deadline:
             try:
                 return self._queue.get(timeout=seconds)
             except queue.Empty:
-                # From now on it can be cancelled.
+                # From now on, the request can be cancelled.
                 self.transcript.make_known()
-                self._look()
-                seconds = min(self._look_seconds(), max(deadline - time.monotonic(), 0))
+                self._check_cancelled()
+                seconds = min(self._check_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
-    def _say(self, item: Mapping[str, Any] | Reply) -> None:
-        """Waits for room, for as long as somebody writes what is said."""
-        while not self._is_left:
+    def _put(self, item: str | Reply) -> None:
+        """Puts a message into the queue; waits while it is full, as long as somebody writes the response."""
+        while not self.is_left:
             with contextlib.suppress(queue.Full):
-                return self._queue.put(item, timeout=1)
+                self._queue.put(item, timeout=1)
+                break
+        if self._wake is not None:
+            self._wake()
 
     def _work(self, work: Callable[[], Reply]) -> None:
         try:
-            self._say(work())
+            self._put(work())
         except Exception:
             logger.exception("Answering failed")
-            self._say(replies.INTERNAL)
+            self._put(replies.INTERNAL)
         finally:
             connections.close_all()
-            if self._aside is not None:
-                self._aside.submit(connections.close_all)
-                self._aside.shutdown(wait=False)
 
-    def _beside(self, function: Callable[..., T], *args: Any) -> T:
-        """What a function of the event store returns, run in a thread beside the tool's: in the tool's own, it would be
-        part of its transaction, and nobody else would see it before the end.
-        """
-        if self._aside is None:
-            self._aside = ThreadPoolExecutor(max_workers=1)
-        return self._aside.submit(function, *args).result()
+    def _cancel(self) -> None:
+        self.cancelled = True
+        task = self._running
+        if task is not None:
+            with contextlib.suppress(RuntimeError):  # Its loop is closed: it is done.
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
-    def _lines(self, item: Mapping[str, Any] | Reply | None) -> Iterator[bytes]:
+    def lines(self, first: Item) -> Iterator[bytes]:
+        """The lines of the stream, for the thread that writes the response."""
+        steps, result = self._steps(first), None
         try:
-            yield self.transcript.open() or sse.KEEPALIVE
-            looked = time.monotonic()
             while True:
-                if isinstance(item, Reply):
-                    yield self.transcript.add([item.body.decode()], is_last=True)
-                    return
-                yield self.transcript.add([to_json_text(item)]) if item is not None else sse.KEEPALIVE
-                try:
-                    item = self._queue.get(timeout=self._look_seconds())
-                except queue.Empty:
-                    item = None
-                if time.monotonic() - looked >= self._look_seconds():
-                    looked = time.monotonic()
-                    self._look()
-        except GeneratorExit:
-            self._is_left = True
-            if self.era == "modern":
-                self.cancelled = True
+                step = steps.send(result)
+                if isinstance(step, bytes):
+                    result = None
+                    yield step
+                else:
+                    result = step() if callable(step) else self._next(step)
+        except StopIteration:
+            return
+        except BaseException:
+            self._note_disconnect()
             raise
 
-    def _look_seconds(self) -> float:
+    async def alines(self, first: Item) -> AsyncIterator[bytes]:
+        """See lines(): for a task, which blocks no thread while it waits."""
+        steps, result = self._steps(first), None
+        has_item = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._wake = partial(_wake, loop, has_item)
+        try:
+            while True:
+                step = steps.send(result)
+                if isinstance(step, bytes):
+                    result = None
+                    yield step
+                else:
+                    result = await (hop(step) if callable(step) else self._anext(has_item, step))
+        except StopIteration:
+            return
+        except BaseException:
+            self._note_disconnect()
+            raise
+
+    def _steps(self, item: Item) -> Generator[Any, Any, None]:
+        """Yields lines to send, functions to call where the database may be queried, and seconds to wait for the next
+        message.
+        """
+        yield (yield self.transcript.open) or sse.KEEPALIVE
+        looked = time.monotonic()
+        while not isinstance(item, Reply):
+            yield sse.KEEPALIVE if item is None else (yield partial(self.transcript.add, [item]))
+            item = yield self._check_seconds()
+            if time.monotonic() - looked >= self._check_seconds():
+                looked = time.monotonic()
+                yield self._check_cancelled
+        yield (yield partial(self.transcript.add, [item.body.decode()], is_last=True))
+
+    def _next(self, seconds: float) -> Item:
+        if self._waits:
+            release_connections()
+        try:
+            return self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    async def _anext(self, has_item: asyncio.Event, seconds: float) -> Item:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    has_item.clear()
+                    with contextlib.suppress(queue.Empty):
+                        return self._queue.get_nowait()
+                    await has_item.wait()
+        return None
+
+    def _note_disconnect(self) -> None:
+        """Notes that the client has disconnected, by which a modern client cancels its request."""
+        self.is_left = True
+        if self.era == "modern":
+            self._cancel()
+
+    def _check_seconds(self) -> float:
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
 
-    def _look(self) -> None:
+    def _check_cancelled(self) -> None:
         if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
-            self.cancelled = True
+            self._cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a stream, for one iteration, sync or async."""
+
+    _stream: ThreadRequestStream
+    _first: Item
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._stream.lines(self._first)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.alines(self._first)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, has_item: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody writes.
+        loop.call_soon_threadsafe(has_item.set)
+
+
+def _poll_seconds(seconds: float) -> float:
+    """How long a call waits before it polls again: under WSGI nothing can wake it, because there is no event loop."""
+    return min(seconds, mcp_settings.POLL_SECONDS, max(0.2, len(waiting_calls) / POLLS_PER_SECOND))

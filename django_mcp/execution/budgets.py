@@ -1,4 +1,4 @@
-"""Holds a call to its budget while it runs: what it asks of the databases, and for how long."""
+"""Budgets: limits the time of a call, its queries and the rows that it reads."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +12,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_mcp.primitives.call_options import Budget, exceeded
 
 _BOOKKEEPING: Final = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA ")
-"""Statements of Django's own, and of ours, which nobody asked for."""
+"""Statements of Django and of this package, which do not count."""
 
 
 class Meter:
     """A context manager around a call, in the thread in which its queries run. Raises `BudgetExceeded` inside, and at
-    the end when the time is up.
+    the end if the time is over.
 
-    Not to be entered twice. A thread cannot be stopped from outside, so a function that asks nothing of a database
-    hears of its deadline when it is done.
+    It can be entered only once. A thread cannot be stopped from outside, so a function that makes no query learns about
+    its deadline only at its end.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -28,11 +28,11 @@ class Meter:
         self._deadline = time.monotonic() + budget.seconds if budget.seconds is not None else None
         self._queries = 0
         self._rows = 0
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> "Meter":
         for connection in connections.all():
-            self._held.enter_context(connection.execute_wrapper(self._execute))
+            self._stack.enter_context(connection.execute_wrapper(self._execute))
             if self._budget.rows is not None:
                 self._count_rows_of(connection)
         return self
@@ -40,7 +40,7 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._held.close()
+        self._stack.close()
         if error is None:
             self._check_time()
 
@@ -57,10 +57,10 @@ class Meter:
             raise exceeded("seconds", self._budget.seconds or 0)
 
     def _count_rows_of(self, connection: BaseDatabaseWrapper) -> None:
-        # Django has a hook for statements and none for what they bring: the cursor is handed out through a proxy.
+        # Django has a hook for statements but none for their rows, so a proxy of the cursor counts them.
         prepare = connection._prepare_cursor  # type: ignore[attr-defined]
         connection.__dict__["_prepare_cursor"] = lambda cursor: _CountingCursor(prepare(cursor), self._read)
-        self._held.callback(connection.__dict__.pop, "_prepare_cursor")
+        self._stack.callback(connection.__dict__.pop, "_prepare_cursor")
 
     def _read(self, count: int) -> None:
         self._rows += count

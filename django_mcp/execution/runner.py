@@ -1,40 +1,35 @@
-"""Runs a `Call`: the one module with two colours.
+"""Runs a `Call`, in a thread with `run` or on an event loop with `arun`.
 
-`run` is for code in a thread, `arun` for code on an event loop; both give the same `Outcome`. What the function wrote
-to a database is undone when it fails, in every combination of the two.
+Both return the same `Outcome`. When the function fails, its writes to a database are rolled back, with sync and async
+functions alike.
 """
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Generator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import connections
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import Cancelled, ClientCannot
 from django_mcp.methods.answering import repeat
 from django_mcp.methods.request import Call, Outcome
-from django_mcp.primitives.asking import ClientCannot, InputRequired, Inputs, Question, check_capability
+from django_mcp.primitives.asking import InputRequired, Inputs, Question, check_capability
 from django_mcp.primitives.call_options import exceeded
-from django_mcp.primitives.context import Cancelled, RequestStream
+from django_mcp.primitives.context import RequestStream
 from django_mcp.replicas import reading
 
 from .budgets import Meter
+from .own_thread import OwnThread
 from .threads import LoopContext
 from .transactions import LazyAtomic
 
-T = TypeVar("T")
-
 
 def run(call: Call) -> Outcome:
-    """The outcome of a call, made in this thread. An async function gets an event loop of its own for as long as it
-    runs.
-    """
+    """The outcome of a call, made in this thread. An async function gets an event loop of its own while it runs."""
     rounds, answer = _rounds(call), None
     try:
         while True:
@@ -48,7 +43,9 @@ def run(call: Call) -> Outcome:
 
 
 async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
-    """See run(). A sync function runs in a worker thread, an async one here: `loop_context` is where that is."""
+    """See run(). Runs a sync function in a worker thread, and an async one on this event loop, which `loop_context`
+    describes.
+    """
     loop_context = loop_context or LoopContext.here()
     if not call.is_async:
         return await loop_context.hop(run, call)
@@ -68,16 +65,16 @@ async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question to put to a handshake client, whose call goes on with the answer."""
+class _PendingQuestion:
+    """A question for a handshake client, whose call continues with the answer."""
 
     question: Question
     stream: RequestStream
 
 
-def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
-    """A call until it ends: yields the call to run and takes its outcome; yields each question to a client that waits,
-    and takes the answer. A modern client gets the questions as the outcome, and calls again.
+def _rounds(call: Call) -> Generator[Call | _PendingQuestion, Any, Outcome]:
+    """The steps of a call: yields the call to run and is sent its outcome; yields each question to a handshake client
+    and is sent the answer. For a modern client, the questions are the outcome, and the client calls again.
     """
     while True:
         outcome: Outcome = yield call
@@ -86,7 +83,7 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
         stream = _stream_to_ask(call, outcome.required)
         answers = {}
         for key, question in outcome.required.questions.items():
-            answers[key] = yield _Asked(question, stream)
+            answers[key] = yield _PendingQuestion(question, stream)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if again is None:
             return outcome
@@ -95,22 +92,22 @@ def _rounds(call: Call) -> Generator[Call | _Asked, Any, Outcome]:
 
 def _run_once(call: Call) -> Outcome:
     try:
-        with reading(call.options.read_only), _on_terms(call):
-            value = async_to_sync(_in_time)(call) if call.is_async else call.function(*call.args, **call.kwargs)
+        with reading(call.options.read_only), _call_context(call):
+            value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
-                raise _Undone(outcome)
+                raise _RolledBack(outcome)
             return outcome
-    except _Undone as undone:
-        return undone.outcome
+    except _RolledBack as rolled_back:
+        return rolled_back.outcome
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
-class _Undone(Exception):
-    """Ends the transaction of a dry run, and carries what came of it."""
+class _RolledBack(Exception):
+    """Rolls back the transaction of a dry run, and carries its outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -120,7 +117,7 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
     try:
         if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
-        with _OwnThread(_on_terms(call)) as thread:
+        with OwnThread(_call_context(call)) as thread:
             try:
                 outcome = await _arun_async(call)
             except BaseException as interruption:
@@ -129,12 +126,12 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
             await thread.finish(_reason_to_undo(call, outcome))
             return outcome
     except Exception as error:
-        # What the function wrote could not be committed.
+        # The commit failed.
         return Outcome(error=error)
 
 
 def _checked(call: Call, value: Any) -> Any:
-    """What a function returned, unless the client has called it off, or must answer first."""
+    """The function's return value. Raises if the client has cancelled the call, or must answer questions first."""
     if call.request.stream is not None and call.request.stream.cancelled:
         raise Cancelled
     if isinstance(value, InputRequired):
@@ -143,7 +140,7 @@ def _checked(call: Call, value: Any) -> Any:
 
 
 def _stream_to_ask(call: Call, required: InputRequired) -> RequestStream:
-    """The stream to ask a handshake client on before its call can go on. Raises `ToolError` when it cannot be asked."""
+    """The stream for questions to a handshake client. Raises `ToolError` when the client cannot be asked."""
     request = call.request
     if request.stream is None:
         raise ClientCannot("The client cannot be asked here: it has no session to answer in.")
@@ -166,12 +163,28 @@ async def _arun_async(call: Call) -> Outcome:
             try:
                 return Outcome(call.to_result(value))
             except SynchronousOnlyOperation:
-                # The function returned something lazy, such as a queryset: it is evaluated where its other queries ran.
+                # A lazy result, such as a queryset, is evaluated where the function's other queries ran.
                 return Outcome(await sync_to_async(call.to_result)(value))
     except InputRequired as required:
         return Outcome(required=required)
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
+
+
+async def _in_its_own_loop(call: Call) -> Any:
+    stream = call.request.stream
+    if stream is None:
+        return await _in_time(call)
+    stream.runs_in(asyncio.current_task())
+    try:
+        return await _in_time(call)
+    except asyncio.CancelledError:
+        # The client cancelled the call; nobody cancelled this task.
+        if stream.cancelled:
+            raise Cancelled from None
+        raise
+    finally:
+        stream.runs_in(None)
 
 
 async def _in_time(call: Call) -> Any:
@@ -188,11 +201,11 @@ async def _in_time(call: Call) -> Any:
 
 
 def _reason_to_undo(call: Call, outcome: Outcome) -> BaseException | None:
-    return outcome.error or outcome.required or (_Undone(outcome) if call.options.dry_run else None)
+    return outcome.error or outcome.required or (_RolledBack(outcome) if call.options.dry_run else None)
 
 
 async def _arun_in_callers_thread(call: Call) -> Outcome:
-    atomic = _on_terms(call)
+    atomic = _call_context(call)
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
@@ -206,72 +219,24 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
         await sync_to_async(atomic.__exit__)(type(error) if error else None, error, None)
 
 
-class _OwnThread(Executor):
-    """A thread of one async call's own, for the database work that Django's a-methods send away. It starts when it is
-    first needed.
-
-    Being the call's own, its connection can hold a transaction, which a thread shared by all calls could not; and it is
-    closed in the end, where nobody would look after that of asgiref's thread for everybody.
-    """
-
-    def __init__(self, atomic: AbstractContextManager[object]) -> None:
-        self._executor: ThreadPoolExecutor | None = None
-        self._atomic = atomic
-        self._context = ThreadSensitiveContext(executor=self)
-        self._token: contextvars.Token[Any] | None = None
-
-    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(max_workers=1, initializer=self._atomic.__enter__)
-        return self._executor.submit(function, *args, **kwargs)
-
-    def __enter__(self) -> "_OwnThread":
-        # What `async with` the context does, without its awaits: this is around every asynchronous call.
-        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
-        SyncToAsync.context_to_thread_executor[self._context] = self
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        SyncToAsync.context_to_thread_executor.pop(self._context, None)
-        if self._token is not None:
-            SyncToAsync.thread_sensitive_context.reset(self._token)
-            # It knows the context in which this is: a circle, which would wait for the garbage collector.
-            self._token = None
-
-    async def finish(self, error: BaseException | None) -> None:
-        """Commits what the call wrote, or undoes it, and gives the thread back."""
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            leaving = executor.submit(self._leave, error)
-            executor.shutdown(wait=False)
-            # Who cancels now does not stop it halfway.
-            await asyncio.shield(asyncio.wrap_future(leaving))
-
-    def _leave(self, error: BaseException | None) -> None:
-        try:
-            self._atomic.__exit__(type(error) if error else None, error, None)
-        finally:
-            connections.close_all()
-
-
-def _on_terms(call: Call) -> AbstractContextManager[object]:
-    """What a call runs in: its transaction, unless it has none, and its meter, when it has a budget."""
+def _call_context(call: Call) -> AbstractContextManager[object]:
+    """The context of a call: its transaction, unless `atomic` is off, and its meter, if it has a budget."""
     options = call.options
-    transaction = LazyAtomic(read_only=options.read_only) if options.atomic else nullcontext()
+    transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
     return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
 
 
 class _Metered:
-    """A meter around a transaction, so that what comes too late is undone."""
+    """A meter around a transaction, so that a call that exceeds its time is rolled back."""
 
     def __init__(self, transaction: AbstractContextManager[object], meter: Meter) -> None:
         self._transaction = transaction
         self._meter = meter
-        self._held = ExitStack()
+        self._stack = ExitStack()
 
     def __enter__(self) -> None:
-        self._held.enter_context(self._transaction)
-        self._held.enter_context(self._meter)
+        self._stack.enter_context(self._transaction)
+        self._stack.enter_context(self._meter)
 
     def __exit__(self, *error: Any) -> bool | None:
-        return self._held.__exit__(*error)
+        return self._stack.__exit__(*error)

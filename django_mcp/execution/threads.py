@@ -1,9 +1,8 @@
-"""Where synchronous work of the ASGI lane runs: worker threads beside the event loop, whose database connections are
-kept as Django's settings say.
+"""Worker threads for the sync work of the ASGI lane. They keep their database connections as Django's settings say.
 
-Django's own `sync_to_async` has one thread for everybody, or a new one for each request. A `ThreadPoolExecutor` wakes
-the event loop for each function by itself; here what several threads have done meanwhile comes back in one go, so that
-the busier a process is, the less a hop costs.
+Django's `sync_to_async` has one thread for everything, or a new one for each request. A `ThreadPoolExecutor` wakes the
+event loop for each result; here, one wake-up delivers the results of several threads, so a hop costs less the busier a
+process is.
 """
 
 import asyncio
@@ -29,13 +28,14 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
 from .loops import serving_loop
+from .transactions import release_connections
 from .under_test import under_test
 
-MAX_WAITING_THREADS: Final = 256
-"""Sync functions of one process that may wait for a client's answer at once; an async one waits without a thread."""
+_USUAL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
+"""The limit when `MCP_THREADS` is None. Read once, because `os.cpu_count()` opens a system file each time."""
 
 END_SECONDS: Final = 5
-"""How long a process that ends waits for its threads."""
+"""How long a process waits at its end for its threads."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,8 +43,8 @@ T = TypeVar("T")
 
 @record(frozen=True, slots=True)
 class LoopContext:
-    """Where a request is served: on which event loop, and whether a sync caller waits for it (a test, WSGI), whose
-    thread is used then, so that it sees its own transaction.
+    """The place where a request is served: its event loop, and whether a sync caller waits for it (a test, WSGI). Sync
+    work then runs in the caller's thread, so that it sees the caller's transaction.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -52,7 +52,7 @@ class LoopContext:
 
     @classmethod
     def on(cls, loop: asyncio.AbstractEventLoop) -> "LoopContext":
-        """Here, for who knows the loop: to ask which one is running is a system call before Python 3.12."""
+        """The context for a known loop: finding the running loop is a system call before Python 3.12."""
         return cls(loop, loop in AsyncToSync.loop_thread_executors or under_test().caller_waits)
 
     @classmethod
@@ -60,7 +60,7 @@ class LoopContext:
         return cls.on(asyncio.get_running_loop())
 
     async def hop(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What a sync function returns, run in a worker thread."""
+        """Runs a sync function in a worker thread, and returns its result."""
         if self.caller_waits:
             return await sync_to_async(function)(*args, **kwargs)
         work = partial(contextvars.copy_context().run, _with_connections, self.loop, function, args, kwargs)
@@ -69,58 +69,66 @@ class LoopContext:
 
 
 async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a sync function returns, run in a worker thread; in the caller's own where one waits."""
+    """Runs a sync function in a worker thread, and returns its result; in the caller's thread if a sync caller
+    waits.
+    """
     return await LoopContext.here().hop(function, *args, **kwargs)
 
 
 @contextmanager
-def waiting_thread() -> Iterator[None]:
-    """Around a wait in a worker thread: another may work meanwhile. Else threads that wait for answers would keep the
-    answers out.
+def waiting_thread() -> Iterator[bool]:
+    """Around a wait in a worker thread: the pool may start another thread meanwhile, and this one closes the
+    connections that it does not need. Otherwise threads that wait for answers would block the answers. Yields whether
+    the thread is in a transaction.
+
+    The caller must limit its waits: there are `MCP_THREADS` threads, and one more for each that waits.
     """
-    _pool.wait_begins()
-    try:
-        yield
-    finally:
-        _pool.wait_ends()
+    in_transaction = release_connections()
+    with _pool.waiting():
+        yield in_transaction
 
 
 class Pool:
-    """Threads that start when there is work for one more, up to `MCP_THREADS`; those that wait for a client do not
-    count.
+    """Worker threads, started on demand up to a limit; threads that wait for a client do not count. Without work,
+    `MCP_THREADS` of them stay.
     """
 
-    def __init__(self) -> None:
-        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Returns] | None] = SimpleQueue()
-        self._returns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Returns] = WeakKeyDictionary()
+    def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
+        self._most = limit or usual_threads
+        self._name = name
+        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Results] | None] = SimpleQueue()
+        self._results: WeakKeyDictionary[asyncio.AbstractEventLoop, _Results] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._open = 0
         self._waiting = 0
 
     def submit(self, loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """The future of some work, on the loop; to be called there."""
-        returns = self._returns.get(loop)
-        if returns is None:
-            returns = self._returns[loop] = _Returns(loop)
+        """The future of a function's result. Must be called on the loop."""
+        results = self._results.get(loop)
+        if results is None:
+            results = self._results[loop] = _Results(loop)
         future = loop.create_future()
         with self._lock:
             self._open += 1
-        self._work.put((work, future, returns))
+        self._work.put((work, future, results))
         self._grow()
         return future
 
-    def wait_begins(self) -> None:
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around a wait in one of the threads, which does not count meanwhile."""
         with self._lock:
             self._waiting += 1
         self._grow()
-
-    def wait_ends(self) -> None:
-        with self._lock:
-            self._waiting -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def stop(self, seconds: float) -> None:
-        """Lets the threads finish what they do, and end."""
+        """Lets the threads finish their work, and end."""
         threads = list(self._threads)
         for _ in threads:
             self._work.put(None)
@@ -129,8 +137,10 @@ class Pool:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _limit(self) -> int:
-        threads: int = mcp_settings.THREADS or min(32, (os.cpu_count() or 1) + 4)
-        return threads + min(self._waiting, MAX_WAITING_THREADS)
+        return self._most() + self._waiting
+
+    def _needed(self) -> int:
+        return min(self._limit(), self._open + usual_threads())
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
@@ -139,7 +149,7 @@ class Pool:
             count = len(self._threads)
             if self._open <= count or count >= self._limit():
                 return
-            thread = threading.Thread(target=self._serve, name=f"django_mcp-{count}", daemon=True)
+            thread = threading.Thread(target=self._serve, name=f"{self._name}-{count}", daemon=True)
             self._threads.add(thread)
         thread.start()
 
@@ -147,7 +157,7 @@ class Pool:
         try:
             while (item := self._work.get()) is not None:
                 self._do(*item)
-                # Nothing of it is kept while the next is waited for.
+                # Keep no reference while waiting for the next item.
                 del item
                 if self._leaves():
                     return
@@ -157,18 +167,18 @@ class Pool:
                 self._threads.discard(threading.current_thread())
 
     def _leaves(self) -> bool:
-        """Whether this thread is one too many, since others wait no more. As many as the limit says stay, so that what
-        is handed in finds one.
+        """True when this thread should exit: the pool is above its limit. It keeps as many threads as there is work
+        for.
         """
-        if len(self._threads) <= self._limit():
+        if len(self._threads) <= self._needed():
             return False
         with self._lock:
-            is_over = len(self._threads) > self._limit()
+            is_over = len(self._threads) > self._needed()
             if is_over:
                 self._threads.discard(threading.current_thread())
         return is_over
 
-    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", returns: "_Returns") -> None:
+    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", results: "_Results") -> None:
         value, error = None, None
         if not future.cancelled():
             try:
@@ -177,34 +187,34 @@ class Pool:
                 error = raised
         with self._lock:
             self._open -= 1
-        returns.give(future, value, error)
+        results.deliver(future, value, error)
 
 
-class _Returns:
-    """What threads have done for an event loop, on its way there."""
+class _Results:
+    """Results of threads on their way to an event loop."""
 
-    __slots__ = ("__weakref__", "_done", "_is_rung", "_loop")
+    __slots__ = ("__weakref__", "_done", "_is_scheduled", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        # The loop is the key that this is found by: to hold it would be to keep both for ever.
+        # A weak reference: the loop is the key of this object in a WeakKeyDictionary.
         self._loop = weakref.ref(loop)
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._is_rung = False
+        self._is_scheduled = False
 
-    def give(self, future: "asyncio.Future[Any]", value: Any, error: BaseException | None) -> None:
-        """From any thread: hands over what became of a future."""
+    def deliver(self, future: "asyncio.Future[Any]", value: Any, error: BaseException | None) -> None:
+        """Delivers the result of a future; from any thread."""
         self._done.append((future, value, error))
         loop = self._loop()
-        if self._is_rung or loop is None:
+        if self._is_scheduled or loop is None:
             return
-        # Two threads may both come here, and then it is rung twice for the same.
-        self._is_rung = True
+        # Two threads may both get here; the second wake-up then finds nothing.
+        self._is_scheduled = True
         with suppress(RuntimeError):  # The loop is closed, and nobody waits.
             loop.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:
-        # What is given from here on rings again, so nothing stays behind.
-        self._is_rung = False
+        # Results from here on schedule another wake-up, so none is left behind.
+        self._is_scheduled = False
         while self._done:
             future, value, error = self._done.popleft()
             if future.cancelled():
@@ -215,37 +225,54 @@ class _Returns:
                 future.set_result(value)
 
 
+def usual_threads() -> int:
+    return mcp_settings.THREADS or _USUAL_THREADS
+
+
 _pool: Final = Pool()
+_lent: Final = Pool(lambda: mcp_settings.ASYNC_THREADS, "django_mcp-async")
 atexit.register(_pool.stop, END_SECONDS)
+atexit.register(_lent.stop, END_SECONDS)
+
+
+def lent_threads() -> Pool:
+    """The threads of async calls."""
+    return _lent
+
+
+def lend_thread(work: Callable[[], object]) -> None:
+    """Runs a function in a thread of its own, however long it takes, in the caller's context. Call it on an event
+    loop.
+    """
+    loop = asyncio.get_running_loop()
+    _lent.submit(loop, partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
 
 
 def _with_connections(
     loop: asyncio.AbstractEventLoop, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> T:
     serving_loop.set(loop)
-    _look_after_connections()
+    look_after_connections()
     try:
         return function(*args, **kwargs)
     finally:
-        _close_spent_connections()
+        close_spent_connections()
 
 
-def _look_after_connections() -> None:
-    """Before a thread works: `close_old_connections`, and so Django's health check, at most once a second. A connection
-    that has just answered does not need to be asked whether it does.
-    """
+def look_after_connections() -> None:
+    """Runs before a thread works: `close_old_connections`, and with it Django's health check, at most once a second."""
     now = time.monotonic()
     if now - getattr(_looked_at, "when", float("-inf")) >= 1:
         _looked_at.when = now
         close_old_connections()
 
 
-def _close_spent_connections() -> None:
-    """After it: those that have failed, are too old, or were left in another mode."""
+def close_spent_connections() -> None:
+    """Runs after a thread worked: closes connections that have failed, are too old, or are not in autocommit mode."""
     for connection in connections.all(initialized_only=True):
         if connection.connection is None:
             continue
-        # `get_autocommit()` would open one that is closed.
+        # Not `get_autocommit()`, which would open a closed connection.
         if connection.errors_occurred or not connection.autocommit or _is_old(connection):
             connection.close_if_unusable_or_obsolete()
 

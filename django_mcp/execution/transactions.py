@@ -1,43 +1,40 @@
-"""A transaction that begins when it is first needed, so that a tool which touches no database pays for none."""
+"""A transaction that begins on first use, so that a tool without queries pays nothing for it."""
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_WRITES: Final = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE")
-
-
-class WroteInReadOnly(RuntimeError):
-    """A tool that says `read_only=True` wants to write."""
+from .guards import Guard
 
 
 class LazyAtomic:
-    """`transaction.atomic()` on every database that the block touches, each begun at its first use.
+    """`transaction.atomic()` on every database that the block uses, begun on first use.
 
-    To the code inside, each connection looks as if it were in a transaction already: an `atomic()` of its own becomes a
-    savepoint, and `on_commit` waits for the end of the block. Like `atomic()`, for one thread, and not to be entered
-    twice.
+    Inside the block, each connection looks as if it were in a transaction already: an `atomic()` becomes a savepoint,
+    and `on_commit` waits for the end of the block. Like `atomic()`, it is for one thread, and can be entered only once.
 
-    What tells the first use is `ensure_connection`, which Django calls before anything goes to a database. Wrapping
-    `execute` instead would come too late for an `atomic()` that the block opens first: it would commit by itself.
+    It notices the first use in `ensure_connection`, which Django calls before each access to a database. Wrapping
+    `execute` would be too late for an `atomic()` that the block opens first: it would commit by itself.
 
-    With `read_only` the transaction cannot write: an attempt raises, here (`WroteInReadOnly`) or in the database.
+    With `read_only`, a write raises, here (`WroteInReadOnly`) or in the database. With `dry_run`, statements that a
+    rollback could not undo raise (`CannotUndo`); the caller rolls back by raising.
     """
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, dry_run: bool = False) -> None:
         self._watched: list[_Watched] = []
         self._read_only = read_only
+        self._dry_run = dry_run
 
     def __enter__(self) -> "LazyAtomic":
         for connection in connections.all():
             if "ensure_connection" in connection.__dict__:
-                # A block within a block: the outer one begins now, so that this one can be undone by itself.
+                # A nested block: the outer one begins now, so that this one can be rolled back by itself.
                 connection.ensure_connection()
             if _can_begin(connection):
-                self._watched.append(_Watched(connection, read_only=self._read_only))
+                self._watched.append(_Watched(connection, read_only=self._read_only, dry_run=self._dry_run))
         return self
 
     def __exit__(
@@ -48,7 +45,8 @@ class LazyAtomic:
         if len(self._watched) == 1:  # Most projects have one database, and need no order.
             self._watched[0].leave(kind, error, traceback)
             return
-        # Each is left whatever becomes of another, and commits go first: what waits for a commit must not run without.
+        # Each block is left even if another fails. Commits come first, because on_commit callbacks must not run without
+        # them.
         ends = ExitStack()
         for watched in sorted(self._watched, key=lambda watched: watched.has_begun):
             ends.push(watched.leave)
@@ -56,15 +54,14 @@ class LazyAtomic:
 
 
 class _Watched:
-    """One connection: idle until something is asked of it, then in an `atomic()` that looks as if it had been there
-    from the first.
-    """
+    """A watched connection: idle until its first use, then in an `atomic()` that seems to have begun with the block."""
 
     __slots__ = (
         "_atomic",
         "_blocks",
         "_connection",
         "_doomed",
+        "_guard",
         "_hooks",
         "_nested",
         "_outer",
@@ -73,13 +70,15 @@ class _Watched:
         "has_begun",
     )
 
-    def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool, dry_run: bool) -> None:
         self._connection: Any = connection
         self._read_only = read_only
         self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
         self._nested = connection.in_atomic_block
+        is_guarded = read_only or dry_run
+        self._guard = Guard(connection, read_only=read_only, is_nested=self._nested) if is_guarded else None
         self._doomed = connection.needs_rollback
-        # What the connection knows of already; all that comes after is the block's.
+        # The blocks and savepoints that exist now; all later ones are inside this block.
         self._blocks = len(self._connection.atomic_blocks)
         self._savepoints = len(connection.savepoint_ids)
         self._hooks = len(connection.run_on_commit)
@@ -88,7 +87,7 @@ class _Watched:
         self._watch()
 
     def stop(self) -> None:
-        """Ends the watch, when nothing was asked of the database."""
+        """Stops watching a connection that was not used."""
         if not self.has_begun:
             self._unwatch()
             del self._connection.atomic_blocks[self._blocks :]
@@ -97,8 +96,8 @@ class _Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.has_begun:
-            if self._read_only:
-                _permit_writes(self._connection)
+            if self._guard is not None:
+                self._guard.stop()
             self._atomic.__exit__(kind, error, traceback)
             return
         connection = self._connection
@@ -111,7 +110,7 @@ class _Watched:
         if connection.closed_in_transaction:
             connection.connection = None
         if connection.run_on_commit:
-            # There is nothing to commit, but functions may wait for it.
+            # Nothing to commit, but on_commit callbacks may be registered.
             connection.run_and_clear_commit_hooks()
 
     def _watch(self) -> None:
@@ -132,7 +131,7 @@ class _Watched:
         doomed = connection.needs_rollback
         self._unwatch()
         try:
-            # To connect is to forget all three.
+            # Connecting resets all three.
             connection.ensure_connection()
             connection.atomic_blocks = blocks[: self._blocks]
             connection.savepoint_ids = savepoints[: self._savepoints]
@@ -152,26 +151,16 @@ class _Watched:
         connection.needs_rollback = doomed
 
     def _enter(self) -> None:
-        if not self._read_only:
-            self._atomic.__enter__()
-            return
-        connection = self._connection
-        if connection.vendor == "mysql" and not self._nested:
-            # Said of the transaction that comes next. Within one that has begun, only _refuse_writes stands guard.
-            _say(connection, "SET TRANSACTION READ ONLY")
-        if connection.vendor == "sqlite":
+        if self._guard is not None and self._read_only and self._connection.vendor == "sqlite":
             self._enter_deferred()
         else:
             self._atomic.__enter__()
-        if connection.vendor == "postgresql":
-            _say(connection, "SET TRANSACTION READ ONLY")
-        elif connection.vendor == "sqlite":
-            _say(connection, "PRAGMA query_only = ON")
-        connection.execute_wrappers.append(_refuse_writes)
+        if self._guard is not None:
+            self._guard.start()
 
     def _enter_deferred(self) -> None:
-        # A project may have its transactions begin as writers (transaction_mode IMMEDIATE): one that reads need not
-        # wait for those.
+        # A project may let transactions begin as writers (transaction_mode IMMEDIATE); a read-only one need not wait
+        # for those.
         mode, self._connection.transaction_mode = self._connection.transaction_mode, "DEFERRED"
         try:
             self._atomic.__enter__()
@@ -179,29 +168,31 @@ class _Watched:
             self._connection.transaction_mode = mode
 
 
-def _permit_writes(connection: Any) -> None:
-    connection.execute_wrappers.remove(_refuse_writes)
-    if connection.vendor == "sqlite" and connection.connection is not None:
-        _say(connection, "PRAGMA query_only = OFF")
-
-
-def _say(connection: Any, statement: str) -> None:
-    # Past the wrappers, and past Django's refusal to go on where a savepoint has failed: the statement is ours.
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement)
-
-
-def _refuse_writes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    if str(sql).lstrip(" (").upper().startswith(_WRITES):
-        raise WroteInReadOnly(
-            f"A tool that says read_only=True wants to write: {str(sql)[:80]!r}. Declare it without read_only, or with "
-            "atomic=False when what it writes is nobody's business (a cache, a counter)."
-        )
-    return execute(sql, params, many, context)
-
-
 def _can_begin(connection: BaseDatabaseWrapper) -> bool:
-    """Whether a transaction is ours to begin: not where the project has turned autocommit off to see to them itself."""
+    """Whether a transaction may be begun here: not if the project has turned autocommit off to manage transactions
+    itself.
+    """
     if connection.in_atomic_block:
         return True
     return bool(connection.settings_dict["AUTOCOMMIT"] if connection.connection is None else connection.autocommit)
+
+
+def release_connections() -> bool:
+    """Whether a connection of this thread is in a transaction. Closes the others before the thread waits for long; each
+    opens again on its next use.
+    """
+    in_use = [connection for connection in connections.all(initialized_only=True) if connection.connection is not None]
+    for connection in in_use:
+        # True also where a LazyAtomic has not begun, although Django sees a transaction.
+        if connection.autocommit:
+            _close(connection)
+    return not all(connection.autocommit for connection in in_use)
+
+
+def _close(connection: BaseDatabaseWrapper) -> None:
+    hooks, looks_atomic = connection.run_on_commit, connection.in_atomic_block
+    connection.in_atomic_block = False
+    try:
+        connection.close()
+    finally:
+        connection.run_on_commit, connection.in_atomic_block = hooks, looks_atomic

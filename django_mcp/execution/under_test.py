@@ -1,7 +1,7 @@
-"""The one seam for tests in the code that serves: the test client says here as which user it calls, what answers the
-questions of tools, and that calls run in its own thread, so that they see its transaction.
+"""The only hook for tests in production code. The test client sets here the user that it calls as, the answers to
+tools' questions, and that calls run in its own thread, so that they see its transaction.
 
-`django_mcp.testing` alone sets it. No request can: it is no header and no part of a scope.
+Only `django_mcp.testing` sets it. A request cannot, because it is neither a header nor part of a scope.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class UnderTest:
-    """A call of the test client. `user` is past the endpoint's authenticators; `answer` takes a `Question`.
+    """A call of the test client. `user` is used instead of the endpoint's authenticators; `answer` is a function of a
+    `Question`.
 
-    `caller_waits`: a thread of a test waits for an event loop, and its calls run in that thread.
+    `caller_waits`: a test's thread waits for an event loop, and sync work runs in that thread.
     """
 
     user: Any = None
@@ -29,13 +30,13 @@ NO_TEST = UnderTest()
 
 
 def under_test() -> UnderTest:
-    """How the test client calls; without one, nothing of it."""
+    """The test client's call; `NO_TEST` outside of tests."""
     return _current.get() or NO_TEST
 
 
 @contextmanager
 def calling(**members: Any) -> Iterator[None]:
-    """Calls in such a way for a while; members that are not given stay as they are."""
+    """Sets members for the calls inside; the others keep their values."""
     token = _current.set(replace(under_test(), **members))
     try:
         yield

@@ -1,1 +1,1 @@
-"""The answers of a server: a function for each JSON-RPC method, the table of them, and the two halves of answering."""
+"""The JSON-RPC methods: one function each, the table of them, and the two halves of answering a message."""

@@ -1,7 +1,7 @@
-"""What of a server's primitives a caller may see and use.
+"""Access: the primitives of a server that a caller may see and use.
 
-Lists leave out whatever a call would not reach. What a caller may not know of is answered as what is not there, in the
-same words; only a missing scope is named, because the client can ask its user for it.
+Lists contain only primitives that a call would reach. A primitive that the caller may not see gets the same error as
+one that does not exist; only a missing scope is named, because the client can ask its user to grant it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,13 @@ Primitive = TypeVar("Primitive", bound=Guarded)
 
 def visible(request: Request, entries: Mapping[str, Primitive]) -> Iterable[tuple[str, Primitive]]:
     """The entries that the caller may use, in their order."""
-    return ((key, entry) for key, entry in entries.items() if entry.access is None or _admits(request, entry.access))
+    return (
+        (key, entry) for key, entry in entries.items() if entry.access is None or entry.access.admits(request.caller)
+    )
 
 
 def admit(request: Request, entry: Primitive | None) -> Primitive | None:
-    """The entry, or `None` when there is none for this caller. Raises `InsufficientScope`."""
+    """The entry, or `None` when it does not exist for this caller. Raises `InsufficientScope`."""
     if entry is None or entry.access is None:
         return entry
     if not entry.access.permits(request.caller):
@@ -35,7 +37,3 @@ def admit(request: Request, entry: Primitive | None) -> Primitive | None:
     if not entry.access.grants(request.caller):
         raise InsufficientScope(entry.access.scopes)
     return entry
-
-
-def _admits(request: Request, access: Access) -> bool:
-    return access.grants(request.caller) and access.permits(request.caller)

@@ -1,6 +1,6 @@
-"""The two halves of answering a message: `prepare` takes it up to the point where a developer's function must run, or
-all the way; `finish` forms the reply from what the function did. Between the two stands the carrier, with its thread or
-event loop.
+"""The two halves of answering a message: `prepare` returns the reply, or a `Call` if a developer's function must run;
+`finish` makes the reply from the outcome of that call. The carrier runs the function in between, in its thread or event
+loop.
 """
 
 import logging
@@ -12,8 +12,9 @@ from mcp_types.methods import INPUT_REQUIRED_METHODS, validate_client_request
 from pydantic import ValidationError
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import Cancelled
 from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
-from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
+from django_mcp.primitives.context import Caller, Context, RequestStream, Session
 from django_mcp.primitives.middleware import Invocation, wrap
 from django_mcp.protocol import handshake, modern, replies
 from django_mcp.protocol.errors import (
@@ -47,9 +48,7 @@ _ENVELOPE: Final = {
     "io.modelcontextprotocol/clientInfo": {"name": "-", "version": "-"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
-"""Stands in for `_meta` when the parameters are checked: the real one has been read already, and less of it is
-required.
-"""
+"""Replaces `_meta` when the parameters are validated: the real one was read before, by rules that require less."""
 
 _CALL: Final = frozenset({"name", "arguments"})
 _MODERN_CALL: Final = _CALL | {"_meta"}
@@ -57,7 +56,7 @@ _MODERN_CALL: Final = _CALL | {"_meta"}
 
 @record(frozen=True, slots=True)
 class PendingReply:
-    """A reply that may be sent once its effect has been carried out."""
+    """A reply that may be sent only after its effect has been carried out."""
 
     reply: Reply
     effect: Effect
@@ -65,7 +64,7 @@ class PendingReply:
 
 
 def is_inert(server: "MCPServer", inbound: Inbound) -> bool:
-    """Whether `prepare()` runs no code of the developer's for a message, and so may run on an event loop."""
+    """Whether `prepare()` runs no code of the developer for a message, and may therefore run on an event loop."""
     if inbound.kind != "request":
         return True
     method = METHODS.get(inbound.method)
@@ -81,7 +80,7 @@ def prepare(
     *,
     streams: bool = False,
 ) -> Reply | PendingReply | Call | Listen:
-    """A message's reply, a reply that waits for its effect, a function to run, or a stream of changes."""
+    """The reply to a message, a reply that waits for its effect, a function to run, or a stream of changes."""
     if inbound.kind != "request" or inbound.id is None:
         effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
         return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
@@ -93,7 +92,7 @@ def prepare(
 
 
 def repeat(call: Call, inputs: Inputs) -> Call | None:
-    """The same call once more, with the client's answers to its questions; `None` where it is no call any more."""
+    """The same call again, with the client's answers to its questions; `None` if it cannot be made any more."""
     try:
         again = METHODS[call.request.method].handler(replace(call.request, inputs=inputs))
     except ProtocolError:
@@ -136,9 +135,9 @@ def _wrapped(call: Call) -> Call:
     key, middleware = NAME_SOURCES.get(request.method), request.server.middlewares
     if key is None or not middleware:
         return call
-    held = [value for value in call.kwargs.values() if isinstance(value, Context)]
+    contexts = [value for value in call.kwargs.values() if isinstance(value, Context)]
     invocation = Invocation(
-        ctx=held[0] if held else request.context(),
+        ctx=contexts[0] if contexts else request.context(),
         method=request.method,
         name=request.params[key],
         arguments={name: value for name, value in call.kwargs.items() if not isinstance(value, Context)},
@@ -184,21 +183,19 @@ def _offers(server: "MCPServer", method: Method, era: Era, streams: bool) -> boo
 
 
 def _read_inputs(server: "MCPServer", inbound: Inbound, caller: Caller) -> Inputs | None:
-    """The state that a modern client brings back to a call that asked it something, and its answers to the last
-    questions.
-    """
+    """The state and the answers that a modern client sends when it repeats a call that asked it questions."""
     if inbound.method not in INPUT_REQUIRED_METHODS:
         return None
     params = inbound.params
-    sealed, given = params.get("requestState"), params.get("inputResponses")
-    if sealed is None and given is None:
+    sealed, answers = params.get("requestState"), params.get("inputResponses")
+    if sealed is None and answers is None:
         return None
     binding = request_state.bind(caller.principal.key, server.name, inbound.method, params)
     inputs = Inputs() if sealed is None else request_state.unseal(sealed, binding)
-    if given is not None and not isinstance(given, dict):
+    if answers is not None and not isinstance(answers, dict):
         raise ProtocolError(INVALID_PARAMS, "Invalid params: inputResponses must be an object")
-    inputs = replace(inputs, given=given or {})
-    # A tool decides by itself which answers it takes.
+    inputs = replace(inputs, given=answers or {})
+    # For tools, `tools/call` decides which answers are accepted.
     return inputs if inbound.method == "tools/call" else inputs.taken(only_asked=False)
 
 
@@ -235,8 +232,8 @@ def _reply(request: Request, result: Result) -> Reply:
 
 
 def _version_of(inbound: Inbound, session: Session | None) -> str:
-    """The revision that a request speaks: its own claim, else its session's. Without either its header says, and a
-    request without a header is of the revision before there was one.
+    """The revision of a request: its own, else its session's. Without either, that of the version header; a request
+    without this header is of 2025-03-26, the last revision that had none.
     """
     if inbound.version is not None:
         return inbound.version
@@ -249,7 +246,7 @@ def _version_of(inbound: Inbound, session: Session | None) -> str:
 
 
 def _check_params(inbound: Inbound, version: str) -> None:
-    """Raises `ProtocolError` unless a revision has the method, and the parameters are its own."""
+    """Raises `ProtocolError` unless the revision has the method, and the parameters are valid."""
     params = inbound.params
     if inbound.method == "tools/call" and _is_plain_call(inbound.era, params):
         return
@@ -264,10 +261,10 @@ def _check_params(inbound: Inbound, version: str) -> None:
 
 
 def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
-    """Whether a `tools/call` has only the parameters that every revision has, each of its type. It is the most frequent
-    message, and its full check costs as much as reading it did.
+    """Whether a `tools/call` has only the parameters that every revision has, with the right types. It is the most
+    frequent message, and full validation would cost as much as parsing it did.
     """
-    # A modern envelope has been read already; a handshake client's `_meta` has not.
+    # The envelope of a modern request has been validated; the `_meta` of a handshake client has not.
     known = _MODERN_CALL if era == "modern" else _CALL
     return params.keys() <= known and isinstance(params.get("name"), str) and isinstance(params.get("arguments"), dict)
 

@@ -15,7 +15,7 @@ from .request import Call, Request, Result
 logger = logging.getLogger("django_mcp")
 
 MAX_VALUES: Final = 100
-"""The specification's limit on one answer (server/utilities/completion)."""
+"""The specification's limit for one response (server/utilities/completion)."""
 
 
 def complete(request: Request) -> Call | Result:
@@ -46,18 +46,18 @@ def _completers(request: Request) -> Completers:
         return prompt.completers
     uri = reference["uri"]
     template = registry.templates.get(uri)
-    found = template or (registry.find_resource(uri) or (None,))[0]
-    if found is not None and admit(request, found) is not None:
-        return found.completers if isinstance(found, ResourceTemplate) else {}
+    resource = template or (registry.find_resource(uri) or (None,))[0]
+    if resource is not None and admit(request, resource) is not None:
+        return resource.completers if isinstance(resource, ResourceTemplate) else {}
     raise ProtocolError(INVALID_PARAMS, f"Unknown resource: {uri}")
 
 
 def _to_result(values: Iterable[Any]) -> Result:
-    # One more than may be sent is read, which tells whether there are more without reading them all.
-    found = [str(value) for value in islice(values, MAX_VALUES + 1)]
-    completion: dict[str, Any] = {"values": found[:MAX_VALUES], "hasMore": len(found) > MAX_VALUES}
+    # Reads one value more than may be sent, to set `hasMore` without reading all.
+    suggestions = [str(value) for value in islice(values, MAX_VALUES + 1)]
+    completion: dict[str, Any] = {"values": suggestions[:MAX_VALUES], "hasMore": len(suggestions) > MAX_VALUES}
     if not completion["hasMore"]:
-        completion["total"] = len(found)
+        completion["total"] = len(suggestions)
     return {"completion": completion}
 
 

@@ -1,5 +1,5 @@
-"""The effects of a message: values that say which row is to change. A method names an effect, and the exchange carries
-it out.
+"""The effects of a message: values that name the row to change. A method returns an effect, and the exchange carries it
+out.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """The effect of a successful `initialize`: there shall be a session, and the answer bears its id."""
+    """The effect of `initialize`: creates a session, whose id goes into the reply."""
 
     protocol_version: str
     client_info: Mapping[str, Any]
@@ -23,35 +23,37 @@ class OpenSession:
 
 @dataclass(frozen=True, slots=True)
 class SetLogLevel:
-    """The effect of `logging/setLevel`: the session remembers the level."""
+    """The effect of `logging/setLevel`: stores the level in the session."""
 
     level: str
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """The effect of `resources/subscribe`: the session hears of the resource's changes."""
+    """The effect of `resources/subscribe`: subscribes the session to the resource's changes."""
 
     uri: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """The effect of `resources/unsubscribe`."""
+    """The effect of `resources/unsubscribe`: ends the session's subscription."""
 
     uri: str
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequest:
-    """The effect of `notifications/cancelled`: the session's request with this id shall stop, wherever it runs."""
+    """The effect of `notifications/cancelled`: stops the session's request with this id, on whichever process it
+    runs.
+    """
 
     request_id: RequestId
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAnswer:
-    """The effect of a posted response: the request of ours with this id is answered."""
+    """The effect of a client's response: stores it as the answer to the server's request with this id."""
 
     request_id: RequestId
     message: Mapping[str, Any]

@@ -1,18 +1,19 @@
-"""What the model is told of an exception that a tool raised."""
+"""The text that the model reads for an exception that a tool raised."""
 
 from collections.abc import Mapping
 
 from django.core import exceptions
 from django.http import Http404
 
-from django_mcp.primitives.errors import ToolError, lines_of
+from django_mcp.exceptions import ToolError
+from django_mcp.primitives.errors import lines_of
 
 
 def in_words(error: Exception) -> str | None:
-    """The words in which the model is told of an exception; `None` for one that is not meant for it.
+    """The text of an exception for the model; `None` for an exception that it must not read.
 
-    Those of Django's and DRF's that a view would answer with a status of 400 to 499 say what to do otherwise, so their
-    text is told as it would be over HTTP.
+    Exceptions of Django and DRF that a view would answer with 400 to 499 tell the caller how to correct the request, so
+    the model reads the same text as over HTTP.
     """
     match error:
         case ToolError():

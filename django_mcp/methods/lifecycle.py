@@ -1,4 +1,4 @@
-"""initialize, ping and server/discover: how a client and a server meet."""
+"""initialize, ping and server/discover: the start of a connection."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .request import Request, Result, ResultWithEffect
 
 
 def initialize(request: Request) -> ResultWithEffect:
-    """The handshake: settles the revision, and opens a session that remembers it."""
+    """The handshake: negotiates the revision, and opens a session that stores it."""
     params = request.params
     version = versions.negotiate(params["protocolVersion"])
     result: dict[str, Any] = {
@@ -27,7 +27,9 @@ def ping(request: Request) -> Result:
 
 
 def discover(request: Request) -> Result:
-    """What a modern client can learn before its first call: the revisions that it may name, and what there is."""
+    """The server's description for a modern client, before its first call: the supported revisions and the
+    capabilities.
+    """
     result: dict[str, Any] = {
         "supportedVersions": list(versions.MODERN_VERSIONS),
         "capabilities": request.server.capabilities(streams=request.streams),

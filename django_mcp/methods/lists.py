@@ -1,4 +1,4 @@
-"""What the four list methods share: one page of definitions."""
+"""The page of definitions that the four list methods return."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +25,7 @@ def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Resu
 
 
 def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any]]]) -> Result:
-    """The page that the request asks for, of definitions by name."""
+    """The requested page of definitions by name."""
     page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
     result: dict[str, Any] = {key: page}
     if next_cursor is not None:
@@ -34,5 +34,5 @@ def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any
 
 
 def is_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
-    """Whether a list is the same for everybody, so that no permission is asked."""
+    """Whether a list is the same for every caller, so that no permission is checked."""
     return not server.registry.is_guarded

@@ -1,4 +1,4 @@
-"""What a client says without wanting an answer: initialized, cancelled, and the responses to our own requests."""
+"""Messages of a client that need no response: initialized, cancelled, and its responses to our requests."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,9 @@ from .effects import CancelRequest, Effect, KeepAnswer
 
 
 def effect_of(kind: str, message: Mapping[str, Any]) -> Effect | None:
-    """What a notification or a response of a session brings about; `None` for most.
+    """The effect of a notification or a response in a session; `None` for most.
 
-    A malformed cancellation, and one of something unknown, is passed over (spec 2025-11-25
-    basic/utilities/cancellation).
+    A malformed cancellation, or one of an unknown request, is ignored (spec 2025-11-25 basic/utilities/cancellation).
     """
     if kind == "response":
         return KeepAnswer(message["id"], message)

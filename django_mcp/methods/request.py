@@ -1,7 +1,7 @@
-"""A request as a method is given it, and the values that a method gives back.
+"""The request that a method gets, and the values that it returns.
 
-A method decides and never does: it returns a result, a result with an effect, or a `Call` of a developer's function. So
-no method knows a database, a thread or an event loop.
+A method decides but does not act: it returns a result, a result with an effect, or a `Call` of a developer's function.
+So a method needs no database, no thread and no event loop.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.conf import settings
 
+from django_mcp.exceptions import Cancelled
 from django_mcp.primitives.asking import InputRequired, Inputs
 from django_mcp.primitives.call_options import DEFAULT_OPTIONS, CallOptions
-from django_mcp.primitives.context import Caller, Cancelled, Context, RequestStream, Session
+from django_mcp.primitives.context import Caller, Context, RequestStream, Session
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.headers import Headers
@@ -30,9 +31,7 @@ Result: TypeAlias = dict[str, Any]
 
 @record(frozen=True, slots=True)
 class Request:
-    """A JSON-RPC request, with everything that answering it may depend on. `version` is the revision that the client
-    speaks.
-    """
+    """A JSON-RPC request, with everything that its answer may depend on. `version` is the client's revision."""
 
     server: "MCPServer"
     method: str
@@ -54,7 +53,7 @@ class Request:
 
     @property
     def client_capabilities(self) -> Mapping[str, Any]:
-        """What the client can do: said once by a handshake client, by a modern one in each request."""
+        """The client's capabilities: from `initialize` in the handshake era, from each request in the modern era."""
         if self.era == "modern":
             return modern.client_capabilities(self.meta)
         return self.session.client_capabilities if self.session else {}
@@ -82,7 +81,7 @@ class Request:
 
 @record(frozen=True, slots=True)
 class ResultWithEffect:
-    """A result whose effect must be carried out before it is sent."""
+    """A result that may be sent only after its effect has been carried out."""
 
     result: Result
     effect: Effect
@@ -90,11 +89,11 @@ class ResultWithEffect:
 
 @record(frozen=True, slots=True)
 class Call:
-    """One function of the developer's, with its arguments bound, and how its outcome becomes a result.
+    """A developer's function with its bound arguments, and the conversion of its outcome to a result.
 
-    `to_result` may evaluate what the function returned (a queryset), so it runs where the function ran. `to_failure`
-    returns a result for an exception, or raises `ProtocolError`. `nonce` names the request state that the call spends:
-    it is made once for it.
+    `to_result` may evaluate the return value (a queryset), so it runs where the function ran. `to_failure` returns a
+    result for an exception, or raises `ProtocolError`. `nonce` names the request state that the call uses up: a state
+    is good for one call only.
     """
 
     request: Request
@@ -110,16 +109,14 @@ class Call:
 
     @property
     def can_speak(self) -> bool:
-        """Whether the function, or middleware around it, holds a context, and so could say something before it is
-        done.
-        """
+        """Whether the function, or middleware around it, has a context, and so may send messages before it returns."""
         return self.is_wrapped or any(isinstance(value, Context) for value in self.kwargs.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """A `subscriptions/listen`: changes to tell for as long as the client stays. `honoured` is the part of its wishes
-    that is granted, `uris` are the resources in it.
+    """A `subscriptions/listen`: changes are sent as long as the client stays connected. `honoured` is the accepted part
+    of the requested notifications, `uris` are the resources in it.
     """
 
     request: Request
@@ -127,7 +124,7 @@ class Listen:
     uris: frozenset[str]
 
     def wants(self, method: str, uri: str) -> bool:
-        """Whether a change is one of those that the client asked for."""
+        """Whether the client asked for this change."""
         if uri:
             return uri in self.uris
         return bool(self.honoured.get(LIST_CHANGES.get(method, "")))
@@ -138,12 +135,12 @@ LIST_CHANGES: Final = {
     "notifications/prompts/list_changed": "promptsListChanged",
     "notifications/resources/list_changed": "resourcesListChanged",
 }
-"""The notifications of changed lists, and what a modern client calls the wish for each."""
+"""The notifications of changed lists, and the name of each in a modern client's request."""
 
 
 @record(frozen=True, slots=True)
 class Outcome:
-    """What became of a call: its result, the exception that ended it, or questions that the client must answer
+    """The outcome of a call: its result, the exception that ended it, or questions that the client must answer
     first.
     """
 
@@ -153,8 +150,8 @@ class Outcome:
 
 
 def language_of(request: Request) -> str | None:
-    """The language of the text that a request asks for: what the server says, else what the client's HTTP request
-    accepts. `None` where the project is in one language.
+    """The language of the texts in a request's answer: the server's `language`, else the one that the HTTP request
+    accepts. `None` where `USE_I18N` is off.
     """
     return request.server.language_of(request.context()) if settings.USE_I18N else None
 

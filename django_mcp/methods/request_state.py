@@ -1,7 +1,7 @@
-"""What a modern client carries from one round of a call to the next: sealed, so that it can neither read nor change it.
+"""Request state: a modern client carries it from one round of a call to the next, and can neither read nor change it.
 
-Encrypted with keys made from the project's `SECRET_KEY` (`SECRET_KEY_FALLBACKS` still open what they sealed), so every
-worker can go on with what another began; bound to the caller, the server and the very call; and good for a short time.
+It is encrypted with keys derived from `SECRET_KEY` (`SECRET_KEY_FALLBACKS` still decrypt), so every worker can continue
+the call. It is bound to the caller, the server and the arguments, and expires after `MCP_REQUEST_STATE_TTL_SECONDS`.
 """
 
 import base64
@@ -23,13 +23,13 @@ from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 logger = logging.getLogger("django_mcp")
 
 MAX_LENGTH: Final = 64 * 1024
-"""Characters of a sealed state. It travels twice with every round."""
+"""The longest sealed state, in characters. It travels twice in every round."""
 
 _SALT: Final = b"django_mcp.request_state"
 
 
 def seal(inputs: Inputs, binding: str) -> str:
-    """The state of a call as text for the client. Raises `ValueError` when it is too long to be carried around."""
+    """The encrypted state of a call. Raises `ValueError` when it is longer than `MAX_LENGTH`."""
     payload = {
         "answers": dict(inputs.answers),
         "state": inputs.state,
@@ -45,14 +45,14 @@ def seal(inputs: Inputs, binding: str) -> str:
 
 
 def unseal(sealed: object, binding: str) -> Inputs:
-    """The state that a client brought back. Raises `ProtocolError` -32602, the same whatever is wrong with it: the log
-    has the reason.
+    """The decrypted state that a client sent. Raises the same `ProtocolError` -32602 for every fault; the log has the
+    reason.
     """
     try:
         if not isinstance(sealed, str) or len(sealed) > MAX_LENGTH:
             raise ValueError("not a text of legal length")
         if base64.urlsafe_b64encode(base64.urlsafe_b64decode(sealed)).decode() != sealed:
-            # What is appended to Base64 is passed over when it is decoded.
+            # Base64 decoding ignores appended characters, so compare.
             raise ValueError("not as it was sent")
         payload = json.loads(_ring().decrypt(sealed.encode(), ttl=mcp_settings.REQUEST_STATE_TTL_SECONDS))
         if not hmac.compare_digest(payload["binding"], binding):
@@ -70,7 +70,7 @@ def unseal(sealed: object, binding: str) -> Inputs:
 
 
 def bind(principal: str, server: str, method: str, params: Mapping[str, Any]) -> str:
-    """What ties a state to its call: who makes it, of which server, and with which arguments."""
+    """A digest that binds a state to its call: the principal, the server, the method and the arguments."""
     call = {key: value for key, value in params.items() if key not in ("_meta", "inputResponses", "requestState")}
     text = json.dumps([principal, server, method, call], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

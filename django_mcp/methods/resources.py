@@ -6,8 +6,9 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from pydantic import ValidationError
 
+from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives import content
-from django_mcp.primitives.resources import Resource, ResourceNotFound, ResourceTemplate
+from django_mcp.primitives.resources import Resource, ResourceTemplate
 from django_mcp.primitives.templates import in_language
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
 
@@ -27,8 +28,8 @@ def list_templates(request: Request) -> Result:
 
 
 def read_resource(request: Request) -> Call:
-    """The read of a resource: the one with this very URI, else the first template, in order of declaration, that
-    matches.
+    """The call that reads a resource: the one with exactly this URI, else the first template that matches, in order of
+    declaration.
     """
     uri = take_string(request.params, "uri")
     resource, variables = find_resource(request, uri)
@@ -47,17 +48,19 @@ def read_resource(request: Request) -> Call:
 
 
 def not_found(request: Request, uri: str) -> ProtocolError:
-    """One answer for what is not there and what is not to be seen, under the code that the client's era has for it."""
+    """The same error for a resource that does not exist and one that the caller may not see, with the code of the
+    client's era.
+    """
     code = INVALID_PARAMS if request.era == "modern" else RESOURCE_NOT_FOUND
     return ProtocolError(code, "Resource not found", {"uri": uri})
 
 
 def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
-    """The resource that a URI names, and the variables in it. Raises `ProtocolError` when there is none."""
-    found = request.server.registry.find_resource(uri)
-    if found is None or admit(request, found[0]) is None:
+    """The resource or template of a URI, and its variables. Raises `ProtocolError` when there is none."""
+    match = request.server.registry.find_resource(uri)
+    if match is None or admit(request, match[0]) is None:
         raise not_found(request, uri)
-    return found
+    return match
 
 
 def _raise_failure(request: Request, uri: str, error: Exception) -> Result:
@@ -65,6 +68,6 @@ def _raise_failure(request: Request, uri: str, error: Exception) -> Result:
         raise error
     if isinstance(error, ResourceNotFound | ObjectDoesNotExist | Http404):
         raise not_found(request, uri) from error
-    # The client chose the URI, which could hold a line that looks like another entry.
+    # %r, because the client chose the URI: a line break in it could forge a log entry.
     logger.error("Resource %r failed", uri, exc_info=error)
     raise ProtocolError(INTERNAL_ERROR, "Internal error") from error

@@ -11,7 +11,7 @@ from .resources import find_resource
 
 
 def subscribe(request: Request) -> ResultWithEffect:
-    """Has the session told of a resource's changes. One that is not there is refused, as reading it would be."""
+    """Subscribes the session to a resource's changes. Refuses a URI that could not be read."""
     uri = take_string(request.params, "uri")
     find_resource(request, uri)
     return ResultWithEffect({}, Subscribe(uri))
@@ -22,8 +22,8 @@ def unsubscribe(request: Request) -> ResultWithEffect:
 
 
 def listen(request: Request) -> Listen:
-    """A stream of changes. What the server does not offer, and resources that there are not, are left out of what is
-    honoured.
+    """A stream of changes. `honoured` leaves out notifications that the server does not offer, and resources that do
+    not exist.
     """
     wishes = request.params["notifications"]
     offered = request.server.capabilities()
@@ -39,8 +39,8 @@ def listen(request: Request) -> Listen:
 
 
 def _distinct(uris: list[str]) -> list[str]:
-    """The URIs, each once. Raises `ProtocolError` for more than one subscription may name: they are kept for as long as
-    the stream, and each is matched with every template.
+    """The URIs without duplicates. Raises `ProtocolError` when there are too many: the process keeps them as long as
+    the stream, and matches each with every template.
     """
     if len(uris) > mcp_settings.MAX_LISTEN_URIS:
         raise _too_much(f"at most {mcp_settings.MAX_LISTEN_URIS} resourceSubscriptions in one subscriptions/listen")

@@ -1,7 +1,7 @@
 """`METHODS`: the table of JSON-RPC methods by name.
 
-`mcp_types` says which methods a revision has. A method that works only where something is declared names that
-capability here.
+`mcp_types` lists the methods of each revision. A method that works only if something is declared names that capability
+here.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,11 +29,11 @@ def _always(server: "MCPServer", params: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method: its function, the server capability that it stands behind, and the eras that have it.
+    """A method: its function, the server capability that it needs, and the eras that have it.
 
-    `needs_streams`: it is of no use where nobody can be told of changes. `is_inert` tells whether the function runs no
-    code of the developer's for these parameters (permissions, throttles, validators, `get_tools`, `language`), and so
-    may run on an event loop; a method that does not say so never does.
+    `needs_streams`: the method works only where clients can be notified of changes. `is_inert` tells whether the
+    function runs no code of the developer for these parameters (permissions, throttles, validators, `get_tools`,
+    `language`), and may therefore run on an event loop; without `is_inert`, it never does.
     """
 
     handler: Handler

@@ -31,14 +31,16 @@ def is_list_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
 
 def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
     if server.chooses_tools or server.search_tools_above is not None:
-        # `get_tools()` is the developer's; and the name in the parameters may be that of the search.
+        # `get_tools()` is code of the developer, and the name may be that of the search.
         return False
     tool = server.registry.tools.get(str(params.get("name")))
     return tool is None or tool.is_inert
 
 
 def list_tools(request: Request) -> Result:
-    """The tools that the caller may use; of too many, those that are always listed, and a search for the others."""
+    """The tools that the caller may use; above `search_tools_above`, only those that are always listed and the
+    search.
+    """
     tools = dict(request.server.get_tools(request))
     threshold = request.server.search_tools_above
     if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
@@ -48,7 +50,7 @@ def list_tools(request: Request) -> Result:
 
 
 def call_tool(request: Request) -> Call | Result:
-    """The call of a tool. Arguments that do not fit are the model's to mend, so they are answered in-band (spec
+    """The call of a tool. The model can correct invalid arguments, so they are answered in-band, with `isError` (spec
     2025-11-25 server/tools).
     """
     name = take_string(request.params, "name")
@@ -64,18 +66,18 @@ def call_tool(request: Request) -> Call | Result:
     try:
         tool = tool.described(request.caller)
     except Exception as error:
-        logger.error("Tool %s cannot be called: its arguments cannot be told", tool.name, exc_info=error)
+        logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     if request.inputs is not None:
-        # Only a tool that changes nothing takes answers that no sealed state asked for.
+        # Answers without a sealed state that asked for them are accepted only by a read-only tool.
         request = replace(request, inputs=request.inputs.taken(only_asked=not tool.is_read_only))
     try:
         options, arguments = tool.resolve_options(arguments, request.server.budget)
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
     except Exception as error:
-        # A validator of the developer's own can raise anything.
+        # A validator of the developer may raise any exception.
         return _to_failure(tool, error)
     return Call(
         request=request,
@@ -92,12 +94,14 @@ def call_tool(request: Request) -> Call | Result:
 
 
 def _described(request: Request, tools: Mapping[str, Tool]) -> Iterator[tuple[str, Tool]]:
-    """The tools that the caller may use, each with its arguments. One that cannot say them takes no other with it."""
+    """The tools that the caller may use, with their arguments. Leaves out a tool whose `describe` raises, and logs
+    it.
+    """
     for name, tool in visible(request, tools):
         try:
             described = tool.described(request.caller)
         except Exception as error:
-            logger.error("Tool %s is left out of the list: its arguments cannot be told", name, exc_info=error)
+            logger.error("Tool %s is left out of the list: its arguments cannot be described", name, exc_info=error)
         else:
             yield name, described
 
@@ -108,12 +112,12 @@ def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
         arguments = {"limit": 5, **search.bind(request.params.get("arguments") or {}, None)}
     except ToolError as error:
         return error_result(str(error))
-    found = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
-    return search.to_result(found, objects_only=request.era == "handshake")
+    matches = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
+    return search.to_result(matches, objects_only=request.era == "handshake")
 
 
 def _call_found(request: Request) -> Call | Result:
-    """The call of the tool that is named in the arguments, as if the client had named it itself."""
+    """The call of the tool named in the arguments, as if the client had called it directly."""
     try:
         inner = tool_search.TOOLS[tool_search.CALL].bind(request.params.get("arguments") or {}, None)
         if inner["name"] in tool_search.TOOLS:
@@ -131,7 +135,7 @@ def _held_to(budget: Budget | None, result: Result) -> Result:
 
 
 def error_result(text: str) -> Result:
-    """A result that tells the model what went wrong."""
+    """A result with the error text for the model."""
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
@@ -140,9 +144,9 @@ def _to_failure(tool: Tool, error: Exception) -> Result:
         raise error
     if (text := in_words(error)) is not None:
         if isinstance(error, ObjectDoesNotExist):
-            # It may be a row that the model asked for, or a fault.
+            # This may be a row that the model asked for, or a bug.
             logger.warning("Tool %s: %s", tool.name, error, exc_info=error)
         return error_result(text)
-    # What the exception says may hold a password or a row: it is for the log, not for the model.
+    # The text of the exception may contain a password or a row: it is for the log, not for the model.
     logger.error("Tool %s failed", tool.name, exc_info=error)
     return error_result(f"The tool {tool.name} failed unexpectedly. The server's log has the details.")

@@ -1,5 +1,4 @@
-"""What developers declare: tools, resources and prompts, how their signatures are read, and how what they return
-becomes content.
+"""Declarations: tools, resources and prompts, how their signatures are read, and how return values become content.
 
 Python and pydantic; no HTTP and no ORM.
 """

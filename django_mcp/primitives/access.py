@@ -1,7 +1,7 @@
-"""Who may use a primitive: what `permission=` and `scopes=` say, read once, asked at each request.
+"""Access to a primitive: the options `permission=` and `scopes=`, read once and checked at each request.
 
-A permission is what the user may do in the project; a scope is what the user has granted the client. Who lacks a
-permission is not to learn that there is something; who lacks a scope can be given it.
+A permission is what the user may do in the project; a scope is what the user has granted the client. To a user without
+the permission, the primitive does not exist; a client without the scope is asked to get it.
 """
 
 import inspect
@@ -24,30 +24,34 @@ Rule: TypeAlias = Callable[[Caller], bool]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is asked of a caller. The rules may go to the database."""
+    """The rules and scopes that a caller must meet. Rules may query the database."""
 
     rules: tuple[Rule, ...]
     scopes: tuple[str, ...]
     codenames: tuple[str, ...] = ()
 
     def permits(self, caller: Caller) -> bool:
-        """Whether the caller may know of the primitive."""
+        """Whether the caller may see the primitive."""
         return all(rule(caller) for rule in self.rules)
 
     def grants(self, caller: Caller) -> bool:
-        """Whether the caller's credential carries the scopes."""
+        """Whether the caller's credential has the scopes."""
         return caller.principal.has_scopes(self.scopes)
+
+    def admits(self, caller: Caller) -> bool:
+        """Whether the caller may use the primitive."""
+        return self.grants(caller) and self.permits(caller)
 
 
 def make_access(
     permission: Permission | Iterable[Permission] | None, scopes: Iterable[str], label: str
 ) -> Access | None:
-    """What the options of a primitive ask; `None` when they ask nothing. Raises `ImproperlyConfigured`."""
+    """The access rules of a primitive's options; `None` when there are none. Raises `ImproperlyConfigured`."""
     if isinstance(scopes, str):
         raise ImproperlyConfigured(f"{label}: scopes is a list: scopes=[{scopes!r}].")
-    several = permission if isinstance(permission, list | tuple | set | frozenset) else [permission]
-    rules = tuple(_rule(one, label) for one in several if one is not None)
-    codenames = tuple(one for one in several if isinstance(one, str))
+    permissions = permission if isinstance(permission, list | tuple | set | frozenset) else [permission]
+    rules = tuple(_rule(entry, label) for entry in permissions if entry is not None)
+    codenames = tuple(entry for entry in permissions if isinstance(entry, str))
     return Access(rules, tuple(scopes), codenames) if rules or scopes else None
 
 
@@ -74,7 +78,7 @@ def _has_permission(caller: Caller, codename: str) -> bool:
 
 
 def _as_drf(caller: Caller) -> "HttpRequest":
-    """Django's request with the user and the credential, as far as a permission class that decides by them needs it."""
+    """Django's request with the user and the credential, for a DRF permission class."""
     request: Any = caller.get_request()
     request.user = caller.user
     request.auth, request.successful_authenticator = caller.credential, caller.authenticator

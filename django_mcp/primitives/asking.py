@@ -1,9 +1,9 @@
-"""What a tool can ask of the client while it runs: a form or a page for the user, a completion of the client's model,
-its roots.
+"""Questions to the client while a tool runs: a form or a page for the user, a completion by the client's model, its
+roots.
 
-A handshake client is asked by a request of the server's, and the tool waits. A modern client is asked by the result of
-the call, and calls again with the answers: then the function runs again from the top, and each question that was
-answered before is answered at once.
+To a handshake client, the server sends a request, and the tool waits for the response. To a modern client, the result
+of the call carries the questions, and the client calls again with the answers: the function then runs again from the
+top, and questions that were answered before return at once.
 """
 
 import secrets
@@ -11,35 +11,23 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+from django_mcp.exceptions import ClientCannot, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 from django_mcp.protocol.versions import Era, is_at_least
 
 from .content import to_messages
 from .elicitation_forms import Form, InvalidAnswer, for_version, form_of
-from .errors import ToolError
 
 T = TypeVar("T")
 
 MAX_ATTEMPTS: Final = 3
-"""How often a user is shown a form again that was filled in wrongly."""
-
-
-class ClientCannot(ToolError):
-    """The client has not said that it can be asked this, or cannot be reached: the tool must do without."""
-
-
-class ClientRefused(ToolError):
-    """The client answered a request with an error."""
-
-
-class ClientTimeout(ToolError):
-    """The client did not answer in time."""
+"""How often a user is shown a form again after invalid input."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request to the client. `requires` is the capability that it must have declared."""
+    """A request to the client. `requires` is the capability that the client must have declared."""
 
     method: str
     params: dict[str, Any]
@@ -52,10 +40,11 @@ class Question:
 
 
 class InputRequired(BaseException):
-    """Ends a call with questions to the client. Raise it, or return it; `ctx.elicit` and its like raise it for you.
+    """Ends a call with questions to the client. Raise it, or return it; `ctx.elicit` and the like raise it for you.
 
-    `questions` are named by keys, under which `ctx.answers` has the answers when the client calls again; `state` is
-    anything that is JSON, and is then `ctx.call_state`. The client sees neither it nor can change it. A
+    `questions` are named by keys; `ctx.answers` has the answers under the same keys when the client calls again.
+    `state` is any JSON value, and is then `ctx.call_state`; it is sealed, so the client can neither read nor change it.
+    It is a `BaseException` because it is no failure: a tool's `except Exception` must not catch it.
     `BaseException`, since it is no failure: a tool's own `except Exception` must let it pass.
     """
 
@@ -67,10 +56,10 @@ class InputRequired(BaseException):
 
 @dataclass(slots=True)
 class Inputs:
-    """The earlier rounds of a call: the client's answers by key, the tool's own state, and how many rounds there were.
+    """The earlier rounds of a call: the client's answers by key, the tool's state, and the number of rounds.
 
-    `given` are the answers that came with this request; `asked` the keys that the sealed state of the round before
-    asked for. `nonce` names that state, so that it can be spent once; "" when there was none.
+    `given` are the answers of this request; `asked` are the keys of the questions of the round before, from the sealed
+    state. `nonce` names that state, so that it can be used only once; "" when there was none.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)
@@ -82,16 +71,18 @@ class Inputs:
     _turn: int = 0
 
     def taken(self, *, only_asked: bool) -> "Inputs":
-        """The same with what was given among the answers; `only_asked` leaves out answers to what was not asked."""
+        """The same inputs with `given` moved into the answers; `only_asked` drops answers to questions that were not
+        asked.
+        """
         given = {key: value for key, value in self.given.items() if not only_asked or key in self.asked}
         return replace(self, answers={**self.answers, **given}, given={})
 
     def following(self, required: "InputRequired") -> "Inputs":
-        """What the next round starts from."""
+        """The inputs of the next round."""
         return Inputs(self.answers, required.state, self.round + 1, asked=tuple(required.questions))
 
     def next_key(self, question: Question) -> str:
-        """The name of a question that has none: by its kind and turn, so that it is the same when the function runs
+        """The key of a question without one: its kind and number, so that it is the same when the function runs
         again.
         """
         self._turn += 1
@@ -100,7 +91,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Elicited(Generic[T]):
-    """What the user did with a form or page: `action` is `accept`, `decline` or `cancel`; `data` is there when
+    """The user's reaction to a form or page: `action` is `accept`, `decline` or `cancel`; `data` is set when
     accepted.
     """
 
@@ -114,7 +105,7 @@ class Elicited(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What the client's model wrote. `raw` is the whole answer, `tool_use` blocks included."""
+    """The text of the client's model. `raw` is the whole response, with its `tool_use` blocks."""
 
     raw: dict[str, Any]
 
@@ -133,11 +124,11 @@ class Sampled:
 
 
 Asking: TypeAlias = Generator[Question, Any, T]
-"""A conversation with the client: questions out, answers in, and at its end what came of it."""
+"""A conversation with the client, as a generator: it yields questions, is sent answers, and returns its result."""
 
 
 def elicit(message: str, source: Any, version: str, key: str | None, timeout: float | None) -> Asking[Elicited[Any]]:
-    """Shows a form until it is filled in rightly, declined or cancelled."""
+    """Shows a form until the user fills it in correctly, declines or cancels."""
     form = form_of(source)
     text = message
     for _ in range(MAX_ATTEMPTS):
@@ -162,7 +153,7 @@ def form_question(
 
 
 def elicit_url(message: str, url: str, version: str, key: str | None, timeout: float | None) -> Asking[Elicited[None]]:
-    """Asks the user to open a page. `accept` says that they agreed to, not that they have done what the page is for."""
+    """Asks the user to open a page. `accept` means that the user agreed to open it, not that they are done with it."""
     params = {"mode": "url", "message": message, "url": url}
     if not is_at_least(version, "2026-07-28"):
         params["elicitationId"] = secrets.token_urlsafe(16)
@@ -173,7 +164,7 @@ def elicit_url(message: str, url: str, version: str, key: str | None, timeout: f
 def sample(
     messages: Any, max_tokens: int, options: Mapping[str, Any], key: str | None, timeout: float | None
 ) -> Asking[Sampled]:
-    """Has the client's model write something."""
+    """Lets the client's model write something."""
     answer = yield sample_question(messages, max_tokens, options, key, timeout)
     if not isinstance(answer, dict) or "content" not in answer:
         raise _malformed("a sampling result")
@@ -207,8 +198,8 @@ def roots_question(key: str | None = None, timeout: float | None = None) -> Ques
 
 
 def check_capability(question: Question, capabilities: Mapping[str, Any], era: Era) -> None:
-    """Raises unless the client has said that it can answer: `ProtocolError` -32021 to a modern client, `ClientCannot`
-    to the tool.
+    """Raises unless the client has declared the capability: `ProtocolError` -32021 in the modern era, else
+    `ClientCannot`, which the tool may catch.
     """
     (kind, details), *_ = question.requires.items()
     declared = capabilities.get(kind)
@@ -222,7 +213,7 @@ def check_capability(question: Question, capabilities: Mapping[str, Any], era: E
 
 
 def _has(declared: Mapping[str, Any], detail: str) -> bool:
-    # `elicitation: {}` is how forms were declared before there was anything else.
+    # `elicitation: {}` declares forms: it is older than the other modes.
     return detail in declared or (detail == "form" and "url" not in declared)
 
 

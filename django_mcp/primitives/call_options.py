@@ -1,21 +1,18 @@
-"""On what options a call runs: whether it may write, whether that is kept, and how much it may use."""
+"""The options of a call: whether it may write, whether its writes are kept, and its budget."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import ToolError
-
-
-class BudgetExceeded(ToolError):
-    """A call used more than its budget. The text tells the model what to ask for instead."""
+from django_mcp.exceptions import BudgetExceeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What one call may use; `None` is any amount.
+    """The limits of one call; `None` is no limit.
 
-    `seconds` of wall clock, waits for the client's answers among them: a coroutine is stopped there, a function at its
-    next query or its end. `queries` to all databases, `rows` read from them, `result_bytes` of the result as JSON.
+    `seconds` of wall clock, including waits for the client's answers: a coroutine is stopped at the limit, a sync
+    function at its next query or at its end. `queries` to all databases, `rows` read from them, `result_bytes` of the
+    result as JSON.
     """
 
     seconds: float | None = None
@@ -26,8 +23,8 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """`atomic`: what the function wrote is undone when it fails. `read_only`: it cannot write. `dry_run`: what it wrote
-    is undone in any case.
+    """`atomic`: writes are rolled back when the function fails. `read_only`: the function cannot write. `dry_run`:
+    writes are always rolled back.
     """
 
     atomic: bool = True
@@ -37,11 +34,11 @@ class CallOptions:
 
 
 DEFAULT_OPTIONS: Final = CallOptions()
-"""The options of a call of which nothing is said."""
+"""The options of a call when nothing else is declared."""
 
 
 def exceeded(what: str, limit: float) -> BudgetExceeded:
-    """The error for a budget of so many seconds, queries, rows or bytes of result."""
+    """The error for a budget; `what` is "seconds", "queries", "rows" or "bytes of result"."""
     return BudgetExceeded(
         f"The call needed more than the {limit:g} {what} that it may use. "
         "Ask for less: fewer or narrower things at once."

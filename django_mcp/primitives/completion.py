@@ -13,8 +13,8 @@ from .signatures import is_async
 
 @dataclass(frozen=True, slots=True)
 class Completer:
-    """A function that suggests values. It takes the text so far, and by name, if it wants them, `arguments` (those
-    filled in) and `ctx`.
+    """A function that suggests values. It takes the text so far, and optionally `arguments` (those already filled in)
+    and `ctx`, by name.
     """
 
     function: Callable[..., Iterable[str]]
@@ -32,7 +32,7 @@ Completers: TypeAlias = Mapping[str, Completer]
 def read_completers(
     functions: Mapping[str, Callable[..., Any]] | None, names: tuple[str, ...], label: str
 ) -> Completers:
-    """The completers of a primitive's arguments. Raises `ImproperlyConfigured` for an argument that there is not."""
+    """The completers of a primitive's arguments. Raises `ImproperlyConfigured` for an argument that does not exist."""
     completers = {}
     for name, function in (functions or {}).items():
         if name not in names:

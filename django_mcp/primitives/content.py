@@ -1,7 +1,7 @@
-"""What primitives return: content blocks, and how plain Python values become them.
+"""Content: the blocks that primitives return, and the conversion of plain Python values to them.
 
-The official wire models (`mcp_types.TextContent` and the others) are taken as they are; the classes here are the same
-blocks with raw bytes and fewer words.
+The official wire models (`mcp_types.TextContent` and the others) are accepted too; the classes here are the same
+blocks, with raw bytes and shorter to write.
 """
 
 import base64
@@ -77,8 +77,8 @@ class Audio(_Binary):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedResource(Block):
-    """A resource sent whole, as `text` or as `blob` (bytes). What a resource's function returns may leave its own `uri`
-    empty.
+    """A whole resource, as `text` or as `blob` (bytes). A resource's function may leave `uri` empty: it is then the
+    resource's own.
     """
 
     uri: str
@@ -93,7 +93,7 @@ class EmbeddedResource(Block):
 
 @dataclass(frozen=True, slots=True)
 class ResourceLink(Block):
-    """A pointer to a resource that the client may read. `size` counts bytes."""
+    """A link to a resource that the client may read. `size` is in bytes."""
 
     uri: str
     name: str
@@ -117,7 +117,7 @@ class ResourceLink(Block):
 
 @record(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """A tool's answer in full, for when a plain return value says too little.
+    """The full result of a tool, where a plain return value is not enough.
 
     `structured` is the structured content: any JSON value, a model or a dataclass. `is_error` tells the model that the
     call failed.
@@ -131,7 +131,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a prompt: who says it, and one content block or a plain value that becomes one."""
+    """A message of a prompt: its role, and one content block or a plain value that becomes one."""
 
     content: Any
     role: ClassVar[Literal["user", "assistant"]]
@@ -147,14 +147,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class UserMessage(Message):
-    """What the user says."""
+    """A message of the user."""
 
     role = "user"
 
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage(Message):
-    """What the assistant says."""
+    """A message of the assistant."""
 
     role = "assistant"
 
@@ -184,15 +184,15 @@ _WIRE_MODELS: Final = (
 )
 _CONTENTS: Final = (EmbeddedResource, mcp_types.ResourceContents)
 _PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
-"""The types of most values, which need not be asked whether they are iterable."""
+"""Common types that are not iterables to convert, checked first because it is faster."""
 
 BLOCK_TYPES: Final = (Block, *_WIRE_MODELS)
-"""What is a content block already, ours or the official models'."""
+"""The content blocks: ours and those of the official models."""
 
 
 def to_blocks(value: Any) -> list[WireBlock]:
-    """The content blocks of a value: none for `None`; a block is itself, text a text block, a list of those each;
-    anything else is JSON text.
+    """The content blocks of a value: none for `None`, a block as it is, a text block for a string, the items of a list
+    each; any other value becomes JSON text.
     """
     if value is None:
         return []
@@ -209,8 +209,8 @@ def is_content(value: Any) -> bool:
 
 
 def to_messages(value: Any) -> list[dict[str, Any]]:
-    """The messages of what a prompt returned: a message, a list of messages, or anything that makes one message of the
-    user's.
+    """The messages that a prompt returned: a message, a list of messages, or a value that becomes one message of the
+    user.
     """
     if isinstance(value, mcp_types.PromptMessage):
         return [_dump(value)]
@@ -220,7 +220,7 @@ def to_messages(value: Any) -> list[dict[str, Any]]:
 
 
 def to_contents(uri: str, value: Any, mime_type: str | None) -> list[dict[str, Any]]:
-    """The contents of what a resource returned: text, bytes, a JSON value, an embedded resource, or a list of embedded
+    """The contents that a resource returned: text, bytes, a JSON value, an embedded resource, or a list of embedded
     resources.
     """
     if isinstance(value, EmbeddedResource):
@@ -245,21 +245,23 @@ def resource_contents(uri: str, body: str | bytes, mime_type: str | None) -> dic
 
 
 def to_json_value(value: Any) -> Any:
-    """A JSON value of models, dataclasses, dates, decimals, querysets and whatever else pydantic can write."""
+    """The JSON value of models, dataclasses, dates, decimals, querysets and everything else that pydantic can
+    serialize.
+    """
     return to_jsonable_python(listed(value), inf_nan_mode="null", fallback=_fallback)
 
 
 def to_json_text(value: Any) -> str:
-    """The same as text, as a content block for clients that read no structured content shows it."""
+    """The same as JSON text: the content block for clients that do not read structured content."""
     try:
         return to_json(listed(value), inf_nan_mode="null", fallback=_fallback).decode()
     except ValueError:
-        # A lone surrogate (a file's name can hold one) is no UTF-8, but JSON has a spelling for it.
+        # A lone surrogate (a file name may have one) cannot be encoded in UTF-8, but JSON can escape it.
         return json.dumps(to_json_value(value), separators=(",", ":"))
 
 
 def listed(value: Any) -> Any:
-    """A queryset or another iterable as a list, which pydantic would otherwise not know."""
+    """A queryset or another iterable as a list, because pydantic does not know the former."""
     if type(value) in _PLAIN:
         return value
     known = isinstance(value, str | bytes | Mapping | list | tuple | set | frozenset | BaseModel)
@@ -283,7 +285,7 @@ def _fallback(value: Any) -> Any:
     if items is value:
         name = type(value).__name__
         if hasattr(type(value), "_meta"):
-            # A row of Django's says nowhere which of its columns clients may see.
+            # A Django model instance does not say which of its columns clients may see.
             raise TypeError(
                 f"{name} is a row of the database, which is not JSON: return a pydantic model or a dict with what "
                 f"clients may see, or annotate the return with a DRF serializer. "

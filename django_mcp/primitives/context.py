@@ -1,6 +1,4 @@
-"""What a running primitive may ask and say: who calls, in which session, how far it has got, and what it needs to know
-of the user.
-"""
+"""The context of a running primitive: the caller, the session, progress, log messages, and questions to the user."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -8,12 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from asgiref.sync import sync_to_async
+
+from django_mcp.exceptions import Cancelled, ClientCannot
 from django_mcp.protocol.records import record
 
 from . import asking as asking
-from .asking import Asking, ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
+from .asking import Asking, Elicited, InputRequired, Inputs, Question, Sampled
 
 if TYPE_CHECKING:
+    import asyncio
+
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
     from django.http import HttpRequest
 
@@ -25,20 +28,18 @@ LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", 
 """From the least to the most severe (RFC 5424)."""
 
 DEFAULT_LOG_LEVEL: Final = "info"
-"""What a handshake client hears that has set no level: the server decides (spec 2025-11-25
+"""The level for a handshake client that has not set one: the server may choose it (spec 2025-11-25
 server/utilities/logging).
 """
 
 PROGRESS_PER_SECOND: Final = 10
-"""Progress beyond this, after a first burst of as many, waits for the next report: a client shows no more."""
-
-
-class Cancelled(BaseException):
-    """The client has cancelled the request, or is gone: what the function wrote is undone."""
+"""The rate limit of progress notifications, after a first burst of as many: reports beyond it are dropped, because a
+client cannot show more.
+"""
 
 
 class Session(Protocol):
-    """The values of an open session, wherever they are kept."""
+    """The values of an open session, independent of their storage."""
 
     session_id: str
     protocol_version: str
@@ -55,19 +56,24 @@ class Session(Protocol):
 
 
 class RequestStream(Protocol):
-    """The way to the client while a request runs. Safe to use from any thread."""
+    """The connection to the client while a request runs. Thread-safe."""
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Sends a notification on the request's own stream, without waiting."""
 
     def ask(self, question: Question) -> Any:
-        """The client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and `Cancelled`."""
+        """Waits for and returns the client's answer. Raises `ClientTimeout`, `ClientRefused`, `ClientCannot` and
+        `Cancelled`.
+        """
 
     async def aask(self, question: Question) -> Any:
         """See ask()."""
 
     def close(self) -> None:
-        """Closes the connection, and not the stream."""
+        """Closes the connection, but not the stream."""
+
+    def runs_in(self, task: "asyncio.Task[Any] | None") -> None:
+        """Sets the task that a cancellation must cancel."""
 
     @property
     def cancelled(self) -> bool: ...
@@ -75,12 +81,12 @@ class RequestStream(Protocol):
 
 @record(frozen=True, slots=True)
 class Principal:
-    """On whose behalf a message is, as the endpoint's policies found out; nothing here is what the client says of
-    itself.
+    """The authenticated sender of a message, from the endpoint's policies; nothing here comes from the client's own
+    claims.
 
-    `key` is the stable name under which sessions, events and request state are kept: the same on every worker. `scopes`
-    are those of the credential; `None` when its kind has none (a session cookie), and so is not limited by any.
-    `token_id` names the token, and never is the token. `expires_at` is when the credential ends, if it does.
+    `key` is the stable name under which sessions, events and request state are stored; it is the same on every worker.
+    `scopes` are those of the credential; `None` when its kind has none (a session cookie), which means no limit.
+    `token_id` names the token, and is never the token itself. `expires_at` is when the credential ends, if it does.
     """
 
     key: str
@@ -92,22 +98,22 @@ class Principal:
 
     @property
     def account(self) -> str:
-        """The key of the user, whichever client or token it is this time; the key where there is no user. Limits count
-        by it.
+        """The key of the user, without the client or token; the whole key where there is no user. Limits count per
+        account.
         """
         return self.key if self.key.startswith("client:") else self.key.partition(":client:")[0]
 
     def has_scopes(self, scopes: Iterable[str]) -> bool:
-        """Whether the credential carries all of these scopes, or is of a kind that is not limited by any."""
+        """Whether the credential has all of these scopes, or is of a kind without scopes."""
         return self.scopes is None or self.scopes.issuperset(scopes)
 
 
 @record(frozen=True, slots=True)
 class Caller:
-    """The sender of a message, and the way to Django's request.
+    """The sender of a message, with access to Django's request.
 
-    `credential` and `authenticator` are DRF's `request.auth` and `request.successful_authenticator`: rules that decide
-    by a token need them. Neither is ever printed.
+    `credential` and `authenticator` are DRF's `request.auth` and `request.successful_authenticator`, for rules that
+    decide by a token. Neither is ever printed.
     """
 
     principal: Principal
@@ -122,12 +128,10 @@ class Caller:
 
 @dataclass(slots=True)
 class Context:
-    """One request, as the tool, resource or prompt that answers it sees it. Ask for it by annotating a parameter
-    `Context`.
+    """The request that a tool, resource or prompt answers. Annotate a parameter with `Context` to get it.
 
-    `client_info` and `client_capabilities` are what the client says of itself: of use for wording, never for
-    permission. `meta` is the request's own `_meta`. `session` is `None` for a modern client, and wherever sessions are
-    off.
+    `client_info` and `client_capabilities` are the client's own claims: use them for wording, never for permissions.
+    `meta` is the request's `_meta`. `session` is `None` for a modern client, and where sessions are off.
     """
 
     server: Any
@@ -148,7 +152,7 @@ class Context:
 
     @property
     def principal(self) -> Principal:
-        """On whose behalf the request is: the user, and what the credential says beside (client, scopes, expiry)."""
+        """The principal: the user, and the client, scopes and expiry of the credential."""
         return self.caller.principal
 
     @property
@@ -158,34 +162,34 @@ class Context:
 
     @property
     def credential(self) -> Any:
-        """The access token, API token or claims by which the endpoint knew the user: DRF's `request.auth`."""
+        """The access token, API token or claims that authenticated the user: DRF's `request.auth`."""
         return self.caller.credential
 
     @property
     def request(self) -> "HttpRequest":
-        """Django's request. In the ASGI lane no middleware has seen it, so it has what the server sent and the user, no
-        more.
+        """Django's request. In the ASGI lane no middleware has processed it: it has only the server's data and the
+        user.
         """
         return self.caller.get_request()
 
     @property
     def cancelled(self) -> bool:
-        """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a plain function looks here
-        now and then.
+        """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a sync function should
+        check this now and then.
         """
         return self.request_stream is not None and self.request_stream.cancelled
 
     def raise_if_cancelled(self) -> None:
-        """Raises `Cancelled` when the client has cancelled."""
+        """Raises `Cancelled` if the client has cancelled."""
         if self.cancelled:
             raise Cancelled
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Says how far the request has got, to a client that asked to know. Reports that do not go up, and too many,
-        are left out.
+        """Reports progress to a client that asked for it. Reports that do not increase, or exceed the rate limit, are
+        dropped.
         """
         token = self.meta.get("progressToken")
-        # JSON has no word for infinity, nor for what is no number.
+        # JSON has no infinity and no NaN.
         if (
             self.request_stream is None
             or not isinstance(token, str | int)
@@ -206,9 +210,7 @@ class Context:
         )
 
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
-        """Sends a log message to the client, if it wants those of this level. `data` is anything that is JSON; put no
-        secret in it.
-        """
+        """Sends a log message to the client, if it wants this level. `data` is any JSON value; put no secret in it."""
         wanted = self._wanted_log_level()
         if level not in LOG_LEVELS:
             raise ValueError(f"{level!r} is no log level; the levels are {', '.join(LOG_LEVELS)}.")
@@ -232,12 +234,12 @@ class Context:
     def elicit(
         self, message: str, form: Any, *, key: str | None = None, timeout_seconds: float | None = None
     ) -> Elicited[Any]:
-        """Has the user fill in a form: a pydantic model, a dataclass, a Django form, or a flat JSON Schema.
+        """Asks the user to fill in a form: a pydantic model, a dataclass, a Django form, or a flat JSON Schema.
 
-        `data` of the answer is an instance, the cleaned data, or a mapping. What does not fit is asked again. Raises
+        `data` of the answer is an instance, the cleaned data, or a mapping. Invalid input is asked for again. Raises
         `ClientCannot`, `ClientTimeout` and `ClientRefused`, each a `ToolError`. In the modern era the function runs
-        again from the top for the answer, so write nothing before you ask; `key` names the question where its turn is
-        not always the same.
+        again from the top when the answer comes, so write nothing before you ask; give a `key` where the order of the
+        questions may change.
         """
         return self._drive(asking.elicit(message, form, self.protocol_version, key, timeout_seconds))
 
@@ -250,7 +252,7 @@ class Context:
     def elicit_url(
         self, message: str, url: str, *, key: str | None = None, timeout_seconds: float | None = None
     ) -> Elicited[None]:
-        """Asks the user to open a page of yours: for what must not pass through the client, such as passwords and
+        """Asks the user to open a page of yours, for data that must not pass through the client, such as passwords and
         payments.
         """
         return self._drive(asking.elicit_url(message, url, self.protocol_version, key, timeout_seconds))
@@ -270,7 +272,7 @@ class Context:
         timeout_seconds: float | None = None,
         **options: Any,
     ) -> Sampled:
-        """Has the client's model write something. `messages` is text, a message, or a list; the options are the
+        """Lets the client's model write something. `messages` is text, a message, or a list; `options` are the
         protocol's own (`systemPrompt`, `temperature`, `tools`, `toolChoice` …).
         """
         return self._drive(asking.sample(messages, max_tokens, options, key, timeout_seconds))
@@ -298,27 +300,27 @@ class Context:
         return await self._adrive(asking.list_roots(key, timeout_seconds))
 
     def form_question(self, message: str, form: Any) -> Question:
-        """The question that elicit() asks, for an `InputRequired` of your own."""
+        """The question of elicit(), for an `InputRequired` of your own."""
         return asking.form_question(message, form, self.protocol_version)
 
     def sampling_question(self, messages: Any, *, max_tokens: int, **options: Any) -> Question:
-        """The question that sample() asks, for an `InputRequired` of your own."""
+        """The question of sample(), for an `InputRequired` of your own."""
         return asking.sample_question(messages, max_tokens, options)
 
     def roots_question(self) -> Question:
-        """The question that list_roots() asks, for an `InputRequired` of your own."""
+        """The question of list_roots(), for an `InputRequired` of your own."""
         return asking.roots_question()
 
     def close_stream(self) -> None:
-        """Lets go of the connection while the request runs on. A client from 2025-11-25 on comes back for the rest;
-        others keep waiting.
+        """Closes the connection while the request continues. A client from 2025-11-25 on reconnects for the rest; for
+        older clients, the connection stays open.
         """
         if self.request_stream is not None:
             self.request_stream.close()
 
     @property
     def answers(self) -> Mapping[str, Any]:
-        """The client's answers to an `InputRequired` that ended the round before, by key, as it sent them."""
+        """The client's unchanged answers, by key, to the `InputRequired` that ended the round before."""
         return self.inputs.answers
 
     @property
@@ -335,30 +337,29 @@ class Context:
     def _drive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
         while True:
-            try:
-                question = conversation.send(answer)
-            except StopIteration as end:
-                value: T = end.value
+            is_over, step = _advance(conversation, answer)
+            if is_over:
+                value: T = step
                 return value
-            known, answer = self._known_answer(question)
+            known, answer = self._known_answer(step)
             if not known:
-                answer = self._request_stream().ask(question)
+                answer = self._request_stream().ask(step)
 
     async def _adrive(self, conversation: "Asking[T]") -> T:
         answer: Any = None
         while True:
-            try:
-                question = conversation.send(answer)
-            except StopIteration as end:
-                value: T = end.value
+            # Forms and their validators are the developer's code, which may query the database.
+            is_over, step = await sync_to_async(_advance)(conversation, answer)
+            if is_over:
+                value: T = step
                 return value
-            known, answer = self._known_answer(question)
+            known, answer = self._known_answer(step)
             if not known:
-                answer = await self._request_stream().aask(question)
+                answer = await self._request_stream().aask(step)
 
     def _known_answer(self, question: Question) -> tuple[bool, Any]:
-        """The answer that a modern client has given already. Raises `InputRequired` when it has not; a handshake client
-        can be asked.
+        """The answer that a modern client has sent already. Raises `InputRequired` when it has not. A handshake client
+        is asked instead.
         """
         asking.check_capability(question, self.client_capabilities, self.era)
         if self.era == "handshake":
@@ -372,3 +373,11 @@ class Context:
         if self.request_stream is None:
             raise ClientCannot("The client cannot be asked here: there is no session, or the request came in a batch.")
         return self.request_stream
+
+
+def _advance(conversation: "Asking[Any]", answer: Any) -> tuple[bool, Any]:
+    """Whether the conversation is over, and its result or its next question."""
+    try:
+        return False, conversation.send(answer)
+    except StopIteration as end:
+        return True, end.value

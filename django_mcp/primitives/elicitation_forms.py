@@ -1,5 +1,5 @@
-"""Forms that a client shows its user: a flat object of primitives, from a model, a dataclass, a Django form or a
-schema, and back again.
+"""Forms that a client shows its user: a flat object, made from a model, a dataclass, a Django form or a schema, and
+read back.
 """
 
 from collections.abc import Mapping
@@ -21,23 +21,23 @@ _PRIMITIVES: Final = {"string": str, "integer": int, "number": (int, float), "bo
 
 
 class InvalidAnswer(Exception):
-    """What the user filled in does not fit the form; the text says why, field by field, to the user."""
+    """The user's input does not fit the form; the text tells the user why, field by field."""
 
 
 class Form(Protocol):
-    """A form: its schema for the client, and what the filled-in content is to the tool."""
+    """A form: its schema for the client, and the conversion of the user's input for the tool."""
 
     @property
     def schema(self) -> Schema: ...
 
     def read(self, content: Mapping[str, Any]) -> Any:
-        """Raises `InvalidAnswer`."""
+        """Converts the input. Raises `InvalidAnswer`."""
 
 
 def form_of(source: Any) -> Form:
-    """The form that a developer means: a Django form class, a JSON Schema, or any type that pydantic takes.
+    """The form for a Django form class, a JSON Schema, or any type that pydantic accepts.
 
-    Raises `TypeError` for one that no client could show.
+    Raises `TypeError` for a form that no client could show.
     """
     if isinstance(source, type) and issubclass(source, forms.BaseForm):
         return DjangoForm(source, django_schema(source))
@@ -62,7 +62,7 @@ def form_of(source: Any) -> Form:
 
 @dataclass(frozen=True, slots=True)
 class SchemaForm:
-    """A form given as a schema; the content is handed on as the mapping that it is."""
+    """A form given as a schema; the tool gets the content as a mapping."""
 
     schema: Schema
 
@@ -80,7 +80,7 @@ class SchemaForm:
 
 @dataclass(frozen=True, slots=True)
 class ModelForm:
-    """A form of a pydantic model, a dataclass or a TypedDict; the content becomes an instance."""
+    """A form of a pydantic model, a dataclass or a TypedDict; the tool gets an instance."""
 
     adapter: TypeAdapter[Any]
     schema: Schema
@@ -94,7 +94,7 @@ class ModelForm:
 
 @dataclass(frozen=True, slots=True)
 class DjangoForm:
-    """A Django form; the content becomes its cleaned data."""
+    """A Django form; the tool gets its cleaned data."""
 
     form_class: type[forms.BaseForm]
     schema: Schema
@@ -109,7 +109,7 @@ class DjangoForm:
 
 
 def for_version(schema: Schema, version: str) -> Schema:
-    """A form's schema in the words of a revision: before 2025-11-25, titled choices were `enumNames`, and only booleans
+    """A form's schema as a revision defines it: before 2025-11-25, titled choices were `enumNames`, and only booleans
     had defaults.
     """
     if is_at_least(version, "2025-11-25"):
@@ -137,7 +137,7 @@ def _object(properties: Mapping[str, Schema], required: Any = None) -> Schema:
 
 
 def _is_shown(entry: Schema) -> bool:
-    """Whether a client has something to fill the field in with. A list is a choice of several."""
+    """Whether a client can show an input for the field. A list is shown as a multiple choice."""
     if entry.get("type") == "array":
         return bool(_choices(entry.get("items", {})))
     return entry.get("type") in _PRIMITIVES or bool({"enum", "oneOf", "const"} & entry.keys())
@@ -174,7 +174,7 @@ def _range_problems(entry: Schema, value: Any) -> list[str]:
 
 
 def django_schema(form_class: type[forms.BaseForm], *, lists_rows: bool = True) -> Schema:
-    """The schema of a Django form's fields. `lists_rows`: a choice among rows names each, as the table has them now."""
+    """The schema of a Django form's fields. `lists_rows`: a choice among rows lists the rows that exist now."""
     fields = getattr(form_class, "base_fields", {})
     return _object({name: _django_property(name, field, lists_rows) for name, field in fields.items()})
 

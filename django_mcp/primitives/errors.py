@@ -1,4 +1,4 @@
-"""What a tool raises to be heard by the model, and errors in words that a model or a user can act on."""
+"""`ToolError`, which a tool raises to inform the model, and validation errors in words for a model or a user."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,15 +6,11 @@ from typing import Any, Final
 from pydantic_core import ValidationError
 
 _OF_THE_WHOLE: Final = ("non_field_errors", "__all__")
-"""DRF's name and Django's for errors that are of no one field."""
-
-
-class ToolError(Exception):
-    """What went wrong, said to the model: it reads the text in the call's result and can correct itself."""
+"""The keys of errors that belong to no single field, in DRF and in Django."""
 
 
 def lines_of(errors: Any, path: str = "") -> list[str]:
-    """Errors by field, as Django's and DRF's validation has them: a line each, with the path to what is wrong."""
+    """Errors by field, as Django's and DRF's validation returns them: one line each, with the path to the field."""
     if isinstance(errors, Mapping):
         return [
             line
@@ -28,7 +24,7 @@ def lines_of(errors: Any, path: str = "") -> list[str]:
 
 
 def explain(error: ValidationError) -> str:
-    """A validation error in words that a model can act on: one line an argument, what was wrong and what came."""
+    """A validation error in words for a model: one line per argument, with the problem and the value."""
     lines = []
     for details in error.errors(include_url=False, include_context=False):
         where = ".".join(str(part) for part in details["loc"]) or "arguments"

@@ -1,7 +1,7 @@
-"""Middleware around calls: what a project does before and after each tool, resource and prompt, whichever it is.
+"""Middleware: code of the project before and after each call of a tool, resource or prompt.
 
-A middleware is a generator that yields once, as for `contextlib.contextmanager`: it has no colour, so one serves sync
-and async functions alike.
+A middleware is a generator that yields once, as for `contextlib.contextmanager`; the same one serves sync and async
+functions.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -16,11 +16,11 @@ Middleware: TypeAlias = Callable[["Invocation"], Generator[None, None, None]]
 
 @dataclass(slots=True)
 class Invocation:
-    """A call as middleware sees it: `method` is "tools/call", "resources/read" or "prompts/get", `name` the tool's or
-    prompt's name or the resource's URI, `arguments` what the client gave, validated.
+    """A call as middleware sees it: `method` is "tools/call", "resources/read" or "prompts/get", `name` is the tool's
+    or prompt's name or the resource's URI, and `arguments` are the validated arguments.
 
-    `value` is what the function returned, after the yield. Given by `answer` before it, the function is not called;
-    after it, it takes the place of what was returned.
+    `value` is the function's return value, after the yield. If a middleware calls `answer` before the yield, the
+    function is not called; after the yield, `answer` replaces the return value.
     """
 
     ctx: Context
@@ -31,15 +31,15 @@ class Invocation:
     is_answered: bool = False
 
     def answer(self, value: Any) -> None:
-        """Says what the call returns."""
+        """Sets the return value of the call."""
         self.value, self.is_answered = value, True
 
 
 def wrap(
     function: Callable[..., Any], *, is_async: bool, middleware: Iterable[Middleware], invocation: Invocation
 ) -> Callable[..., Any]:
-    """The function with middleware around it, of the same colour. The first middleware is the outermost."""
-    managers = [contextmanager(one) for one in middleware]
+    """The function with middleware around it, sync or async as before. The first middleware is the outermost."""
+    managers = [contextmanager(generator) for generator in middleware]
 
     def enter(stack: ExitStack) -> bool:
         for manager in managers:

@@ -22,10 +22,10 @@ _TYPES: Final = ("string", "integer", "boolean")
 
 @dataclass(frozen=True, slots=True)
 class ParamHeader:
-    """Marks a parameter as repeated in a header: `region: Annotated[str, ParamHeader("Region")]` is sent as
-    `Mcp-Param-Region` too.
+    """Marks a parameter as repeated in a header: `region: Annotated[str, ParamHeader("Region")]` is also sent as
+    `Mcp-Param-Region`.
 
-    For strings, integers and booleans that are no secret: headers end up in logs.
+    Only for strings, integers and booleans that are not secret: headers end up in logs.
     """
 
     name: str
@@ -37,10 +37,9 @@ class ParamHeader:
 def read_param_headers(schema: Schema, label: str) -> Mapping[str, tuple[str, ...]]:
     """The headers that a tool's schema declares, and the path of the argument that each repeats.
 
-    Raises `ImproperlyConfigured` where a client would drop the whole tool: these rules are the specification's
-    (2026-07-28 server/tools).
+    Raises `ImproperlyConfigured` where a client would drop the whole tool (spec 2026-07-28 server/tools).
     """
-    found: dict[str, tuple[str, ...]] = {}
+    headers: dict[str, tuple[str, ...]] = {}
     for path, node in schemas.walk(schema):
         if KEYWORD not in node:
             continue
@@ -52,14 +51,14 @@ def read_param_headers(schema: Schema, label: str) -> Mapping[str, tuple[str, ..
             raise ImproperlyConfigured(f"{label}: {KEYWORD} {name!r} stands where no argument is ({'/'.join(path)}).")
         if node.get("type") not in _TYPES:
             raise ImproperlyConfigured(f"{label}: {KEYWORD} {name!r} needs a string, integer or boolean argument.")
-        if name.lower() in (other.lower() for other in found):
+        if name.lower() in (other.lower() for other in headers):
             raise ImproperlyConfigured(f"{label}: two arguments are repeated in the header {name!r}.")
-        found[name] = argument
-    return found
+        headers[name] = argument
+    return headers
 
 
 def _argument_of(path: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The argument that a place in the schema describes: reached by `properties` alone, or it is none."""
+    """The argument at a path in the schema; `None` unless only `properties` lead there."""
     keywords, names = path[::2], path[1::2]
     if not names or len(keywords) != len(names) or any(keyword != "properties" for keyword in keywords):
         return None

@@ -1,4 +1,4 @@
-"""Prompts: a name, arguments that the user fills in, and the function that makes messages of them."""
+"""Prompts: a name, arguments that the user fills in, and the function that returns the messages."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from .templates import rendered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt as it is registered. `definition` is its entry in `prompts/list`."""
+    """A registered prompt. `definition` is its entry in `prompts/list`."""
 
     name: str
     signature: Signature
@@ -38,8 +38,8 @@ def make_prompt(
     scopes: Iterable[str] = (),
     template: str | None = None,
 ) -> Prompt:
-    """A prompt from a function; with a `template`, from the template that the function gives the context of. Raises
-    `ImproperlyConfigured`, saying what to change.
+    """A prompt from a function, or with `template`, from the template whose context the function returns. Raises
+    `ImproperlyConfigured` with the remedy.
     """
     signature = signatures.read(function)
     if template is not None:

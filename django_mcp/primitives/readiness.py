@@ -1,4 +1,4 @@
-"""What a directory of MCP servers (Anthropic's, ChatGPT's) or the API of a model would refuse a tool for."""
+"""Objections to a tool: the rules of MCP directories (Anthropic's, ChatGPT's) and of the APIs of models."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final
 from .schemas import Schema, walk
 
 MAX_CHARACTERS: Final = 16 * 1024
-"""A tool with a longer definition is too large: about 4 000 tokens, sent to the model with every message."""
+"""A longer definition is too large: this is about 4 000 tokens, sent to the model with every message."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HINTS: Final = ("readOnlyHint", "destructiveHint")
@@ -16,8 +16,8 @@ _COMBINATIONS: Final = ("anyOf", "oneOf", "allOf")
 
 
 def objections(tool: Mapping[str, Any]) -> list[str]:
-    """Reasons to refuse a tool, each with its remedy; `tool` is its entry in `tools/list`. Empty for one that is
-    ready.
+    """Reasons to refuse a tool, each with its remedy; empty when there are none. `tool` is its entry in
+    `tools/list`.
     """
     return list(_object_to(tool))
 
@@ -52,7 +52,7 @@ def _object_to_schema(place: str, schema: Schema) -> Iterator[str]:
 
 
 def _leads_somewhere(reference: str, schema: Schema) -> bool:
-    """Whether a reference is to a place of this very schema (RFC 6901)."""
+    """Whether a reference points into this same schema (RFC 6901)."""
     if reference != "#" and not reference.startswith("#/"):
         return False
     node: Any = schema

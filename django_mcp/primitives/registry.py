@@ -1,11 +1,11 @@
-"""What a server offers, by name, in the order of declaration: the order in which clients list it."""
+"""The registry: a server's primitives by name, in the order of declaration, which is the order of the lists."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.core.exceptions import ImproperlyConfigured
+from django_mcp.exceptions import AlreadyRegistered
 
 from .access import Access
 from .prompts import Prompt, make_prompt
@@ -15,10 +15,6 @@ from .tools import Tool, make_tool
 
 Primitive = TypeVar("Primitive", Tool, Resource, ResourceTemplate, Prompt)
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class AlreadyRegistered(ImproperlyConfigured):
-    """Two functions under one name; the message says which was first."""
 
 
 class Registry:
@@ -31,11 +27,11 @@ class Registry:
         self.prompts: dict[str, Prompt] = {}
         self.is_guarded = False
         self.replaced: list[tuple[str, str, str]] = []
-        """What two functions of one name in a module were declared as: the kind, the key, the functions' name."""
+        """The kind and key under which two functions of one name in a module were declared, and this name."""
 
     def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
         tool = self._add(self.tools, (made := make_tool(function, **options)).name, made, "tool")
-        # A schema that is made for each caller asks who that is.
+        # A schema that is made for each caller depends on the caller.
         self.is_guarded = self.is_guarded or tool.describe is not None
         return tool
 
@@ -50,13 +46,13 @@ class Registry:
         return self._add(self.prompts, prompt.name, prompt, "prompt")
 
     def scopes(self) -> set[str]:
-        """The scopes that something here asks for."""
+        """All scopes that the primitives here require."""
         kinds = (self.tools.values(), self.resources.values(), self.templates.values(), self.prompts.values())
         asked: list[Access | None] = [entry.access for entry in chain[Any](*kinds)]
         return {scope for access in asked if access is not None for scope in access.scopes}
 
     def find_resource(self, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]] | None:
-        """The resource with this very URI, else the first template, in order of declaration, that matches, and its
+        """The resource with exactly this URI, else the first template that matches, in order of declaration, with its
         variables.
         """
         if exact := self.resources.get(uri):
@@ -67,9 +63,14 @@ class Registry:
                 return candidate, variables
         return None
 
+    def access_to(self, uri: str) -> Access | None:
+        """The access rules of a resource; `None` when it has none, or does not exist."""
+        found = self.find_resource(uri) if self.is_guarded else None
+        return found[0].access if found is not None else None
+
     def find_guarded(self, method: str, params: Mapping[str, Any]) -> bool:
-        """Whether answering a request asks who may use what: a call of a tool that says so, and anything else of a
-        registry in which something does.
+        """Whether answering a request checks a caller's access: a call of a tool that declares it, or any other method
+        when some primitive of the registry does.
         """
         if method == "tools/call":
             tool = self.tools.get(str(params.get("name")))
@@ -77,7 +78,7 @@ class Registry:
         return self.is_guarded
 
     def by_kind(self) -> dict[str, Mapping[str, Tool | Resource | ResourceTemplate | Prompt]]:
-        """All primitives, by the word for their kind and by their key."""
+        """All primitives, by the name of their kind and by their key."""
         return {
             "tool": self.tools,
             "resource": self.resources,
@@ -105,7 +106,9 @@ class Registry:
 
 
 def _place(signature: Signature) -> Any:
-    """Where a function stands: declaring one again that was imported again, or is made by a function, is no clash."""
+    """The place of a function in the source. A module that is imported twice, or a function that makes tools, may
+    declare the same place again without a conflict.
+    """
     code = getattr(inspect.unwrap(signature.function), "__code__", None)
     return code and (code.co_filename, code.co_firstlineno)
 

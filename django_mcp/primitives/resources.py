@@ -1,4 +1,4 @@
-"""Resources and resource templates: a URI, and the function that reads what is there."""
+"""Resources and resource templates: a URI, and the function that reads it."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,21 +18,17 @@ from .uri_templates import URITemplate, compile_template, is_template
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 
-class ResourceNotFound(Exception):
-    """There is no such resource, or none that this user may know of: a client cannot tell the two apart."""
-
-
 @runtime_checkable
 class Resources(Protocol):
-    """What brings resources of its own: the rows of a model, the files of a storage."""
+    """A source of many resources: the rows of a model, the files of a storage."""
 
     def resources(self) -> Iterator[tuple[Callable[..., Any], str, dict[str, Any]]]:
-        """For each, a function, its URI and its options."""
+        """The function, the URI and the options of each resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A resource as it is registered; `uri` is its key. `definition` is its entry in `resources/list`."""
+    """A registered resource; `uri` is its key. `definition` is its entry in `resources/list`."""
 
     uri: str
     signature: Signature
@@ -70,8 +66,8 @@ def make_resource(
     scopes: Iterable[str] = (),
     template: str | None = None,
 ) -> Resource | ResourceTemplate:
-    """A resource from a function; a resource template when the URI has variables. With a `template` of Django's, its
-    text, of the context that the function gives. Raises `ImproperlyConfigured`, saying what to change.
+    """A resource from a function, or a resource template when the URI has variables. With `template`, a Django template
+    whose context the function returns. Raises `ImproperlyConfigured` with the remedy.
     """
     signature = signatures.read(function)
     if template is not None:

@@ -1,6 +1,4 @@
-"""JSON Schemas that every client can read: an object at the root, references written out, no titles that repeat a
-name.
-"""
+"""JSON Schemas that every client can read: an object at the root, references inlined, no titles that repeat a name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -12,23 +10,23 @@ Schema = dict[str, Any]
 
 _DEFINITIONS: Final = "#/$defs/"
 _SCHEMAS_BY_NAME: Final = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
-"""The keywords whose value maps names to schemas: what looks like a keyword inside is somebody's name."""
+"""The keywords whose value maps names to schemas: their keys are names, even if they look like keywords."""
 _VALUES: Final = ("default", "const", "enum", "examples")
-"""The keywords whose value is data, and no schema however much it looks like one."""
+"""The keywords whose value is data, never a schema."""
 
 
 def describe(adapter: TypeAdapter[Any], mode: JsonSchemaMode) -> Schema:
-    """The lean schema of a type, as arguments (`validation`) or as a result (`serialization`)."""
+    """The short schema of a type, for arguments (`validation`) or for results (`serialization`)."""
     return inline(adapter.json_schema(mode=mode, schema_generator=_Lean))
 
 
 def inline(schema: Schema) -> Schema:
-    """A schema with its local references written out. What refers to itself stays in `$defs`, as it must."""
+    """A schema with its local references inlined. Recursive references stay in `$defs`."""
     definitions: dict[str, Schema] = schema.get("$defs", {})
     recursive = {name for name in definitions if _reaches(name, name, definitions)}
     root = {key: value for key, value in schema.items() if key != "$defs"}
     if (name := _referred(root)) in definitions:
-        # Written out once even where it recurs, so that the root says that it is an object.
+        # Inlined once even if it is recursive, so that the root is an object.
         beside = {key: value for key, value in root.items() if key != "$ref"}
         root = {**_unnamed(name, definitions[name]), **beside}
     inlined: Schema = _inline(root, definitions, recursive)
@@ -40,8 +38,8 @@ def inline(schema: Schema) -> Schema:
 
 
 def without_null(schema: Schema) -> Schema:
-    """The schema of an optional argument: leaving it out says `null`, and a union with null is more than many clients
-    can read.
+    """The schema of an optional argument without `null`: a client leaves the argument out instead, and many clients
+    cannot read a union with null.
     """
     branches = schema.get("anyOf", [])
     kept = [branch for branch in branches if branch != {"type": "null"}]
@@ -52,7 +50,7 @@ def without_null(schema: Schema) -> Schema:
 
 
 def walk(schema: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every schema inside a schema, with the keys and indexes that lead to it."""
+    """Every schema inside a schema, with the path of keys and indexes to it."""
     if isinstance(schema, Mapping):
         yield path, schema
         for key, value in schema.items():
@@ -92,7 +90,7 @@ def _inline(node: Any, definitions: dict[str, Schema], recursive: set[str]) -> A
         return {
             key: _inline_keyword(key, value, definitions, recursive)
             for key, value in node.items()
-            # OpenAPI's, and its mapping points at the definitions that go away.
+            # A keyword of OpenAPI; its mapping refers to definitions that are removed.
             if key != "discriminator"
         }
     beside = {key: value for key, value in node.items() if key != "$ref"}
@@ -108,7 +106,7 @@ def _inline_keyword(key: str, value: Any, definitions: dict[str, Schema], recurs
 
 
 def _referred(node: Mapping[str, Any]) -> str:
-    """The name of the definition that a schema refers to, or nothing."""
+    """The name of the definition that a schema refers to, or ""."""
     reference = node.get("$ref")
     return reference.removeprefix(_DEFINITIONS) if isinstance(reference, str) else ""
 

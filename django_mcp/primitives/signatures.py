@@ -1,7 +1,7 @@
-"""How a function is read: its parameters become a JSON Schema and a validator, its docstring their descriptions.
+"""Reading a function: its parameters become a JSON Schema and a validator, its docstring their descriptions.
 
-Everything that pydantic takes may annotate a parameter. A parameter annotated `Context` is handed the context and stays
-out of the schema.
+A parameter may be annotated with any type that pydantic accepts. A parameter annotated `Context` gets the context and
+is not in the schema.
 """
 
 import inspect
@@ -33,7 +33,7 @@ _FIELD_LIST: Final = re.compile(r"^\s*:param\s+(?:[\w\[\], |.]+\s+)?(\w+)\s*:\s*
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function takes: `schema` describes the arguments, `bind` validates them, `returns` is the return
+    """A function's parameters: `schema` describes the arguments, `bind` validates them, `returns` is the return
     annotation.
     """
 
@@ -45,11 +45,11 @@ class Signature:
     returns: Any
     description: str
     misnamed: tuple[str, ...] = ()
-    """The names that the docstring describes and the function does not take."""
+    """Names that the docstring describes but that are not parameters."""
     has_validators: bool = False
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
-        """The keyword arguments of a call. Raises pydantic's `ValidationError`: `explain` puts that in words."""
+        """The keyword arguments of a call. Raises pydantic's `ValidationError`; `explain` makes it readable."""
         bound = self.adapter.validate_python(arguments)
         for name in self.context_names:
             bound[name] = context
@@ -57,10 +57,9 @@ class Signature:
 
 
 def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature:
-    """The signature of a function. Raises `ImproperlyConfigured`, saying what to change, for one that no client could
-    call.
+    """The signature of a function. Raises `ImproperlyConfigured` with the remedy when no client could call it.
 
-    `open_ended` permits `**arguments`: a schema is given elsewhere.
+    `open_ended` allows `**arguments`, for a function whose schema is given separately.
     """
     label = describe_function(function)
     hints = read_hints(function, label)
@@ -105,13 +104,13 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """The name that a primitive has when its decorator is given none."""
+    """The default name of a primitive, from its function."""
     inner = _unpartial(function)
     return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call gives a coroutine, of the function itself or of what it decorates."""
+    """Whether a call returns a coroutine; looks through `partial` and decorators."""
     inner = _unpartial(function)
     candidates = (inner, inspect.unwrap(inner), type(inner).__call__)
     return any(inspect.iscoroutinefunction(candidate) for candidate in candidates)
@@ -128,7 +127,7 @@ def _unpartial(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _settled(function: Callable[..., Any]) -> set[str]:
-    """The parameters that `partial` has given by name: they are the developer's to say, not the client's."""
+    """The parameters that `partial` has set by name: the client cannot pass these."""
     return _settled(function.func) | set(function.keywords) if isinstance(function, partial) else set()
 
 
@@ -153,7 +152,7 @@ def _parameters(function: Callable[..., Any], label: str) -> list[inspect.Parame
 
 
 def read_hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
-    """The annotations of a function, evaluated. Raises `ImproperlyConfigured` for one that names what is not there."""
+    """The evaluated annotations of a function. Raises `ImproperlyConfigured` for a name that cannot be resolved."""
     target = inspect.unwrap(_unpartial(function))
     if not inspect.isroutine(target):
         target = type(target).__call__
@@ -166,14 +165,14 @@ def read_hints(function: Callable[..., Any], label: str) -> dict[str, Any]:
 
 
 def is_context(hint: Any) -> bool:
-    """Whether a hint asks for the context, alone or in a union."""
+    """Whether a type hint is `Context`, alone or in a union."""
     if get_origin(hint) in (Union, types.UnionType):
         return any(is_context(branch) for branch in get_args(hint))
     return isinstance(hint, type) and issubclass(hint, Context)
 
 
 def _annotate(parameter: inspect.Parameter, hint: Any, text: str | None) -> Any:
-    """A parameter's annotation with its description, and with its `Field(…)` where that stands as the default."""
+    """A parameter's annotation with its description, and with its `Field(…)` if that is the default."""
     if isinstance(parameter.default, FieldInfo):
         hint = Annotated[hint, parameter.default]
     if text and not _has_description(hint):
@@ -186,13 +185,13 @@ def _has_description(hint: Any) -> bool:
 
 
 def _wire_name(name: str, hint: Any) -> str:
-    """What clients call a parameter: its own name, unless `Field(alias="from")` says otherwise."""
+    """The parameter's name for clients: its own name, unless `Field(alias="from")` sets another."""
     aliases = [getattr(extra, "validation_alias", None) for extra in getattr(hint, "__metadata__", ())]
     return next((alias for alias in reversed(aliases) if isinstance(alias, str)), name)
 
 
 def _describe(members: dict[str, Any], extra: Any, label: str) -> tuple[TypeAdapter[dict[str, Any]], Schema]:
-    # Called by another name, since mypy wants to read the members where they stand, and only the signature knows these.
+    # An alias for `TypedDict`: mypy wants literal members, and only the signature knows these.
     make: Any = TypedDict
     arguments = make("Arguments", members)
     arguments.__pydantic_config__ = ConfigDict(extra=extra)
@@ -216,12 +215,12 @@ def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> S
     for name, described in properties.items():
         if described.get("default", ...) is None:
             properties[name] = schemas.without_null({key: described[key] for key in described if key != "default"})
-    # Also where there are none: some clients look for them in every schema.
+    # Also where there are none: some clients require `properties` in every schema.
     return {**schema, "properties": properties}
 
 
 def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
-    """The description in a docstring, and what it says of each argument (Google style `Args:`, or `:param name:`)."""
+    """The description in a docstring, and its text on each argument (Google style `Args:`, or `:param name:`)."""
     documented: dict[str, str] = {}
     lines = []
     for line in docstring.splitlines():

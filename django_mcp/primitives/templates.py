@@ -1,4 +1,4 @@
-"""Django templates as the text of prompts and resources, in the language of whoever asked."""
+"""Django templates as the text of prompts and resources, in the caller's language."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -15,14 +15,14 @@ from .signatures import is_async
 
 
 def rendered(function: Callable[..., Any], template: str) -> Callable[..., Any]:
-    """A function that gives a template's text: its context is the arguments, the MCP context as `ctx`, and what the
-    function returned, a mapping or `None`.
+    """A function that returns a template's text. The template's context is the arguments, the MCP context as `ctx`, and
+    the mapping that the function returned, if any.
     """
     if is_async(function):
 
         @wraps(function)
         async def arender(*args: Any, **arguments: Any) -> str:
-            # A queryset in the context asks the database while the template is rendered.
+            # A queryset in the context runs its query while the template is rendered.
             return await sync_to_async(_render)(template, arguments, await function(*args, **arguments))
 
         return arender
@@ -35,7 +35,7 @@ def rendered(function: Callable[..., Any], template: str) -> Callable[..., Any]:
 
 
 def in_language(function: Callable[..., Any], language: str | None) -> Callable[..., Any]:
-    """A function that runs with a language active, whichever colour it is."""
+    """A function that runs with this language active; sync or async as before."""
     if language is None:
         return function
     if is_async(function):
@@ -63,7 +63,7 @@ def _render(name: str, arguments: Mapping[str, Any], returned: Any) -> str:
     template: Any = get_template(name)
     inner = getattr(template, "template", None)
     if isinstance(inner, Template):
-        # Django escapes for HTML unless it is told that the text is none.
+        # Django escapes for HTML by default.
         return inner.render(TemplateContext(values, autoescape=name.endswith((".html", ".xml", ".svg"))))
     text: str = template.render(values)
     return text

@@ -1,6 +1,4 @@
-"""Search instead of a list: a server of hundreds of tools shows two, one that finds tools by words and one that calls
-what was found.
-"""
+"""Tool search: a server of hundreds of tools lists only two, one that finds tools by words and one that calls them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +16,7 @@ _WEIGHTS: Final = {"name": 4, "title": 3, "description": 1, "arguments": 1}
 
 
 class FoundTool(BaseModel):
-    """A tool that fits a query, with what `call_tool` needs to know of it."""
+    """A tool that fits a query, with everything that `call_tool` needs."""
 
     name: str
     description: str
@@ -48,7 +46,9 @@ TOOLS: Final[Mapping[str, Tool]] = {
 
 
 def find(tools: Iterable[Tool], query: str, limit: int) -> list[FoundTool]:
-    """The tools that have most of a query's words, in their names above all; of equal rank, as they were declared."""
+    """The tools that match most of a query's words; matches in names count most, and the order of declaration breaks
+    ties.
+    """
     words = _words(query)
     ranked = sorted(((_score(tool, words), tool) for tool in tools), key=lambda entry: -entry[0])
     return [_found(tool) for score, tool in ranked[:limit] if score]
@@ -56,19 +56,19 @@ def find(tools: Iterable[Tool], query: str, limit: int) -> list[FoundTool]:
 
 def _score(tool: Tool, words: set[str]) -> int:
     name = _words(tool.name)
-    found = {
+    words_by_place = {
         "name": name,
-        # A title that was made from the name says nothing new.
+        # A title that was made from the name adds no words.
         "title": _words(tool.definition["title"]) - name,
         "description": _words(tool.definition.get("description", "")),
         "arguments": _words(" ".join(tool.definition["inputSchema"].get("properties", {}))),
     }
-    return sum(weight * _matches(words, found[place]) for place, weight in _WEIGHTS.items())
+    return sum(weight * _matches(words, words_by_place[place]) for place, weight in _WEIGHTS.items())
 
 
-def _matches(words: set[str], found: set[str]) -> int:
-    """How many words are there, or begin one that is: `airport` finds `airports`."""
-    return sum(any(other.startswith(word) or word.startswith(other + "s") for other in found) for word in words)
+def _matches(words: set[str], tool_words: set[str]) -> int:
+    """The number of words that are found or begin a found word; `airport` also finds `airports`."""
+    return sum(any(known.startswith(word) or word.startswith(known + "s") for known in tool_words) for word in words)
 
 
 def _words(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Tools: a function, the schema of its arguments, and the shape of what it returns."""
+"""Tools: a function, the schema of its arguments, and the schema of its return value."""
 
 import inspect
 import re
@@ -11,12 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic_core import ValidationError
 
+from django_mcp.exceptions import InvalidArguments
+from django_mcp.exceptions import ToolError as ToolError
+
 from . import schemas, signatures
 from .access import Access, Permission, make_access
 from .call_options import Budget, CallOptions
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
 from .context import Caller, Context
-from .errors import ToolError as ToolError
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
@@ -26,7 +28,7 @@ _WORD: Final = re.compile(r"[A-Za-z0-9]+")
 _DRY_RUN: Final = "dry_run"
 _UNIONS: Final = (Union, UnionType)
 _BARE: Final = (list, tuple, Sequence, Collection, Iterable, Iterator, Generator)
-"""The types of anything in a row, content blocks too."""
+"""Types of lists whose items are not declared: content blocks are possible."""
 _DRY_RUN_SCHEMA: Final = {
     "type": "boolean",
     "default": False,
@@ -34,31 +36,27 @@ _DRY_RUN_SCHEMA: Final = {
 }
 
 
-class InvalidArguments(ToolError):
-    """The arguments of a call do not fit the tool's schema; the text names each."""
-
-
 class NotDescribed(Exception):
-    """The arguments of a tool cannot be told for a caller, or for nobody; the text says what to change."""
+    """The schema of a tool's arguments cannot be made for a caller, or without one; the text names the remedy."""
 
 
 Check: TypeAlias = Callable[[Any], list[str]]
-"""What is wrong with a JSON value, a line each."""
+"""A check of a JSON value: returns its errors, one line each."""
 
 Describe: TypeAlias = Callable[[Caller | None], Schema]
-"""Makes the schema of a tool's arguments when it is needed: for a caller, or for nobody (a system check)."""
+"""A function that makes the schema of a tool's arguments on demand: for a caller, or for `None` (a system check)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The shape of a tool's structured content: its schema, and how a value is checked against it and written."""
+    """The schema of a tool's structured content, and how a value is validated against it and serialized."""
 
     schema: Schema
     adapter: TypeAdapter[Any] | None = None
     check: Check | None = None
 
     def dump(self, value: Any) -> Any:
-        """The JSON value. Raises `ValueError` when the tool did not return what its annotation or schema promises."""
+        """The JSON value. Raises `ValueError` when the value does not fit the tool's annotation or schema."""
         if self.adapter is not None:
             checked = self.adapter.validate_python(listed(value), from_attributes=True)
             return self.adapter.dump_python(checked, mode="json", by_alias=True)
@@ -70,8 +68,8 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool as it is registered. `definition` is its entry in `tools/list`, complete, to be cut to the client's
-    revision; where there is `describe`, it lacks the arguments until `described()`.
+    """A registered tool. `definition` is its full entry in `tools/list`, to be reduced to the client's revision. With
+    `describe`, the schema of the arguments is missing until `described()` is called.
     """
 
     name: str
@@ -89,7 +87,7 @@ class Tool:
     describe: Describe | None = None
 
     def described(self, caller: Caller | None) -> "Tool":
-        """The tool with the schema of its arguments, which some tools make only now. Raises what making it raises."""
+        """The tool with the schema of its arguments, which `describe` makes now. Raises whatever `describe` raises."""
         if self.describe is None:
             return self
         schema = {"type": "object", "properties": {}, **self.describe(caller)}
@@ -100,7 +98,7 @@ class Tool:
 
     @property
     def is_inert(self) -> bool:
-        """Whether binding a call's arguments runs no code of the developer's."""
+        """Whether binding the arguments runs no code of the developer."""
         asked = (self.access, self.throttle, self.describe)
         return not any(asked) and not self.signature.has_validators
 
@@ -110,7 +108,7 @@ class Tool:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether a call may be made twice without harm."""
+        """Whether a call may safely be repeated."""
         return self.is_read_only or bool(self._hints.get("idempotentHint"))
 
     @property
@@ -120,7 +118,7 @@ class Tool:
     def resolve_options(
         self, arguments: Mapping[str, Any], budget: Budget | None = None
     ) -> tuple[CallOptions, Mapping[str, Any]]:
-        """The options of a call, and the arguments that are the function's. `budget` holds where the tool has none."""
+        """The options of a call, and the function's own arguments. `budget` is used if the tool has none."""
         options = self.options if self.options.budget or budget is None else replace(self.options, budget=budget)
         if not self.dry_run or _DRY_RUN not in arguments:
             return options, arguments
@@ -149,7 +147,7 @@ class Tool:
         blocks = to_blocks(result.content)
         wire: dict[str, Any] = {"content": blocks, "isError": result.is_error}
         if result.structured is not None or (self.output is not None and not result.is_error):
-            # What tells of a failure need not have the shape of a success.
+            # The data of an error need not fit the output schema.
             structured = self._dump(result.structured) if not result.is_error else to_json_value(result.structured)
             if not blocks:
                 wire["content"] = [{"type": "text", "text": to_json_text(structured)}]
@@ -174,8 +172,8 @@ class Tool:
         return self.output.dump(value) if self.output else to_json_value(value)
 
     def _is_wrapped(self, structured: Any) -> bool:
-        """Whether the handshake era sees a value inside an object: its schema says so, or without one the value
-        itself.
+        """Whether the handshake era gets the value inside an object: when the schema is not an object, or without a
+        schema, when the value is not.
         """
         return self.output.schema.get("type") != "object" if self.output else not isinstance(structured, dict)
 
@@ -204,9 +202,7 @@ def make_tool(
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
 ) -> Tool:
-    """A tool from a function. Raises `ImproperlyConfigured`, saying what to change, for one that clients could not
-    use.
-    """
+    """A tool from a function. Raises `ImproperlyConfigured` with the remedy when clients could not use it."""
     signature = signatures.read(function, open_ended=input_schema is not None or describe is not None)
     tool_name = name or signatures.name_of(function)
     label = f"Tool {tool_name!r} ({signatures.describe_function(function)})"
@@ -223,7 +219,7 @@ def make_tool(
         schema = _with_dry_run(schema)
     output = _read_output(signature.returns, output_schema, structured, label)
     annotations = {
-        # Some clients read a title here, others beside the name, and some leave out a tool that has none.
+        # Some clients read the title here, others beside the name, and some drop a tool without one.
         "title": title or title_of(tool_name),
         "readOnlyHint": read_only,
         "destructiveHint": destructive,
@@ -258,7 +254,7 @@ def make_tool(
 
 
 def title_of(name: str) -> str:
-    """The title that a tool has when its decorator is given none: `search_airports` is "Search airports"."""
+    """The default title, from the name: `search_airports` is "Search airports"."""
     words = " ".join(_WORD.findall(name)) or name
     return words[0].upper() + words[1:]
 
@@ -268,9 +264,7 @@ def _with_dry_run(schema: Schema) -> Schema:
 
 
 def _names_checker(schema: Schema) -> Check:
-    """A check that the arguments are those of a schema, and that none is missing. Their values are the function's to
-    check.
-    """
+    """A check that the arguments are those of a schema and none is missing. The function itself checks their values."""
 
     def check(arguments: Any) -> list[str]:
         missing = [name for name in schema.get("required", ()) if name not in arguments]
@@ -280,11 +274,11 @@ def _names_checker(schema: Schema) -> Check:
     return check
 
 
-def _read_output(hint: Any, given: Schema | None, structured: bool | None, label: str) -> Output | None:
+def _read_output(hint: Any, declared: Schema | None, structured: bool | None, label: str) -> Output | None:
     if structured is False:
         return None
-    if given is not None:
-        return Output(given, check=_checker(given, "output_schema", label))
+    if declared is not None:
+        return Output(declared, check=_checker(declared, "output_schema", label))
     adapter = _adapter(hint, label) if structured or _is_data(hint) else None
     if adapter is None:
         if structured:
@@ -299,7 +293,7 @@ def _read_output(hint: Any, given: Schema | None, structured: bool | None, label
 
 
 def _is_data(hint: Any) -> bool:
-    """Whether a return annotation is data, to be structured content, rather than text or content blocks."""
+    """Whether a return annotation is data (structured content), not text or content blocks."""
     hint = _plain(hint)
     branches = [
         _plain(branch)
@@ -310,7 +304,7 @@ def _is_data(hint: Any) -> bool:
 
 
 def _may_be_content(hint: Any) -> bool:
-    """Whether what is annotated so could turn out to be content blocks: `list[Image | str]`, or a bare `list`."""
+    """Whether a value of this annotation may turn out to be content blocks: `list[Image | str]`, or a bare `list`."""
     hint = _plain(hint)
     if hint in (Any, object, inspect.Parameter.empty, ToolResult, *_BARE):
         return True
@@ -324,7 +318,7 @@ def _may_be_content(hint: Any) -> bool:
 
 
 def _plain(hint: Any) -> Any:
-    """A type without what `Annotated` says beside it."""
+    """A type without `Annotated` around it."""
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
@@ -333,7 +327,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _adapter(hint: Any, label: str) -> TypeAdapter[Any] | None:
-    """How pydantic reads and writes a return type; `None` for what it cannot describe, such as a queryset."""
+    """Pydantic's adapter of a return type; `None` for a type that it cannot describe, such as a queryset."""
     try:
         adapter = TypeAdapter(hint)
         adapter.json_schema(mode="serialization")
@@ -345,7 +339,7 @@ def _adapter(hint: Any, label: str) -> TypeAdapter[Any] | None:
 
 
 def _checker(schema: Schema, option: str, label: str) -> Check:
-    """A check of values against a schema given by hand, by `jsonschema`, which an extra brings."""
+    """A check against a schema given by hand, by the `jsonschema` package (an extra)."""
     try:
         from jsonschema import exceptions, validators
         from referencing import Registry
@@ -363,7 +357,7 @@ def _checker(schema: Schema, option: str, label: str) -> Check:
         raise ImproperlyConfigured(f"{label}: {option} is not a valid JSON Schema: {error.message}.") from error
     for path, node in schemas.walk(schema):
         for keyword in ("$ref", "$dynamicRef"):
-            # Nothing is fetched: a schema that points elsewhere could make the server ask any host anything.
+            # Remote references are refused: fetching them would let a schema make the server send requests to any host.
             if isinstance(node.get(keyword), str) and not node[keyword].startswith("#"):
                 raise ImproperlyConfigured(
                     f"{label}: {option} refers to {node[keyword]!r} at {'/'.join(path)}; write it out under $defs."

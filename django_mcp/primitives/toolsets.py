@@ -1,7 +1,6 @@
 """Toolsets: a class whose public methods are tools.
 
-An object is made for each call, so that methods share helpers and what is known of the request, and never each other's
-state.
+Each call gets a new object, so methods can share helpers and the request, but no state between calls.
 """
 
 import inspect
@@ -26,11 +25,11 @@ _CONTEXT: Final = "ctx"
 
 
 class Toolset:
-    """Subclass it: each public method, inherited ones too, is a tool named after it.
+    """Subclass it: each public method, also an inherited one, is a tool named after it.
 
-    `permission` and `scopes` hold for every method that says nothing of its own; `prefix` begins each name. A method
-    that is a helper begins with an underscore, or its name is among the `hooks` of its class or a base class; one that
-    a subclass does not want, it sets to `None`.
+    `permission` and `scopes` apply to every method without its own; `prefix` begins each name. A helper method's name
+    begins with an underscore, or is listed in `hooks` of its class or a base class. A subclass removes an inherited
+    tool by setting it to `None`.
     """
 
     prefix: ClassVar[str] = ""
@@ -55,7 +54,7 @@ class Toolset:
 
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
-        """The function of each tool, and its options, those of base classes first."""
+        """The function and the options of each tool, base classes first."""
         for name in _method_names(cls):
             method = getattr(cls, name)
             shared = {"name": f"{cls.prefix}{name}", "permission": cls.permission, "scopes": cls.scopes}
@@ -63,7 +62,7 @@ class Toolset:
 
 
 def tool_options(**options: Any) -> Callable[[Function], Function]:
-    """Gives a toolset's method the options of a tool: `@tool_options(read_only=True)`. A `name` stands as it is,
+    """Sets the options of a toolset's method as a tool: `@tool_options(read_only=True)`. A `name` is used as it is,
     without the prefix.
     """
 
@@ -79,11 +78,11 @@ def _options(method: Callable[..., Any]) -> Mapping[str, Any]:
 
 
 def _method_names(cls: type[Toolset]) -> list[str]:
-    """The public methods in the order of their declaration, from the base classes down."""
-    own = set(dir(Toolset)).union(*(vars(base).get("hooks", ()) for base in cls.__mro__))
+    """The public methods in the order of their declaration, base classes first."""
+    excluded = set(dir(Toolset)).union(*(vars(base).get("hooks", ()) for base in cls.__mro__))
     names = dict.fromkeys(name for base in reversed(cls.__mro__) for name in vars(base))
-    found = [name for name in names if not name.startswith("_") and name not in own]
-    return [name for name in found if _is_method(cls, name)]
+    public = [name for name in names if not name.startswith("_") and name not in excluded]
+    return [name for name in public if _is_method(cls, name)]
 
 
 def _is_method(cls: type[Toolset], name: str) -> bool:
@@ -97,7 +96,7 @@ def _is_method(cls: type[Toolset], name: str) -> bool:
 
 
 def as_function(cls: type[Toolset], method: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that makes the object and calls the method: what a registry takes for a tool."""
+    """A function that makes the object and calls the method: it is what the registry gets as the tool's function."""
     label = describe_function(method)
     _self, *parameters = inspect.signature(method).parameters.values()
     if any(parameter.name == _CONTEXT for parameter in parameters):
@@ -117,7 +116,7 @@ def as_function(cls: type[Toolset], method: Callable[..., Any]) -> Callable[...,
 
     context = inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=Context)
     function: Any = call
-    # The method's own, without self and with the context. What it is wrapped around would be read instead.
+    # The method's own signature, without self and with the context; `__wrapped__` would take precedence over it.
     del function.__wrapped__
     function.__signature__ = inspect.Signature(sorted([*parameters, context], key=lambda parameter: parameter.kind))
     function.__annotations__ = {**read_hints(method, label), _CONTEXT: Context}

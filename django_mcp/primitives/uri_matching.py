@@ -1,8 +1,8 @@
-"""Matching a path with the parts of a URI template, in time that is in proportion to the path's length.
+"""Matching a path with the parts of a URI template, in time proportional to the path's length.
 
-A regular expression of `{a}-{b}-{c}` goes back and tries again: it takes time in the cube of the length. Here each part
-is looked at once, for all places of the path together: a set of places is the bits of one integer. Place 0 is before
-the first character and has the highest bit; the end of the path is bit 0.
+A regular expression for `{a}-{b}-{c}` backtracks, which takes cubic time. Here each part is tried once, at all
+positions of the path together: a set of positions is the bits of one integer. Position 0 is before the first character
+and has the highest bit; the end of the path is bit 0.
 """
 
 import re
@@ -16,14 +16,14 @@ _LINE_ENDS: Final = re.compile(r"\n")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable in a path: `{name}`, or `{+name}`, which is open to separators. Its value is never empty."""
+    """A variable in a path: `{name}`, or `{+name}`, which may contain separators. Its value is never empty."""
 
     name: str
     is_open: bool
 
     @property
     def stops(self) -> re.Pattern[str]:
-        """The characters that no value holds."""
+        """The characters that a value cannot contain."""
         return _LINE_ENDS if self.is_open else _SEPARATORS
 
 
@@ -31,15 +31,15 @@ Part: TypeAlias = str | Variable
 
 
 def pattern_of(parts: tuple[Part, ...]) -> re.Pattern[str] | None:
-    """A regular expression for parts of which each variable ends at a separator or at the end of the path. `None` for
-    others: their expression would have to go back.
+    """A regular expression for parts in which each variable ends at a separator or at the end of the path; `None` for
+    others, because their expression would backtrack.
     """
     pattern = ""
     for part, following in zip(parts, (*parts[1:], None), strict=True):
         if isinstance(part, str):
             pattern += re.escape(part)
         elif following is None or (not part.is_open and isinstance(following, str) and following[0] in "/?#"):
-            # Possessive: all that the value could hold, and nothing of it is given back.
+            # Possessive: takes as much as possible and never backtracks.
             pattern += f"(?P<{part.name}>{'.' if part.is_open else '[^/?#]'}++)"
         else:
             return None
@@ -47,8 +47,8 @@ def pattern_of(parts: tuple[Part, ...]) -> re.Pattern[str] | None:
 
 
 def match(parts: tuple[Part, ...], path: str) -> dict[str, str] | None:
-    """The variables of a path that consists of the parts, else `None`. Of several ways to divide the path, the one is
-    taken that makes the first variable the longest, then the second, and so on.
+    """The variables of a path that consists of the parts, else `None`. If there are several ways, the first variable is
+    the longest possible, then the second, and so on.
     """
     if isinstance(parts[0], str) and not path.startswith(parts[0]):
         return None
@@ -73,25 +73,23 @@ def match(parts: tuple[Part, ...], path: str) -> dict[str, str] | None:
 
 
 def _begins(part: Part, path: str, ends: int, sets: dict[str | re.Pattern[str], int]) -> int:
-    """The places where a part can begin, given those where it can end. `sets` keeps what is the same for parts that
-    are alike.
-    """
+    """The positions where a part can begin, given those where it can end. `sets` caches what equal parts share."""
     if isinstance(part, str):
         if part not in sets:
             sets[part] = _bits(_occurrences(part, path), path)
         return sets[part] & (ends << len(part))
     if part.stops not in sets:
-        # All characters but the stops; the end of the path has none.
+        # All characters except the stops; the end of the path has none.
         stops = _bits((stop.start() for stop in part.stops.finditer(path)), path)
         sets[part.stops] = (2 << len(path)) - 2 & ~stops
     inside = sets[part.stops]
     last_characters = (ends << 1) & inside
-    # The carry of the addition runs from a last character through all characters before it, up to a stop.
+    # The addition carries from a last character through all characters before it, up to a stop.
     return inside & ~(inside + last_characters) | last_characters
 
 
 def _last_end(variable: Variable, path: str, start: int, ends: int) -> int:
-    """The last place where the value that begins at `start` can end. There is one."""
+    """The last position where the value that begins at `start` can end. It exists."""
     stop = variable.stops.search(path, start)
     after = len(path) - stop.start() if stop else 0
     reachable = ends >> after

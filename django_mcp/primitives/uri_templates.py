@@ -11,7 +11,7 @@ from . import uri_matching
 from .uri_matching import Part, Variable
 
 MAX_LENGTH: Final = 8192
-"""A longer URI matches no template."""
+"""The longest URI that is matched, in characters."""
 
 _EXPRESSION: Final = re.compile(r"\{([^{}]*)\}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,10 +19,9 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class URITemplate:
-    """A template that URIs are matched against. `variables` are in the order in which they stand.
+    """A template to match URIs with. `variables` are in the order of the template.
 
-    `pattern` is there where a regular expression can match without ever going back; other templates are matched by
-    their parts.
+    `pattern` is set if a regular expression can match without backtracking; other templates are matched by their parts.
     """
 
     text: str
@@ -32,17 +31,17 @@ class URITemplate:
     pattern: re.Pattern[str] | None
 
     def match(self, uri: str) -> dict[str, str] | None:
-        """The percent-decoded variables of a URI, or `None` when it is not one of this template's.
+        """The percent-decoded variables of a URI, or `None` when it does not match.
 
-        Takes time in proportion to the URI's length: it is a client that chooses the URI.
+        Takes time proportional to the URI's length, because clients choose the URI.
         """
         if len(uri) > MAX_LENGTH:
             return None
         path, question_mark, query = uri.partition("?") if self.query else (uri, "", "")
-        found = self._match_path(path)
-        if found is None:
+        variables = self._match_path(path)
+        if variables is None:
             return None
-        values = {name: unquote(value) for name, value in found.items()}
+        values = {name: unquote(value) for name, value in variables.items()}
         if question_mark:
             sent = dict(parse_qsl(query, keep_blank_values=True))
             values |= {name: sent[name] for name in self.query if name in sent}
@@ -51,8 +50,8 @@ class URITemplate:
     def _match_path(self, path: str) -> dict[str, str] | None:
         if self.pattern is None:
             return uri_matching.match(self.parts, path)
-        found = self.pattern.fullmatch(path)
-        return None if found is None else found.groupdict()
+        match = self.pattern.fullmatch(path)
+        return None if match is None else match.groupdict()
 
 
 def is_template(uri: str) -> bool:
@@ -60,7 +59,7 @@ def is_template(uri: str) -> bool:
 
 
 def compile_template(text: str) -> URITemplate:
-    """The template that a text spells. Raises `ImproperlyConfigured` for operators that cannot be matched backwards."""
+    """The compiled template of a text. Raises `ImproperlyConfigured` for operators that cannot be matched."""
     parts: list[Part] = []
     names: list[str] = []
     query: tuple[str, ...] = ()

@@ -1,5 +1,5 @@
-"""Whether validating a value runs code of the developer's: such code may ask the database, so it may not run on an
-event loop.
+"""Whether validation runs code of the developer: such code may query the database, so it may not run on an event
+loop.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ _FACTORIES: Final = (list, dict, set, frozenset, tuple, str, int, float, bool, b
 
 
 def runs_own_code(adapter: TypeAdapter[Any]) -> bool:
-    """True when a validator, a default factory or a `__post_init__` that pydantic did not bring takes part."""
+    """True when the schema has a validator, a default factory or a `__post_init__` that is not pydantic's own."""
     return _runs_own_code(adapter.core_schema)
 
 

@@ -1,8 +1,8 @@
 """Opaque page cursors.
 
-A cursor names the kind of list and the last item that its holder has seen. It needs no signature: a forged one can only
-start the holder's own list somewhere else. It names an item rather than counting, so that it means the same on every
-worker and after a deploy.
+A cursor names the kind of list and the last item that the client has seen. It is not signed: a forged cursor can only
+start the client's own list at another place. It names an item, not a number, so that it means the same on every worker
+and after a deploy.
 """
 
 import base64
@@ -17,9 +17,9 @@ Item = TypeVar("Item")
 
 
 def page(kind: str, items: Sequence[tuple[str, Item]], cursor: str | None, size: int) -> tuple[list[Item], str | None]:
-    """One page of `items` (key and value, in list order) after `cursor`, and the next cursor, `None` at the end.
+    """One page of `items` (key and value, in list order) after `cursor`, and the next cursor (`None` on the last page).
 
-    Raises `ProtocolError` -32602 when the cursor is not one of this list, or its item is gone: the client lists again.
+    Raises `ProtocolError` -32602 when the cursor is not of this list, or its item is gone: the client lists again.
     """
     start = 0 if cursor is None else _position(kind, items, cursor) + 1
     chosen = items[start : start + size]

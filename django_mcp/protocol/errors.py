@@ -36,10 +36,10 @@ __all__ = [
 ]
 
 REQUEST_CANCELLED: Final = -32800
-"""Ends the POST of a request that its client has cancelled, and no longer waits for: the code of the official SDKs."""
+"""The error that ends the POST of a cancelled request; its client no longer waits. The code of the official SDKs."""
 
 RESOURCE_NOT_FOUND: Final = -32002
-"""A missing resource, said to a handshake client; 2026-07-28 retired the code for `INVALID_PARAMS`."""
+"""A missing resource, in the handshake era; 2026-07-28 replaced the code by `INVALID_PARAMS`."""
 
 _MODERN_STATUS: Final = {
     PARSE_ERROR: 400,
@@ -50,15 +50,15 @@ _MODERN_STATUS: Final = {
     MISSING_REQUIRED_CLIENT_CAPABILITY: 400,
     UNSUPPORTED_PROTOCOL_VERSION: 400,
 }
-"""Spec 2026-07-28 basic/transports: the status follows the code, and a code that is not here (a fault in a handler) is
-200.
+"""The HTTP status of each error code (spec 2026-07-28 basic/transports). A code that is not listed (an error in a
+handler) is 200.
 """
 
 
 class ProtocolError(Exception):
-    """A JSON-RPC error answer: `code`, `message`, and `data` when there is some.
+    """A JSON-RPC error response: `code`, `message`, and optional `data`.
 
-    `status` is the HTTP status where the transport itself refuses; otherwise `http_status` decides it.
+    `status` is the HTTP status of a refusal by the transport itself; otherwise `http_status` decides it.
     """
 
     def __init__(self, code: int, message: str, data: Any = None, *, status: int | None = None) -> None:
@@ -70,7 +70,7 @@ class ProtocolError(Exception):
 
 
 class InsufficientScope(ProtocolError):
-    """The credential lacks scopes that its user could grant: `scopes` are all that the operation needs (RFC 6750)."""
+    """The credential lacks scopes that its user could grant; `scopes` are all that the operation needs (RFC 6750)."""
 
     def __init__(self, scopes: Iterable[str]) -> None:
         self.scopes = tuple(scopes)
@@ -78,7 +78,7 @@ class InsufficientScope(ProtocolError):
 
 
 class TooManyCalls(ProtocolError):
-    """The caller has called too often, and may again after so many seconds (RFC 6585)."""
+    """The caller is over its rate limit, and may call again after so many seconds (RFC 6585)."""
 
     def __init__(self, wait_seconds: float) -> None:
         self.wait_seconds = max(1, round(wait_seconds))
@@ -86,8 +86,8 @@ class TooManyCalls(ProtocolError):
 
 
 def http_status(error: ProtocolError, era: Era) -> int:
-    """The status under which an error goes out. A handshake client's valid request that fails is 200: the error is in
-    the body.
+    """The HTTP status of an error. A valid request of a handshake client that fails is 200: the error is in the
+    body.
     """
     if error.status is not None:
         return error.status
@@ -95,7 +95,7 @@ def http_status(error: ProtocolError, era: Era) -> int:
 
 
 def unsupported_version(requested: object) -> ProtocolError:
-    """The refusal of a revision that no request can name here, with those that one can."""
+    """The error for a revision that requests cannot name here; it lists those that they can."""
     supported = list(MODERN_VERSIONS)
     message = f"Unsupported protocol version: {requested}. Supported per request: {', '.join(supported)}"
     return ProtocolError(

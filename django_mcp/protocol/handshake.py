@@ -1,8 +1,8 @@
-"""The handshake era (2024-11-05 … 2025-11-25): what each revision knows, and how a result is cut to it.
+"""The handshake era (2024-11-05 … 2025-11-25): what each revision defines, and how a result is reduced to it.
 
-The methods answer in full, as the newest revision would; `shape` takes away what a client's revision has no word for.
-Unknown extra members rarely harm an old client; a known member of another type does, so the two places where a type
-changed are rewritten, not cut.
+The methods answer as for the newest revision; `shape` removes what the client's revision does not define. Unknown extra
+members rarely harm an old client, but a known member of another type does: so the two places where a type changed are
+rewritten, not removed.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ENTITY_SINCE: Final = {
     "icons": "2025-11-25",
     "execution": "2025-11-25",
 }
-"""The members of tools, resources, templates and prompts that came later than 2024-11-05, and the revision that brought
+"""The members of tools, resources, templates and prompts that are newer than 2024-11-05, and the revision that added
 each.
 """
 
@@ -34,13 +34,13 @@ CAPABILITY_SINCE: Final = {"completions": "2025-03-26"}
 
 
 def shape(method: str, result: dict[str, Any], version: str) -> dict[str, Any]:
-    """A result as a handshake client of `version` knows it; the given one is left as it is."""
+    """A result as `version` defines it, for a handshake client. Does not change its argument."""
     shaper = _SHAPES.get(method)
     return shaper(result, version) if shaper else result
 
 
 def wrap_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """An output schema as the handshake era allows it: an object at the root, so that anything else becomes its member
+    """An output schema as the handshake era allows it, with an object at the root: any other value becomes its member
     `result`.
     """
     if schema.get("type") == "object":
@@ -59,7 +59,7 @@ def _shape_initialize(result: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def _shape_list(kind: str) -> Shape:
-    # Resources had annotations from the first; tools got theirs later.
+    # Resources had annotations from the first revision on; tools got them later.
     since = {**ENTITY_SINCE, "annotations": "2025-03-26"} if kind == "tools" else ENTITY_SINCE
 
     def shaper(result: dict[str, Any], version: str) -> dict[str, Any]:
@@ -95,8 +95,8 @@ def _shape_read(result: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def _shape_block(block: dict[str, Any], version: str) -> dict[str, Any]:
-    """A content block in the words of a revision: a link becomes text, and audio an embedded resource, where there was
-    no such block.
+    """A content block as a revision defines it: where the type does not exist yet, a link becomes text, and audio an
+    embedded resource.
     """
     if is_at_least(version, "2025-06-18"):
         return block

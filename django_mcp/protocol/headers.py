@@ -22,44 +22,43 @@ PARAM_PREFIX: Final = "mcp-param-"
 LAST_EVENT_ID: Final = "last-event-id"
 
 OWS: Final = " \t"
-"""What may stand around a header's value and is none of it (RFC 9110)."""
+"""The whitespace that may surround a header's value and is not part of it (RFC 9110)."""
 
 _SENTINEL: Final = ("=?base64?", "?=")
 
 
 def check_content(headers: Headers) -> None:
-    """Raises `ProtocolError` (406 or 415) unless a POST takes both answers (JSON and SSE) and brings JSON."""
+    """Raises `ProtocolError` (406 or 415) unless a POST accepts both JSON and SSE, and its body is JSON."""
     if _accepted(headers.get("accept", "")) != (True, True):
         message = "Not Acceptable: Accept header must include application/json and text/event-stream"
         raise ProtocolError(INVALID_REQUEST, message, status=406)
-    # A browser form cannot send this type to another site unasked, which is why it is insisted on.
+    # Required against CSRF: a browser form cannot send this type to another site without a preflight request.
     if not _is_json(headers.get("content-type", "")):
         message = "Unsupported Media Type: Content-Type must be application/json"
         raise ProtocolError(INVALID_REQUEST, message, status=415)
 
 
 def check_stream(headers: Headers) -> None:
-    """Raises `ProtocolError` (406) unless a GET takes an event stream."""
+    """Raises `ProtocolError` (406) unless a GET accepts an event stream."""
     if not _accepted(headers.get("accept", ""))[1]:
         message = "Not Acceptable: Accept header must include text/event-stream"
         raise ProtocolError(INVALID_REQUEST, message, status=406)
 
 
 def are_too_large(headers: Headers, limit: int) -> bool:
-    """Whether the values are longer than `limit` bytes, all together."""
+    """Whether all values together are longer than `limit` bytes."""
     return sum(map(len, headers.values())) > limit
 
 
 def declares_more(headers: Headers, limit: int) -> bool:
-    """Whether `Content-Length` says that a body is longer than `limit` bytes. What is no number says nothing."""
+    """Whether `Content-Length` announces a body longer than `limit` bytes. A value that is not a number is ignored."""
     declared = headers.get("content-length", "")
-    # Python refuses to read a number of thousands of digits; twenty tell that it is too large.
+    # Python refuses to parse a number of thousands of digits; the first twenty are enough to compare.
     return declared.isascii() and declared.isdigit() and int(declared[:20]) > limit
 
 
 def decode_value(name: str, value: str) -> str:
-    """The text that a mirrored header's value (`Mcp-Name`, `Mcp-Param-*`) stands for: literal, or Base64 in
-    `=?base64?…?=`.
+    """The text of a mirrored header's value (`Mcp-Name`, `Mcp-Param-*`): literal, or Base64 in `=?base64?…?=`.
 
     Raises `ProtocolError` -32020 for bytes that no header should hold, and for Base64 that is not canonical UTF-8.
     """
@@ -85,11 +84,11 @@ def _mismatch(message: str) -> ProtocolError:
 
 @lru_cache(maxsize=256)
 def _accepted(accept: str) -> tuple[bool, bool]:
-    """Whether an Accept header takes JSON, and whether it takes an event stream."""
+    """Whether an Accept header accepts JSON, and whether it accepts an event stream."""
     takes = {_media_type(part): not _is_refused(part) for part in accept.split(",")}
 
     def accepts(*ranges: str) -> bool:
-        """The most specific range decides (RFC 9110)."""
+        """The most specific range of the header decides (RFC 9110)."""
         return next((takes[media_range] for media_range in ranges if media_range in takes), False)
 
     return (
@@ -108,7 +107,7 @@ def _media_type(text: str) -> str:
 
 
 def _is_refused(media_range: str) -> bool:
-    """Whether a media range has the weight zero: `q=0` says "not this one"."""
+    """Whether a media range has the weight zero: `q=0` refuses it."""
     for parameter in media_range.split(";")[1:]:
         key, _, value = parameter.partition("=")
         if key.strip().lower() == "q":

@@ -1,8 +1,6 @@
-"""What a client sent: `read` turns the headers and body of a POST into an `Inbound`, or into the first rule that it
-broke.
+"""Reading a POST: `read` turns its headers and body into an `Inbound`, or into the refusal for the first rule broken.
 
-Nothing of an earlier request is known here. Which era a message is of, it says itself: in its envelope, else in its
-headers.
+This module knows nothing of earlier requests. The message itself names its era: in its envelope, else in its headers.
 """
 
 from typing import Any, Final, Literal, TypeAlias
@@ -23,8 +21,8 @@ SINGLE_OBJECT: Final = "Invalid Request: JSON-RPC body must be a single request 
 
 @record(frozen=True, slots=True)
 class Limits:
-    """The bounds of a body: its size in bytes, how deep its JSON nests, how many values it has, and how many messages
-    are in one batch.
+    """The limits of a body: its size in bytes, the depth of its JSON, the number of its values, and of the messages in
+    a batch.
     """
 
     body_bytes: int
@@ -37,8 +35,8 @@ class Limits:
 class Inbound:
     """One message that passed the transport's rules.
 
-    `version` is the revision that a modern request names, else `None`: a handshake client's revision is its session's.
-    Of what a message lacks, `id` is `None`, `method` is "" and `params` is `{}`.
+    `version` is the revision that a modern request names; `None` for a handshake client, whose session has it. Without
+    an id, a method or params in the message, `id` is `None`, `method` is "" and `params` is `{}`.
     """
 
     kind: Kind
@@ -54,7 +52,7 @@ class Inbound:
     def of(
         cls, kind: Kind, era: Era, message: dict[str, JSON], headers: Headers, version: str | None = None
     ) -> "Inbound":
-        """The message with its parts taken out of it, once for all who ask."""
+        """The message with its members read once, for all users of them."""
         get = message.get
         return cls(kind, era, message, headers, version, get("id"), get("method", ""), get("params") or {})
 
@@ -65,7 +63,7 @@ class Inbound:
 
 @record(frozen=True, slots=True)
 class Batch:
-    """An array of handshake messages. Only the session knows whether its revision has them."""
+    """An array of handshake messages. Whether the client's revision has batches is in its session."""
 
     messages: tuple[Inbound, ...]
     headers: Headers
@@ -76,7 +74,7 @@ class Batch:
 
 
 def read(headers: Headers, body: bytes | None, limits: Limits, eras: tuple[Era, ...]) -> Inbound | Batch | Reply:
-    """The message of a POST, or the refusal of it. A `body` of `None` was longer than the limit and has not been
+    """The message of a POST, or its refusal. `body` is `None` when it was longer than the limit, and therefore not
     read.
     """
     value: JSON = None
@@ -96,9 +94,9 @@ def read(headers: Headers, body: bytes | None, limits: Limits, eras: tuple[Era, 
 
 
 def check_session_request(headers: Headers) -> Reply | None:
-    """The refusal of a GET or DELETE for its version header, if there is one to give.
+    """The refusal of a GET or DELETE because of its version header, or `None`.
 
-    Those two belong to the handshake era: a sessionless one that names a modern revision is 405, an unknown revision
+    Both methods belong to the handshake era: without a session, a modern revision is 405 and an unknown revision is
     400.
     """
     version = headers.get(http.PROTOCOL_VERSION)
@@ -110,7 +108,7 @@ def check_session_request(headers: Headers) -> Reply | None:
 
 
 def check_stream_request(headers: Headers) -> Reply | None:
-    """The refusal of a GET that does not take a stream."""
+    """The refusal of a GET that does not accept an event stream, or `None`."""
     try:
         http.check_stream(headers)
     except ProtocolError as error:
@@ -144,7 +142,7 @@ def _read_batch(headers: Headers, values: list[JSON], eras: tuple[Era, ...], lim
     if any(modern.is_claimed(value) for value in values):
         raise ProtocolError(INVALID_REQUEST, SINGLE_OBJECT, status=400)
     messages = tuple(_read_message(headers, value, eras) for value in values)
-    # Responses go in arrays of their own, and `initialize` in none (spec 2025-03-26 basic/lifecycle).
+    # Responses need a batch of their own, and `initialize` may not be batched (spec 2025-03-26 basic/lifecycle).
     mixed = len({message.kind == "response" for message in messages}) > 1
     if mixed or any(message.method == "initialize" for message in messages):
         raise ProtocolError(
@@ -160,8 +158,8 @@ def _kind_of(message: dict[str, JSON]) -> Kind:
 
 
 def _era_of(headers: Headers, message: dict[str, JSON], kind: Kind) -> Era:
-    """The era of a message: its own claim decides, then the version header, and a message with neither is a handshake
-    client's.
+    """The era of a message: its envelope decides, then the version header; without either, it is of a handshake
+    client.
     """
     if modern.is_claimed(message):
         return "modern"
@@ -170,7 +168,7 @@ def _era_of(headers: Headers, message: dict[str, JSON], kind: Kind) -> Era:
     version = headers.get(http.PROTOCOL_VERSION)
     if not version or version in HANDSHAKE_VERSIONS:
         return "handshake"
-    # A dual-era client may name its newest revision on the handshake itself, and on the session that came of it.
+    # A client of both eras may name its newest revision on the handshake, and on the session that follows from it.
     settled = message["method"] == "initialize" or http.SESSION_ID in headers
     return "handshake" if settled and version in MODERN_VERSIONS else "modern"
 
@@ -200,7 +198,7 @@ def _check_offered(era: Era, eras: tuple[Era, ...], message: dict[str, JSON], he
 
 
 def _id_of(value: JSON) -> RequestId | None:
-    """The id that an error can echo: the request's own, where it has a legal one."""
+    """The id that an error repeats: the request's own if it is valid, else `None`."""
     if isinstance(value, dict) and "method" in value and jsonrpc.is_request_id(value.get("id")):
         request_id: RequestId = value["id"]
         return request_id

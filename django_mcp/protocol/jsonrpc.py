@@ -1,7 +1,7 @@
 """Bytes to JSON and back, and what makes a value a JSON-RPC message.
 
-Stricter than `json`: what two readers could understand differently (duplicate keys, NaN, lone surrogates) is refused,
-since a proxy that checks a body must see what the server sees.
+Stricter than `json`: refuses what two parsers may read differently (duplicate keys, NaN, lone surrogates), because a
+proxy that checks a body must see what the server sees.
 """
 
 import json
@@ -17,14 +17,14 @@ JSON: TypeAlias = Any
 RequestId: TypeAlias = str | int
 
 MAX_ID_LENGTH: Final = 255
-"""Characters of a string id: an id is echoed and remembered, so it is not a place for payloads."""
+"""The longest string id, in characters. The server echoes and stores ids, so they must not carry payloads."""
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
 def decode(body: bytes, max_depth: int, max_values: int = 100_000) -> JSON:
     """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, nests deeper than
-    `max_depth`, or has more than some `max_values` values.
+    `max_depth`, or has more than about `max_values` values.
     """
     if _has_more_values(body, max_values):
         raise ProtocolError(PARSE_ERROR, f"Parse error: JSON of more than {max_values} values", status=400)
@@ -34,14 +34,14 @@ def decode(body: bytes, max_depth: int, max_values: int = 100_000) -> JSON:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ProtocolError(PARSE_ERROR, "Parse error: Invalid JSON", status=400) from None
-    # A body with few brackets cannot be deep: the walk is for those that could.
+    # A body with few brackets cannot be deep: only others are walked.
     if body.count(b"{") + body.count(b"[") > max_depth and _depth_exceeds(value, max_depth):
         raise ProtocolError(PARSE_ERROR, f"Parse error: JSON nested deeper than {max_depth} levels", status=400)
     return value
 
 
 def encode(value: JSON) -> bytes:
-    """The bytes of a message, on one line. A lone surrogate in a tool's text is escaped rather than raised."""
+    """The bytes of a message, on one line. A lone surrogate in a tool's text is escaped; it does not raise."""
     try:
         return to_json(value, inf_nan_mode="null")
     except ValueError:
@@ -50,8 +50,8 @@ def encode(value: JSON) -> bytes:
 
 
 def is_request_id(value: object) -> bool:
-    """Whether a value may be a request's id: a string or an integer of modest size. `True` is an `int` to Python, not
-    to JSON-RPC.
+    """Whether a value may be a request's id: a string or an integer of limited size. `True` is an `int` in Python, but
+    not in JSON-RPC.
     """
     if isinstance(value, str):
         return len(value) <= MAX_ID_LENGTH
@@ -59,7 +59,7 @@ def is_request_id(value: object) -> bool:
 
 
 def check_message(value: JSON) -> None:
-    """Raises `ProtocolError` -32600 (HTTP 400) unless an object is a JSON-RPC request, notification or response."""
+    """Raises `ProtocolError` -32600 (HTTP 400) unless the value is a JSON-RPC request, notification or response."""
     if value.get("jsonrpc") != "2.0":
         raise ProtocolError(INVALID_REQUEST, 'Invalid Request: jsonrpc must be "2.0"', status=400)
     if "id" in value and not is_request_id(value["id"]):
@@ -74,8 +74,8 @@ def check_message(value: JSON) -> None:
 
 
 def _has_more_values(body: bytes, limit: int) -> bool:
-    """Whether a body has more commas and brackets outside of its strings than `limit`. It is not parsed: that is to be
-    prevented.
+    """Whether a body has more than `limit` commas and brackets outside of its strings. Counts without parsing: too
+    large a body must not be parsed.
     """
     if _count_marks(body) <= limit:
         return False

@@ -1,7 +1,8 @@
-"""The modern era (2026-07-28): the envelope of each request, the headers that mirror it, and what its results carry.
+"""The modern era (2026-07-28): the envelope of each request, the headers that mirror it, and the members of its
+results.
 
-A request stands alone. Everything that a session would know, it says in `params._meta`; what a proxy may route by is
-repeated in headers, and the two must agree.
+Each request stands alone. It carries in `params._meta` what a session would store. Headers repeat what a proxy may
+route by, and must agree with the envelope.
 """
 
 import re
@@ -37,12 +38,12 @@ SUBSCRIPTION_ID_META_KEY: Final = "io.modelcontextprotocol/subscriptionId"
 """Tags every message of a `subscriptions/listen` with the id of the request that opened it."""
 
 NAME_SOURCES: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""The methods that a client must name the target of in `Mcp-Name`, and the parameter which that repeats."""
+"""The methods whose requests need `Mcp-Name`, and the parameter that this header repeats."""
 
 NO_RESPONSES: Final = "Invalid Request: a posted response has no place in this revision"
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,16}(\.0+)?")
-"""An integer as a header may write it: `42.0` is 42 (spec 2026-07-28), and none is beyond ±(2^53-1)."""
+"""An integer as a header may write it: `42.0` is 42 (spec 2026-07-28), and the limits are ±(2^53-1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,25 @@ class CacheHints:
 
 
 def is_claimed(message: Mapping[str, JSON]) -> bool:
-    """Whether a message claims, rightly or not, to be of this era: its envelope names a revision."""
+    """Whether a message says that it is of this era: its envelope names a revision, known or not."""
     params = message.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     return isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta
 
 
 def read_envelope(kind: str, message: Mapping[str, JSON], headers: Headers) -> str:
-    """The revision that a modern message names. Raises `ProtocolError` for the first rule that it breaks.
+    """The revision that a modern message names. Raises `ProtocolError` for the first broken rule.
 
-    The order is the conformance suite's: envelope, then headers against it, then whether the revision is served. A
-    client that contradicts itself is told so first.
+    The order is that of the conformance suite: first the envelope, then the headers against it, then whether the
+    revision is served.
     """
     if kind == "response":
         raise ProtocolError(INVALID_REQUEST, NO_RESPONSES, status=400)
     meta: JSON = (message.get("params") or {}).get("_meta")
     header = headers.get(http.PROTOCOL_VERSION)
     if kind == "notification":
-        # The revision has no notifications from clients over HTTP, and says nothing of their headers: only the revision
-        # is looked at.
+        # This revision has no notifications from clients over HTTP, and no rules for their headers: so only the
+        # revision is checked.
         return _check_served(meta[PROTOCOL_VERSION_META_KEY] if is_claimed(message) else header)
     if header not in MODERN_VERSIONS and not is_claimed(message):
         raise unsupported_version(header)
@@ -87,10 +88,10 @@ def read_envelope(kind: str, message: Mapping[str, JSON], headers: Headers) -> s
 def check_param_headers(
     declared: Mapping[str, tuple[str, ...]], arguments: Mapping[str, JSON], headers: Headers
 ) -> None:
-    """Raises `ProtocolError` -32020 unless each argument that a tool mirrors into a header agrees with it.
+    """Raises `ProtocolError` -32020 unless each argument that a tool mirrors into a header is equal to it.
 
-    `declared` maps header suffixes (`Mcp-Param-<suffix>`) to the path of the argument. An absent or null argument wants
-    no header.
+    `declared` maps header suffixes (`Mcp-Param-<suffix>`) to the path of the argument. An absent or null argument must
+    have no header.
     """
     for suffix, path in declared.items():
         name = f"Mcp-Param-{suffix}"
@@ -107,7 +108,7 @@ def check_param_headers(
 
 
 def missing_capability(required: dict[str, Any], message: str) -> ProtocolError:
-    """The refusal of a request that needs what its client did not declare; `required` is a ClientCapabilities
+    """The error for a request that needs an undeclared capability of its client; `required` is a ClientCapabilities
     object.
     """
     return ProtocolError(MISSING_REQUIRED_CLIENT_CAPABILITY, message, {"requiredCapabilities": required})
@@ -129,8 +130,8 @@ def log_level(meta: Mapping[str, Any]) -> str | None:
 
 
 def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: CacheHints) -> dict[str, Any]:
-    """A result as this era has it: its type, who answered, and on lists and reads how long it keeps. What the result
-    says itself stands.
+    """A result of this era: with its type, the server's info, and, on lists and reads, its cache hints. Members that
+    the result has already are kept.
     """
     shaped = {"resultType": "complete", **result}
     if method in CACHEABLE_METHODS and shaped["resultType"] == "complete":

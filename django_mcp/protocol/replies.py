@@ -1,6 +1,4 @@
-"""What a carrier must send: a status, a body and headers of its own. Formed here, written by whoever holds the
-connection.
-"""
+"""HTTP replies: a status, a body and headers. Built here, and written by the code that holds the connection."""
 
 import json
 from dataclasses import replace
@@ -17,7 +15,7 @@ JSON_TYPE: Final = "application/json"
 
 @record(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer. An empty body has no content type. `scopes` are those that the caller's credential lacks."""
+    """An HTTP reply. An empty body has no content type. `scopes` are the scopes that the caller's credential lacks."""
 
     status: int
     body: bytes = b""
@@ -25,27 +23,27 @@ class Reply:
     scopes: tuple[str, ...] = ()
 
     def with_header(self, name: str, value: str) -> "Reply":
-        """The same answer with a header, in the place of what it has under that name."""
+        """The same reply with this header; it replaces an earlier value."""
         kept = [header for header in self.headers if header[0] != name]
         return replace(self, headers=(*kept, (name, value)))
 
 
 ACCEPTED: Final = Reply(202)
-"""A notification or a response was taken: no body (spec basic/transports)."""
+"""The reply to a notification or a response: no body (spec basic/transports)."""
 
 TERMINATED: Final = Reply(200, b'{"success":true}')
-"""The session of a DELETE has ended."""
+"""The reply to a DELETE that terminated its session."""
 
 
 def result(request_id: RequestId, value: JSON, status: int = 200) -> Reply:
-    """The answer to a request that succeeded."""
+    """The reply to a request that succeeded."""
     return Reply(status, jsonrpc.encode({"jsonrpc": "2.0", "id": request_id, "result": value}))
 
 
 def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId | None = None) -> Reply:
-    """The answer to a request that failed, or to a body in which no request could be read.
+    """The reply to a request that failed, or to a body in which no request could be read.
 
-    An id that could not be read is `null` to a handshake client and absent to a modern one, as their schemas have it.
+    An unreadable id is `null` in the handshake era and absent in the modern era, as the schemas require.
     """
     details: dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.data is not None:
@@ -64,34 +62,37 @@ def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId 
 
 
 def with_id(reply: Reply, request_id: RequestId | None) -> Reply:
-    """A refusal that had no request to answer, as the answer to one."""
+    """The refusal with a request's id, as a response to this request."""
     return replace(reply, body=jsonrpc.encode({**json.loads(reply.body), "id": request_id}))
 
 
 def refusal(status: int, message: str) -> Reply:
-    """The transport's own no, with no request to answer: JSON-RPC in form, so that a client can read it."""
+    """A refusal by the transport itself: a JSON-RPC error without an id, so that a client can read it."""
     return error(ProtocolError(INVALID_REQUEST, message, status=status))
 
 
 def method_not_allowed(allow: str) -> Reply:
-    """405, with the methods that there are (RFC 9110 asks for them)."""
+    """A 405 with the allowed methods, which RFC 9110 requires."""
     return refusal(405, "Method not allowed").with_header("Allow", allow)
 
 
 SESSION_NOT_FOUND: Final = refusal(404, "Session not found")
-"""One answer for a session that is unknown, expired, terminated, of another server or of somebody else: nobody learns
-which.
+"""The same reply for a session that is unknown, expired, terminated, of another server or of another principal, so that
+a client cannot find out which.
 """
 
 INTERNAL: Final = error(ProtocolError(INTERNAL_ERROR, "Internal server error", status=500))
-"""Something of ours failed; the log has it."""
+"""The reply to an unexpected exception, which is in the log."""
+
+STREAM_CONFLICT: Final = refusal(409, "Conflict: Only one SSE stream is allowed per session")
+"""Another live connection has the session's stream."""
 
 MISSING_SESSION_ID: Final = refusal(400, "Missing session ID")
 
 HEADERS_TOO_LARGE: Final = refusal(431, "The request's headers are too large")
 
 BUSY: Final = refusal(503, "The server reads too many requests at once: try again").with_header("Retry-After", "5")
-"""Too many bytes of unfinished bodies are kept already."""
+"""The process holds too many bytes of unfinished bodies."""
 
 TOO_SLOW: Final = refusal(408, "The request body did not come in time").with_header("Connection", "close")
-"""The connection is of no more use: the rest of the body may yet come on it."""
+"""Closes the connection: the rest of the body may still arrive on it."""

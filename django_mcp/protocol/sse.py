@@ -1,40 +1,40 @@
-"""Server-sent events: one event to its lines. A message is JSON on one line, so that the simplest reader gets it
-whole.
+"""Server-sent events: the bytes of one event. A message is JSON on one line, so that the simplest parser can read
+it.
 """
 
 from typing import Final
 
 HEADERS: Final = (
     ("Content-Type", "text/event-stream"),
-    # A proxy that transforms or collects a stream holds back what the client waits for.
+    # A proxy that transforms or buffers the stream would hold back its events.
     ("Cache-Control", "no-cache, no-transform"),
     ("X-Accel-Buffering", "no"),
 )
 
 KEEPALIVE: Final = b": ping\n\n"
-"""A comment: nothing to the client, but the proxies between see that the connection lives."""
+"""A comment: clients ignore it, and it keeps proxies from closing an idle connection."""
 
 
 _LINE_ENDS: Final = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
-"""No ends of a line in the standard, but to clients that split text as Python does. JSON may escape them; the rest of
-their kind it must.
+"""Characters that the standard does not count as line ends, but that some clients split at, as Python's `splitlines()`
+does. JSON may escape these; the others it must escape.
 """
 
 
 def encode(message: str, event_id: str | None = None) -> bytes:
-    """The lines of a message; with its id, when the client can come back for what follows it."""
+    """The bytes of a message, with its event id if the client can resume the stream after it."""
     data = message if message.isascii() else message.translate(_LINE_ENDS)
     lines = f"event: message\ndata: {data}\n\n"
     return (f"id: {event_id}\n{lines}" if event_id else lines).encode()
 
 
 def prime(event_id: str, retry_milliseconds: int) -> bytes:
-    """The event that opens a stream (from 2025-11-25 on): an id to come back with before there is a message, and when
-    to.
+    """The event that opens a stream (from 2025-11-25 on): an id to resume from before the first message, and the time
+    to wait before it reconnects.
     """
     return f"id: {event_id}\nretry: {retry_milliseconds}\ndata: \n\n".encode()
 
 
 def retry(milliseconds: int) -> bytes:
-    """Tells the client when to come back, before the connection is closed on it."""
+    """Tells the client how long to wait before it reconnects; sent before the server closes the connection."""
     return f"retry: {milliseconds}\n\n".encode()

@@ -1,4 +1,4 @@
-"""The protocol revisions, the two eras that they fall into, and which one a handshake settles on."""
+"""The protocol revisions, their two eras, and the negotiation of the handshake."""
 
 from typing import Final, Literal
 
@@ -13,10 +13,10 @@ from mcp_types.version import (
 Era = Literal["handshake", "modern"]
 
 HANDSHAKE_VERSIONS: Final = HANDSHAKE_PROTOCOL_VERSIONS
-"""Reached by `initialize`, oldest first; such a client has a session."""
+"""Negotiated by `initialize`, oldest first; these clients have sessions."""
 
 MODERN_VERSIONS: Final = MODERN_PROTOCOL_VERSIONS
-"""Named by each request in its own envelope. Feeds `supportedVersions` and every `-32022` alike, so that the two always
+"""Named by each request in its own envelope. Both `supportedVersions` and error -32022 list these, so that they always
 agree.
 """
 
@@ -30,9 +30,9 @@ _ORDER: Final = {version: index for index, version in enumerate(KNOWN_PROTOCOL_V
 
 
 def negotiate(requested: str) -> str:
-    """The revision that an `initialize` settles on: the requested one, or the newest that a handshake can reach.
+    """The revision that `initialize` negotiates: the requested one, or the newest of the handshake era.
 
-    Never a modern revision: no handshake leads there (spec 2025-11-25 basic/lifecycle).
+    Never a modern revision: those have no handshake (spec 2025-11-25 basic/lifecycle).
     """
     return requested if requested in HANDSHAKE_VERSIONS else LATEST_HANDSHAKE
 

@@ -1,6 +1,7 @@
-"""The log of changes: a list or a resource of a server's has changed. Written once, read by every stream.
+"""The log of changes to a server's lists and resources. A change is written once, and read by every stream.
 
-`sequence` numbers the changes of one server. Every function is synchronous."""
+`sequence` numbers the changes of one server. Every function is synchronous.
+"""
 
 from functools import cache
 from typing import Any, Final
@@ -16,21 +17,19 @@ from django_mcp.models import (
 from .database import alias, insert_numbered
 
 READ_LIMIT: Final = 200
-"""Changes read at once: a stream that is far behind catches up in steps of bounded memory."""
+"""The maximum number of changes per read: a stream that is far behind catches up in several steps."""
 
 UPDATED: Final = "notifications/resources/updated"
 
 
 def read_changes(server: str, after: int, principal: str) -> tuple[list[Change], int]:
-    """The changes of a server after a number that this principal may know of, and the number of the last that was
-    read.
-    """
+    """The changes of a server after a number that concern this principal, and the number of the last change read."""
     rows = read_rows(server, after)
     return [row for row in rows if concerns(row.principal, principal)], rows[-1].sequence if rows else after
 
 
 def read_rows(server: str, after: int) -> list[Change]:
-    """A bounded number of the changes of a server after a number, oldest first."""
+    """The next changes of a server after a number, oldest first, at most READ_LIMIT."""
     rows = Change.objects.using(alias()).filter(server=server, sequence__gt=after)
     return list(rows.order_by("sequence")[:READ_LIMIT])
 
@@ -48,7 +47,7 @@ def last_change(server: str) -> int:
 
 @cache
 def _last_change_sql(database: str, vendor: str) -> str:
-    """Written once for a database: the ORM takes eight times as long, and each new session asks."""
+    """Cached SQL for a database: the ORM takes eight times as long, and each new session needs it."""
     quote = connections[database].ops.quote_name
     return f"SELECT MAX({quote('sequence')}) FROM {quote(Change._meta.db_table)} WHERE {quote('server')} = %s"
 
@@ -61,7 +60,7 @@ def to_notification(change: Change) -> dict[str, Any]:
 
 
 def record_change(server: str, method: str, *, uri: str = "", principal: str = EVERYBODY) -> None:
-    """Notes that something of a server's changed."""
+    """Stores a change of a server."""
 
     def insert(sequence: int) -> None:
         Change.objects.using(alias()).create(

@@ -1,10 +1,16 @@
-"""Requests of the server's to a client: asked by the process that runs a tool, answered by a POST to any process.
+"""Requests of the server to a client: sent by the process that runs a tool, answered by a POST to any process.
 
-A row waits for its answer until the tool takes it. Every function is synchronous."""
+A row holds the answer until the tool takes it. Every function is synchronous.
+"""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import TooManyClientRequests
 from django_mcp.models import (
     ClientRequest,
     Session,
@@ -14,12 +20,8 @@ from django_mcp.models import (
 from .database import alias
 
 
-class TooManyClientRequests(Exception):
-    """The client has too many requests of the server's to answer already."""
-
-
 def ask(session_pk: int, request_id: str, method: str) -> None:
-    """Notes that an answer is waited for. Raises `TooManyClientRequests`."""
+    """Stores a request that waits for its answer. Raises `TooManyClientRequests`."""
     rows = ClientRequest.objects.using(alias())
     waiting = rows.filter(session_id=session_pk, answer__isnull=True)
     if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
@@ -28,7 +30,9 @@ def ask(session_pk: int, request_id: str, method: str) -> None:
 
 
 def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> bool:
-    """Keeps a client's answer for whoever waits for it. False when nobody does: it was answered, or never asked."""
+    """Stores a client's answer for the waiting call. False when no call waits for it: it was answered, or never
+    asked.
+    """
     if label(request_id, 64) != request_id:
         return False  # None of ours, and maybe nothing that the database can compare.
     rows = ClientRequest.objects.using(alias()).filter(
@@ -37,13 +41,31 @@ def answer(session_pk: int, request_id: str | int, message: dict[str, Any]) -> b
     return rows.update(answer=message) > 0
 
 
-def take_answer(session_pk: int, request_id: str) -> tuple[bool, dict[str, Any] | None]:
-    """Whether the session still lives, and the answer if it has come."""
+@dataclass(frozen=True, slots=True)
+class TakenAnswer:
+    """The result of a look for an answer: the answer, if it has come; else whether the session is live, whether its
+    client has a standalone stream, and when the session was last used.
+    """
+
+    answer: dict[str, Any] | None = None
+    is_alive: bool = True
+    has_stream: bool = False
+    seen_at: datetime | None = None
+
+
+def take_answer(session_pk: int, request_id: str) -> TakenAnswer:
+    """Takes the answer to a request, or returns the state of its client."""
     row = ClientRequest.objects.using(alias()).filter(session_id=session_pk, request_id=request_id)
-    found = row.values_list("answer", flat=True).first()
-    if found is not None:
-        return True, found
-    return Session.objects.using(alias()).active().filter(pk=session_pk).exists(), None
+    message = row.values_list("answer", flat=True).first()
+    if message is not None:
+        return TakenAnswer(message)
+    now = timezone.now()
+    live = Session.objects.using(alias()).active(now).filter(pk=session_pk)
+    session = live.values_list("stream_lease_until", "last_seen_at").first()
+    if session is None:
+        return TakenAnswer(is_alive=False)
+    lease_until, seen_at = session
+    return TakenAnswer(None, True, lease_until is not None and lease_until > now, seen_at)
 
 
 def forget_request(session_pk: int, request_id: str) -> None:

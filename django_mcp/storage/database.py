@@ -1,4 +1,4 @@
-"""The database that holds the package's tables, and rows that are numbered without gaps."""
+"""The database of the package's tables, and the insertion of rows with gapless numbers."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,17 +9,17 @@ from django_mcp.models import Session
 
 
 def alias() -> str:
-    """The alias of the database that sessions are written to. They are read there too: a replica may not know a session
-    yet.
+    """The alias of the database that sessions are written to. They are read from it too, because a replica may not have
+    a session yet.
     """
     return router.db_for_write(Session)
 
 
 def insert_numbered(read_last: Callable[[], int], insert: Callable[[int], object]) -> int:
-    """Inserts a row under the number after `read_last()`, and returns that number.
+    """Inserts a row with the number after `read_last()`, and returns this number.
 
-    When two writers choose the same number, the database lets one of them have it, and the other chooses again. So a
-    number can only be taken when the one below it has been committed, and no reader passes over a row that appears
+    When two writers choose the same number, the database accepts only one row, and the other writer tries the next
+    number. So a number exists only after the number below it was committed, and no reader can miss a row that appears
     late.
     """
     while True:
@@ -34,8 +34,8 @@ def insert_numbered(read_last: Callable[[], int], insert: Callable[[int], object
 
 
 def batches(rows: models.QuerySet[Any], size: int) -> Iterator[list[Any]]:
-    """The first `size` of these rows, again and again until there are none: the caller changes each batch so that the
-    queryset no longer finds it.
+    """The first `size` of these rows, repeatedly until there are none: the caller must change each batch so that the
+    queryset does not find it again.
     """
     while batch := list(rows[:size]):
         yield batch

@@ -1,11 +1,11 @@
-"""The event store: what a session's streams say, kept so that it can be said again, and what changed on a server.
+"""The event store: the events of sessions' streams, kept so that they can be sent again.
 
-The table is the truth. A stream writes what it reads here after the last event that it wrote; resuming is the same
-read. Knows its tables and their settings; neither HTTP nor the bus.
+The table is the truth. A stream writes the events that it reads here after its last event; resuming is the same read.
+Independent of HTTP and of the bus.
 
-A stream is named by its key. `STANDALONE` is the one that a GET opens; its event ids have two counters, of the
-session's own events and of the server's changes, which are stored once for everybody. A POST's stream has a random key
-and one counter. Every function is synchronous.
+A stream is named by its key. `STANDALONE` is the stream of a GET; its event ids have two counters, of the session's own
+events and of the server's changes, which are stored once for all sessions. The stream of a POST has a random key and
+one counter. Every function is synchronous.
 """
 
 import hashlib
@@ -13,20 +13,22 @@ import json
 import random
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Min
+from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import (
     Change,
     Event,
+    Session,
     Stream,
 )
 
@@ -35,29 +37,27 @@ from .database import alias
 STANDALONE: Final = "s"
 
 EVENT_ID: Final = re.compile(r"(?P<key>[A-Za-z0-9_-]{1,32}):(?P<event>[0-9]{1,18})(?:\.(?P<change>[0-9]{1,18}))?")
-"""What can be a place in a stream. Anything else is never asked for: a database may refuse even to compare it."""
+"""The syntax of an event id. Other text never reaches the database, which may refuse even to compare it."""
 
 READ_LIMIT: Final = 200
-"""Events read at once: a stream that is far behind catches up in steps of bounded memory."""
+"""The maximum number of events per read: a stream that is far behind catches up in several steps."""
 
 TRIM_EVERY: Final = 64
-"""A session's store is measured about once in so many events."""
+"""A session's events are trimmed about once in this many events."""
 
+roll: Callable[[], float] = random.random
+"""The random numbers for trimming, from 0 up to 1. Tests replace them."""
 
 EARLY: Final = "~"
-"""Begins the key of a cancellation that waits for its request, and that of no stream."""
+"""The prefix of the key of a cancellation that waits for its request; no stream's key has it."""
 
 EARLY_LIMIT: Final = 100
-"""Such cancellations that a session may have: who sends more has not made the requests."""
-
-
-class UnknownEvent(Exception):
-    """A `Last-Event-ID` that is not of this session, or whose successors are no longer kept."""
+"""The maximum number of waiting cancellations of a session: a client that sends more has not sent the requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a stream: the last event and, in a standalone stream, the last change that were sent."""
+    """A position in a stream: the last event and, in a standalone stream, the last change that were sent."""
 
     key: str
     event: int
@@ -70,13 +70,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it goes out: where it stands, its message as JSON text ("" for none), and whether the stream ends
-    with it.
+    """A stored event: its position, its message as JSON text ("" for none), whether it is the last of the stream, and
+    the resource that it is about, if any.
     """
 
     position: Position
     message: str
     is_last: bool = False
+    uri: str = ""
 
 
 # A POST's stream
@@ -87,41 +88,41 @@ def new_key() -> str:
 
 
 def open_stream(session_pk: int, key: str, request_id: str | int) -> None:
-    """Makes a POST's stream known, so that it can be cancelled and resumed from any process. It may have been cancelled
-    already.
+    """Creates the row of a POST's stream, so that any process can cancel and resume it. The client may have cancelled
+    it already.
     """
-    text = _id_text(request_id)
+    text = id_text(request_id)
     rows = Stream.objects.using(alias())
     rows.create(session_id=session_pk, key=key, request_id=text, lease_until=lease())
-    # Read after the row is there, as cancel() writes after it has looked for the row: one of the two sees the other.
+    # This order is safe: cancel() looks for this row first and writes then, so one of the two sees the other.
     if rows.filter(session_id=session_pk, key=_early_key(text), lease_until__gt=timezone.now()).exists():
         rows.filter(session_id=session_pk, key=key).update(cancelled_at=timezone.now())
 
 
 def renew_stream(session_pk: int, key: str) -> bool:
-    """Says that the request still runs. Whether the client has cancelled it."""
+    """Renews the lease of a running request. Returns whether the client has cancelled it."""
     rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key)
     rows.filter(ended_at__isnull=True).update(lease_until=lease())
     return rows.filter(cancelled_at__isnull=False).exists()
 
 
 def is_cancelled(session_pk: int, key: str) -> bool:
-    """Whether the client has cancelled the request; a session that has ended has cancelled all of its requests."""
+    """Whether the client has cancelled the request; the end of a session cancels all of its requests."""
     rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key)
     row = rows.values_list("cancelled_at", "session__terminated_at").first()
     return row is None or row != (None, None)
 
 
 def has_ended(session_pk: int, key: str) -> bool:
-    """Whether a POST's stream has said its last."""
+    """Whether a POST's stream has ended."""
     return not Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).exists()
 
 
 def cancel(session_pk: int, request_id: str | int) -> bool:
-    """Marks the running request with this id as cancelled. False when none is known: it has ended, or has hardly
-    begun, and then the cancellation waits for it a while.
+    """Marks the running request with this id as cancelled. False when it is unknown: it has ended, or its row does not
+    exist yet; the cancellation then waits for the row.
     """
-    text, now = _id_text(request_id), timezone.now()
+    text, now = id_text(request_id), timezone.now()
     rows = Stream.objects.using(alias()).filter(session_id=session_pk)
     running = rows.filter(request_id=text, ended_at__isnull=True)
     if running.update(cancelled_at=now) > 0:
@@ -136,42 +137,77 @@ def cancel(session_pk: int, request_id: str | int) -> bool:
 
 
 def end_stream(session_pk: int, key: str) -> None:
-    Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True).update(
-        ended_at=timezone.now()
-    )
+    """Marks a request as ended. Deletes the row of a stream without events, which no client can resume."""
+    if not events_of(session_pk, key).exists():
+        Stream.objects.using(alias()).filter(session_id=session_pk, key=key).delete()
+    else:
+        _mark_ended(session_pk, key)
+
+
+def _mark_ended(session_pk: int, key: str) -> None:
+    rows = Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
+    rows.update(ended_at=timezone.now())
 
 
 def append(session_pk: int, key: str, first: int, messages: Sequence[str], *, is_last: bool = False) -> list[Stored]:
-    """Stores the next events of a POST's stream, numbered from `first`; the process that runs the request is its only
-    writer.
-
-    Nothing is stored for a session whose row is gone; the events go out all the same.
+    """Stores the next events of a POST's stream, numbered from `first`. Only the process that runs the request writes
+    them, unless the stream counted as dead: then they are numbered after the end that another process has written. For
+    a session whose row is deleted, the events are sent but not stored.
     """
-    stored = [
-        Stored(Position(key, first + index), message, is_last and index == len(messages) - 1)
-        for index, message in enumerate(messages)
-    ]
-    rows = [
-        Event(
-            session_id=session_pk, stream=key, sequence=item.position.event, message=item.message, is_last=item.is_last
-        )
-        for item in stored
-    ]
+    stored = _numbered(key, first, messages, is_last)
     try:
-        with transaction.atomic(using=alias()):
-            Event.objects.using(alias()).bulk_create(rows)
+        _insert(session_pk, stored)
     except IntegrityError:
-        return stored
+        if not Session.objects.using(alias()).filter(pk=session_pk).exists():
+            return stored
+        stored = _numbered(key, _take_up(session_pk, key, first), messages, is_last)
+        _insert(session_pk, stored)
     if is_last:
-        end_stream(session_pk, key)
-    # By chance: most streams are short, so none can tell by its own numbers how much its session has said.
-    if random.random() * TRIM_EVERY < len(messages):
+        _mark_ended(session_pk, key)
+    # At random: most streams are short, so no single stream knows how many events its session has.
+    if roll() * TRIM_EVERY < len(messages):
         trim(session_pk)
     return stored
 
 
+def _numbered(key: str, first: int, messages: Sequence[str], is_last: bool) -> list[Stored]:
+    return [
+        Stored(Position(key, first + index), message, is_last and index == len(messages) - 1)
+        for index, message in enumerate(messages)
+    ]
+
+
+def _insert(session_pk: int, stored: Sequence[Stored]) -> None:
+    rows = [
+        Event(
+            session_id=session_pk,
+            stream=item.position.key,
+            sequence=item.position.event,
+            message=item.message,
+            is_last=item.is_last,
+        )
+        for item in stored
+    ]
+    with transaction.atomic(using=alias()):
+        Event.objects.using(alias()).bulk_create(rows)
+
+
+def _take_up(session_pk: int, key: str, first: int) -> int:
+    """The next free number of a stream that was ended although its process is alive. The end is replaced by an empty
+    event with the same number, from which a client may resume. Raises IntegrityError when there is no such end.
+    """
+    rows = events_of(session_pk, key)
+    with transaction.atomic(using=alias()):
+        Stream.objects.using(alias()).filter(session_id=session_pk, key=key).update(ended_at=None, lease_until=lease())
+        rows.filter(is_last=True).update(message="", is_last=False)
+        last = rows.aggregate(last=Max("sequence"))["last"] or 0
+    if last < first:
+        raise IntegrityError(f"Events of stream {key!r} from {first} on cannot be stored.")
+    return last + 1
+
+
 def end_dead_stream(session_pk: int, key: str, message: str) -> None:
-    """Ends a stream whose process died with a last message, unless somebody else has already."""
+    """Ends the stream of a dead process with a last message, unless another process has done so."""
     with transaction.atomic(using=alias()):
         dead = Stream.objects.using(alias()).filter(session_id=session_pk, key=key, ended_at__isnull=True)
         if dead.filter(lease_until__lt=timezone.now()).update(ended_at=timezone.now()):
@@ -182,7 +218,7 @@ def end_dead_stream(session_pk: int, key: str, message: str) -> None:
 
 
 def dead_request(session_pk: int, key: str) -> Any:
-    """The id of the request whose stream this is, when its process is taken for dead; `None` otherwise."""
+    """The request id of a stream whose lease has expired; `None` for other streams."""
     row = Stream.objects.using(alias()).filter(
         session_id=session_pk, key=key, ended_at__isnull=True, lease_until__lt=timezone.now()
     )
@@ -194,8 +230,8 @@ def dead_request(session_pk: int, key: str) -> Any:
 
 
 def locate(session_pk: int, server: str, last_event_id: str) -> Position:
-    """The place that a client's `Last-Event-ID` names. Raises `UnknownEvent` when it cannot be gone on from without a
-    gap.
+    """The position that a client's `Last-Event-ID` names. Raises `UnknownEvent` when the stream cannot continue from it
+    without a gap.
     """
     match = EVENT_ID.fullmatch(last_event_id)
     if match is None or (match["change"] is None) == (match["key"] == STANDALONE):
@@ -213,19 +249,20 @@ def locate(session_pk: int, server: str, last_event_id: str) -> Position:
 
 
 def read_after(position: Position, session_pk: int) -> list[Stored]:
-    """What a POST's stream says after a position, oldest first and a bounded number at once."""
+    """The next events of a POST's stream after a position, oldest first, at most READ_LIMIT."""
     rows = events_of(session_pk, position.key).filter(sequence__gt=position.event).order_by("sequence")[:READ_LIMIT]
     return [Stored(Position(position.key, row.sequence), row.message, row.is_last) for row in rows]
 
 
-# Bounds
+# Limits
 
 
 def trim(session_pk: int) -> int:
-    """Deletes a session's oldest events beyond the bounds on their number and size, and returns how many.
+    """Deletes a session's oldest events above the limits on their number and size, and streams without events; returns
+    the number of deleted events.
 
-    The newest event of the standalone stream, and of each POST that still runs, stays: what ends it may be numbered
-    after it.
+    The newest event of the standalone stream and of each running POST stays, because the number of the next event
+    depends on it.
     """
     running = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=True)
     numbered = {STANDALONE, *running.values_list("key", flat=True)}
@@ -246,7 +283,16 @@ def trim(session_pk: int) -> int:
         newest.add(stream)
     for start in range(0, len(excess), 500):
         Event.objects.using(alias()).filter(pk__in=excess[start : start + 500]).delete()
+    _forget_empty_streams(session_pk)
     return len(excess)
+
+
+def _forget_empty_streams(session_pk: int) -> None:
+    """Deletes ended streams without events, and waiting cancellations that are too old."""
+    its_events = Event.objects.filter(session=OuterRef("session"), stream=OuterRef("key"))
+    ended = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=False)
+    waits = Q(key__startswith=EARLY, lease_until__gte=timezone.now())
+    ended.filter(~waits & ~Exists(its_events)).delete()
 
 
 def events_of(session_pk: int, key: str) -> Any:
@@ -258,12 +304,12 @@ def lease() -> datetime:
 
 
 def _early_key(request_id: str) -> str:
-    """The key of the row that stands for a cancellation before its request is known."""
+    """The key of the row of a cancellation whose request is not known yet."""
     return EARLY + hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
-def _id_text(request_id: str | int) -> str:
-    """A JSON-RPC id as the column has it: escaped only where it must be, so that the longest legal id fits."""
+def id_text(request_id: str | int) -> str:
+    """A JSON-RPC id as the column stores it: escaped only where JSON requires it, so that the longest valid id fits."""
     return json.dumps(request_id, ensure_ascii=False)
 
 

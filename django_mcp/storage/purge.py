@@ -1,7 +1,7 @@
-"""Deletes what is over: ended sessions with all that is theirs, and aged events, streams and changes.
+"""The purge: deletes ended sessions with everything that belongs to them, and old events, streams and changes.
 
-In batches, each in a short transaction of its own and of bounded memory: a purge may be stopped at any time, and two
-may run at once.
+It works in batches with a short transaction and limited memory each: a purge may be stopped at any time, and two may
+run at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ from django_mcp.signals import session_expired
 from .database import alias, batches
 from .events import STANDALONE
 
-# For each table that refers to sessions, its rows of the sessions with these primary keys. purge() deletes them before
-# the sessions, in batches of their own: one session may have a million events.
+# For each table that refers to sessions, its rows for sessions with these primary keys. purge() deletes them before the
+# sessions, in their own batches, because one session may have a million events.
 CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = [
     lambda pks: Event.objects.filter(session__in=pks),
     lambda pks: ClientRequest.objects.filter(session__in=pks),
@@ -40,7 +40,7 @@ CHILDREN: list[Callable[[Sequence[int]], models.QuerySet[Any]]] = [
 
 @dataclass(frozen=True, slots=True)
 class PurgeCount:
-    """Sessions purged, or to be purged: those that expired, and those that were terminated."""
+    """The number of sessions that were purged, or would be: expired ones, and terminated ones."""
 
     expired: int = 0
     terminated: int = 0
@@ -54,34 +54,40 @@ def purge(
     progress: Callable[[PurgeCount], None] | None = None,
     now: datetime | None = None,
 ) -> PurgeCount:
-    """Delete the sessions that ended at least `older_than` ago (None: all that have ended), and return how many.
+    """Deletes the sessions that ended at least `older_than` ago (None: all that have ended), and returns how many.
 
-    In batches, each in a short transaction of its own and of bounded memory, children first: a purge may be stopped at
-    any time, and two may run at once. `progress` is told the count after each batch. A dry run only counts.
+    It works in batches with a short transaction and limited memory each, children first: a purge may be stopped at any
+    time, and two may run at once. Calls `progress` with the count after each batch. A dry run only counts.
     """
     if batch_size < 1:
         raise ValueError("batch_size must be at least 1")
     before = (now or timezone.now()) - (older_than or timedelta())
     rows = Session.objects.using(alias()).only("session_id", "terminated_at").order_by("expires_at")
     ended = rows.filter(expires_at__lte=before)
-    # terminate() sets both times. Who set only this one did not mean the session to stay.
+    # terminate() sets both times. If only this one is set, the session is still meant to end.
     marked = rows.filter(expires_at__gt=before, terminated_at__lte=before)
     if dry_run:
         return PurgeCount(ended.expired(before).count(), ended.terminated().count() + marked.count())
     count = PurgeCount()
     for batch in chain(batches(marked, batch_size), batches(ended, batch_size)):
-        expired = [row for row in batch if not row.is_terminated]
-        terminated = [row for row in batch if row.is_terminated]
-        if deleted := _delete(expired, batch_size):
-            session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
-        count = PurgeCount(count.expired + deleted, count.terminated + _delete(terminated, batch_size))
+        deleted = delete_ended(batch, batch_size)
+        count = PurgeCount(count.expired + deleted.expired, count.terminated + deleted.terminated)
         if progress:
             progress(count)
     return count
 
 
+def delete_ended(sessions: list[Session], batch_size: int = 1000) -> PurgeCount:
+    """Deletes ended sessions with everything that belongs to them, and returns how many."""
+    expired = [row for row in sessions if not row.is_terminated]
+    terminated = [row for row in sessions if row.is_terminated]
+    if deleted := _delete(expired, batch_size):
+        session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
+    return PurgeCount(deleted, _delete(terminated, batch_size))
+
+
 def _delete(batch: list[Session], batch_size: int) -> int:
-    """How many sessions of the batch this deleted: fewer when another purge was quicker."""
+    """The number of sessions of the batch that this call deleted; another purge may have deleted some of them."""
     if not (pks := [row.pk for row in batch]):
         return 0
     for rows_of in CHILDREN:
@@ -90,10 +96,9 @@ def _delete(batch: list[Session], batch_size: int) -> int:
 
 
 def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = False) -> int:
-    """Deletes the events, ended streams and changes from before a time, in batches, and returns how many rows those
-    are.
+    """Deletes events, ended streams and changes that are older than a time, in batches, and returns the number of rows.
 
-    The newest event of a standalone stream and the newest change of a server stay, since the next are numbered after
+    The newest event of a standalone stream and the newest change of a server stay, because the next number depends on
     them.
     """
     later_events = Event.objects.filter(
@@ -113,7 +118,7 @@ def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = Fals
 
 
 def _delete_in_batches(rows: models.QuerySet[Any], batch_size: int) -> int:
-    """Deletes these rows, and returns how many they were."""
+    """Deletes these rows, and returns how many."""
     return sum(
         rows.model._base_manager.using(alias()).filter(pk__in=[row.pk for row in batch]).delete()[0]
         for batch in batches(rows.only("pk"), batch_size)

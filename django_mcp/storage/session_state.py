@@ -1,6 +1,7 @@
-"""A live session as one request sees it, and the developer's own state in it.
+"""A live session during one request, with the developer's own state in it.
 
-Every function is synchronous and whole, with its transaction."""
+Every function is synchronous, and runs its own transaction.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from .database import alias
 
 @dataclass(slots=True)
 class SessionState:
-    """A live session, as one request sees it. JSON stays text until somebody asks."""
+    """A live session during one request. Its JSON is parsed only on access."""
 
     pk: int
     session_id: str = field(repr=False)
@@ -33,6 +34,7 @@ class SessionState:
     client_capabilities_text: str = field(repr=False)
     state_text: str = field(repr=False)
     needs_touch: bool = False
+    has_request: bool = False
     _client_info: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _client_capabilities: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
     _state: dict[str, Any] | None = field(default=None, init=False, repr=False, compare=False)
@@ -51,7 +53,9 @@ class SessionState:
 
     @property
     def state(self) -> dict[str, Any]:
-        """The developer's own: change it in place, or assign another dict. save_state() writes what differs."""
+        """The developer's own state: change it in place, or assign another dict. save_state() writes the
+        differences.
+        """
         if self._state is None:
             self._state = json.loads(self.state_text)
         return self._state
@@ -62,15 +66,15 @@ class SessionState:
 
     @property
     def has_loaded_state(self) -> bool:
-        """Whether somebody has looked at the state, and so may have changed it."""
+        """Whether the state was read, and so may have been changed."""
         return self._state is not None
 
     def discard_changes(self) -> None:
-        """Have the state again as it was read."""
+        """Restores the state as it was read."""
         self._state = None
 
     def state_changes(self) -> tuple[dict[str, Any], set[str]]:
-        """The top-level keys that were set, with their values, and those that were removed, since it was read.
+        """The top-level keys that were set since it was read, with their values, and those that were removed.
 
         Raises TypeError for a state that is not JSON.
         """
@@ -91,10 +95,11 @@ def _state_text(key: object, value: Any) -> str:
 
 
 def save_state(session: SessionState) -> None:
-    """Write what was changed in `session.state`, top-level key by key, and bring the rest of it up to date.
+    """Writes the changes of `session.state`, each top-level key separately, and updates the other keys from the row.
 
-    Two calls that change different keys at once both win; of two that change the same key, the later. No query when
-    nothing was changed; nothing is written for a session whose row is gone. Raises TypeError for what is not JSON.
+    Of two calls at the same time that change different keys, both changes are kept; of two that change the same key,
+    the later one. Makes no query when nothing has changed; writes nothing for a session whose row is deleted. Raises
+    TypeError for values that are not JSON.
     """
     changed, removed = session.state_changes()
     if not changed and not removed:
@@ -113,9 +118,9 @@ def save_state(session: SessionState) -> None:
 
 
 def _locked_state(row: SessionQuerySet, database: str) -> dict[str, Any] | None:
-    """The state in the row, which nobody else can now write before the transaction ends; None when there is no row."""
+    """The state in the row, locked for this transaction; None when there is no row."""
     if not connections[database].features.has_select_for_update:
-        # SQLite locks no row. A transaction that writes first waits its turn; one that reads first is thrown out when
-        # another has written meanwhile.
+        # SQLite cannot lock a row. A transaction that begins with a write waits its turn; one that begins with a read
+        # fails if another writes meanwhile.
         row.update(state=F("state"))
     return row.select_for_update().values_list("state", flat=True).first()

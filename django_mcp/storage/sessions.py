@@ -1,12 +1,13 @@
 """Sessions as rows: open, resume, touch, terminate.
 
-Knows the Session table, its settings and its signals. Refuses to know HTTP and JSON-RPC: a session that cannot be had
-is None or False, whatever the reason, so that no caller can tell a stranger which it was.
+Uses the Session table, its settings and its signals; independent of HTTP and JSON-RPC. A session that cannot be used is
+None or False, whatever the reason, so that no caller can reveal the reason to a client.
 
-Every function is synchronous and whole, with its transaction; asynchronous code runs it behind one hop to a thread.
-A principal is text of at most 255 characters without U+0000 or surrogates; "" is anonymous.
+Every function is synchronous, and runs its own transaction; async code calls it with one hop to a thread. A principal
+is text of at most 255 characters without U+0000 or surrogates; "" is anonymous.
 """
 
+import random
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -26,6 +27,7 @@ from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import (
     Session,
     SessionQuerySet,
+    Stream,
     label,
     new_session_id,
     to_json_text,
@@ -34,16 +36,21 @@ from django_mcp.signals import session_opened, session_terminated
 
 from .changes import last_change
 from .database import alias, batches
+from .events import id_text
+from .purge import delete_ended
 from .session_state import SessionState
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
-# Far above any client seen (under 1 000), with room for an icon as a data: URI; what is kept is read with every request
-# of the session, and MAX_SESSIONS of them must not fill a disk.
+# Far above any known client (under 1 000), with room for an icon as a data: URI. Each request of the session reads it,
+# and MAX_SESSIONS of them must not fill a disk.
 MAX_CLIENT_CHARACTERS = 64 * 1024
 
 EXACTLY: Final = 1000
-"""So many live sessions are quickly counted."""
+"""Up to this many live sessions are counted exactly."""
+
+ENDED_EVERY: Final = 8
+"""A principal's ended sessions are counted about once in this many openings."""
 
 
 def open(
@@ -56,10 +63,10 @@ def open(
     client_capabilities: Mapping[str, Any],
     now: datetime | None = None,
 ) -> SessionState:
-    """A new session. Call it when `initialize` has succeeded, and not before.
+    """Creates a session. Call it only after `initialize` has succeeded.
 
-    Raises TooManySessions and ClientTooLarge. A `user` that is no row of the user model (anonymous, or an
-    authenticator's own) is left out: the principal is what owns the session.
+    Raises TooManySessions and ClientTooLarge. A `user` that is not a row of the user model (anonymous, or an
+    authenticator's own) is not stored: the principal is the owner of the session.
     """
     now = now or timezone.now()
     _refuse_too_large(client_info, client_capabilities)
@@ -80,6 +87,7 @@ def open(
         stream_position=f"0.{last_change(server)}",
     )
     _insert(row)
+    _delete_oldest_ended(principal, user_id, now)
     session_opened.send_robust(
         sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
     )
@@ -98,14 +106,12 @@ def open(
 
 
 def auth_hash(user: object) -> str:
-    """What a user's open sessions go by: another one when the password changes. "" for who has none."""
+    """A hash that changes with the user's password, and ends the user's sessions then. "" for other users."""
     return str(user.get_session_auth_hash()) if isinstance(user, AbstractBaseUser) else ""
 
 
 def revoked(sessions: SessionQuerySet) -> list[Session]:
-    """The sessions, of these, whose user may no longer come in: who is inactive, or has another password than when it
-    was opened.
-    """
+    """Those of these sessions whose user is inactive, or has changed the password since the session was opened."""
     rows = sessions.filter(user__isnull=False).select_related("user").only("auth_hash", "user")
     return [row for row in rows if not _may_stay(row)]
 
@@ -118,7 +124,7 @@ def _may_stay(row: Session) -> bool:
 
 
 def _has_hash(user: AbstractBaseUser, kept: str) -> bool:
-    """Whether a user's password is the one that a hash was made of; under an earlier SECRET_KEY, it may be."""
+    """Whether the user's password is unchanged since the session was opened. Also tries SECRET_KEY_FALLBACKS."""
     if constant_time_compare(kept, user.get_session_auth_hash()):
         return True
     return any(constant_time_compare(kept, known) for known in user.get_session_auth_fallback_hash())
@@ -138,38 +144,51 @@ def _refuse_too_large(*texts: Mapping[str, Any]) -> None:
 
 
 def _refuse_too_many(principal: str, user_id: Any, now: datetime) -> None:
-    """Raise TooManySessions. Each count stops at its limit, so a flood is not answered with ever longer counting.
+    """Raises TooManySessions. Each count stops at its limit, so a flood of requests does not make counting slower.
 
-    A user's sessions count together, whichever client or token opened them: a user can have any number of those.
-    Anonymous clients share the principal "": a limit on it would let one stranger lock the others out, so they have
-    the common limit only. Openings at the same instant may each see the last free place: the limits keep a table from
-    filling, and do not number its rows.
+    A user's sessions count together, because a user can have any number of clients and tokens. Anonymous clients cannot
+    be distinguished: they share a part of the common limit, and the rest is reserved for users. Requests at the same
+    instant may each see the last free place: the limits protect the table, and are not exact.
     """
     live = Session.objects.using(alias()).active(now)
     limit = mcp_settings.MAX_SESSIONS_PER_PRINCIPAL
-    own = live.for_principal(principal) if user_id is None else live.filter(user=user_id)
-    if principal and limit is not None and own[:limit].count() >= limit:
+    if principal and limit is not None and _of_one(live, principal, user_id)[:limit].count() >= limit:
         raise TooManySessions("principal", limit)
+    limit = _anonymous_limit()
+    if not principal and limit is not None and _anonymous_counter.is_full(live.for_principal(""), limit):
+        raise TooManySessions("anonymous", limit)
     limit = mcp_settings.MAX_SESSIONS
     if limit is not None and _session_counter.is_full(live, limit):
         raise TooManySessions("server", limit)
 
 
-class SessionCounter:
-    """How many live sessions there are, about: to count thousands at each opening would make each cost more, the more
-    there are.
+def _of_one(rows: SessionQuerySet, principal: str, user_id: Any) -> SessionQuerySet:
+    return rows.for_principal(principal) if user_id is None else rows.filter(user=user_id)
 
-    They are counted again after a second, and before this process has opened a quarter of what was left; a small limit
-    is counted exactly.
+
+def _anonymous_limit() -> int | None:
+    """The maximum number of anonymous sessions together: MCP_MAX_ANONYMOUS_SESSIONS, or half of all."""
+    limit = mcp_settings.MAX_ANONYMOUS_SESSIONS
+    if limit is None and mcp_settings.MAX_SESSIONS is not None:
+        # Rounded up: if there is only one place, an anonymous client may have it.
+        return (mcp_settings.MAX_SESSIONS + 1) // 2
+    return limit
+
+
+class SessionCounter:
+    """The approximate number of live sessions, because counting thousands at each opening would be slow.
+
+    They are counted again after a second, and before this process has opened a quarter of the free places; small
+    numbers are counted exactly.
     """
 
     def __init__(self) -> None:
-        # Of which limit, how many were left of it, and when: one value, since threads share it.
+        # The limit, the number of free places and the time: one tuple, because threads share it.
         self._counted = (0, 0, float("-inf"))
         self._opened = 0
 
     def is_full(self, live: SessionQuerySet, limit: int) -> bool:
-        """Whether one more would be more than `limit`. If not, it is taken to be opened."""
+        """Whether another session would exceed `limit`. If not, it counts as opened."""
         now = time.monotonic()
         counted_limit, left, counted_at = self._counted
         is_spent = 0 < left <= self._opened * 4
@@ -181,6 +200,20 @@ class SessionCounter:
 
 
 _session_counter: Final = SessionCounter()
+_anonymous_counter: Final = SessionCounter()
+
+
+def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
+    """Deletes the oldest ended sessions of a user or client above the number that is kept until the purge. Ended
+    sessions count for no other limit, so a client could fill the table by opening and terminating sessions.
+    """
+    limit = mcp_settings.MAX_ENDED_SESSIONS_PER_PRINCIPAL
+    # At random, so that most openings skip this.
+    if limit is None or random.random() * ENDED_EVERY >= 1:
+        return
+    ended = _of_one(Session.objects.using(alias()).filter(expires_at__lte=now), principal, user_id)
+    excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
+    delete_ended(list(excess))
 
 
 def _insert(row: Session) -> None:
@@ -190,37 +223,50 @@ def _insert(row: Session) -> None:
             with transaction.atomic(using=alias()):
                 return row.save(using=alias(), force_insert=True)
         except IntegrityError:
-            # The id was taken: try another. Anything else (the user was deleted meanwhile) is the caller's to know.
+            # The id exists already: try another. Any other reason (such as a deleted user) is raised.
             if not Session.objects.using(alias()).filter(session_id=row.session_id).exists():
                 raise
 
 
 @cache
-def _resume_sql(database: str, vendor: str) -> str:
-    """The one query of every request of a session, written once for a database.
+def _resume_sql(database: str, vendor: str, *, with_request: bool) -> str:
+    """The single query of every request in a session, as cached SQL for a database.
 
-    As ORM .get() the same row costs several times as much, nearly all of it in writing this same SQL again and in the
-    model instance. What has to do with the clock is decided in the database, which saves reading datetimes.
+    The ORM's .get() costs several times as much, mostly for making the same SQL again and for the model instance. The
+    database compares the times, which avoids parsing datetimes.
     """
     quote = connections[database].ops.quote_name
-    said = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
-    columns = ("id", "user_id", *said, "auth_hash", "server", "principal")
+    from_client = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
+    columns = ("id", "user_id", *from_client, "auth_hash", "server", "principal")
+    running = (
+        f"EXISTS(SELECT 1 FROM {quote(Stream._meta.db_table)} st WHERE st.{quote('session_id')} ="
+        f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %s"
+        f" AND st.{quote('ended_at')} IS NULL AND st.{quote('lease_until')} > %s)"
+    )
     return (
-        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END"
+        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
+        f" {f'CASE WHEN {running} THEN 1 ELSE 0 END' if with_request else '0'}"
         f" FROM {quote(Session._meta.db_table)}"
         f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
 
 
 def resume(
-    session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
+    session_id: str,
+    *,
+    server: str,
+    principal: str,
+    user: object = None,
+    request_id: str | int | None = None,
+    now: datetime | None = None,
 ) -> SessionState | None:
     """The live session with this id, of this server and this principal; None for every other: unknown, expired,
-    terminated, purged, somebody else's, or no id at all. A session whose `user` has another password than when it was
-    opened ends here.
+    terminated, purged, another principal's, or not a session id. If the `user` has changed the password since the
+    session was opened, terminates it. With a `request_id`, the result says whether a request with that id is still
+    running in the session, in any process.
 
-    One query, none for what cannot be an id. Read where it is written, since a replica may not know
-    a session yet.
+    Makes one query, or none for text that cannot be an id. Reads from the database for writing, because a replica may
+    not have the session yet.
     """
     if not SESSION_ID.fullmatch(session_id):
         return None
@@ -228,18 +274,18 @@ def resume(
     database = alias()
     connection = connections[database]
     adapt = connection.ops.adapt_datetimefield_value
+    sql = _resume_sql(database, connection.vendor, with_request=request_id is not None)
+    asked = () if request_id is None else (id_text(request_id), adapt(now))
     with connection.cursor() as cursor:
-        cursor.execute(
-            _resume_sql(database, connection.vendor), (adapt(now - _touch_interval()), session_id, adapt(now))
-        )
+        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, adapt(now)))
         row = cursor.fetchone()
     if row is None:
         return None
-    *values, owner_server, owner, needs_touch = row
+    *values, owner_server, owner, needs_touch, has_request = row
     if (owner_server, owner) != (server, principal):
         return None
     pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
-    found = SessionState(
+    session = SessionState(
         pk=pk,
         session_id=session_id,
         server=server,
@@ -251,22 +297,23 @@ def resume(
         client_capabilities_text=client_capabilities,
         state_text=state,
         needs_touch=bool(needs_touch),
+        has_request=bool(has_request),
     )
     if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
-        _terminate(found, now)
+        _terminate(session, now)
         return None
-    return found
+    return session
 
 
 def _touch_interval() -> timedelta:
-    """SESSION_TOUCH_SECONDS; for a short TTL half of that, or a session in use would expire between two touches."""
+    """SESSION_TOUCH_SECONDS, or half of a shorter TTL: otherwise a session could expire between two touches."""
     return timedelta(seconds=min(mcp_settings.SESSION_TOUCH_SECONDS, mcp_settings.SESSION_TTL_SECONDS / 2))
 
 
 def touch(session: SessionState, now: datetime | None = None) -> None:
-    """Note that the session is in use: it expires a TTL from now, though never past its greatest age.
+    """Marks the session as used: it expires a TTL from now, but not later than its maximum age.
 
-    Call it when `session.needs_touch`. One UPDATE, which leaves a session that has ended meanwhile ended.
+    Call it when `session.needs_touch`. Makes one UPDATE, which does not change a session that has ended meanwhile.
     """
     now = now or timezone.now()
     _touch(Session.objects.using(alias()).filter(pk=session.pk), now)
@@ -274,10 +321,22 @@ def touch(session: SessionState, now: datetime | None = None) -> None:
 
 
 def touch_all(pks: Collection[int], now: datetime | None = None) -> None:
-    """Note that these sessions are in use, those of which that has not been noted lately."""
+    """Marks these sessions as used, except those that were touched recently."""
     now = now or timezone.now()
     rows = Session.objects.using(alias()).filter(pk__in=pks)
     _touch(rows.filter(last_seen_at__lt=now - _touch_interval()), now)
+
+
+def note_presence(pk: int, now: datetime | None = None) -> None:
+    """Marks the session as used immediately: a call may wait to see whether its client is still there."""
+    _touch(Session.objects.using(alias()).filter(pk=pk), now or timezone.now())
+
+
+def touch_seconds(seconds: float) -> float:
+    """How often an open stream must mark its session as used: every so many seconds, or twice per remaining time of a
+    short TTL.
+    """
+    return float(min(seconds, mcp_settings.SESSION_TTL_SECONDS / 4))
 
 
 def _touch(rows: SessionQuerySet, now: datetime) -> None:
@@ -289,20 +348,20 @@ def _touch(rows: SessionQuerySet, now: datetime) -> None:
 
 
 def set_log_level(session_id: str, level: str) -> None:
-    """Remember the level that `logging/setLevel` asked for. The caller has resumed the session, so it is theirs."""
+    """Stores the level of `logging/setLevel`. The caller must have resumed the session before."""
     Session.objects.using(alias()).active().filter(session_id=session_id).update(log_level=level)
 
 
 def terminate(
     session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
 ) -> bool:
-    """End a live session of this server and principal. False when there is none to end, for whatever reason."""
+    """Terminates a live session of this server and principal. False when there is none, whatever the reason."""
     session = resume(session_id, server=server, principal=principal, user=user, now=now)
     return session is not None and _terminate(session, now or timezone.now())
 
 
 def terminate_all(sessions: SessionQuerySet, now: datetime | None = None) -> list[Session]:
-    """End the live ones among these sessions, and return those that this call ended."""
+    """Terminates the live ones among these sessions, and returns those that this call terminated."""
     now = now or timezone.now()
     live = sessions.using(alias()).active(now).select_related(None).only("session_id", "server", "principal", "user")
     return [row for batch in batches(live, 1000) for row in batch if _terminate(row, now)]

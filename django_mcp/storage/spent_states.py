@@ -1,6 +1,6 @@
-"""The request states that a call has spent: each is good for one call of a tool that changes something.
+"""The request states that calls have used up: each is good for one call of a tool that changes something.
 
-A row is kept until its state would have expired anyway; the purge deletes it then. Every function is synchronous.
+A row is kept until its state would have expired, and is then purged. Every function is synchronous.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from .database import alias
 
 
 def spend(nonce: str) -> bool:
-    """Notes that a state is used. False when it was used before, by whichever process."""
+    """Marks a state as used. False when any process has used it before."""
     expires_at = timezone.now() + timedelta(seconds=mcp_settings.REQUEST_STATE_TTL_SECONDS)
     try:
         with transaction.atomic(using=alias()):

@@ -1,7 +1,7 @@
-"""Clients for tests, in the same process, for both eras and either lane: `MCPClient`, and `AsyncMCPClient` for tests
-that are coroutines.
+"""Clients for tests, in the same process, for both eras and either lane: `MCPClient`, and `AsyncMCPClient` for async
+tests.
 
-They speak as the official clients do, headers and envelope included, and work inside `TestCase` transactions.
+They send the same headers and envelopes as the official clients, and work inside `TestCase` transactions.
 """
 
 from .clients import AsyncMCPClient, MCPClient

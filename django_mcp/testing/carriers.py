@@ -1,4 +1,4 @@
-"""One HTTP request to the project in this process, by way of WSGI or of ASGI."""
+"""One HTTP request to the project in this process, over WSGI or ASGI."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from .responses import Response
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An HTTP request as a client sends it. Header names are lower-case."""
+    """An HTTP request of a client. Header names are lower-case."""
 
     method: str
     path: str
@@ -26,28 +26,28 @@ class Outgoing:
 
 
 def send_wsgi(request: Outgoing) -> Response:
-    """The answer of the project's views, with its middleware."""
+    """The response of the project's views, through its middleware."""
     rest = dict(request.headers)
     content_type = rest.pop("content-type", "")
     client = Client(raise_request_exception=False)
-    # Django's client leaves the type of an empty body out.
-    given: dict[str, Any] = {"CONTENT_TYPE": content_type} if content_type else {}
+    # Django's test client drops the type of an empty body.
+    extra: dict[str, Any] = {"CONTENT_TYPE": content_type} if content_type else {}
     response = client.generic(
-        request.method, request.path, request.body, content_type=content_type, headers=rest, **given
+        request.method, request.path, request.body, content_type=content_type, headers=rest, **extra
     )
     headers = {name.lower(): value for name, value in response.items()}
     return Response(response.status_code, headers, response.getvalue())
 
 
 async def send_asgi(application: Any, request: Outgoing) -> Response:
-    """The answer of an ASGI application, whose synchronous parts run in the thread of the caller, if one waits."""
+    """The response of an ASGI application. Its sync parts run in the calling thread if that waits."""
     with calling(caller_waits=True), _connections_stay():
         return await _serve(application, _scope_of(request), request.body)
 
 
 @contextmanager
 def _connections_stay() -> Iterator[None]:
-    """As Django's own test client does: the connection with the test's transaction must outlive the request."""
+    """Keeps connections open, as Django's own test client does: the test's transaction must outlive the request."""
     request_started.disconnect(close_old_connections)
     request_finished.disconnect(close_old_connections)
     try:
@@ -80,12 +80,12 @@ async def _serve(application: Any, scope: dict[str, Any], body: bytes) -> Respon
     incoming = [{"type": "http.request", "body": body, "more_body": False}]
     outgoing: list[dict[str, Any]] = []
     gone = asyncio.Event()
-    # A stream that stands open would never be done: the client leaves with what is there when it opens.
+    # Such a stream does not end: the client disconnects after the first events.
     stands_open = scope["method"] == "GET" or (b"mcp-method", b"subscriptions/listen") in scope["headers"]
 
     async def receive() -> dict[str, Any]:
         if not incoming:
-            # The client waits for its answer: Django gives up a request whose client has gone.
+            # The client stays connected: Django cancels a request whose client has disconnected.
             await gone.wait()
             return {"type": "http.disconnect"}
         return incoming.pop()

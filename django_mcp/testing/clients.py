@@ -1,4 +1,4 @@
-"""The two clients: the same verbs, for a test that is a function and for one that is a coroutine."""
+"""The two clients: the same methods, sync and async."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -14,21 +14,21 @@ Headers: TypeAlias = Mapping[str, str] | None
 
 
 class MCPClient(Conversation):
-    """A client of the endpoint at `path`, for a test that is a function. Its arguments are those of `Conversation`."""
+    """A client of the endpoint at `path`, for a sync test. Its arguments are those of `Conversation`."""
 
     def initialize(self) -> dict[str, Any]:
-        """Opens the session, and returns the server's answer; a modern client asks `server/discover` instead."""
+        """Opens the session, and returns the server's result; a modern client sends `server/discover` instead."""
         return self._run(self._initialize())
 
     def close(self) -> Response:
-        """Ends the session."""
+        """Terminates the session."""
         return self._run(self._send("DELETE"))
 
     def list_tools(self) -> list[dict[str, Any]]:
         return self._run(self._list("tools/list", "tools"))
 
     def call_tool(self, name: str, arguments: Params = None, **headers: str) -> CallResult:
-        """Calls a tool; the keyword arguments are further headers."""
+        """Calls a tool; keyword arguments are additional headers."""
         return self._run(self._call_tool(name, arguments, headers))
 
     def list_resources(self) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ class MCPClient(Conversation):
     def complete(
         self, ref: Mapping[str, str], argument: str, value: str, context: Mapping[str, str] | None = None
     ) -> list[str]:
-        """The values that the server suggests for an argument of a prompt or a template."""
+        """The server's suggestions for an argument of a prompt or a template."""
         return self._run(self._complete(ref, argument, value, context))
 
     def request(self, method: str, params: Params = None, *, headers: Headers = None) -> dict[str, Any]:
@@ -60,13 +60,11 @@ class MCPClient(Conversation):
         return self._run(self._notify(method, params))
 
     def post(self, body: Any, headers: Headers = None) -> Response:
-        """Posts a message, or raw bytes, as this client would; `headers` replace its own, and an empty one is left
-        out.
-        """
+        """Posts a message or raw bytes; `headers` replace the client's own, and an empty value removes one."""
         return self._run(self._post(body, headers))
 
     def send(self, http_method: str, body: bytes = b"", headers: Headers = None) -> Response:
-        """One HTTP request in this client's session."""
+        """Sends one HTTP request in this client's session."""
         return self._run(self._send(http_method, body, headers))
 
     def _run(self, steps: Steps[T]) -> T:
@@ -86,7 +84,7 @@ class MCPClient(Conversation):
 
 
 class AsyncMCPClient(Conversation):
-    """`MCPClient` for a test that is a coroutine: the same arguments, and the same verbs, awaited."""
+    """`MCPClient` for an async test: the same arguments, and the same methods, awaited."""
 
     async def initialize(self) -> dict[str, Any]:
         return await self._run(self._initialize())

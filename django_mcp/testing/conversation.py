@@ -1,6 +1,7 @@
-"""What a client says and makes of the answers, without sending anything: both clients hold such a conversation.
+"""The protocol of both test clients, without any I/O: the requests to send, and how to read the responses.
 
-A step is a generator: it yields HTTP requests, is sent the response to each, and returns what the client's verb does.
+A step is a generator: it yields HTTP requests, is sent the response to each, and returns the result of the client's
+method.
 """
 
 import json
@@ -31,12 +32,12 @@ Answer: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Any]
 
 
 class Conversation:
-    """The state of a client, and the steps of its verbs.
+    """The state of a client, and the steps of its methods.
 
-    `era` or `version` says which protocol it speaks; a handshake client opens its session when it is first used. `lane`
-    is `view` (WSGI) or `asgi` (the project's `ASGI_APPLICATION`, or the given `application`). `user` calls as that
-    user, past the endpoint's authenticators. `answers` are the client's when it is asked, by method: results, or
-    functions of the question's parameters.
+    `era` or `version` selects the protocol; a handshake client opens its session on first use. `lane` is `view` (WSGI)
+    or `asgi` (the project's `ASGI_APPLICATION`, or `application`). `user` calls as that user, without the endpoint's
+    authenticators. `answers` are the client's answers to the server's requests, by method: results, or functions of the
+    request's parameters.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Conversation:
 
     @contextmanager
     def _acting(self) -> Iterator[None]:
-        """Around a request: it is this client's user who calls, and its answers that are given."""
+        """Makes the requests inside use this client's user and its answers."""
         with calling(user=self._user, answer=lambda question: self._answer(question.to_wire())):
             yield
 
@@ -203,7 +204,7 @@ class Conversation:
         return result
 
     def _read(self, response: Response) -> dict[str, Any]:
-        """The message in a response. Raises `AssertionError`, saying what came, where there is none."""
+        """The message in a response. Raises `AssertionError` with the response if there is none."""
         try:
             answer = response.json()
         except (ValueError, IndexError):
@@ -236,7 +237,7 @@ def _advice(response: Response) -> str:
 
 
 def _header_value(text: str) -> str:
-    """Text as a mirrored header has it: in Base64 when it is more than visible ASCII (spec 2026-07-28
+    """The text as the value of a mirrored header: Base64 unless it is visible ASCII (spec 2026-07-28
     basic/transports).
     """
     if text and text.isascii() and text.isprintable() and text.strip() == text and not text.startswith("=?base64?"):

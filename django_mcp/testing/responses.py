@@ -1,4 +1,4 @@
-"""Answers as a test looks at them: of HTTP, of a tool, and errors."""
+"""Responses for tests: of HTTP, of a tool, and errors."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,9 @@ from typing import Any
 
 
 class MCPError(Exception):
-    """A JSON-RPC error that the server answered; `status` is the HTTP status it came under, `headers` are those that
-    came with it, by their lower-case names.
-    """
+    """A JSON-RPC error from the server; `status` is its HTTP status, `headers` are its headers, by lower-case name."""
 
-    # Tracebacks name it as a test imports it.
+    # So that tracebacks show the name that tests import.
     __module__ = "django_mcp.testing"
 
     def __init__(
@@ -28,14 +26,14 @@ class MCPError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer. Header names are lower-case."""
+    """An HTTP response. Header names are lower-case."""
 
     status_code: int
     headers: Mapping[str, str]
     content: bytes
 
     def json(self) -> Any:
-        """The answer: the body, or the last message of a stream."""
+        """The message: the body, or the last message of a stream."""
         return self.messages()[-1] if self.is_stream else json.loads(self.content)
 
     def messages(self) -> list[dict[str, Any]]:
@@ -50,7 +48,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """A tool's answer; `raw` is the whole result."""
+    """The result of a tool; `raw` is the whole JSON-RPC result."""
 
     raw: dict[str, Any]
 

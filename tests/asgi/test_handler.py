@@ -2,19 +2,19 @@
 
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, User
 from django.core.asgi import get_asgi_application
-from rest_framework.authtoken.models import Token
 
 from django_mcp import Principal
-from django_mcp.asgi import handler, mcp_application
-from django_mcp.execution.threads import hop
+from django_mcp.asgi import handler, mcp_application, request_stream
+from django_mcp.endpoint import exchange
 from django_mcp.models import Session
-from django_mcp.protocol import sse
+from django_mcp.storage import sessions
 from django_mcp.testing import MCPClient
 from tests import wire
 
@@ -150,11 +150,64 @@ def test_requests_at_the_same_time_are_answered_each_with_its_own():
     async def talk(ask):
         session_id = (await ask(wire.initialize())).headers["mcp-session-id"]
         messages = [call(f"greet{colour}", name=str(number)) for number in range(10) for colour in ("", "_async")]
-        return await asyncio.gather(*(ask(message, session_id) for message in messages))
+        return await asyncio.gather(*(ask(message | {"id": key}, session_id) for key, message in enumerate(messages)))
 
     texts = [text_of(response) for response in serve(talk)]
 
     assert texts == [f"Hello, {number}" for number in range(10) for _ in range(2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_is_long_in_opening_is_opened_all_the_same(monkeypatch, settings):
+    """A stream that the silence opened would have no header for its id; nor could a caller who waits be told 401."""
+    monkeypatch.setattr(request_stream, "WATCH_AFTER_SECONDS", 0)
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    is_late, open_session, loops = threading.Event(), sessions.open, []
+
+    def open_late(**said):
+        loops[0].call_soon_threadsafe(loops[0].call_later, 0.2, is_late.set)
+        assert is_late.wait(10)
+        return open_session(**said)
+
+    monkeypatch.setattr(sessions, "open", open_late)
+
+    async def talk(ask):
+        loops.append(asyncio.get_running_loop())
+        return await ask(wire.initialize())
+
+    response = serve(talk)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["mcp-session-id"] == Session.objects.get().session_id
+
+
+def test_a_request_that_fails_after_its_stream_has_begun_ends_it_with_an_error(monkeypatch, caplog):
+    """The headers are sent: a second answer would be an error of the server's."""
+    sent = []
+
+    async def fail(call, loop_context):
+        call.request.stream.notify("notifications/message", {"level": "info", "data": "begun"})
+        while len(sent) < 2:
+            await asyncio.sleep(0.001)
+        raise RuntimeError("beyond a reply")
+
+    monkeypatch.setattr(exchange, "arun", fail)
+    message = wire.modern_request("tools/call", {"name": "greet_async", "arguments": {"name": "Ada"}})
+
+    async def receive():
+        if not sent:
+            return {"type": "http.request", "body": json.dumps(message).encode()}
+        await asyncio.Event().wait()
+
+    async def send(part):
+        sent.append(part)
+
+    scope = wire.scope("/plain", "POST", [*CALL_HEADERS[:-1], ("mcp-name", "greet_async")])
+    async_to_sync(mcp_application(get_asgi_application()))(scope, receive, send)
+
+    assert [part["type"] for part in sent] == ["http.response.start"] + ["http.response.body"] * 3
+    last = json.loads(sent[-2]["body"].decode().rpartition("data: ")[2])
+    assert last == wire.error(-32603, "Internal server error", message["id"])
+    assert "beyond a reply" in caplog.text
 
 
 # Subscriptions, of which a process keeps so many open
@@ -196,47 +249,6 @@ def test_the_subscriptions_of_a_user_count_together_whichever_client_opened_them
     assert (status("c1"), status("c2")) == (429, 429)
     open_one.account = "user:0"
     assert status("c2") == 200
-
-
-def deactivate(user, token):
-    User.objects.filter(pk=user.pk).update(is_active=False)
-
-
-def change_password(user, token):
-    user.set_password("another")
-    user.save()
-
-
-@pytest.mark.parametrize("end", [deactivate, change_password, lambda user, token: token.delete()])
-def test_a_subscription_is_closed_when_its_caller_would_not_be_let_in_again(settings, end):
-    settings.MCP_KEEPALIVE_SECONDS = 0.01
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    user = User.objects.create_user("ada")
-    token = Token.objects.create(user=user)
-    message = wire.modern_request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-    sent = []
-
-    async def receive():
-        if not sent:
-            return {"type": "http.request", "body": json.dumps(message).encode()}
-        await asyncio.Event().wait()
-
-    async def send(part):
-        sent.append(part.get("body", b""))
-        if sent.count(sse.KEEPALIVE) == 2:
-            await hop(end, user, token)
-
-    headers = [*CALL_HEADERS[:-2], ("mcp-method", "subscriptions/listen"), ("authorization", f"Token {token.key}")]
-
-    async def talk():
-        scope = wire.scope("/token", "POST", headers)
-        await asyncio.wait_for(mcp_application(get_asgi_application())(scope, receive, send), 10)
-
-    async_to_sync(talk)()
-
-    assert b"acknowledged" in sent[1]
-    assert sent[2:4] == [sse.KEEPALIVE, sse.KEEPALIVE]
-    assert sent[-1] == b""
 
 
 def test_a_body_that_does_not_come_is_408_and_the_connection_ends(settings):

@@ -9,21 +9,30 @@ from django_mcp.asgi.reader import Reader
 from django_mcp.bus import bell
 from django_mcp.storage import standalone
 from django_mcp.storage.events import STANDALONE, Position, Stored
-from django_mcp.storage.standalone import Held, News
+from django_mcp.storage.standalone import OpenStream, StreamUpdate
 
 
 class Stream:
     """A stream that hears, and is busy when it is told to be."""
 
     def __init__(self, number):
-        self.held = Held(number, "test", "user:1", "holder", Position(STANDALONE, 0))
+        self.open_stream = OpenStream(number, "test", "user:1", "holder", Position(STANDALONE, 0))
         self.heard = []
         self.is_busy = False
         self.signs = 0
+        self.is_over = False
+        self.rights = True
 
-    def hear(self, news):
+    def is_admitted(self):
+        return self.rights
+
+    def only_readable(self, news):
+        return news
+
+    def deliver(self, news):
+        self.is_over = self.is_over or news.is_over
         self.heard += [stored.message for stored in news.stored]
-        self.held = Held(self.held.session_pk, "test", "user:1", "holder", news.position)
+        self.open_stream = OpenStream(self.open_stream.session_pk, "test", "user:1", "holder", news.position)
 
     def keep_alive(self):
         self.signs += 1
@@ -42,7 +51,7 @@ def store(monkeypatch, settings):
         after = stream.position.event
         said = messages.get(stream.session_pk, [])[after : after + 2]
         stored = [Stored(Position(STANDALONE, after + number), text) for number, text in enumerate(said, 1)]
-        return News(Position(STANDALONE, after + len(said)), stored, has_more=len(said) == 2)
+        return StreamUpdate(Position(STANDALONE, after + len(said)), stored, has_more=len(said) == 2)
 
     monkeypatch.setattr(standalone, "read", read)
     monkeypatch.setattr(standalone, "renew", lambda streams: [news(stream) for stream in streams])
@@ -120,6 +129,33 @@ async def test_streams_are_renewed_and_give_a_sign_of_life(store, settings):
     reader.remove(stream)
 
 
+async def test_a_session_that_expires_sooner_than_a_keep_alive_is_renewed_in_time(store, settings):
+    settings.MCP_SESSION_TTL_SECONDS = 0.004
+    reader, stream = Reader(), Stream(1)
+    await reader.add(stream)
+
+    await until(lambda: stream.signs > 2)
+    reader.remove(stream)
+
+
+async def test_the_stream_of_one_who_lost_the_rights_ends_and_is_not_renewed(store, settings, monkeypatch):
+    settings.MCP_KEEPALIVE_SECONDS = 0.002
+    reader, stays, goes = Reader(), Stream(1), Stream(2)
+    goes.rights = False
+    renew, renewed = standalone.renew, []
+    monkeypatch.setattr(standalone, "renew", lambda streams: renewed.append(streams) or renew(streams))
+    await reader.add(stays)
+    await reader.add(goes)
+
+    await until(lambda: goes.is_over)
+
+    assert not stays.is_over
+    await until(lambda: renewed)
+    assert [held.session_pk for held in renewed[0]] == [1]
+    reader.remove(stays)
+    reader.remove(goes)
+
+
 async def test_what_was_written_during_a_renewal_is_not_heard_again(store, settings, monkeypatch):
     """The stream was busy when the renewal read from where it was, and is not when the news are there."""
     settings.MCP_KEEPALIVE_SECONDS = 0.002
@@ -130,7 +166,7 @@ async def test_what_was_written_during_a_renewal_is_not_heard_again(store, setti
     def renew_late(streams):
         news = renew(streams)
         for _ in once:
-            stream.hear(news[0])
+            stream.deliver(news[0])
             stream.is_busy = False
         return news
 
@@ -156,7 +192,7 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
         return read(streams)
 
     monkeypatch.setattr(standalone, "read", fail_once)
-    monkeypatch.setattr(bell.Poller, "look", lambda self, groups: asyncio.sleep(0, []))
+    monkeypatch.setattr(bell.Poller, "poll", lambda self, groups: asyncio.sleep(0, []))
     reader, stream = Reader(), Stream(1)
     await reader.add(stream)
     await until(lambda: stream.heard == ["a"])

@@ -146,7 +146,7 @@ def looks(monkeypatch):
     found = []
 
     class Poller:
-        async def look(self, groups):
+        async def poll(self, groups):
             looked.append(sorted(groups))
             return found.pop(0) if found else []
 
@@ -233,7 +233,7 @@ async def test_a_look_that_fails_is_not_the_last(monkeypatch, settings, looks, c
     async with bell.Wakeup([GROUP]) as wakeup:
         assert await wakeup.wait(10)
 
-    assert "Looking for news failed" in caplog.text
+    assert "Polling the database failed" in caplog.text
 
 
 @pytest.mark.parametrize("failure", [TimeoutError(), type("TimeoutError", (Exception,), {})()])

@@ -1,12 +1,12 @@
 """The names of groups."""
 
-import pytest
 from channels.layers import BaseChannelLayer
 
 from django_mcp.bus import bell
+from tests.tables import cases
 
 
-@pytest.mark.parametrize("name", ["airports", "Airports of the world", "plans/ä:🛫", "x" * 500, ""])
+@cases("name", ["airports", "Airports of the world", "plans/ä:🛫", "x" * 500, ""])
 def test_a_servers_group_is_legal_whatever_its_name(name):
     assert BaseChannelLayer().require_valid_group_name(bell.server_group(name))
 

@@ -46,8 +46,8 @@ def open_session():
 def look():
     """Looks for a session's streams and calls, and its server; the first look is behind it."""
     mine = Poller()
-    mine._look([])
-    return lambda *groups: sorted(set(mine._look(groups)))
+    mine._poll([])
+    return lambda *groups: sorted(set(mine._poll(groups)))
 
 
 def groups_of(session):
@@ -56,13 +56,13 @@ def groups_of(session):
 
 def test_the_first_look_rings_for_everybody(session):
     """What came before it may have come before or after its listeners read."""
-    assert Poller()._look(["a", "b"]) == ["a", "b"]
+    assert Poller()._poll(["a", "b"]) == ["a", "b"]
 
 
 async def test_it_looks_from_an_event_loop(monkeypatch):
-    monkeypatch.setattr(Poller, "_look", lambda self, groups: [*groups, "more"])
+    monkeypatch.setattr(Poller, "_poll", lambda self, groups: [*groups, "more"])
 
-    assert await Poller().look(["a"]) == ["a", "more"]
+    assert await Poller().poll(["a"]) == ["a", "more"]
 
 
 def test_nothing_new_rings_for_nobody(session, look):
@@ -175,11 +175,11 @@ def test_rows_are_not_read_again_for_ever(session, look, clock):
 def test_a_row_that_was_late_at_the_first_look_is_noticed(session):
     store(open_session(), 1000)
     mine = Poller()
-    mine._look([])
+    mine._poll([])
 
     store(session, 999)
 
-    assert mine._look([]) == [bell.session_group(session.pk)]
+    assert mine._poll([]) == [bell.session_group(session.pk)]
 
 
 def test_more_rows_than_are_read_at_once_ring_for_everybody(session, look, monkeypatch):

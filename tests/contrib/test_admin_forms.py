@@ -13,6 +13,7 @@ from django_mcp.contrib.admin_toolset import from_admin
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from testproject.airports.models import Airport, Leg, TripPlan
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -203,7 +204,7 @@ def test_a_hash_is_never_shown_and_a_password_not_written(serve):
     assert User.objects.get(pk=bob.pk).check_password("secret words")
 
 
-@pytest.mark.parametrize(
+@cases(
     "attributes",
     [{"fields": ("password",)}, {"filters": ("password__startswith",)}, {"ordering": ("password",)}],
 )

@@ -6,20 +6,21 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.urls import path
 
 from django_mcp import MCPServer
 from django_mcp.contrib.file_resources import FileFieldResource, StorageResource
-from django_mcp.testing import MCPError
+from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from testproject.airports.models import TripPlan
 
 pytestmark = pytest.mark.django_db
 
 
-class urls:
-    urlpatterns = []
+def mount(settings, server):
+    """Each test's server has a URLconf of its own: the lane keeps the routes of one that it knows."""
+    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": [path("mcp", endpoint(server, public=True))]})
 
 
 @pytest.fixture
@@ -50,8 +51,7 @@ def client(settings, connect, ada, tmp_path):
         )
     )
     server.resource(FileFieldResource("any://{name}", TripPlan, "ticket", max_bytes=10))
-    urls.urlpatterns[:] = [path("mcp", endpoint(server, public=True))]
-    settings.ROOT_URLCONF = urls
+    mount(settings, server)
     return connect("/mcp", user=ada)
 
 
@@ -103,6 +103,31 @@ def test_a_file_that_is_too_large_is_refused_and_can_be_read_in_parts(client):
 )
 def test_nothing_outside_of_the_prefix_is_reached(client, path):
     assert refused(client, f"media://{path}") == "Resource not found"
+
+
+def test_a_link_is_followed_within_the_prefix_and_not_out_of_it(client, tmp_path):
+    public = tmp_path / "files" / "public"
+    (public / "out.txt").symlink_to(tmp_path / "files" / "secret.txt")
+    (public / "up").symlink_to("..")
+    (public / "again.txt").symlink_to("a.txt")
+    (public / "loop.txt").symlink_to("loop.txt")
+
+    assert client.read_resource("media://again.txt")[0]["text"] == "héllo"
+    for name in ("out.txt", "up/secret.txt", "loop.txt"):
+        assert refused(client, f"media://{name}") == "Resource not found"
+    public.rename(tmp_path / "elsewhere")
+    public.symlink_to(tmp_path / "elsewhere")
+    assert client.read_resource("media://a.txt")[0]["text"] == "héllo"
+
+
+def test_a_storage_that_is_not_on_this_machine_has_no_links(settings):
+    server = MCPServer("memory", version="1")
+    storage = InMemoryStorage()
+    storage.save("a.txt", ContentFile(b"hello"))
+    server.resource(StorageResource("memory://{+path}", storage=storage))
+    mount(settings, server)
+
+    assert MCPClient("/mcp").read_resource("memory://a.txt")[0]["text"] == "hello"
 
 
 def test_the_file_of_a_row_is_read_by_whoever_may_see_the_row(client, ada):

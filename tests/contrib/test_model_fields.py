@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from django_mcp.contrib import model_fields
 from django_mcp.models import Session
 from testproject.airports.models import Airport, Leg
+from tests.tables import cases
 
 
 def schema_of(field, lookup="exact"):
@@ -17,7 +18,7 @@ def schema_of(field, lookup="exact"):
     return TypeAdapter(model_fields.filter_type(field, lookup)).json_schema()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("field", "schema"),
     [
         (models.CharField(max_length=5), {"type": "string", "maxLength": 5}),

@@ -12,6 +12,7 @@ from django_mcp import MCPServer
 from django_mcp.contrib.model_resource import ModelResource
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +154,7 @@ def test_one_query_reads_a_row(settings, ada, django_assert_num_queries):
         client.read_resource("user://ada")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "problem"),
     [
         ({"fields": ("nothing",)}, "no field 'nothing'"),

@@ -14,6 +14,7 @@ from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from testproject.airports.models import Airport, Leg, TripPlan
 from tests.answering import MODERN, ask
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +163,7 @@ class Nothing(ModelToolset):
     fields = ("icao",)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("attributes", "message"),
     [
         ({"operations": ["lst"]}, "no such operations: lst"),
@@ -321,7 +322,7 @@ def test_each_operation_asks_for_its_own_permission(client, settings):
 # Bad input
 
 
-@pytest.mark.parametrize(
+@cases(
     ("tool", "arguments", "named"),
     [
         ("list_airports", {"city": "London"}, "city"),
@@ -360,6 +361,7 @@ def test_what_was_not_declared_or_does_not_fit_is_named(client, airports, tool, 
 HIDDEN = "the-hidden-value"
 
 
+@pytest.mark.fuzz
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

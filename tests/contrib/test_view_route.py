@@ -179,7 +179,7 @@ def test_what_cannot_be_told_is_left_out_and_takes_no_other_tool_with_it(setting
 
     assert arguments_of(client) == {"list_groups": set()}
     (record,) = caplog.records
-    assert "Bad.create: its arguments cannot be told (AttributeError(" in str(record.exc_info[1])
+    assert "Bad.create: its arguments cannot be described (AttributeError(" in str(record.exc_info[1])
     assert "if getattr(self, 'swagger_fake_view', False)" in str(record.exc_info[1])
     assert client.call_tool("bad_create_picky", {}).text == (
         "The tool bad_create_picky cannot be used now. The server's log has the details."

@@ -28,6 +28,7 @@ from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from tests.contrib.serving import arguments_of, serve
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -239,7 +240,7 @@ def test_docstrings_are_descriptions():
     assert descriptions["echo"] == "Say it again."
 
 
-@pytest.mark.parametrize(
+@cases(
     ("attributes", "problem"),
     [
         ({"actions": ("burn",)}, "GroupViewSet has no action 'burn'"),

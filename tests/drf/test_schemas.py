@@ -4,7 +4,8 @@ import pytest
 from django.contrib.auth.models import Group, User
 from rest_framework import serializers
 
-from django_mcp.drf.schemas import Unreadable, fields_of, properties_of, schema_of
+from django_mcp.drf.schemas import fields_of, properties_of, schema_of
+from django_mcp.exceptions import Unreadable
 from django_mcp.primitives.errors import lines_of
 
 

@@ -14,6 +14,7 @@ from django_mcp.primitives.context import Caller
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from tests import wire
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +106,7 @@ def test_a_stranger_is_counted_by_an_address_that_a_header_cannot_change(lane, s
     assert [call(f"192.0.2.{number}, 192.0.2.9") for number in range(3)] == [200, 200, 429]
 
 
-@pytest.mark.parametrize("given", ["often", "10", "x/minute", "10/fortnight", 5, object])
+@cases("given", ["often", "10", "x/minute", "10/fortnight", 5, object])
 def test_what_is_no_rate_is_refused_at_start_up(given):
     with pytest.raises(ImproperlyConfigured, match="Tool 'x'"):
         throttle_of(given, "x")

@@ -1,19 +1,23 @@
 """What an endpoint does with sessions under each policy, and the steps of one exchange."""
 
+import json
+
 import pytest
 from django.test import RequestFactory
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.endpoint.exchange import Exchange
+from django_mcp.endpoint.request_stream import RequestStream
 from django_mcp.methods.request import Call, Outcome
 from django_mcp.models import Session
 from django_mcp.protocol import inbound
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import Reply
-from django_mcp.storage import sessions, standalone
+from django_mcp.storage import events, sessions, standalone
 from django_mcp.testing import MCPClient
 from tests import wire
 from tests.servers import plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -93,15 +97,75 @@ def streaming():
     return client
 
 
-def test_a_session_has_one_stream_at_a_time(streaming):
+def test_a_session_has_one_stream_at_a_time(streaming, monkeypatch):
     session = Session.objects.get()
     assert standalone.take(session.pk, "somebody", force=False)
+    # Somebody lives, and answers.
+    renewed = iter([standalone.lease_of(session.pk)])
+    monkeypatch.setattr(standalone, "lease_of", lambda pk: next(renewed, standalone.Lease("somebody")))
 
     response = streaming.send("GET")
 
     assert response.status_code == 409
     assert response.json() == wire.error(-32600, "Conflict: Only one SSE stream is allowed per session")
     assert streaming.request("ping") == {}
+
+
+def test_a_subscription_too_many_is_refused_in_words_that_help(streaming, settings):
+    settings.MCP_MAX_SUBSCRIPTIONS_PER_SESSION = 0
+
+    refused = streaming.post(SUBSCRIBE)
+
+    message = "This session has subscribed to 0 resources, the most that it may: end one first."
+    assert (refused.status_code, refused.json()) == (200, wire.error(-32600, message, SUBSCRIBE["id"]))
+
+
+def twice_at_once(request_id):
+    """Two messages straight to an endpoint, the second while the first runs: what each is answered, and a third."""
+    session = Session.objects.get()
+    headers = {**wire.POST_HEADERS, "mcp-session-id": session.session_id, "mcp-protocol-version": "2025-11-25"}
+    call = {**greeting(), "id": request_id}
+
+    def exchange():
+        stream = RequestStream(request_id, "handshake")
+        return Exchange(plain, "required", anonymous_caller(RequestFactory().post("/")), stream=stream)
+
+    def read():
+        message = inbound.read(headers, json.dumps(call).encode(), Limits(10**6, 64, 10**4, 10**3), ("handshake",))
+        assert isinstance(message, Inbound)
+        return message
+
+    def carry(step, work):
+        answers.append(exchange().answer(read()))
+        return work()
+
+    answers: list = []
+    answers.append(exchange().answer(read(), carry))
+    answers.append(exchange().answer(read()))
+    return [(answer.status, json.loads(answer.body)) for answer in answers]
+
+
+@pytest.mark.parametrize("request_id", [7, "7"])
+def test_an_id_is_of_one_running_request_at_a_time(streaming, request_id):
+    """JSON-RPC and spec basic: the requestor must not use an id again within the session."""
+    refused, first, later = twice_at_once(request_id)
+
+    message = "Invalid Request: a request with this id still runs in the session"
+    assert refused == (400, wire.error(-32600, message, request_id))
+    assert first == later == (200, {"jsonrpc": "2.0", "id": request_id, "result": first[1]["result"]})
+
+
+def test_an_id_of_a_request_that_runs_in_another_process_is_refused(streaming):
+    """It runs for so long that its stream is known."""
+    session = Session.objects.get()
+    events.open_stream(session.pk, "key", 7)
+
+    refused = streaming.post({**greeting(), "id": 7})
+    another = streaming.post({**greeting(), "id": "7"})
+    events.end_stream(session.pk, "key")
+    later = streaming.post({**greeting(), "id": 7})
+
+    assert [answer.status_code for answer in (refused, another, later)] == [400, 200, 200]
 
 
 def test_a_stream_that_was_left_can_be_opened_again(streaming):
@@ -239,7 +303,7 @@ def session_id():
 MODERN = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("policy", "message", "headers", "inert"),
     [
         ("required", wire.request("ping"), {}, False),

@@ -17,7 +17,7 @@ from django_mcp.views import MCPView
 from tests import wire
 from tests.servers import plain
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_combination]
 
 NAMES = sorted(name for name in {*dir(View), *dir(APIView)} if not name.startswith("__"))
 METHODS = [name for name in NAMES if callable(getattr(MCPView, name)) and not isinstance(vars(APIView).get(name), type)]

@@ -1,15 +1,18 @@
 """Which hosts and origins reach an endpoint at all (spec 2025-11-25 basic/transports, security warning)."""
 
 import json
+import time
 
 import pytest
 from django.core.asgi import get_asgi_application
 
+from django_mcp.endpoint import origins
 from django_mcp.endpoint.origins import refuse_foreign
 from django_mcp.testing import MCPClient
 from tests import wire
+from tests.tables import cases
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls"), pytest.mark.every_combination]
 
 FOREIGN_HOST = wire.error(-32600, "Forbidden: Invalid Host header")
 FOREIGN_ORIGIN = wire.error(-32600, "Forbidden: Invalid Origin header")
@@ -24,7 +27,7 @@ def is_allowed(*, host="app.example.com", origin=None, allowed_origins=()):
 # Hosts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("allowed", "host", "passes"),
     [
         (["app.example.com"], "app.example.com", True),
@@ -78,10 +81,28 @@ def test_the_host_is_the_proxys_word_where_the_project_takes_it(settings):
     assert refuse_foreign({"host": "app.example.com"}, ()) is None
 
 
+def test_a_foreign_host_is_logged_as_django_logs_it_and_a_stranger_fills_no_log(settings, caplog, monkeypatch):
+    settings.ALLOWED_HOSTS = ["app.example.com"]
+    monkeypatch.setattr(origins, "_told_at", [])
+
+    for number in range(100):
+        assert not is_allowed(host=f"{number}.evil.net:80" + "x" * 1000 * number)
+
+    assert [record.name for record in caplog.records] == ["django.security.DisallowedHost"] * origins.TOLD_PER_MINUTE
+    assert caplog.messages[0] == (
+        "Invalid HTTP_HOST header: '0.evil.net:80'. You may need to add '0.evil.net' to ALLOWED_HOSTS."
+    )
+    assert max(map(len, caplog.messages)) < 300
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not is_allowed(host="late.evil.net")
+    assert "'late.evil.net'" in caplog.messages[-1]
+
+
 # Origins
 
 
-@pytest.mark.parametrize(
+@cases(
     ("host", "origin", "passes"),
     [
         ("app.example.com", None, True),
@@ -116,14 +137,27 @@ def test_an_origin_is_trusted_when_it_is_one_of_the_projects_own_hosts(settings,
     assert is_allowed(host=host, origin=origin) is passes
 
 
-def test_allowed_hosts_of_everything_open_the_endpoint_to_no_other_origin(settings):
+@pytest.mark.parametrize("authority", ["app.example.com", "app.example.com:8443", "localhost.example.com", "10.evil"])
+def test_allowed_hosts_of_everything_open_the_endpoint_to_no_origin(settings, authority):
+    """Not even to the host that is called: a site's owner can have its name lead to a visitor's machine."""
     settings.ALLOWED_HOSTS = ["*"]
 
-    assert is_allowed(origin="https://app.example.com")
-    assert is_allowed(host="app.example.com:8443", origin="https://app.example.com:8443")
-    assert not is_allowed(origin="https://evil.example.net")
-    assert not is_allowed(host="app.example.com:8443", origin="https://app.example.com")
-    assert not is_allowed(origin="null")
+    assert is_allowed(host=authority)
+    for origin in (f"https://{authority}", "https://evil.example.net", "null"):
+        assert not is_allowed(host=authority, origin=origin)
+    assert is_allowed(host=authority, origin="https://a.example.net", allowed_origins=["https://a.example.net"])
+    settings.ALLOWED_HOSTS = ["*", ".example.com", "10.evil"]
+    assert is_allowed(host=authority, origin=f"https://{authority}")
+
+
+@pytest.mark.parametrize("authority", ["localhost:8000", "x.localhost", "127.0.0.1:8000", "[::1]:8000", "192.0.2.7"])
+def test_a_page_of_this_machine_or_of_an_address_may_call_where_it_came_from(settings, authority):
+    """No name of somebody else's leads there."""
+    settings.ALLOWED_HOSTS = ["*"]
+
+    assert is_allowed(host=authority, origin=f"http://{authority}")
+    assert not is_allowed(host=authority, origin=f"http://{authority.partition(':8')[0]}:9999")
+    assert not is_allowed(host="app.example.com", origin=f"http://{authority}")
 
 
 def test_an_origin_can_be_allowed_by_name(settings):
@@ -161,7 +195,7 @@ def test_a_foreign_host_is_403_unless_djangos_middleware_is_first(lane, verb):
     assert client.send(verb).status_code == (403 if lane == {"lane": "asgi"} else 400)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@cases("verb", VERBS)
 def test_a_foreign_host_is_403_in_the_view_where_no_middleware_asks_for_it(verb, settings):
     settings.MIDDLEWARE = []
     for lane in ({"lane": "view"}, {"lane": "asgi", "application": get_asgi_application()}):

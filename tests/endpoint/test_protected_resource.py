@@ -12,6 +12,7 @@ from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from tests import wire
 from tests.servers import guarded
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -29,7 +30,7 @@ def get(url, **headers):
     return Client(headers=headers).get(url)
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         f"{protected_resource.WELL_KNOWN}/secure/mcp",
@@ -44,7 +45,7 @@ def test_the_document_is_at_the_path_of_the_endpoint(url):
     assert response["Cache-Control"] == "public, max-age=3600"
 
 
-@pytest.mark.parametrize("path", ["plain", "nothing", "page", "secure", "secure/mcp/more", ".well-known/x"])
+@cases("path", ["plain", "nothing", "page", "secure", "secure/mcp/more", ".well-known/x"])
 def test_what_is_no_protected_resource_has_no_document(path):
     assert get(f"{protected_resource.WELL_KNOWN}/{path}").status_code == 404
 

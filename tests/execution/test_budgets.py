@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
+from django_mcp.exceptions import BudgetExceeded
 from django_mcp.execution import budgets
 from django_mcp.execution.budgets import Meter
-from django_mcp.primitives.call_options import Budget, BudgetExceeded
+from django_mcp.primitives.call_options import Budget
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +48,7 @@ def test_what_django_says_of_its_own_accord_is_no_query():
         Group.objects.count()
 
 
-@pytest.mark.parametrize(
+@cases(
     "read",
     [
         lambda: list(Group.objects.all()),

@@ -12,10 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_mcp import MCPServer, ToolError, ToolResult
+from django_mcp.exceptions import Cancelled
 from django_mcp.execution.runner import arun, run
 from django_mcp.methods.answering import prepare
 from django_mcp.primitives.asking import InputRequired
-from django_mcp.primitives.context import Cancelled
 from tests import wire
 from tests.answering import CALLER, MODERN, inbound
 

@@ -203,7 +203,7 @@ def test_a_loop_that_is_gone_is_forgotten(own_pool):
     gc.collect()
 
     assert gone() is None
-    assert len(own_pool._returns) == 0
+    assert len(own_pool._results) == 0
 
 
 def test_a_connection_that_has_failed_is_closed_before_the_next_work():

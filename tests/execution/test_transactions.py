@@ -8,7 +8,8 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp.execution.transactions import LazyAtomic, WroteInReadOnly
+from django_mcp.execution.guards import WroteInReadOnly
+from django_mcp.execution.transactions import LazyAtomic, release_connections
 
 transactional = pytest.mark.django_db(transaction=True)
 in_a_test_case = pytest.mark.django_db
@@ -632,6 +633,9 @@ class Recorder(BaseDatabaseWrapper):
         self.run_on_commit = []
         self.asked.append("rollback")
 
+    def _close(self):
+        self.asked.append("close")
+
     def query(self):
         self.ensure_connection()
         self.asked.append("query")
@@ -720,6 +724,27 @@ def test_a_database_whose_transactions_the_project_sees_to_itself_is_left_to_it(
         recorder.query()
 
     assert recorder.asked == ["query"]
+
+
+# Connections that wait
+
+
+@transactional
+def test_a_thread_that_waits_closes_what_is_in_no_transaction_and_nothing_else(recorder):
+    recorder.connect()
+    with LazyAtomic():
+        # Nothing was asked, so nothing is lost.
+        transaction.on_commit(list, using="recorder")
+        assert not release_connections()
+        assert recorder.asked == ["close"]
+        recorder.query()
+        assert release_connections()
+        assert recorder.asked == ["close", "begin", "query"]
+    release_connections()
+
+    assert recorder.asked == ["close", "begin", "query", "commit", "autocommit", "close"]
+    assert len(recorder.run_on_commit) == 1
+    assert not recorder.in_atomic_block
 
 
 # Read-only blocks

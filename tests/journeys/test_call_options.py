@@ -23,7 +23,7 @@ def test_a_tool_that_says_it_reads_only_cannot_write(client, colour, how, caplog
     result = client.call_tool(f"peek{colour}", {"name": "x", "how": how})
 
     assert (result.is_error, result.text) == (True, f"The tool peek{colour} {UNEXPECTED}")
-    assert "A tool that says read_only=True wants to write: 'INSERT" in caplog.text
+    assert "A tool with read_only=True tried to write: 'INSERT" in caplog.text
     assert not Group.objects.exists()
 
 

@@ -4,12 +4,13 @@ from types import ModuleType
 from typing import Annotated
 
 import pytest
+from django import forms
 from django.contrib.auth.models import Group
 from django.urls import path
 from pydantic import AfterValidator
 from rest_framework.throttling import BaseThrottle
 
-from django_mcp import MCPServer
+from django_mcp import Context, MCPServer
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 
@@ -77,6 +78,18 @@ async def throttled(value: str) -> str:
     return value
 
 
+class NameForm(forms.Form):
+    """A form whose validation asks the database, as that of a ModelForm does."""
+
+    name = forms.CharField(validators=[known])
+
+
+@server.tool
+async def asking(value: str, ctx: Context) -> str:
+    answer = await ctx.aelicit("Which?", NameForm)
+    return str(answer.data["name"])
+
+
 @tenants.tool
 async def chosen(value: str) -> str:
     return value
@@ -124,6 +137,13 @@ def mounted(settings):
 )
 def test_code_beside_a_tool_may_ask_the_database(connect, endpoint_path, tool):
     assert connect(endpoint_path).call_tool(tool, {"value": "yes"}).text == "yes"
+
+
+def test_a_form_that_a_user_fills_in_may_ask_the_database(connect):
+    answers = {"elicitation/create": {"action": "accept", "content": {"name": "yes"}}}
+    client = connect("/own", answers=answers, capabilities={"elicitation": {"form": {}}})
+
+    assert client.call_tool("asking", {"value": "x"}).text == "yes"
 
 
 def test_code_beside_prompts_and_resources_may_ask_the_database(connect):

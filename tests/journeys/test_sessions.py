@@ -221,6 +221,7 @@ def post_initialize(client):
     return client.post(wire.initialize())
 
 
+@pytest.mark.every_combination
 @pytest.mark.parametrize(
     "act", [post_request, post_notification, post_response, post_batch, get, delete, post_initialize]
 )
@@ -528,7 +529,7 @@ def test_a_user_with_too_many_sessions_is_told_429_and_keeps_those_that_are_open
 
 
 def test_when_there_are_too_many_sessions_in_all_a_new_one_is_503_and_the_others_go_on(lane, settings):
-    settings.MCP_MAX_SESSIONS = 2
+    settings.MCP_MAX_SESSIONS = settings.MCP_MAX_ANONYMOUS_SESSIONS = 2
     clients = [MCPClient("/plain", era="handshake", **lane) for _ in range(2)]
     for client in clients:
         client.initialize()

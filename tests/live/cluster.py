@@ -16,26 +16,34 @@ import httpx
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 30
 
+UVICORN = "uvicorn tests.live.asgi:application --fd {fd} --log-level warning"
+
 
 class Server:
-    """A process that can be stopped and started again. Its socket stays: who calls meanwhile waits."""
+    """A process that can be stopped and started again. Its socket stays, and who calls meanwhile waits, unless the
+    command takes a port instead.
+    """
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, command: str = UVICORN) -> None:
         self._environment = environment
+        self._command = command
         self._log = log
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/mcp"
+        self._port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}/mcp"
+        if "{fd}" not in command:
+            self._socket.close()
         self.start()
 
     def start(self) -> None:
-        descriptor = self._socket.fileno()
-        command = [sys.executable, "-m", "uvicorn", "tests.live.asgi:application", "--fd", str(descriptor)]
+        descriptors = [self._socket.fileno()] if "{fd}" in self._command else []
+        arguments = self._command.format(fd=self._socket.fileno(), port=self._port).split()
         with self._log.open("a") as output:
             self.process = subprocess.Popen(
-                [*command, "--log-level", "warning"],
+                [sys.executable, "-m", *arguments],
                 cwd=ROOT,
                 env=self._environment,
-                pass_fds=[descriptor],
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -62,9 +70,9 @@ class Server:
 class Cluster:
     """The servers, and how to make more of the same."""
 
-    def __init__(self, environment: dict[str, str], folder: Path, count: int) -> None:
+    def __init__(self, environment: dict[str, str], folder: Path, count: int, command: str) -> None:
         self.environment = environment
-        self.servers = [Server(environment, folder / f"server-{number}.log") for number in range(count)]
+        self.servers = [Server(environment, folder / f"server-{number}.log", command) for number in range(count)]
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
@@ -72,8 +80,10 @@ class Cluster:
         return made.stdout
 
     def wait_until_served(self) -> None:
-        for server in self.servers:
-            httpx.request("OPTIONS", server.url, timeout=SECONDS)
+        # A server that takes a port is tried again, for about a minute.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=SECONDS) as http:
+            for server in self.servers:
+                http.options(server.url)
 
     def close(self) -> None:
         for server in self.servers:
@@ -81,7 +91,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, count: int, **environment: str) -> Iterator[Cluster]:
+def cluster(folder: Path, count: int, server: str = UVICORN, **environment: str) -> Iterator[Cluster]:
     """Servers that run while the block does: on PostgreSQL when DATABASE_URL names it, with Redis when REDIS_URL does,
     and otherwise on an SQLite file without a channel layer.
     """
@@ -96,7 +106,7 @@ def cluster(folder: Path, count: int, **environment: str) -> Iterator[Cluster]:
             environment["CHANNEL_LAYER"] = "none"
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        servers = Cluster(environment, folder, count)
+        servers = Cluster(environment, folder, count, server)
         try:
             servers.wait_until_served()
             yield servers

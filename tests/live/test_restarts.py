@@ -4,6 +4,8 @@ import asyncio
 import signal
 from contextlib import aclosing
 
+import pytest
+
 from tests import wire
 from tests.live.client import Client, rest, until
 from tests.live.cluster import Cluster
@@ -66,6 +68,27 @@ async def test_a_call_whose_process_is_killed_is_answered_at_another(four: Clust
         == wire.notification("notifications/message") | {"params": {"level": "info", "data": "begun"}}
     )
     assert last == wire.error(-32603, DIED, last["id"])
+
+
+async def test_the_stream_of_a_process_that_was_killed_is_taken_over_at_once(four: Cluster, client: Client):
+    """Its client does not know where it was, and so cannot resume. While the process lives, nobody takes it."""
+    first, second, third, _ = four.servers
+    await client.open(first)
+    standing = client.listen(first)
+    await anext(standing)
+    with pytest.raises(AssertionError, match="409"):
+        await anext(client.listen(second))
+
+    first.stop(signal.SIGKILL)
+    try:
+        async with aclosing(client.listen(second)) as taken:
+            async with asyncio.timeout(2):
+                await anext(taken)
+            await client.request(third, "resources/subscribe", {"uri": "note://1"})
+            await client.call(third, "touch", uri="note://1")
+            assert updates(await until(taken, UPDATED)) == ["note://1"]
+    finally:
+        first.start()
 
 
 async def test_a_server_that_stops_sends_its_clients_elsewhere(four: Cluster, client: Client):

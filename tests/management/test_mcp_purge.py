@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_mcp.models import Change, Event, Session, Stream
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -65,19 +66,19 @@ def test_it_counts_in_days_and_weeks_too(older_than, days):
     assert mcp_purge(older_than=older_than).startswith("Purged 1 session:")
 
 
-@pytest.mark.parametrize("older_than", ["", "soon", "-1", "1.5h", "7 d", "7y", "d", "٣d", "1h30m", "9" * 30])
+@cases("older_than", ["", "soon", "-1", "1.5h", "7 d", "7y", "d", "٣d", "1h30m", "9" * 30])
 def test_an_age_that_is_none_is_an_error_that_says_what_to_write(older_than):
     with pytest.raises(CommandError, match=f"--older-than '{re.escape(older_than)}' is"):
         mcp_purge(f"--older-than={older_than}")
 
 
-@pytest.mark.parametrize("older_than", ["99999999w", "9" * 30 + "d", "9" * 5000])
+@cases("older_than", ["99999999w", "9" * 30 + "d", "9" * 5000])
 def test_an_age_before_all_dates_is_an_error(older_than):
     with pytest.raises(CommandError, match="longer ago than there are dates"):
         mcp_purge(older_than=older_than)
 
 
-@pytest.mark.parametrize("batch", ["0", "-5", "10001", "many", "", "1.5", "9" * 5000])
+@cases("batch", ["0", "-5", "10001", "many", "", "1.5", "9" * 5000])
 def test_a_batch_of_no_use_is_an_error(batch):
     with pytest.raises(CommandError, match="is not a number from 1 to 10000"):
         mcp_purge(f"--batch={batch}")

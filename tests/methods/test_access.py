@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django_mcp import MCPServer
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import MODERN, ask
+from tests.tables import cases
 
 
 def caller(scopes):
@@ -21,7 +22,7 @@ def server():
     return server
 
 
-@pytest.mark.parametrize("version", ["2025-11-25", MODERN])
+@cases("version", ["2025-11-25", MODERN])
 def test_what_is_not_permitted_is_unknown_whatever_its_scopes(server, version):
     answers = [ask(server, "tools/call", {"name": name}, version, caller=caller({"b"})) for name in ("never", "nothin")]
 
@@ -29,7 +30,7 @@ def test_what_is_not_permitted_is_unknown_whatever_its_scopes(server, version):
     assert answers[0].status == answers[1].status
 
 
-@pytest.mark.parametrize("version", ["2025-11-25", MODERN])
+@cases("version", ["2025-11-25", MODERN])
 def test_a_missing_scope_is_403_and_said(server, version):
     answer = ask(server, "tools/call", {"name": "scoped"}, version, caller=caller(set()))
 

@@ -4,6 +4,7 @@ import pytest
 
 from django_mcp import MCPServer, ProtocolError
 from tests.answering import MODERN, VERSIONS, ask
+from tests.tables import cases
 
 SECRET = "the password is hunter2"
 TOWNS = [f"town {number:03}" for number in range(150)]
@@ -57,7 +58,7 @@ def complete(argument, value, version="2025-11-25", *, ref=None, **params):
     return ask(server, "completion/complete", params, version)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_suggestions_are_what_the_function_gives(version):
     answer = complete("town", "04", version)
 
@@ -84,9 +85,7 @@ def test_a_function_may_look_at_what_is_filled_in_already():
     assert answer.result["completion"]["values"] == ["Bath, High", "completion/complete"]
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"context": {}}, {"context": {"arguments": {}}}, {"context": {"arguments": None}}]
-)
+@cases("params", [{}, {"context": {}}, {"context": {"arguments": {}}}, {"context": {"arguments": None}}])
 def test_nothing_need_be_filled_in(params):
     assert complete("street", "High", **params).result["completion"]["values"][0] == "None, High"
 
@@ -95,7 +94,7 @@ def test_suggestions_are_text():
     assert complete("number", "").result == {"completion": {"values": ["1", "2"], "hasMore": False, "total": 2}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("argument", "ref"),
     [
         ("free", None),
@@ -108,15 +107,15 @@ def test_an_argument_that_nothing_completes_has_no_suggestions(argument, ref):
     assert complete(argument, "x", ref=ref).result == {"completion": {"values": [], "hasMore": False, "total": 0}}
 
 
-@pytest.mark.parametrize("uri", ["town://{town}/{street}", "town://Bath/High"])
+@cases("uri", ["town://{town}/{street}", "town://Bath/High"])
 def test_a_template_is_named_by_itself_or_by_a_uri_of_its_own(uri):
     ref = {"type": "ref/resource", "uri": uri}
 
     assert complete("town", "149", ref=ref).result["completion"]["values"] == ["town 149"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
+@cases("version", VERSIONS)
+@cases(
     ("ref", "message"),
     [
         ({"type": "ref/prompt", "name": "other"}, "Unknown prompt: other"),
@@ -131,8 +130,8 @@ def test_what_is_not_there_has_no_completion(ref, message, version):
     assert answer.error == {"code": -32602, "message": message}
 
 
-@pytest.mark.parametrize("version", ["2025-11-25", MODERN])
-@pytest.mark.parametrize(
+@cases("version", ["2025-11-25", MODERN])
+@cases(
     "params",
     [
         {},
@@ -163,7 +162,7 @@ def test_a_function_may_answer_with_a_protocol_error():
     assert complete("how", "protocol").error == {"code": -31000, "message": "Not now"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_server_where_nothing_completes_has_no_such_method(version):
     bare = MCPServer("bare", version="1")
     bare.prompt(name="visit")(lambda town: town)

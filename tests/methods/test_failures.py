@@ -1,15 +1,15 @@
 """What the model is told of an exception."""
 
-import pytest
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import Http404
 from rest_framework import exceptions as rest
 
 from django_mcp import ToolError
 from django_mcp.methods.failures import in_words
+from tests.tables import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("error", "words"),
     [
         (ToolError("Try another name"), "Try another name"),

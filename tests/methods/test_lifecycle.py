@@ -3,6 +3,7 @@ import pytest
 from django_mcp import Icon, MCPServer
 from django_mcp.methods.effects import OpenSession
 from tests.answering import HANDSHAKE, MODERN, ask
+from tests.tables import cases
 
 CLIENT = {"name": "inspector", "version": "2"}
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
@@ -63,7 +64,7 @@ def test_initialize_settles_the_revision_and_opens_a_session_that_remembers_it(s
     assert answer.effect == OpenSession("2025-11-25", CLIENT, {"roots": {}})
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_a_session_is_of_the_revision_that_was_asked_for(server, version):
     answer = initialize(server, version)
 
@@ -71,7 +72,7 @@ def test_a_session_is_of_the_revision_that_was_asked_for(server, version):
     assert answer.effect.protocol_version == version
 
 
-@pytest.mark.parametrize("version", [MODERN, "1.0", "2099-01-01", ""])
+@cases("version", [MODERN, "1.0", "2099-01-01", ""])
 def test_a_client_of_another_revision_is_offered_the_newest(server, version):
     """It decides whether it can go on (spec 2025-11-25 basic/lifecycle)."""
     answer = initialize(server, version)
@@ -88,7 +89,7 @@ def test_an_older_client_reads_no_members_that_came_later(server):
     }
 
 
-@pytest.mark.parametrize(
+@cases(
     "params",
     [
         {"protocolVersion": None},
@@ -127,8 +128,8 @@ def test_a_server_that_says_little_of_itself_says_what_it_must():
 # ping
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
-@pytest.mark.parametrize("params", [None, {}, {"_meta": {"progressToken": 1}}])
+@cases("version", HANDSHAKE)
+@cases("params", [None, {}, {"_meta": {"progressToken": 1}}])
 def test_a_ping_is_answered(server, version, params):
     assert ask(server, "ping", params, version).message == {"result": {}}
 
@@ -164,21 +165,21 @@ def test_other_modern_results_say_in_short_who_answered(server):
     assert ask(server, "tools/list", version=MODERN).result["_meta"] == {SERVER_INFO: {"name": "test", "version": "1"}}
 
 
-@pytest.mark.parametrize("method", ["initialize", "ping", "logging/setLevel", "resources/subscribe"])
+@cases("method", ["initialize", "ping", "logging/setLevel", "resources/subscribe"])
 def test_the_modern_era_has_no_handshake(server, method):
     answer = ask(server, method, {"protocolVersion": MODERN, "level": "info", "uri": "a:b"}, MODERN, streams=True)
 
     assert (answer.status, answer.error) == (404, {"code": -32601, "message": f"Method not found: {method}"})
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_the_handshake_era_has_nothing_to_discover(server, version):
     answer = ask(server, "server/discover", version=version)
 
     assert (answer.status, answer.error["code"]) == (200, -32601)
 
 
-@pytest.mark.parametrize("streams", [True, False])
+@cases("streams", [True, False])
 def test_changes_are_promised_where_they_can_be_told(server, streams):
     capabilities = ask(server, "server/discover", version=MODERN, streams=streams).result["capabilities"]
 

@@ -2,6 +2,7 @@ import pytest
 
 from django_mcp import CacheHints, MCPServer
 from tests.answering import HANDSHAKE, MODERN, VERSIONS, ask
+from tests.tables import cases
 
 LISTS = [
     ("tools/list", "tools", "name"),
@@ -23,8 +24,8 @@ def server():
     return server
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+@cases("version", VERSIONS)
+@cases(("method", "key", "name"), LISTS)
 def test_pages_list_everything_once_and_in_the_order_of_declaration(server, method, key, name, version):
     names, sizes, cursor = [], [], {}
     while cursor is not None:
@@ -37,8 +38,8 @@ def test_pages_list_everything_once_and_in_the_order_of_declaration(server, meth
     assert [text.partition(":")[0] for text in names] == ["t0", "t1", "t2", "t3", "t4"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("cursor", ["", "nonsense", "W10="])
+@cases("version", VERSIONS)
+@cases("cursor", ["", "nonsense", "W10="])
 def test_a_cursor_of_something_else_is_refused(server, version, cursor):
     answer = ask(server, "tools/list", {"cursor": cursor}, version)
 
@@ -52,12 +53,12 @@ def test_a_cursor_is_of_one_list(server):
     assert ask(server, "prompts/list", {"cursor": cursor}).error["code"] == -32602
 
 
-@pytest.mark.parametrize("cursor", [5, ["a"], {}])
+@cases("cursor", [5, ["a"], {}])
 def test_a_cursor_is_text(server, cursor):
     assert ask(server, "tools/list", {"cursor": cursor}).error["code"] == -32602
 
 
-@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+@cases(("method", "key", "name"), LISTS)
 def test_modern_lists_say_how_long_they_keep(server, method, key, name):
     result = ask(server, method, version=MODERN).result
 
@@ -65,21 +66,21 @@ def test_modern_lists_say_how_long_they_keep(server, method, key, name):
     assert (result["resultType"], result["ttlMs"], result["cacheScope"]) == ("complete", 5000, "public")
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
-@pytest.mark.parametrize(("method", "key", "name"), LISTS)
+@cases("version", HANDSHAKE)
+@cases(("method", "key", "name"), LISTS)
 def test_handshake_lists_say_nothing_of_it(server, method, key, name, version):
     assert ask(server, method, version=version).result.keys() == {key, "nextCursor"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("method", [method for method, _, _ in LISTS])
+@cases("version", VERSIONS)
+@cases("method", [method for method, _, _ in LISTS])
 def test_a_server_that_offers_none_has_no_such_method(method, version):
     answer = ask(MCPServer("bare", version="1"), method, version=version)
 
     assert (answer.status, answer.error["code"]) == (404 if version == MODERN else 200, -32601)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_server_with_resources_lists_templates_too_even_if_there_are_none(version):
     server = MCPServer("test", version="1")
     server.resource("a:b")(lambda: "hi")

@@ -3,6 +3,7 @@ import pytest
 from django_mcp import MCPServer
 from django_mcp.methods.effects import SetLogLevel
 from tests.answering import HANDSHAKE, MODERN, ask
+from tests.tables import cases
 
 LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
@@ -12,15 +13,15 @@ def server():
     return MCPServer("test", version="1")
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
-@pytest.mark.parametrize("level", LEVELS)
+@cases("version", HANDSHAKE)
+@cases("level", LEVELS)
 def test_the_session_remembers_the_level(server, level, version):
     answer = ask(server, "logging/setLevel", {"level": level}, version)
 
     assert (answer.message, answer.effect) == ({"result": {}}, SetLogLevel(level))
 
 
-@pytest.mark.parametrize("level", ["loud", "", "INFO", "WARNING", "trace", "\u0000", None, 5, [], ["info"]])
+@cases("level", ["loud", "", "INFO", "WARNING", "trace", "\u0000", None, 5, [], ["info"]])
 def test_a_level_that_there_is_not_is_refused(server, level):
     """Spec 2025-11-25 server/utilities/logging."""
     answer = ask(server, "logging/setLevel", {"level": level})

@@ -1,10 +1,9 @@
 """What is brought about by what wants no answer: cancellations and answers, and nothing else."""
 
-import pytest
-
 from django_mcp.methods.effects import CancelRequest, KeepAnswer
 from django_mcp.methods.notifications import effect_of
 from tests import wire
+from tests.tables import cases
 
 CANCELLED = "notifications/cancelled"
 
@@ -13,15 +12,15 @@ def cancellation(params):
     return {"jsonrpc": "2.0", "method": CANCELLED, "params": params}
 
 
-@pytest.mark.parametrize("request_id", [1, 0, -7, 2**62, "1", "", "é🛫\0", "x" * 255])
-@pytest.mark.parametrize("more", [{}, {"reason": "the user changed their mind"}, {"reason": 5}, {"_meta": {}}])
+@cases("request_id", [1, 0, -7, 2**62, "1", "", "é🛫\0", "x" * 255])
+@cases("more", [{}, {"reason": "the user changed their mind"}, {"reason": 5}, {"_meta": {}}])
 def test_a_cancellation_stops_the_request_that_it_names(request_id, more):
     message = cancellation({"requestId": request_id, **more})
 
     assert effect_of("notification", message) == CancelRequest(request_id)
 
 
-@pytest.mark.parametrize(
+@cases(
     "message",
     [
         {"jsonrpc": "2.0", "method": CANCELLED},
@@ -36,17 +35,15 @@ def test_a_malformed_cancellation_is_passed_over(message):
     assert effect_of("notification", message) is None
 
 
-@pytest.mark.parametrize(
-    "method", ["notifications/initialized", "notifications/roots/list_changed", "notifications/progress", "x", ""]
-)
-@pytest.mark.parametrize("params", [None, {}, {"requestId": 1}])
+@cases("method", ["notifications/initialized", "notifications/roots/list_changed", "notifications/progress", "x", ""])
+@cases("params", [None, {}, {"requestId": 1}])
 def test_other_notifications_bring_about_nothing(method, params):
     message = {"jsonrpc": "2.0", "method": method, "params": params}
 
     assert effect_of("notification", message) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     "message",
     [
         wire.answer({"roots": []}, "server-1"),

@@ -4,6 +4,7 @@ import pytest
 
 from django_mcp import AssistantMessage, Context, Image, MCPServer, ProtocolError, ToolError, UserMessage
 from tests.answering import MODERN, VERSIONS, ask
+from tests.tables import cases
 
 SECRET = "the password is hunter2"
 
@@ -48,7 +49,7 @@ def user(text):
     return {"role": "user", "content": {"type": "text", "text": text}}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_prompts_are_listed_with_their_arguments(version):
     whole = {
         "name": "trip",
@@ -65,7 +66,7 @@ def test_prompts_are_listed_with_their_arguments(version):
     assert prompts[1] == {"name": "talk"}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_prompt_is_answered_with_its_messages(version):
     answer = get("trip", {"to": "Zürich", "days": "5"}, version)
 
@@ -76,7 +77,7 @@ def test_a_prompt_is_answered_with_its_messages(version):
     assert (answer.status, answer.result) == (200, result)
 
 
-@pytest.mark.parametrize("arguments", [None, {}])
+@cases("arguments", [None, {}])
 def test_a_prompt_may_hold_a_whole_conversation(arguments):
     image = {"type": "image", "data": "AA==", "mimeType": "image/png"}
 
@@ -85,8 +86,8 @@ def test_a_prompt_may_hold_a_whole_conversation(arguments):
     }
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
+@cases("version", VERSIONS)
+@cases(
     ("name", "arguments", "message"),
     [
         ("other", {}, "Unknown prompt: other"),
@@ -110,9 +111,7 @@ def test_what_the_client_can_mend_is_invalid_params(name, arguments, message, ve
     assert answer.error == {"code": -32602, "message": message}
 
 
-@pytest.mark.parametrize(
-    "params", [{}, {"name": 5}, {"name": "trip", "arguments": {"to": 5}}, {"name": "trip", "arguments": ["x"]}]
-)
+@cases("params", [{}, {"name": 5}, {"name": "trip", "arguments": {"to": 5}}, {"name": "trip", "arguments": ["x"]}])
 def test_arguments_are_text(params):
     answer = ask(server, "prompts/get", params)
 

@@ -9,6 +9,7 @@ from django_mcp.primitives.context import Context
 from django_mcp.protocol.errors import ProtocolError
 from tests import wire
 from tests.answering import CALLER, MODERN, Session, ask
+from tests.tables import cases
 
 server = MCPServer("test", version="1")
 CAPABILITIES = {"roots": {}, "elicitation": {"form": {}}}
@@ -38,7 +39,7 @@ def request(era="handshake", **values):
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("params", "meta"),
     [
         ({}, {}),
@@ -52,7 +53,7 @@ def test_a_requests_meta_is_an_object_whatever_was_sent(params, meta):
     assert request(params=params).meta == meta
 
 
-@pytest.mark.parametrize(
+@cases(
     ("made", "capabilities"),
     [
         (request("modern"), CAPABILITIES),
@@ -61,21 +62,18 @@ def test_a_requests_meta_is_an_object_whatever_was_sent(params, meta):
         (request(params={"_meta": ENVELOPE}, session=SESSION), CAPABILITIES),
         (request(params={"_meta": ENVELOPE}), {}),
     ],
-    ids=["said in the request", "and not in a session", "said in a session", "and not in a request", "never said"],
 )
 def test_what_a_client_can_do_is_said_where_its_era_says_it(made, capabilities):
     assert made.client_capabilities == capabilities
     assert made.context().client_capabilities == capabilities
 
 
-@pytest.mark.parametrize(
-    ("made", "info"), [(request("modern"), INFO), (request(session=SESSION), INFO), (request(), {})]
-)
+@cases(("made", "info"), [(request("modern"), INFO), (request(session=SESSION), INFO), (request(), {})])
 def test_who_a_client_is_is_said_where_its_era_says_it(made, info):
     assert made.context().client_info == info
 
 
-@pytest.mark.parametrize("era", ["handshake", "modern"])
+@cases("era", ["handshake", "modern"])
 def test_a_context_has_what_the_request_has(era):
     request_stream, inputs = object(), Inputs({"a": 1}, "state", 2)
     made = request(era, session=SESSION, stream=request_stream, inputs=inputs)
@@ -105,7 +103,7 @@ def call(**kwargs):
     return Call(request(), print, False, to_result=dict, to_failure=dict, kwargs=kwargs)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("made", "can_speak"),
     [(call(), False), (call(a=1, ctx="no context"), False), (call(a=1, anything=request().context()), True)],
 )
@@ -113,12 +111,12 @@ def test_a_function_can_speak_when_it_holds_a_context(made, can_speak):
     assert made.can_speak is can_speak
 
 
-@pytest.mark.parametrize("value", ["x", "", "é🛫\0"])
+@cases("value", ["x", "", "é🛫\0"])
 def test_a_string_is_taken_as_it_is(value):
     assert take_string({"uri": value}, "uri") == value
 
 
-@pytest.mark.parametrize("params", [{}, {"uri": None}, {"uri": 5}, {"uri": True}, {"uri": ["x"]}, {"uri": b"x"}])
+@cases("params", [{}, {"uri": None}, {"uri": 5}, {"uri": True}, {"uri": ["x"]}, {"uri": b"x"}])
 def test_a_parameter_that_must_be_a_string_is_refused_as_anything_else(params):
     with pytest.raises(ProtocolError) as refusal:
         take_string(params, "uri")
@@ -144,7 +142,7 @@ def compose(topic: str, tone: str = "kind") -> str:
     return topic
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "params"),
     [
         ("tools/call", {}),
@@ -177,7 +175,6 @@ def compose(topic: str, tone: str = "kind") -> str:
             },
         ),
     ],
-    ids=str,
 )
 def test_parameters_of_a_wrong_type_are_invalid_params(method, params):
     for version, status in (("2025-11-25", 200), (MODERN, 400)):

@@ -11,6 +11,7 @@ import pytest
 from django_mcp.methods import request_state
 from django_mcp.primitives.asking import Inputs
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BINDING = request_state.bind("user:1", "airports", "tools/call", {"name": "book", "arguments": {"seat": 1}})
@@ -43,7 +44,7 @@ def test_each_state_has_a_name_of_its_own():
     assert "" not in names
 
 
-@pytest.mark.parametrize("inputs", [INPUTS, Inputs(), Inputs(state="\ud800"), Inputs(state=[]), Inputs({"": None})])
+@cases("inputs", [INPUTS, Inputs(), Inputs(state="\ud800"), Inputs(state=[]), Inputs({"": None})])
 def test_what_was_sealed_is_unsealed(inputs):
     assert unsealed(request_state.seal(inputs, BINDING)) == inputs
 
@@ -60,7 +61,7 @@ def test_what_was_sealed_cannot_be_read():
     assert b"hunter2" not in base64.urlsafe_b64decode(sealed)
 
 
-@pytest.mark.parametrize("padding", range(3))
+@cases("padding", range(3))
 def test_a_state_of_which_any_character_was_changed_is_refused(padding):
     """Base64 has spellings that decode to the same: those are refused too, at each length that it may end in."""
     sealed = request_state.seal(Inputs(state="x" * 16 * padding), BINDING)
@@ -70,7 +71,7 @@ def test_a_state_of_which_any_character_was_changed_is_refused(padding):
         assert refusal(sealed[:index] + following + sealed[index + 1 :]) == REFUSAL
 
 
-@pytest.mark.parametrize("addition", ["=", "==", "A", "AAAA", "\n", " ", "!", "é", "\0", "🛫"])
+@cases("addition", ["=", "==", "A", "AAAA", "\n", " ", "!", "é", "\0", "🛫"])
 def test_a_state_that_something_was_added_to_is_refused(addition):
     sealed = request_state.seal(INPUTS, BINDING)
 
@@ -79,12 +80,12 @@ def test_a_state_that_something_was_added_to_is_refused(addition):
     assert refusal(sealed[:40] + addition + sealed[40:]) == REFUSAL
 
 
-@pytest.mark.parametrize("length", [0, 1, 4, 64, -4, -1])
+@cases("length", [0, 1, 4, 64, -4, -1])
 def test_a_state_that_was_cut_is_refused(length):
     assert refusal(request_state.seal(INPUTS, BINDING)[:length]) == REFUSAL
 
 
-@pytest.mark.parametrize(
+@cases(
     "sealed",
     [
         pytest.param(None, id="null"),
@@ -204,7 +205,7 @@ def test_the_log_has_the_reason_for_a_refusal_and_the_answer_has_not(break_seal,
 CALL = {"name": "book", "arguments": {"seat": 1, "class": "Y"}}
 
 
-@pytest.mark.parametrize(
+@cases(
     "params",
     [
         {"arguments": {"class": "Y", "seat": 1}, "name": "book"},
@@ -218,7 +219,7 @@ def test_the_rounds_of_a_call_are_the_same_call(params):
     assert request_state.bind("user:1", "airports", "tools/call", params) == first
 
 
-@pytest.mark.parametrize(
+@cases(
     "other",
     [
         ("user:2", "airports", "tools/call", CALL),

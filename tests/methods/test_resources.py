@@ -6,6 +6,7 @@ from django.http import Http404
 
 from django_mcp import CacheHints, Context, EmbeddedResource, MCPServer, ProtocolError, ResourceNotFound
 from tests.answering import MODERN, VERSIONS, ask
+from tests.tables import cases
 
 SECRET = "the password is hunter2"
 
@@ -53,7 +54,7 @@ def read(uri, version="2025-11-25"):
     return ask(server, "resources/read", {"uri": uri}, version)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_resources_and_templates_are_listed_apart(version):
     resources = ask(server, "resources/list", version=version).result["resources"]
     templates = ask(server, "resources/templates/list", version=version).result["resourceTemplates"]
@@ -82,8 +83,8 @@ def json_contents(uri, body):
     return [{"uri": uri, "mimeType": "application/json", "text": body}]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
+@cases("version", VERSIONS)
+@cases(
     ("uri", "contents"),
     [
         ("news://latest", [{"uri": "news://latest", "mimeType": "text/plain", "text": "hi"}]),
@@ -116,8 +117,8 @@ def test_a_read_answers_the_contents_under_the_uri_that_was_asked_for(uri, conte
         assert answer.result == {"contents": contents}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
+@cases("version", VERSIONS)
+@cases(
     "uri",
     [
         "news://nothing",
@@ -164,8 +165,8 @@ def test_a_resource_may_answer_with_a_protocol_error():
     assert read("fail://protocol").error == {"code": -31000, "message": "Not now"}
 
 
-@pytest.mark.parametrize("version", ["2025-11-25", MODERN])
-@pytest.mark.parametrize("params", [{}, {"uri": None}, {"uri": 5}, {"uri": ["news://latest"]}])
+@cases("version", ["2025-11-25", MODERN])
+@cases("params", [{}, {"uri": None}, {"uri": 5}, {"uri": ["news://latest"]}])
 def test_a_read_names_a_uri(params, version):
     answer = ask(server, "resources/read", params, version)
 

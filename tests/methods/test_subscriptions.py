@@ -1,13 +1,12 @@
 """Who is told of which changes: what a handshake client subscribes to, and what of a modern one's wishes is granted."""
 
-import pytest
-
 from django_mcp import MCPServer
 from django_mcp.methods.answering import prepare
 from django_mcp.methods.effects import Subscribe, Unsubscribe
 from django_mcp.methods.request import LIST_CHANGES, Listen
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, ask, inbound
+from tests.tables import cases
 
 server = MCPServer("test", version="1")
 UPDATED = "notifications/resources/updated"
@@ -49,15 +48,15 @@ def honoured(wishes, to=server):
 # resources/subscribe
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
-@pytest.mark.parametrize("uri", ["news://latest", "news://5/text"])
+@cases("version", HANDSHAKE)
+@cases("uri", ["news://latest", "news://5/text"])
 def test_a_session_subscribes_to_a_resource_that_there_is(uri, version):
     answer = ask(server, "resources/subscribe", {"uri": uri}, version, streams=True)
 
     assert (answer.message, answer.effect) == ({"result": {}}, Subscribe(uri))
 
 
-@pytest.mark.parametrize("uri", ["news://nothing", "", "news://LATEST", "\u0000"])
+@cases("uri", ["news://nothing", "", "news://LATEST", "\u0000"])
 def test_a_resource_that_is_not_there_is_refused_as_reading_it_is(uri):
     """Spec 2025-11-25 server/resources."""
     answer = ask(server, "resources/subscribe", {"uri": uri}, streams=True)
@@ -67,7 +66,7 @@ def test_a_resource_that_is_not_there_is_refused_as_reading_it_is(uri):
     assert answer.error == ask(server, "resources/read", {"uri": uri}).error
 
 
-@pytest.mark.parametrize("uri", ["news://latest", "news://gone"])
+@cases("uri", ["news://latest", "news://gone"])
 def test_a_session_unsubscribes_from_whatever_it_likes(uri):
     """A resource may have gone since."""
     answer = ask(server, "resources/unsubscribe", {"uri": uri}, streams=True)
@@ -75,29 +74,29 @@ def test_a_session_unsubscribes_from_whatever_it_likes(uri):
     assert (answer.message, answer.effect) == ({"result": {}}, Unsubscribe(uri))
 
 
-@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
-@pytest.mark.parametrize("params", [None, {}, {"uri": None}, {"uri": 5}, {"uri": ["news://latest"]}])
+@cases("method", ["resources/subscribe", "resources/unsubscribe"])
+@cases("params", [None, {}, {"uri": None}, {"uri": 5}, {"uri": ["news://latest"]}])
 def test_a_subscription_needs_the_uri(method, params):
     answer = ask(server, method, params, streams=True)
 
     assert (answer.status, answer.error["code"], answer.effect) == (200, -32602, None)
 
 
-@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+@cases("method", ["resources/subscribe", "resources/unsubscribe"])
 def test_subscriptions_are_not_offered_where_nobody_could_be_told(method):
     answer = ask(server, method, {"uri": "news://latest"}, streams=False)
 
     assert answer.error == {"code": -32601, "message": f"Method not found: {method}"}
 
 
-@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+@cases("method", ["resources/subscribe", "resources/unsubscribe"])
 def test_subscriptions_are_not_offered_without_resources(method):
     answer = ask(server_of("tools"), method, {"uri": "news://latest"}, streams=True)
 
     assert answer.error["code"] == -32601
 
 
-@pytest.mark.parametrize("method", ["resources/subscribe", "resources/unsubscribe"])
+@cases("method", ["resources/subscribe", "resources/unsubscribe"])
 def test_a_modern_client_listens_and_does_not_subscribe(method):
     answer = ask(server, method, {"uri": "news://latest"}, MODERN, streams=True)
 
@@ -107,7 +106,7 @@ def test_a_modern_client_listens_and_does_not_subscribe(method):
 # subscriptions/listen
 
 
-@pytest.mark.parametrize(
+@cases(
     ("kinds", "granted"),
     [
         ((), {}),
@@ -125,14 +124,12 @@ def test_a_client_hears_of_the_lists_that_the_server_has(kinds, granted):
     assert honoured(dict.fromkeys(LIST_CHANGES.values(), True), server_of(*kinds)) == granted
 
 
-@pytest.mark.parametrize(
-    "wishes", [{}, {"toolsListChanged": False}, {"resourcesListChanged": False, "resourceSubscriptions": []}]
-)
+@cases("wishes", [{}, {"toolsListChanged": False}, {"resourcesListChanged": False, "resourceSubscriptions": []}])
 def test_a_client_hears_of_nothing_that_it_did_not_ask_for(wishes):
     assert honoured(wishes) == {}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("uris", "granted"),
     [
         (["news://latest"], {"resourceSubscriptions": ["news://latest"]}),
@@ -146,7 +143,7 @@ def test_a_client_hears_of_the_resources_that_there_are(uris, granted):
     assert honoured({"resourceSubscriptions": uris}) == granted
 
 
-@pytest.mark.parametrize(
+@cases(
     "params",
     [
         {},
@@ -163,7 +160,7 @@ def test_wishes_that_are_malformed_are_refused(params):
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("most", "too_many", "message"),
     [
         (
@@ -192,14 +189,14 @@ def test_listening_is_not_offered_where_nobody_could_be_told():
     assert (answer.status, answer.error["code"]) == (404, -32601)
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_a_handshake_client_does_not_listen(version):
     answer = ask(server, "subscriptions/listen", {"notifications": {}}, version, streams=True)
 
     assert answer.error["code"] == -32601
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "uri", "wanted"),
     [
         ("notifications/tools/list_changed", "", True),

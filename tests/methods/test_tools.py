@@ -12,6 +12,7 @@ from django_mcp.methods.answering import prepare
 from django_mcp.methods.request import Call
 from tests import wire
 from tests.answering import CALLER, HANDSHAKE, MODERN, VERSIONS, Session, ask, inbound
+from tests.tables import cases
 
 SECRET = "the password is hunter2"
 SERVER_INFO = {"io.modelcontextprotocol/serverInfo": {"name": "test", "version": "1"}}
@@ -123,7 +124,7 @@ def text(value):
 # tools/list
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_listed_tool_is_whole(version):
     tools = {tool["name"]: tool for tool in ask(server, "tools/list", version=version).result["tools"]}
 
@@ -147,8 +148,8 @@ def test_a_listed_tool_is_whole(version):
 # tools/call
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ["add", "add_later"])
+@cases("version", VERSIONS)
+@cases("name", ["add", "add_later"])
 def test_a_call_answers_what_the_function_returns(name, version):
     answer = call(name, {"a": 2, "b": 3}, version)
 
@@ -156,7 +157,7 @@ def test_a_call_answers_what_the_function_returns(name, version):
     assert answer.result == expected(version, {"content": text('{"total":5}'), "structuredContent": {"total": 5}})
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_what_is_no_object_stands_in_one_for_handshake_clients(version):
     structured = [0, 1] if version == MODERN else {"result": [0, 1]}
 
@@ -165,7 +166,7 @@ def test_what_is_no_object_stands_in_one_for_handshake_clients(version):
     )
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_blocks_are_told_in_those_that_the_revision_has(version):
     link = {"type": "resource_link", "uri": "a:b", "name": "b", "title": "B"}
     image = {"type": "image", "data": "AA==", "mimeType": "image/png"}
@@ -174,12 +175,12 @@ def test_blocks_are_told_in_those_that_the_revision_has(version):
     assert call("show", version=version).result == expected(version, {"content": [*text("here"), image, last]})
 
 
-@pytest.mark.parametrize("arguments", [None, {}])
+@cases("arguments", [None, {}])
 def test_arguments_may_be_left_out(arguments):
     assert call("deploy", arguments).result["content"] == text("eu 1")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_arguments_that_do_not_fit_are_the_models_to_mend(version):
     """Spec 2025-11-25 server/tools: in the result, not as a protocol error."""
     answer = call("add", {"b": "x", "c": 1}, version)
@@ -208,8 +209,8 @@ def test_arguments_are_checked_against_a_schema_given_by_hand():
     }
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ["nothing", "", "Add", "add ", "__class__"])
+@cases("version", VERSIONS)
+@cases("name", ["nothing", "", "Add", "add ", "__class__"])
 def test_an_unknown_tool_is_a_protocol_error(name, version):
     answer = call(name, {}, version)
 
@@ -217,8 +218,8 @@ def test_an_unknown_tool_is_a_protocol_error(name, version):
     assert answer.error == {"code": -32602, "message": f"Unknown tool: {name}"}
 
 
-@pytest.mark.parametrize("version", ["2025-11-25", MODERN])
-@pytest.mark.parametrize(
+@cases("version", ["2025-11-25", MODERN])
+@cases(
     "params",
     [
         {},
@@ -239,7 +240,7 @@ def test_a_malformed_call_is_a_protocol_error(params, version):
     assert answer.error["message"].startswith("Invalid params: ")
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_null_arguments_are_none(version):
     assert ask(server, "tools/call", {"name": "deploy", "arguments": None}, version).result["content"] == text("eu 1")
 
@@ -247,7 +248,7 @@ def test_null_arguments_are_none(version):
 # What goes wrong in a tool
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_tool_error_is_told_to_the_model(version):
     assert call("fail", {"how": "tool"}, version).result == expected(
         version, {"content": text("Try another name"), "isError": True}
@@ -293,14 +294,14 @@ def test_what_a_validator_of_the_developers_own_raises_is_logged_too(caplog):
     assert [record.getMessage() for record in caplog.records] == ["Tool add failed"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_tool_may_answer_with_a_protocol_error(version):
     answer = call("fail", {"how": "protocol"}, version)
 
     assert (answer.status, answer.error) == (200, {"code": -31000, "message": "Not now", "data": {"wait": 5}})
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_tool_may_return_its_failure(version):
     assert call("refuse", version=version).result == expected(
         version, {"content": text("No sum today"), "isError": True}
@@ -352,7 +353,7 @@ def test_a_tool_sees_what_a_modern_client_says_of_itself_and_no_session():
 # Arguments that are repeated in headers
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "headers", "said"),
     [
         ({}, {}, "eu 1"),
@@ -371,7 +372,7 @@ def test_a_modern_client_repeats_arguments_in_headers(arguments, headers, said):
     assert call("deploy", arguments, MODERN, headers=headers).result["content"] == text(said)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "headers", "message"),
     [
         ({"region": "us"}, {}, "Mcp-Param-Region is missing: it must repeat the argument region"),
@@ -386,7 +387,7 @@ def test_a_header_that_differs_is_told_before_the_tool_runs(arguments, headers, 
     assert (answer.status, answer.error) == (400, {"code": -32020, "message": f"Header mismatch: {message}"})
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_a_handshake_client_repeats_nothing(version):
     answer = call("deploy", {"region": "us"}, version, headers={"mcp-param-region": "eu"})
 
@@ -400,7 +401,7 @@ def test_an_unknown_tool_is_told_before_its_headers():
 # The call that is handed to the carrier
 
 
-@pytest.mark.parametrize(("name", "is_async"), [("add", False), ("add_later", True)])
+@cases(("name", "is_async"), [("add", False), ("add_later", True)])
 def test_a_call_says_its_function_and_its_colour(name, is_async):
     step = prepare(
         server,

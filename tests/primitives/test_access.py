@@ -10,6 +10,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from django_mcp.primitives.access import make_access
 from django_mcp.primitives.context import Caller, Principal
+from tests.tables import cases
 
 
 def caller(*permissions, scopes=None):
@@ -25,7 +26,7 @@ def test_a_primitive_that_asks_nothing_has_no_access():
     assert make_access([], [], "it") is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("permission", "permitted", "refused"),
     [
         ("shop.view_order", caller("shop.view_order"), caller("shop.change_order")),
@@ -48,9 +49,7 @@ def test_a_user_model_without_permissions_has_none():
     assert not make_access("a.b", (), "it").permits(nobody)
 
 
-@pytest.mark.parametrize(
-    ("scopes", "granted"), [(None, True), ({"a", "b", "c"}, True), ({"a"}, False), (frozenset(), False)]
-)
+@cases(("scopes", "granted"), [(None, True), ({"a", "b", "c"}, True), ({"a"}, False), (frozenset(), False)])
 def test_all_scopes_are_wanted_of_a_credential_that_has_any(scopes, granted):
     access = make_access(None, ["a", "b"], "it")
 
@@ -62,7 +61,7 @@ async def later(principal):
     return True
 
 
-@pytest.mark.parametrize("permission", ["view_order", "a.b.c", 5, object, dict, later, ["a.b", 5]])
+@cases("permission", ["view_order", "a.b.c", 5, object, dict, later, ["a.b", 5]])
 def test_what_is_no_permission_says_what_to_write(permission):
     with pytest.raises(ImproperlyConfigured, match=r"^it: .*permission"):
         make_access(permission, (), "it")

@@ -8,9 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from django_mcp import ToolError, UserMessage
-from django_mcp.primitives.asking import ClientCannot, Elicited, InputRequired, Inputs, Question, Sampled
+from django_mcp.exceptions import ClientCannot
+from django_mcp.primitives.asking import Elicited, InputRequired, Inputs, Question, Sampled
 from django_mcp.primitives.context import Caller, Context, Principal
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 ALL = {"elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, "roots": {}}
 
@@ -150,7 +152,7 @@ def test_a_page_has_an_id_of_its_own_where_the_revision_wants_one(call, version)
     assert (identifier is not None) == (version == "2025-11-25")
 
 
-@pytest.mark.parametrize("action", ["decline", "cancel"])
+@cases("action", ["decline", "cancel"])
 def test_a_user_may_refuse(action):
     answer = make(Client({"action": action, "content": {"count": "many"}})).elicit("How many?", Count)
 
@@ -178,7 +180,7 @@ def test_a_form_is_not_shown_for_ever(call):
     assert len(client.asked) == 3
 
 
-@pytest.mark.parametrize(
+@cases(
     ("messages", "wire"),
     [
         ("a", [{"role": "user", "content": {"type": "text", "text": "a"}}]),
@@ -191,7 +193,7 @@ def test_what_a_model_is_given_may_be_text_messages_or_the_protocols_own(message
     assert make().sampling_question(messages, max_tokens=1).params == {"messages": wire, "maxTokens": 1}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("raw", "text", "content"),
     [
         (WRITTEN, "Hi", [{"type": "text", "text": "Hi"}]),
@@ -208,7 +210,7 @@ def test_what_a_model_wrote_is_read_as_text_and_as_blocks(raw, text, content):
     assert (sampled.text, sampled.content, sampled.stop_reason) == (text, content, raw.get("stopReason"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "args", "kwargs", "answer", "expected"),
     [
         ("elicit", ("?", Count), {}, None, "an elicitation result"),
@@ -242,7 +244,7 @@ QUESTIONS = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("capabilities", "kinds"),
     [
         ({}, set()),
@@ -257,7 +259,7 @@ QUESTIONS = {
         ({"roots": {"listChanged": True}}, {"roots"}),
     ],
 )
-@pytest.mark.parametrize("era", ["handshake", "modern"])
+@cases("era", ["handshake", "modern"])
 def test_a_client_is_asked_what_it_has_said_that_it_can(era, capabilities, kinds):
     asked = set()
     for kind, (method, args, kwargs) in QUESTIONS.items():

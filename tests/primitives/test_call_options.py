@@ -3,8 +3,10 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from django_mcp.exceptions import InvalidArguments
 from django_mcp.primitives.call_options import Budget, CallOptions, exceeded
-from django_mcp.primitives.tools import InvalidArguments, make_tool
+from django_mcp.primitives.tools import make_tool
+from tests.tables import cases
 
 
 def look(code: str) -> str:
@@ -59,7 +61,7 @@ def test_a_function_that_has_the_argument_is_told():
     )
 
 
-@pytest.mark.parametrize("value", [1, "true", None, []])
+@cases("value", [1, "true", None, []])
 def test_a_dry_run_is_true_or_false(value):
     with pytest.raises(InvalidArguments, match="dry_run: Input should be a boolean"):
         make_tool(look, dry_run=True).resolve_options({"code": "x", "dry_run": value})

@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_mcp.primitives.completion import read_completers
+from tests.tables import cases
 
 FILLED = {"country": "GB"}
 CONTEXT = object()
@@ -30,7 +31,7 @@ class Callable:
         return [value, ctx]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("function", "is_async", "kwargs"),
     [
         (plain, False, {}),
@@ -54,7 +55,7 @@ def test_there_may_be_none():
     assert read_completers({}, (), "Prompt") == {}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("functions", "message"),
     [
         ({"other": plain}, r"^Prompt 'x': complete= names 'other', and the arguments are \['code'\]"),

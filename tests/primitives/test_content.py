@@ -25,6 +25,7 @@ from django_mcp import (
     UserMessage,
 )
 from django_mcp.primitives import content
+from tests.tables import cases
 
 ANNOTATIONS = {"audience": ["user"], "priority": 1.0, "lastModified": "2026-07-28T12:00:00Z"}
 
@@ -105,7 +106,7 @@ def is_valid(blocks):
     return True
 
 
-@pytest.mark.parametrize(("block", "wire"), BLOCKS)
+@cases(("block", "wire"), BLOCKS)
 def test_a_block_is_one_of_the_specifications(block, wire):
     assert content.to_blocks(block) == [wire]
     assert is_valid([wire])
@@ -115,7 +116,7 @@ def test_a_block_is_one_of_the_specifications(block, wire):
 # Plain values
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "blocks"),
     [
         (None, []),
@@ -139,7 +140,7 @@ def test_a_plain_value_becomes_text(value, blocks):
     assert is_valid(blocks)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "expected"),
     [
         ([Text("a")], True),
@@ -160,7 +161,7 @@ def test_content_is_blocks_and_lists_with_one(value, expected):
 # JSON
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "json_value"),
     [
         (None, None),
@@ -197,7 +198,7 @@ def test_what_pydantic_can_write_is_json(value, json_value):
     assert json.loads(content.to_json_text(again), parse_constant=pytest.fail) == json_value
 
 
-@pytest.mark.parametrize("value", [object(), {"a": object()}, [len], {"a": {"b": Books}}])
+@cases("value", [object(), {"a": object()}, [len], {"a": {"b": Books}}])
 def test_what_is_no_json_is_told_to_the_developer(value):
     for write in (content.to_json_value, content.to_json_text):
         with pytest.raises(TypeError, match="is not JSON: return a pydantic model, a dataclass, a dict or content"):
@@ -207,13 +208,13 @@ def test_what_is_no_json_is_told_to_the_developer(value):
 # Messages of prompts
 
 
-@pytest.mark.parametrize("value", [User(), [User()], {"user": User()}])
+@cases("value", [User(), [User()], {"user": User()}])
 def test_a_row_is_told_to_be_no_json_with_the_ways_out(value):
     with pytest.raises(TypeError, match=r"User is a row .* a pydantic model .* serializer. A ModelToolset makes tools"):
         content.to_json_text(value)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "messages"),
     [
         ("hi", [("user", TEXT)]),
@@ -244,9 +245,7 @@ def test_a_prompt_returns_messages_or_what_makes_them(value, messages):
         validate_server_result("prompts/get", version, {"messages": wire, "resultType": "complete"})
 
 
-@pytest.mark.parametrize(
-    "value", [None, UserMessage(None), UserMessage(["a", "b"]), [UserMessage([Text("a"), Text("b")])]]
-)
+@cases("value", [None, UserMessage(None), UserMessage(["a", "b"]), [UserMessage([Text("a"), Text("b")])]])
 def test_a_message_has_one_block(value):
     with pytest.raises(TypeError, match=r"holds one content block, not [02]"):
         content.to_messages(value)
@@ -255,7 +254,7 @@ def test_a_message_has_one_block(value):
 # Contents of resources
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "mime_type", "contents"),
     [
         ("hi", None, [{"uri": "a:b", "text": "hi"}]),
@@ -298,7 +297,7 @@ def test_bytes_are_standard_base64():
 # Icons
 
 
-@pytest.mark.parametrize(
+@cases(
     ("icon", "wire"),
     [
         (Icon("https://example.com/i.png"), {"src": "https://example.com/i.png"}),

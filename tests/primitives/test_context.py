@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from django_mcp.exceptions import Cancelled
 from django_mcp.primitives import context as contexts
 from django_mcp.primitives.asking import Inputs
-from django_mcp.primitives.context import Caller, Cancelled, Context, Principal
+from django_mcp.primitives.context import Caller, Context, Principal
 
 USER = object()
 REQUEST = object()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from django_mcp.primitives.elicitation_forms import InvalidAnswer, for_version, form_of
+from tests.tables import cases
 
 # Models, dataclasses, typed dictionaries
 
@@ -74,7 +75,7 @@ class DjangoForm(forms.Form):
     count = forms.IntegerField()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "read"),
     [
         (ModelForm, ModelForm(count=2)),
@@ -122,13 +123,13 @@ class Numbers(BaseModel):
     x: list[int]
 
 
-@pytest.mark.parametrize("source", [Nested, Mapped, Structures, Numbers])
+@cases("source", [Nested, Mapped, Structures, Numbers])
 def test_a_field_that_no_client_could_show_is_the_developers_to_mend(source):
     with pytest.raises(TypeError, match="a form holds text, numbers, booleans and choices, and"):
         form_of(source)
 
 
-@pytest.mark.parametrize("source", [int, str, list[ModelForm]])
+@cases("source", [int, str, list[ModelForm]])
 def test_what_has_no_fields_is_no_form(source):
     with pytest.raises(TypeError, match="a form has fields"):
         form_of(source)
@@ -152,7 +153,7 @@ SCHEMA = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     "content",
     [
         {"text": "ab"},
@@ -165,7 +166,7 @@ def test_content_that_fits_a_schema_is_handed_on(content):
     assert form_of(SCHEMA).read(content) == content
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "said"),
     [
         ({}, "text: is required"),
@@ -197,7 +198,7 @@ def test_content_that_does_not_fit_a_schema_says_where(content, said):
     assert str(caught.value) == said
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "said"),
     [
         (ModelForm, "- count: Input should be a valid integer, unable to parse string as an integer"),
@@ -301,7 +302,7 @@ def test_grouped_choices_are_told_one_by_one():
 # Revisions
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "expected"),
     [
         ("2025-06-18", {"type": "string", "enum": ["r"], "enumNames": ["Red"]}),
@@ -319,7 +320,7 @@ def test_titled_choices_are_told_in_the_words_of_the_revision(version, expected)
     assert for_version(schema, version) == {**schema, "properties": {"colour": expected}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("entry", "expected"),
     [
         ({"type": "boolean", "default": True}, {"type": "boolean", "default": True}),

@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from django_mcp.primitives.errors import explain, lines_of
+from tests.tables import cases
 
 
 class Stop(BaseModel):
@@ -31,7 +32,7 @@ def explanation(value):
     return explain(caught.value)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "said"),
     [
         ({}, "- nights: Field required"),

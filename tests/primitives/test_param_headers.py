@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from django_mcp import MCPServer
 from django_mcp.primitives.param_headers import ParamHeader, read_param_headers
 from django_mcp.primitives.tools import make_tool
+from tests.tables import cases
 
 
 class Region(enum.Enum):
@@ -45,7 +46,7 @@ def tool_with(hint, default=...):
 HEADER = ParamHeader("Region")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "default", "described"),
     [
         (Annotated[str, HEADER], ..., {"type": "string"}),
@@ -70,7 +71,7 @@ def test_an_argument_is_marked_as_repeated_in_a_header(hint, default, described)
     assert tool.param_headers == {"Region": ("region",)}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "default"),
     [
         (Annotated[float, HEADER], ...),
@@ -89,7 +90,7 @@ def test_only_strings_integers_and_booleans_are_repeated(hint, default):
         tool_with(hint, default)
 
 
-@pytest.mark.parametrize(
+@cases(
     "hint",
     [
         list[Address],
@@ -110,14 +111,14 @@ def test_arguments_inside_models_are_repeated():
     assert tool_with(Customer).param_headers == {"City": ("region", "address", "city")}
 
 
-@pytest.mark.parametrize("name", ["properties", "default", "const", "items", "enum", "$defs"])
+@cases("name", ["properties", "default", "const", "items", "enum", "$defs"])
 def test_an_argument_may_be_called_as_a_keyword_is(name):
     schema = {"type": "object", "properties": {name: {"type": "string", "x-mcp-header": "A"}}}
 
     assert read_param_headers(schema, "Tool") == {"A": (name,)}
 
 
-@pytest.mark.parametrize("name", ["default", "properties"])
+@cases("name", ["default", "properties"])
 def test_an_argument_may_be_called_as_the_header_keyword_is(name):
     schema = {"type": "object", "properties": {"x-mcp-header": {"type": "string"}, name: {"type": "string"}}}
 
@@ -132,14 +133,14 @@ def test_data_that_looks_like_a_declaration_declares_nothing():
     assert read_param_headers(schema, "Tool") == {}
 
 
-@pytest.mark.parametrize("name", ["Region", "x-region", "a1", "!#$%&'*+.^_`|~", "0"])
+@cases("name", ["Region", "x-region", "a1", "!#$%&'*+.^_`|~", "0"])
 def test_a_header_has_the_name_of_one(name):
     schema = {"properties": {"a": {"type": "string", "x-mcp-header": name}}}
 
     assert read_param_headers(schema, "Tool") == {name: ("a",)}
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "a:b", "Größe", "a\n", "a\r\nb", "(a)", 5, None, ["a"]])
+@cases("name", ["", " ", "a b", "a:b", "Größe", "a\n", "a\r\nb", "(a)", 5, None, ["a"]])
 def test_another_name_is_refused(name):
     schema = {"properties": {"a": {"type": "string", "x-mcp-header": name}}}
 
@@ -147,7 +148,7 @@ def test_another_name_is_refused(name):
         read_param_headers(schema, "Tool")
 
 
-@pytest.mark.parametrize(
+@cases(
     "properties",
     [
         {"a": {"type": "string", "x-mcp-header": "Same"}, "b": {"type": "string", "x-mcp-header": "same"}},

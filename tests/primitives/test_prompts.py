@@ -7,6 +7,7 @@ from pydantic import Field
 
 from django_mcp import Context, Icon
 from django_mcp.primitives.prompts import make_prompt
+from tests.tables import cases
 
 
 def plan(ctx: Context, to: str, days: int = 3, via: str | None = None) -> str:
@@ -81,7 +82,7 @@ def test_an_argument_may_have_another_name_for_clients():
     assert prompt.signature.bind({"from": "LHR"}, None) == {"from_": "LHR"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("options", "message"),
     [
         ({"name": " "}, r"^Prompt ' ' \(.*plan\): pass name="),

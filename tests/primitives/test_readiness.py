@@ -1,11 +1,11 @@
 """What a directory would refuse a tool for, and that a plain tool with a docstring and a hint is taken."""
 
-import pytest
 from pydantic import BaseModel
 
 from django_mcp.primitives.readiness import MAX_CHARACTERS, objections
 from django_mcp.primitives.tool_search import TOOLS
 from django_mcp.primitives.tools import make_tool
+from tests.tables import cases
 
 
 class Tree(BaseModel):
@@ -17,9 +17,7 @@ def plant(tree: Tree) -> Tree:
     """Plant a tree, with all that grows on it."""
 
 
-@pytest.mark.parametrize(
-    "tool", [make_tool(plant, destructive=False), make_tool(plant, read_only=True, dry_run=True), *TOOLS.values()]
-)
+@cases("tool", [make_tool(plant, destructive=False), make_tool(plant, read_only=True, dry_run=True), *TOOLS.values()])
 def test_a_tool_with_a_docstring_and_a_hint_is_ready(tool):
     assert objections(tool.definition) == []
 
@@ -36,7 +34,7 @@ def with_schema(**members):
     return {**make_tool(plant, read_only=True).definition, "inputSchema": {"type": "object", **members}}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("members", "objection"),
     [
         ({}, 'inputSchema has no properties: say "properties": {} where there are no arguments'),

@@ -3,7 +3,8 @@ import functools
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_mcp.primitives.registry import AlreadyRegistered, Registry
+from django_mcp.exceptions import AlreadyRegistered
+from django_mcp.primitives.registry import Registry
 
 
 def first():

@@ -4,6 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_mcp import Context, Icon
 from django_mcp.primitives.resources import Resource, ResourceTemplate, make_resource
+from tests.tables import cases
 
 
 def latest(ctx: Context) -> str:
@@ -79,18 +80,18 @@ def test_variables_make_a_template_of_it():
     mcp_types.ResourceTemplate.model_validate(template.definition)
 
 
-@pytest.mark.parametrize("uri", ["a:b", "a+b-c.d://e", "https://example.com/a?b=c", "file:///etc", "urn:isbn:1"])
+@cases("uri", ["a:b", "a+b-c.d://e", "https://example.com/a?b=c", "file:///etc", "urn:isbn:1"])
 def test_a_uri_has_a_scheme(uri):
     assert make_resource(latest, uri).uri == uri
 
 
-@pytest.mark.parametrize("uri", ["", "latest", "/latest", "1a:b", "a:", "a: b", "a:b c", "a:b\n", "é:a"])
+@cases("uri", ["", "latest", "/latest", "1a:b", "a:", "a: b", "a:b c", "a:b\n", "é:a"])
 def test_another_text_is_no_uri(uri):
     with pytest.raises(ImproperlyConfigured, match="starts with a scheme and has no spaces"):
         make_resource(latest, uri)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("function", "uri", "options", "message"),
     [
         (airport, "airport://lhr", {}, "its URI has no variables, so the function takes none but the context"),

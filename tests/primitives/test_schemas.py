@@ -2,10 +2,10 @@ import dataclasses
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import jsonschema
-import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from django_mcp.primitives import schemas
+from tests.tables import cases
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ NODE = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "schema"),
     [
         (int, {"type": "integer"}),
@@ -212,7 +212,7 @@ def test_names_and_values_that_look_like_keywords_are_left_alone():
     }
 
 
-@pytest.mark.parametrize("keyword", ["default", "const", "examples", "enum"])
+@cases("keyword", ["default", "const", "examples", "enum"])
 def test_data_inside_a_schema_is_no_schema(keyword):
     data = [{"$ref": "#/$defs/Point", "discriminator": 1}]
     schema = {"$defs": {"Point": POINT}, "properties": {"a": {keyword: data}, "b": {"$ref": "#/$defs/Point"}}}
@@ -239,7 +239,7 @@ def test_what_a_result_has_and_arguments_have_not_depends_on_the_direction():
     assert list(describe(Found, "serialization")["properties"]) == ["out"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("schema", "expected"),
     [
         ({"type": "integer"}, {"type": "integer"}),

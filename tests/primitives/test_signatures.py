@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from django_mcp import Context
 from django_mcp.primitives import signatures
+from tests.tables import cases
 
 CONTEXT = object()
 """Stands for the context: a signature only hands it on."""
@@ -94,7 +95,7 @@ def bound(function, value):
 # Types
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "schema", "sent", "value"),
     [
         (int, {"type": "integer"}, 5, 5),
@@ -229,7 +230,7 @@ class Foreign:
     """What pydantic knows nothing of."""
 
 
-@pytest.mark.parametrize("hint", [Foreign, list[Foreign], Callable[[int], int]])
+@cases("hint", [Foreign, list[Foreign], Callable[[int], int]])
 def test_a_type_that_no_client_could_send_is_refused_at_start_up(hint):
     with pytest.raises(ImproperlyConfigured, match=r"with_hint.*: a parameter's type has no JSON Schema"):
         read(with_hint(hint))
@@ -238,7 +239,7 @@ def test_a_type_that_no_client_could_send_is_refused_at_start_up(hint):
 # Defaults
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "default", "written"),
     [
         (int, 5, 5),
@@ -269,8 +270,8 @@ def test_a_default_is_told_as_json_and_is_the_functions_own_to_fill_in(hint, def
     assert signature.bind({}, None) == {}
 
 
-@pytest.mark.parametrize("hint", [int | None, Annotated[int | None, Field(ge=1)]])
-@pytest.mark.parametrize("default", [None, Field(default=None), Field(None)])
+@cases("hint", [int | None, Annotated[int | None, Field(ge=1)]])
+@cases("default", [None, Field(default=None), Field(None)])
 def test_leaving_an_optional_argument_out_says_null(hint, default):
     """A union with null is more than many clients can read. Null itself is still taken."""
     signature = read(with_hint(hint, default))
@@ -281,12 +282,12 @@ def test_leaving_an_optional_argument_out_says_null(hint, default):
     assert signature.bind({"value": 5}, None) == {"value": 5}
 
 
-@pytest.mark.parametrize("default", [float("inf"), float("nan")])
+@cases("default", [float("inf"), float("nan")])
 def test_a_default_that_json_has_no_word_for_is_not_told(default):
     assert described(with_hint(float, default)) == {"type": "number"}
 
 
-@pytest.mark.parametrize("default", [object(), b"\xff", [object()]])
+@cases("default", [object(), b"\xff", [object()]])
 def test_a_default_that_is_no_json_is_refused_at_start_up(default):
     with pytest.raises(ImproperlyConfigured, match=r"the default of value is not JSON"):
         read(with_hint(Any, default))
@@ -399,7 +400,7 @@ def test_an_argument_may_have_another_name_for_clients():
 # The context
 
 
-@pytest.mark.parametrize("hint", [Context, Context | None])
+@cases("hint", [Context, Context | None])
 def test_the_context_is_handed_in_and_is_no_argument(hint):
     def function(a: int, ctx, b: int = 1):
         pass
@@ -494,7 +495,7 @@ def made_async(function):
     return wrapper
 
 
-@pytest.mark.parametrize(
+@cases(
     ("function", "name", "description", "is_async"),
     [
         (plain, "plain", "Adds.", False),
@@ -537,7 +538,7 @@ def test_a_lambda_takes_anything():
     }
 
 
-@pytest.mark.parametrize(
+@cases(
     "function",
     [
         functools.partial(plain, b=5),
@@ -583,7 +584,7 @@ async def generator(a: int):
     yield a
 
 
-@pytest.mark.parametrize(
+@cases(
     ("function", "message"),
     [
         (
@@ -715,7 +716,7 @@ def nothing_to_say():
     """
 
 
-@pytest.mark.parametrize(
+@cases(
     ("function", "description", "documented"),
     [
         (
@@ -763,7 +764,7 @@ def test_an_annotation_describes_better_than_a_docstring():
 # What is wrong with arguments
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "sent", "text"),
     [
         (int, {"value": "x"}, "- value: Input should be a valid integer, unable to parse string as an integer"),

@@ -6,6 +6,7 @@ from django.utils.translation import get_language, gettext
 
 from django_mcp.primitives.templates import in_language, rendered
 from tests.answering import CALLER  # noqa: F401
+from tests.tables import cases
 
 TEMPLATES = {
     "note.txt": "{{ title }} & {{ body }}{% if ctx %}!{% endif %}",
@@ -29,7 +30,7 @@ async def note_later(title: str) -> dict[str, str]:
     return {"body": f"<{title}>"}
 
 
-@pytest.mark.parametrize("function", [note, note_later])
+@cases("function", [note, note_later])
 def test_text_is_not_escaped_and_html_is(function):
     def render(template):
         made = rendered(function, template)

@@ -1,9 +1,8 @@
 """Tools found by words."""
 
-import pytest
-
 from django_mcp.primitives.tool_search import CALL, SEARCH, TOOLS, find
 from django_mcp.primitives.tools import make_tool
+from tests.tables import cases
 
 
 def tool(name, description, **parameters):
@@ -24,7 +23,7 @@ def names(query, limit=5):
     return [found.name for found in find(AIRPORTS, query, limit)]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "expected"),
     [
         ("airport", ["search_airports", "airport_facts", "distance"]),

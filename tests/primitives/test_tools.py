@@ -20,8 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from typing_extensions import TypedDict
 
 from django_mcp import Context, Icon, Image, Text, ToolError, ToolResult
-from django_mcp.primitives.tools import InvalidArguments, make_tool
+from django_mcp.exceptions import InvalidArguments
+from django_mcp.primitives.tools import make_tool
 from django_mcp.protocol import handshake, jsonrpc
+from tests.tables import cases
 
 HANDSHAKE = KNOWN_PROTOCOL_VERSIONS[:-1]
 STRUCTURED = KNOWN_PROTOCOL_VERSIONS[2:]
@@ -143,7 +145,7 @@ def text(value):
 # Data
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "value", "structured", "written"),
     [
         (int, 5, 5, "5"),
@@ -219,7 +221,7 @@ def test_data_is_structured_content_and_text_beside_it(hint, value, structured, 
         assert "structuredContent" not in found[version]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "schema"),
     [
         (
@@ -261,7 +263,7 @@ def test_a_model_may_be_made_from_attributes():
     assert found["2026-07-28"]["structuredContent"][0]["title"] == "M"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "value"),
     [
         (Point, None),
@@ -294,7 +296,7 @@ def test_a_return_annotation_that_another_python_would_take_is_not_passed_over()
 # Text and content blocks
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "value", "blocks"),
     [
         (str, "hi", text("hi")),
@@ -349,15 +351,15 @@ def test_text_and_blocks_are_content_alone(hint, value, blocks):
         assert result == ({"resultType": "complete", **expected} if version not in HANDSHAKE else expected)
 
 
-@pytest.mark.parametrize("hint", [..., Any, Point | Image, ToolResult | Point])
-@pytest.mark.parametrize("value", [{"x": 1, "y": 0}, Point(1)])
+@cases("hint", [..., Any, Point | Image, ToolResult | Point])
+@cases("value", [{"x": 1, "y": 0}, Point(1)])
 def test_an_object_is_structured_content_even_where_no_schema_says_so(hint, value):
     for version, result in answers(returning(hint), value).items():
         assert result["content"] == text('{"x":1,"y":0}')
         assert result.get("structuredContent") == ({"x": 1, "y": 0} if version in STRUCTURED else None)
 
 
-@pytest.mark.parametrize("value", [{"x": 1, "y": 0}, Point(1)])
+@cases("value", [{"x": 1, "y": 0}, Point(1)])
 def test_a_tool_may_want_no_structured_content(value):
     tool = returning(Point, structured=False)
 
@@ -374,7 +376,7 @@ def test_text_may_be_structured_content_too():
     assert found["2025-11-25"]["structuredContent"] == {"result": "hi"}
 
 
-@pytest.mark.parametrize("hint", [..., Rows, list[Row]])
+@cases("hint", [..., Rows, list[Row]])
 def test_structured_content_needs_a_type_that_can_be_described(hint):
     with pytest.raises(
         ImproperlyConfigured, match="structured=True needs a return annotation that pydantic can describe"
@@ -385,7 +387,7 @@ def test_structured_content_needs_a_type_that_can_be_described(hint):
 # ToolResult
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hint", "result", "wire"),
     [
         (..., ToolResult(), {"content": [], "isError": False}),
@@ -427,7 +429,7 @@ def test_a_tool_result_says_everything_itself(hint, result, wire):
     answers(tool, result)
 
 
-@pytest.mark.parametrize(("structured", "expected"), [([1], {"result": [1]}), (5, {"result": 5}), ({"a": 1}, {"a": 1})])
+@cases(("structured", "expected"), [([1], {"result": [1]}), (5, {"result": 5}), ({"a": 1}, {"a": 1})])
 def test_structured_content_without_a_schema_is_an_object_to_handshake_clients(structured, expected):
     tool = returning(...)
 
@@ -475,7 +477,7 @@ def test_a_function_is_a_tool():
     }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "title"),
     [
         ("search_airports", "Search airports"),
@@ -525,12 +527,12 @@ def test_a_tool_says_all_that_it_is_told_to():
     mcp_types.Tool.model_validate(tool.definition)
 
 
-@pytest.mark.parametrize("name", ["a", "A_b-c.9", "x" * 128])
+@cases("name", ["a", "A_b-c.9", "x" * 128])
 def test_a_tool_has_the_name_of_one(name):
     assert make_tool(find, name=name).name == name
 
 
-@pytest.mark.parametrize("name", [" ", "a b", "a/b", "é", "x" * 129, "a\n"])
+@cases("name", [" ", "a b", "a/b", "é", "x" * 129, "a\n"])
 def test_another_name_is_refused_at_start_up(name):
     """Spec 2025-11-25 server/tools."""
     with pytest.raises(ImproperlyConfigured, match="a tool's name is 1 to 128 letters"):
@@ -619,8 +621,8 @@ def test_a_dialect_is_the_one_that_the_schema_names():
         tool.bind({"a": ["x"]}, None)
 
 
-@pytest.mark.parametrize("option", ["input_schema", "output_schema"])
-@pytest.mark.parametrize(
+@cases("option", ["input_schema", "output_schema"])
+@cases(
     ("schema", "message"),
     [
         ({"type": "object", "required": "a"}, "is not a valid JSON Schema: 'a' is not of type 'array'"),

@@ -11,6 +11,7 @@ from pydantic import Field
 from django_mcp import Context, MCPServer, Toolset, tool_options
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import MODERN, ask
+from tests.tables import cases
 
 REQUEST = RequestFactory().post("/")
 
@@ -113,7 +114,7 @@ def test_public_methods_are_tools_and_nothing_else_is():
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "arguments", "text"),
     [
         ("greet_politely", {"name": "Ada"}, "Hello, Dr Ada"),
@@ -224,7 +225,7 @@ def with_unknown():
     return Broken
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "remedy"),
     [(with_static, "begin the name"), (with_context, "leave ctx out"), (with_unknown, "outside TYPE_CHECKING")],
 )

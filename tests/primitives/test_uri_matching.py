@@ -4,11 +4,11 @@ import re
 import sys
 from re import _parser
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_mcp.primitives.uri_templates import compile_template
+from tests.tables import cases
 
 EXPRESSIONS = ["{%s}", "{+%s}"]
 paths = st.text("ab-./?#\n", max_size=12)
@@ -69,8 +69,8 @@ def operations(parsed):
     return names
 
 
-@pytest.mark.parametrize("text", ["{a}-{b}", "{a}{b}{c}{d}{e}", "{a}-{b}-{c}-{d}-{e}-{f}", "{+a}/-{+b}--{+c}-{d}/x"])
-@pytest.mark.parametrize("path", ["-", "-/", "/-", "--/x"])
+@cases("text", ["{a}-{b}", "{a}{b}{c}{d}{e}", "{a}-{b}-{c}-{d}-{e}-{f}", "{+a}/-{+b}--{+c}-{d}/x"])
+@cases("path", ["-", "-/", "/-", "--/x"])
 def test_the_steps_of_a_match_grow_with_the_length_of_the_uri_and_no_faster(text, path):
     """Steps are calls; between two of them is at most one operation on the bits of a set."""
     template = compile_template(f"a://{text}")

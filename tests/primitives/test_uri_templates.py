@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_mcp.primitives.uri_templates import MAX_LENGTH, compile_template, is_template
+from tests.tables import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "uri", "variables"),
     [
         ("a://{b}", "a://c", {"b": "c"}),
@@ -43,7 +44,7 @@ def test_a_uri_gives_its_variables_decoded(text, uri, variables):
     assert compile_template(text).match(uri) == variables
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "uri"),
     [
         ("a://{b}", "a://"),
@@ -74,7 +75,7 @@ def test_every_value_can_be_encoded_into_a_uri(value):
     assert compile_template("a://{b}").match(f"a://{encoded}") == {"b": value}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "variables", "query"),
     [
         ("a://{b}", ("b",), ()),
@@ -88,12 +89,12 @@ def test_variables_are_in_the_order_in_which_they_stand(text, variables, query):
     assert (template.text, template.variables, template.query) == (text, variables, query)
 
 
-@pytest.mark.parametrize(("uri", "expected"), [("a://{b}", True), ("a://b", False), ("a://b}", False), ("a://{", True)])
+@cases(("uri", "expected"), [("a://{b}", True), ("a://b", False), ("a://b}", False), ("a://{", True)])
 def test_a_brace_makes_a_template(uri, expected):
     assert is_template(uri) is expected
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     [
         "a://{}",

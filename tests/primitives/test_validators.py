@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import pytest
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, field_validator
 
 from django_mcp.primitives.validators import runs_own_code
+from tests.tables import cases
 
 
 class Plain(BaseModel):
@@ -48,14 +48,12 @@ class Filled:
     count: int = field(default_factory=lambda: 1)
 
 
-@pytest.mark.parametrize(
-    "kind", [int, str | None, list[dict[str, float]], datetime.date, decimal.Decimal, uuid.UUID, Colour, Plain, Row]
-)
+@cases("kind", [int, str | None, list[dict[str, float]], datetime.date, decimal.Decimal, uuid.UUID, Colour, Plain, Row])
 def test_pydantics_own_types_run_none(kind):
     assert not runs_own_code(TypeAdapter(kind))
 
 
-@pytest.mark.parametrize(
+@cases(
     "kind",
     [Annotated[int, AfterValidator(lambda value: value)], list[Validated], Checked | None, Filled],
 )

@@ -5,6 +5,7 @@ import pytest
 
 from django_mcp.protocol import cursors
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 ITEMS = [(f"tool-{number}", number) for number in range(5)]
 
@@ -22,7 +23,7 @@ def read_all(items, size):
             return pages
 
 
-@pytest.mark.parametrize(
+@cases(
     ("size", "pages"),
     [
         (1, [[0], [1], [2], [3], [4]]),
@@ -47,7 +48,7 @@ def test_a_cursor_names_the_last_item_that_was_seen():
     assert cursors.page("tools", [("new", "new"), *ITEMS], cursor, 2)[0] == [2, 3]
 
 
-@pytest.mark.parametrize("key", ["name", "airport://{iata}", "é🛫", "\0", "\ud800", ""])
+@cases("key", ["name", "airport://{iata}", "é🛫", "\0", "\ud800", ""])
 def test_a_cursor_can_name_any_item(key):
     items = [(key, 1), ("last", 2)]
     _, cursor = cursors.page("tools", items, None, 1)
@@ -60,7 +61,7 @@ def test_the_last_item_has_nothing_after_it():
     assert cursors.page("tools", ITEMS, encode(["tools", "tool-4"]), 2) == ([], None)
 
 
-@pytest.mark.parametrize(
+@cases(
     "cursor",
     [
         pytest.param("", id="empty"),

@@ -1,11 +1,11 @@
-import pytest
 from mcp_types import jsonrpc
 
 from django_mcp.protocol import errors
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("code", "modern"),
     [
         (errors.PARSE_ERROR, 400),
@@ -28,8 +28,8 @@ def test_the_status_of_an_error_follows_its_code_in_the_modern_era(code, modern)
     assert errors.http_status(failure, "handshake") == 200
 
 
-@pytest.mark.parametrize("era", ["handshake", "modern"])
-@pytest.mark.parametrize("status", [400, 404, 406, 413, 503])
+@cases("era", ["handshake", "modern"])
+@cases("status", [400, 404, 406, 413, 503])
 def test_what_the_transport_refuses_has_the_status_that_it_says(era, status):
     assert errors.http_status(ProtocolError(errors.INTERNAL_ERROR, "no", status=status), era) == status
 

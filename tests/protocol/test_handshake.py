@@ -1,11 +1,11 @@
 import copy
 
 import jsonschema
-import pytest
 from mcp_types.methods import validate_server_result
 
 from django_mcp.protocol import handshake
 from django_mcp.protocol.versions import HANDSHAKE_VERSIONS
+from tests.tables import cases
 
 ICONS = [{"src": "https://example.com/icon.png", "sizes": ["48x48"]}]
 ANNOTATIONS = {"audience": ["user"], "priority": 0.5}
@@ -106,8 +106,8 @@ def cut(entity, *members):
     return {key: value for key, value in entity.items() if key not in members}
 
 
-@pytest.mark.parametrize("version", HANDSHAKE_VERSIONS)
-@pytest.mark.parametrize("method", FULL)
+@cases("version", HANDSHAKE_VERSIONS)
+@cases("method", FULL)
 def test_a_shaped_result_is_one_of_its_revision_and_leaves_the_full_one_alone(method, version):
     before = copy.deepcopy(FULL[method])
 
@@ -116,7 +116,7 @@ def test_a_shaped_result_is_one_of_its_revision_and_leaves_the_full_one_alone(me
     assert FULL[method] == before
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "unchanged"),
     [
         ("initialize", INITIALIZE),
@@ -135,7 +135,7 @@ def test_the_newest_revision_has_everything(method, unchanged):
 INFO = INITIALIZE["serverInfo"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "info", "capabilities"),
     [
         ("2024-11-05", {"name": "test", "version": "1"}, {"tools": {}, "logging": {}}),
@@ -160,7 +160,7 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "tool"),
     [
         ("2024-11-05", cut(TOOL, "title", "outputSchema", "annotations", "icons", "_meta")),
@@ -173,7 +173,7 @@ def test_a_tool_has_the_members_that_the_revision_knows(version, tool):
     assert handshake.shape("tools/list", TOOLS, version) == {"tools": [tool], "nextCursor": "more"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "gone"),
     [
         ("2024-11-05", ("title", "icons", "_meta")),
@@ -182,7 +182,7 @@ def test_a_tool_has_the_members_that_the_revision_knows(version, tool):
         ("2025-11-25", ()),
     ],
 )
-@pytest.mark.parametrize(
+@cases(
     ("method", "key", "full"),
     [
         ("resources/list", "resources", RESOURCES),
@@ -213,9 +213,7 @@ OLDEST_BLOCKS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("version", "blocks"), [("2024-11-05", OLDEST_BLOCKS), ("2025-03-26", OLDER_BLOCKS), ("2025-06-18", BLOCKS)]
-)
+@cases(("version", "blocks"), [("2024-11-05", OLDEST_BLOCKS), ("2025-03-26", OLDER_BLOCKS), ("2025-06-18", BLOCKS)])
 def test_a_block_that_a_revision_lacks_is_told_in_one_that_it_has(version, blocks):
     """And structured content, which came with 2025-06-18, is left out: its text stands beside it."""
     expected = {"content": blocks, "isError": False, "_meta": {"a": 1}}
@@ -229,7 +227,7 @@ def test_a_block_that_a_revision_lacks_is_told_in_one_that_it_has(version, block
     }
 
 
-@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26"])
+@cases("version", ["2024-11-05", "2025-03-26"])
 def test_contents_have_no_meta_before_2025_06_18(version):
     assert handshake.shape("resources/read", READ, version) == {
         "contents": [{"uri": "a:b", "mimeType": "text/plain", "text": "t"}, {"uri": "a:c", "blob": ""}]
@@ -250,7 +248,7 @@ NODE = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("schema", "value", "foreign"),
     [
         ({"type": "integer", "minimum": 3}, 5, 1),

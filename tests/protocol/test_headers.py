@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from django_mcp.protocol import headers
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 BOTH = "application/json, text/event-stream"
 
@@ -17,7 +18,7 @@ def sentinel(text):
 # Accept and Content-Type
 
 
-@pytest.mark.parametrize(
+@cases(
     "accept",
     [
         BOTH,
@@ -37,7 +38,7 @@ def test_a_post_that_takes_json_and_streams_is_acceptable(accept):
     headers.check_content({"accept": accept, "content-type": "application/json"})
 
 
-@pytest.mark.parametrize(
+@cases(
     "accept",
     [
         None,
@@ -69,7 +70,7 @@ def test_a_post_that_takes_less_is_406(accept):
     assert refusal.value.message == "Not Acceptable: Accept header must include application/json and text/event-stream"
 
 
-@pytest.mark.parametrize(
+@cases(
     "content_type",
     [
         "application/json",
@@ -83,7 +84,7 @@ def test_a_post_brings_json(content_type):
     headers.check_content({"accept": BOTH, "content-type": content_type})
 
 
-@pytest.mark.parametrize(
+@cases(
     "content_type",
     [
         None,
@@ -110,12 +111,12 @@ def test_a_post_that_brings_something_else_is_415(content_type):
     assert refusal.value.message == "Unsupported Media Type: Content-Type must be application/json"
 
 
-@pytest.mark.parametrize("accept", ["text/event-stream", "text/*", "*/*", BOTH, "application/json;q=0, */*"])
+@cases("accept", ["text/event-stream", "text/*", "*/*", BOTH, "application/json;q=0, */*"])
 def test_a_get_that_takes_a_stream_is_acceptable(accept):
     headers.check_stream({"accept": accept})
 
 
-@pytest.mark.parametrize("sent", [{}, {"accept": "application/json"}, {"accept": "*/*, text/event-stream;q=0"}])
+@cases("sent", [{}, {"accept": "application/json"}, {"accept": "*/*, text/event-stream;q=0"}])
 def test_a_get_that_takes_none_is_406(sent):
     with pytest.raises(ProtocolError) as refusal:
         headers.check_stream(sent)
@@ -126,7 +127,7 @@ def test_a_get_that_takes_none_is_406(sent):
 # Content-Length
 
 
-@pytest.mark.parametrize(
+@cases(
     ("declared", "expected"),
     [
         (None, False),
@@ -149,7 +150,7 @@ def test_a_body_that_declares_itself_too_long_is_known_before_it_is_read(declare
 # The values of Mcp-Name and Mcp-Param-*
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "text"),
     [
         ("add", "add"),
@@ -179,7 +180,7 @@ def test_a_value_is_literal_or_base64_between_its_markers(value, text):
     assert headers.decode_value("Mcp-Name", value) == text
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [
         pytest.param("=?base64?aGVsbG8?=", id="no padding"),
@@ -202,7 +203,7 @@ def test_base64_that_is_not_canonical_utf8_is_a_mismatch(value):
     assert refusal.value.message == "Header mismatch: Mcp-Name is not valid Base64 of UTF-8 text"
 
 
-@pytest.mark.parametrize("value", ["Zürich", "Z\u00c3\u00bcrich", "a\0b", "a\nb", "a\x7fb", "\x1b[0m", "\u0085", "🛫"])
+@cases("value", ["Zürich", "Z\u00c3\u00bcrich", "a\0b", "a\nb", "a\x7fb", "\x1b[0m", "\u0085", "🛫"])
 def test_a_value_outside_visible_ascii_is_a_mismatch(value):
     with pytest.raises(ProtocolError) as refusal:
         headers.decode_value("Mcp-Param-City", value)

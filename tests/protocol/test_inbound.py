@@ -6,6 +6,7 @@ from django_mcp.protocol import inbound
 from django_mcp.protocol.inbound import Batch, Inbound, Limits
 from django_mcp.protocol.replies import Reply
 from tests import wire
+from tests.tables import cases
 
 BOTH = ("handshake", "modern")
 LIMITS = Limits(body_bytes=1000, json_depth=10)
@@ -37,7 +38,7 @@ def without_id(error):
 # What a message is
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "kind"),
     [
         (wire.request("ping"), "request"),
@@ -71,7 +72,7 @@ CLAIM = wire.modern_request("tools/list")
 PLAIN = wire.request("tools/list")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "headers", "era"),
     [
         (PLAIN, {}, "handshake"),
@@ -119,7 +120,7 @@ REQUIRED = (
 )
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "headers", "error"),
     [
         # The envelope contradicts the header: that is said first (conformance: header v999 against body 2026-07-28).
@@ -190,7 +191,7 @@ OPENED = "This endpoint is opened by initialize, at one of 2024-11-05, 2025-03-2
 RESPONSE = "Invalid Request: a posted response has no place in this revision"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("eras", "message", "headers", "error"),
     [
         (("handshake",), CLAIM, MODERN, wire.error(-32600, OPENED, 1)),
@@ -225,9 +226,7 @@ def test_an_endpoint_of_one_era_refuses_the_other(eras, message, headers, error)
     assert refused(read(message, headers, eras=eras)) == (400, error)
 
 
-@pytest.mark.parametrize(
-    ("eras", "message", "headers"), [(("handshake",), PLAIN, HANDSHAKE), (("modern",), CLAIM, MODERN)]
-)
+@cases(("eras", "message", "headers"), [(("handshake",), PLAIN, HANDSHAKE), (("modern",), CLAIM, MODERN)])
 def test_an_endpoint_of_one_era_serves_it(eras, message, headers):
     assert read(message, headers, eras=eras).era == eras[0]
 
@@ -235,8 +234,8 @@ def test_an_endpoint_of_one_era_serves_it(eras, message, headers):
 # What is not a message
 
 
-@pytest.mark.parametrize("headers", [HANDSHAKE, MODERN])
-@pytest.mark.parametrize(
+@cases("headers", [HANDSHAKE, MODERN])
+@cases(
     ("body", "status", "code"),
     [
         pytest.param(b"", 400, -32700, id="nothing"),
@@ -272,7 +271,7 @@ def test_what_is_no_message_is_refused_without_an_id(headers, body, status, code
     assert error.get("id") is None
 
 
-@pytest.mark.parametrize("method", ["ping", "initialize", "tools/call", "notifications/initialized"])
+@cases("method", ["ping", "initialize", "tools/call", "notifications/initialized"])
 def test_an_id_of_a_wrong_type_is_not_echoed_whatever_the_method(method):
     for request_id in (True, False, None, 1.0, 1.5, [], [1], {}, {"id": 1}, 2**63, -(2**63) - 1, "x" * 256):
         error = wire.error(-32600, "Invalid Request: id must be a string or an integer")
@@ -280,7 +279,7 @@ def test_an_id_of_a_wrong_type_is_not_echoed_whatever_the_method(method):
         assert refused(read(wire.request(method, request_id=request_id))) == (400, error)
 
 
-@pytest.mark.parametrize("method", ["ping", "initialize", "tools/list", "notifications/initialized"])
+@cases("method", ["ping", "initialize", "tools/list", "notifications/initialized"])
 def test_params_that_are_no_object_are_refused_whatever_the_method(method):
     for params in (1, 1.5, "x", True, [], [1]):
         error = wire.error(-32602, "Invalid params: params must be an object", 1)
@@ -300,8 +299,8 @@ def test_a_body_may_be_as_long_as_the_limit():
     assert isinstance(inbound.read(HANDSHAKE, body.ljust(1000), LIMITS, BOTH), Inbound)
 
 
-@pytest.mark.parametrize("request_id", [0, 7, "", "x"])
-@pytest.mark.parametrize(
+@cases("request_id", [0, 7, "", "x"])
+@cases(
     ("wrong", "error"),
     [
         ({"jsonrpc": "1.0"}, wire.error(-32600, 'Invalid Request: jsonrpc must be "2.0"')),
@@ -316,7 +315,7 @@ def test_a_request_that_is_malformed_is_refused_under_its_id(request_id, wrong, 
     assert refused(read(message)) == (400, {**error, "id": request_id})
 
 
-@pytest.mark.parametrize("eras", [("handshake",), BOTH])
+@cases("eras", [("handshake",), BOTH])
 def test_parameters_that_are_null_are_none(eras):
     """JSON-RPC would have them left out; some clients write them all the same."""
     message = read({**PLAIN, "params": None}, eras=eras)
@@ -332,7 +331,7 @@ def test_what_a_response_holds_is_not_looked_into():
     assert read({**wire.answer([]), "params": []}).kind == "response"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("headers", "status", "message"),
     [
         (
@@ -374,7 +373,7 @@ def test_responses_come_in_arrays_of_their_own():
     ] * 2
 
 
-@pytest.mark.parametrize(
+@cases(
     ("messages", "headers"),
     [
         ([PLAIN], HANDSHAKE),
@@ -397,7 +396,7 @@ def test_any_other_array_is_refused(messages, headers):
 MIXED = "Invalid Request: a batch holds requests and notifications, or responses"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("messages", "error"),
     [
         ([wire.request("ping"), wire.answer({})], wire.error(-32600, MIXED)),
@@ -415,7 +414,7 @@ def test_a_batch_with_a_message_that_does_not_belong_is_refused_whole(messages, 
 # GET and DELETE
 
 
-@pytest.mark.parametrize(
+@cases(
     "headers",
     [{}, {"mcp-protocol-version": "2025-11-25"}, {"mcp-session-id": "s", "mcp-protocol-version": "2026-07-28"}],
 )
@@ -423,7 +422,7 @@ def test_a_get_or_delete_of_a_handshake_client_passes(headers):
     assert inbound.check_session_request(headers) is None
 
 
-@pytest.mark.parametrize("version", ["v999", "", "2025-11-25,2025-11-25"])
+@cases("version", ["v999", "", "2025-11-25,2025-11-25"])
 def test_a_get_or_delete_of_an_unknown_revision_is_400(version):
     data = {"supported": ["2026-07-28"], "requested": version}
 

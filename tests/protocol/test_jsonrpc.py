@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from django_mcp.protocol import jsonrpc
 from django_mcp.protocol.errors import ProtocolError
+from tests.tables import cases
 
 DEEP = 64
 
@@ -21,7 +22,7 @@ def nested(depth, opening=b"[", closing=b"]"):
 # Decoding
 
 
-@pytest.mark.parametrize(
+@cases(
     ("body", "value"),
     [
         (b"{}", {}),
@@ -44,7 +45,7 @@ def test_json_is_read(body, value):
     assert decode(body) == value
 
 
-@pytest.mark.parametrize(
+@cases(
     "body",
     [
         pytest.param(b"", id="nothing"),
@@ -95,7 +96,7 @@ def test_what_two_readers_could_understand_differently_is_no_json(body):
     assert refusal.value.message.startswith("Parse error: ")
 
 
-@pytest.mark.parametrize("closing", [(b"[", b"]"), (b'{"a":[', b"]}")])
+@cases("closing", [(b"[", b"]"), (b'{"a":[', b"]}")])
 def test_json_may_nest_as_deep_as_the_limit_and_no_deeper(closing):
     levels = closing[0].count(b"[") + closing[0].count(b"{")
     assert jsonrpc.decode(nested(DEEP // levels, *closing), DEEP)
@@ -132,7 +133,7 @@ def test_json_of_too_many_values_is_refused_before_it_is_parsed(body, monkeypatc
     assert refusal.value.message == "Parse error: JSON of more than 100 values"
 
 
-@pytest.mark.parametrize("text", ["a, b, [c], {d}" * 100, '\\",' * 300, "\\" * 300 + ","])
+@cases("text", ["a, b, [c], {d}" * 100, '\\",' * 300, "\\" * 300 + ","])
 def test_commas_and_brackets_inside_a_text_are_no_values(text):
     assert jsonrpc.decode(json.dumps([text]).encode(), DEEP, 100) == [text]
 
@@ -140,7 +141,7 @@ def test_commas_and_brackets_inside_a_text_are_no_values(text):
 # Encoding
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "body"),
     [
         ({"a": [1, 2.5, None, True, "é\n"]}, '{"a":[1,2.5,null,true,"é\\n"]}'.encode()),
@@ -179,12 +180,12 @@ def test_what_is_written_is_read_back(value):
 # Ids
 
 
-@pytest.mark.parametrize("value", ["", "a", "x" * 255, "é🛫", 0, -1, 1, 2**63 - 1, -(2**63)])
+@cases("value", ["", "a", "x" * 255, "é🛫", 0, -1, 1, 2**63 - 1, -(2**63)])
 def test_strings_and_integers_are_ids(value):
     assert jsonrpc.is_request_id(value)
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [None, True, False, 1.0, 1.5, [], [1], {}, {"id": 1}, ["a"], "x" * 256, 2**63, -(2**63) - 1, 10**400, float("nan")],
 )
@@ -196,7 +197,7 @@ def test_nothing_else_is_an_id(value):
 # Messages
 
 
-@pytest.mark.parametrize(
+@cases(
     "message",
     [
         {"jsonrpc": "2.0", "id": 1, "method": "ping"},
@@ -217,7 +218,7 @@ NO_METHOD = "Invalid Request: method must be a string"
 NOTHING = "Invalid Request: neither a request, a notification nor a response"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "text"),
     [
         ({}, NO_VERSION),

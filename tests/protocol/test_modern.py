@@ -6,6 +6,7 @@ from django_mcp.protocol import modern
 from django_mcp.protocol.errors import ProtocolError
 from django_mcp.protocol.modern import CacheHints
 from tests import wire
+from tests.tables import cases
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
@@ -37,7 +38,7 @@ def refusal_of(function, *arguments):
 # The claim
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "claimed"),
     [
         (request(), True),
@@ -64,7 +65,7 @@ def test_a_request_whose_headers_repeat_it_is_of_the_revision_that_it_names():
     assert modern.read_envelope("request", request(), SENT) == REVISION
 
 
-@pytest.mark.parametrize(
+@cases(
     "envelope",
     [
         {VERSION: REVISION, CAPABILITIES: {}},
@@ -76,7 +77,7 @@ def test_the_revision_and_the_capabilities_are_all_that_an_envelope_needs(envelo
     assert modern.read_envelope("request", request(envelope=envelope), SENT) == REVISION
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "text"),
     [
         (wire.request("tools/list"), REQUIRED),
@@ -106,7 +107,7 @@ CALL = {**SENT, "mcp-method": "tools/call"}
 READ = {**SENT, "mcp-method": "resources/read"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "headers", "text"),
     [
         (request(), {"mcp-method": "tools/list"}, "MCP-Protocol-Version is missing"),
@@ -155,7 +156,7 @@ def test_a_header_that_does_not_repeat_the_body_is_a_mismatch(message, headers, 
     assert refusal_of(modern.read_envelope, "request", message, headers) == (-32020, f"Header mismatch: {text}")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "headers"),
     [
         (request(), {"mcp-protocol-version": f" {REVISION}\t", "mcp-method": "\ttools/list "}),
@@ -183,7 +184,7 @@ def test_headers_that_repeat_the_body_pass_and_others_are_ignored(message, heade
     assert modern.read_envelope("request", message, headers) == REVISION
 
 
-@pytest.mark.parametrize("version", ["v999", "2025-11-25", "2024-11-05", ""])
+@cases("version", ["v999", "2025-11-25", "2024-11-05", ""])
 def test_a_revision_that_no_request_can_name_is_refused_with_those_that_one_can(version):
     message = request(envelope={VERSION: version, CAPABILITIES: {}})
 
@@ -200,7 +201,7 @@ def test_a_revision_that_only_the_header_names_must_be_served():
     assert code == -32022
 
 
-@pytest.mark.parametrize(
+@cases(
     ("message", "headers"),
     [
         (wire.notification("notifications/cancelled"), {"mcp-protocol-version": REVISION}),
@@ -213,7 +214,7 @@ def test_of_a_notification_only_the_revision_is_looked_at(message, headers):
     assert modern.read_envelope("notification", message, headers) == REVISION
 
 
-@pytest.mark.parametrize("version", ["v999", "2025-11-25", 5, None, []])
+@cases("version", ["v999", "2025-11-25", 5, None, []])
 def test_a_notification_of_another_revision_is_refused(version):
     message = {**wire.notification("x"), "params": {"_meta": {VERSION: version}}}
 
@@ -237,7 +238,7 @@ REGION = {"Region": ("region",)}
 DEEP = {"Deep": ("a", "b", "c")}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("declared", "arguments", "headers"),
     [
         ({}, {"region": "eu"}, {"mcp-param-region": "us"}),
@@ -272,7 +273,7 @@ DIFFERS = "Mcp-Param-Region differs from the argument region"
 UNASKED = "Mcp-Param-Region was sent, but the argument region was not"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "headers", "text"),
     [
         ({"region": "eu"}, {}, MISSING),
@@ -310,7 +311,7 @@ def test_a_header_that_does_not_repeat_its_argument_is_a_mismatch_that_names_it(
 # What the envelope says
 
 
-@pytest.mark.parametrize(
+@cases(
     ("meta", "info", "capabilities", "level"),
     [
         ({}, {}, {}, None),
@@ -336,7 +337,7 @@ def test_a_capability_that_is_missing_is_named_as_a_client_would_declare_it():
 WHO = {"name": "test", "version": "1"}
 
 
-@pytest.mark.parametrize(
+@cases(
     "method",
     [
         "server/discover",
@@ -358,7 +359,7 @@ def test_lists_and_reads_say_how_long_they_keep(method):
     }
 
 
-@pytest.mark.parametrize("method", ["tools/call", "prompts/get", "completion/complete"])
+@cases("method", ["tools/call", "prompts/get", "completion/complete"])
 def test_other_results_say_nothing_of_it(method):
     assert modern.complete(method, {"a": 1}, WHO, CacheHints(5000)) == {
         "resultType": "complete",

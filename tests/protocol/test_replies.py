@@ -1,17 +1,16 @@
 import json
 
-import pytest
-
 from django_mcp.protocol import replies
 from django_mcp.protocol.errors import ProtocolError, unsupported_version
 from django_mcp.protocol.replies import Reply
+from tests.tables import cases
 
 
 def body_of(reply):
     return json.loads(reply.body)
 
 
-@pytest.mark.parametrize("request_id", [0, 1, -5, "", "1", "é"])
+@cases("request_id", [0, 1, -5, "", "1", "é"])
 def test_a_result_goes_out_under_the_id_of_its_request(request_id):
     reply = replies.result(request_id, {"ok": True})
 
@@ -20,7 +19,7 @@ def test_a_result_goes_out_under_the_id_of_its_request(request_id):
     assert type(body_of(reply)["id"]) is type(request_id)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("failure", "era", "request_id", "status", "body"),
     [
         (
@@ -103,7 +102,7 @@ def test_a_reply_is_a_value_that_headers_are_added_to():
     assert reply.headers == ()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reply", "expected"),
     [
         (replies.ACCEPTED, Reply(202)),

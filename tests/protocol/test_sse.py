@@ -2,12 +2,12 @@
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from django_mcp.models import to_json_text
 from django_mcp.protocol import jsonrpc, sse
+from tests.tables import cases
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -29,7 +29,7 @@ def parse(lines: bytes) -> list[dict[str, str]]:
     return events
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "lines"),
     [
         (('{"a":1}',), b'event: message\ndata: {"a":1}\n\n'),
@@ -79,7 +79,7 @@ def test_any_message_comes_through_as_one_event(value):
         assert event == {"id": "k:1", "event": "message"}
 
 
-@pytest.mark.parametrize("character", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+@cases("character", ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
 def test_a_message_is_one_line_to_readers_that_split_lines_as_python_does(character):
     """Clients on httpx read lines so: `str.splitlines()` knows more ends of a line than the standard does."""
     message = {"text": f"a{character}b"}

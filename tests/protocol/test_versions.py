@@ -2,6 +2,7 @@ import pytest
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from django_mcp.protocol import versions
+from tests.tables import cases
 
 HANDSHAKE = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 
@@ -12,12 +13,12 @@ def test_every_revision_is_of_one_era():
     assert (*versions.HANDSHAKE_VERSIONS, *versions.MODERN_VERSIONS) == KNOWN_PROTOCOL_VERSIONS
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_a_handshake_settles_on_the_revision_that_was_asked_for(version):
     assert versions.negotiate(version) == version
 
 
-@pytest.mark.parametrize(
+@cases(
     "version",
     ["2026-07-28", "1.0", "2099-01-01", "", " ", "latest", "2025-11-25 ", "2025-11-25\u0000", "\ufffe😀", "x" * 5_000],
 )
@@ -26,7 +27,7 @@ def test_a_handshake_settles_on_the_newest_that_it_can_reach_when_asked_for_anot
     assert versions.negotiate(version) == "2025-11-25"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "minimum", "expected"),
     [
         ("2024-11-05", "2024-11-05", True),

@@ -1,12 +1,13 @@
 """Requests of the server's: asked, answered once, taken."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from django_mcp.exceptions import TooManyClientRequests
 from django_mcp.models import ClientRequest, Session
-from django_mcp.storage import client_requests, sessions
-from django_mcp.storage.client_requests import TooManyClientRequests
+from django_mcp.storage import client_requests, sessions, standalone
+from django_mcp.storage.client_requests import TakenAnswer
 from tests import wire
 
 pytestmark = pytest.mark.django_db
@@ -46,13 +47,32 @@ def end(session):
     Session.objects.filter(pk=session).update(terminated_at=NOW, expires_at=NOW)
 
 
+def taken(session, request_id):
+    """Whether the session lives, and the answer if it has come."""
+    found = client_requests.take_answer(session, request_id)
+    return found.is_alive, found.answer
+
+
 def test_a_clients_answer_comes_to_whoever_waits_for_it(session):
     client_requests.ask(session, "server-1", "roots/list")
-    assert client_requests.take_answer(session, "server-1") == (True, None)
+    assert taken(session, "server-1") == (True, None)
 
     message = wire.answer({"roots": [{"uri": "file:///a\u0000b", "name": "🛫"}]}, "server-1")
     assert client_requests.answer(session, "server-1", message)
-    assert client_requests.take_answer(session, "server-1") == (True, message)
+    assert taken(session, "server-1") == (True, message)
+
+
+def test_who_waits_learns_whether_the_client_is_there(session, clock):
+    client_requests.ask(session, "server-1", "roots/list")
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(seen_at=NOW)
+
+    standalone.take(session, "holder", force=False)
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(has_stream=True, seen_at=NOW)
+
+    later = NOW + timedelta(minutes=5)
+    clock.move_to(later, tick=False)
+    sessions.note_presence(session)
+    assert client_requests.take_answer(session, "server-1") == TakenAnswer(seen_at=later)
 
 
 def test_a_request_is_answered_once(session):
@@ -61,7 +81,7 @@ def test_a_request_is_answered_once(session):
     assert client_requests.answer(session, "server-1", first)
 
     assert not client_requests.answer(session, "server-1", wire.error(-1, "no", "server-1"))
-    assert client_requests.take_answer(session, "server-1") == (True, first)
+    assert taken(session, "server-1") == (True, first)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +91,7 @@ def test_an_answer_to_what_was_not_asked_is_nobodys(session, request_id):
     client_requests.ask(session, "1", "roots/list")
 
     assert not client_requests.answer(session, request_id, wire.answer({}, request_id))
-    assert client_requests.take_answer(session, "1") == (True, None)
+    assert taken(session, "1") == (True, None)
 
 
 def test_an_id_that_only_begins_like_one_that_was_asked_is_another(session):
@@ -85,14 +105,14 @@ def test_nobody_answers_for_another_session(session):
     client_requests.ask(session, "server-1", "roots/list")
 
     assert not client_requests.answer(open_session().pk, "server-1", wire.answer({}))
-    assert client_requests.take_answer(session, "server-1") == (True, None)
+    assert taken(session, "server-1") == (True, None)
 
 
 def test_who_waits_learns_that_the_session_has_ended(session):
     client_requests.ask(session, "server-1", "roots/list")
     end(session)
 
-    assert client_requests.take_answer(session, "server-1") == (False, None)
+    assert taken(session, "server-1") == (False, None)
 
 
 def test_an_answer_that_came_before_the_end_of_the_session_is_taken(session):
@@ -100,7 +120,7 @@ def test_an_answer_that_came_before_the_end_of_the_session_is_taken(session):
     client_requests.answer(session, "server-1", wire.answer({}))
     end(session)
 
-    assert client_requests.take_answer(session, "server-1") == (True, wire.answer({}))
+    assert taken(session, "server-1") == (True, wire.answer({}))
 
 
 def test_a_request_that_was_forgotten_cannot_be_answered(session):

@@ -3,11 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import IntegrityError
 
+from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import Event, Session, Stream
 from django_mcp.storage import changes, events, sessions, standalone
 from django_mcp.storage.changes import UPDATED
-from django_mcp.storage.events import STANDALONE, Position, Stored, UnknownEvent
+from django_mcp.storage.events import STANDALONE, Position, Stored
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +76,7 @@ def updated(uri):
 # Positions
 
 
-@pytest.mark.parametrize(
+@cases(
     ("position", "event_id"),
     [
         (Position("k", 0), "k:0"),
@@ -312,7 +315,7 @@ def test_only_a_running_request_of_the_own_session_is_cancelled(session):
     assert not events.cancel(session, 2)
     assert not events.is_cancelled(session, "k")
 
-    events.end_stream(session, "k")
+    events.append(session, "k", 0, ["a"], is_last=True)
     assert not events.cancel(session, 1)
     assert not events.is_cancelled(session, "k")
 
@@ -329,13 +332,22 @@ def test_a_stream_that_nobody_knows_is_over(session):
     assert events.has_ended(session, "k")
 
 
-def test_a_stream_ends_once(session, clock):
+def test_a_stream_that_said_something_ends_once(session, clock):
     events.open_stream(session, "k", 1)
+    events.append(session, "k", 0, ["a"])
     events.end_stream(session, "k")
     clock.move_to(after(minutes=1))
     events.end_stream(session, "k")
 
     assert Stream.objects.get().ended_at == NOW
+
+
+def test_of_a_stream_that_said_nothing_nothing_stays(session):
+    events.open_stream(session, "k", 1)
+    events.end_stream(session, "k")
+
+    assert not Stream.objects.exists()
+    assert events.has_ended(session, "k")
 
 
 # The death of a process
@@ -396,16 +408,34 @@ def test_a_living_request_is_not_buried(session):
     assert not events.has_ended(session, "k")
 
 
-# The standalone stream
+def test_a_request_that_was_taken_for_dead_too_soon_loses_nothing(session, clock):
+    """Its process was suspended, say, for longer than the lease."""
+    events.open_stream(session, "k", 1)
+    events.append(session, "k", 1, ["a"])
+    clock.move_to(after(minutes=1))
+    events.end_dead_stream(session, "k", "gone")
+
+    written = events.append(session, "k", 2, ["b", "c"])
+
+    assert written == [Stored(Position("k", 3), "b"), Stored(Position("k", 4), "c")]
+    # For who has not heard of the end, and for who has.
+    assert read(session, Position("k", 1)) == [Stored(Position("k", 2), ""), *written]
+    assert read(session, Position("k", 2)) == written
+    assert not events.has_ended(session, "k")
+    assert events.dead_request(session, "k") is None
+
+    events.append(session, "k", 5, ["d"], is_last=True)
+    assert events.has_ended(session, "k")
 
 
-# Changes
+def test_what_cannot_be_stored_for_another_reason_is_an_error(session, monkeypatch):
+    def refuse(*args):
+        raise IntegrityError("for reasons of its own")
 
+    monkeypatch.setattr(events, "_insert", refuse)
 
-# Subscriptions
-
-
-# Requests to the client
+    with pytest.raises(IntegrityError, match="Events of stream 'k' from 1 on cannot be stored"):
+        events.append(session, "k", 1, ["a"])
 
 
 # Bounds
@@ -456,7 +486,7 @@ def test_trimming_keeps_the_newest_standalone_event_beneath_many_of_a_post(sessi
 
 def test_many_short_streams_are_trimmed_as_one_long_one(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
-    monkeypatch.setattr(events.random, "random", lambda: 0)
+    monkeypatch.setattr(events, "roll", lambda: 0)
     events.open_stream(session, "running", 0)
     events.append(session, "running", 1, ["a", "b"])
     for number in range(5):
@@ -465,13 +495,24 @@ def test_many_short_streams_are_trimmed_as_one_long_one(session, settings, monke
 
     rows = list(Event.objects.order_by("pk").values_list("stream", "sequence"))
     assert rows == [("running", 2), ("k2", 1), ("k3", 1), ("k4", 1)]
+    assert sorted(Stream.objects.values_list("key", flat=True)) == ["k2", "k3", "k4", "running"]
+
+
+def test_trimming_leaves_a_cancellation_that_waits(session, clock):
+    events.cancel(session, 5)
+    events.trim(session)
+    assert Stream.objects.count() == 1
+
+    clock.move_to(after(minutes=1))
+    events.trim(session)
+    assert not Stream.objects.exists()
 
 
 def test_a_stream_is_trimmed_as_it_grows(session, settings, monkeypatch):
     settings.MCP_EVENTS_PER_SESSION = 3
     monkeypatch.setattr(events, "TRIM_EVERY", 4)
     monkeypatch.setattr(standalone, "TRIM_EVERY", 4)
-    monkeypatch.setattr(events.random, "random", lambda: 0.5)
+    monkeypatch.setattr(events, "roll", lambda: 0.5)
     for number in range(1, 7):
         events.append(session, "k", number, ["x"])
     assert kept(session, "k") == [1, 2, 3, 4, 5, 6]

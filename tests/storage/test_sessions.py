@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
-from django_mcp.storage import purge, session_state, sessions
+from django_mcp.signals import session_expired
+from django_mcp.storage import purge, session_state, sessions, standalone
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
@@ -183,27 +184,73 @@ def test_a_refusal_leaves_the_open_sessions_unharmed(settings):
 
 
 @pytest.mark.django_db
-def test_anonymous_clients_have_the_common_limit_only(settings):
+def test_anonymous_clients_have_a_share_and_the_rest_is_for_those_who_sign_in(settings):
     settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 1
-    settings.MCP_MAX_SESSIONS = 3
-    for _ in range(3):
+    settings.MCP_MAX_SESSIONS = 4
+    for _ in range(2):
         open_session(principal="")
 
     with pytest.raises(TooManySessions) as refused:
         open_session(principal="")
+    assert (refused.value.scope, refused.value.limit) == ("anonymous", 2)
+
+    open_session(principal="user:1")
+    settings.MCP_MAX_ANONYMOUS_SESSIONS = 3
+    open_session(principal="")
+    with pytest.raises(TooManySessions) as refused:
+        open_session(principal="user:2")
     assert refused.value.scope == "server"
+
+
+@pytest.mark.django_db
+def test_sessions_that_are_opened_and_ended_do_not_fill_the_table(settings):
+    settings.MCP_MAX_ENDED_SESSIONS_PER_PRINCIPAL = 5
+    bystander = open_session(principal="user:2")
+    sessions.terminate(bystander.session_id, server="airports", principal="user:2", now=NOW)
+    most, lives = 0, open_session()
+    for second in range(200):
+        opened = open_session(now=after(seconds=second))
+        standalone.publish(opened.pk, "x")
+        sessions.terminate(opened.session_id, **OWNER, now=after(seconds=second))
+        most = max(most, Session.objects.count())
+
+    # They are measured by chance: in 200 openings, nearly never is it this long since the last time.
+    assert most < 120
+    assert Session.objects.filter(pk__in=[bystander.pk, lives.pk, opened.pk]).count() == 3
+
+
+@pytest.mark.django_db
+def test_expired_sessions_that_are_deleted_early_are_announced_as_at_the_purge(settings, monkeypatch):
+    monkeypatch.setattr(sessions.random, "random", lambda: 0)
+    settings.MCP_MAX_ENDED_SESSIONS_PER_PRINCIPAL = 1
+    gone, stays = open_session(), open_session(now=after(seconds=1))
+    told = []
+
+    def hear(session_ids, **kwargs):
+        told.extend(session_ids)
+
+    session_expired.connect(hear)
+    try:
+        new = open_session(now=after(days=1))
+    finally:
+        session_expired.disconnect(hear)
+
+    assert told == [gone.session_id]
+    assert set(Session.objects.values_list("pk", flat=True)) == {stays.pk, new.pk}
 
 
 @pytest.mark.django_db
 def test_without_limits_nothing_is_counted(settings, django_assert_num_queries):
     settings.MCP_MAX_SESSIONS = settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = None
+    settings.MCP_MAX_ENDED_SESSIONS_PER_PRINCIPAL = None
 
     with django_assert_num_queries(4):  # the server's latest change, SAVEPOINT, INSERT, RELEASE SAVEPOINT
         open_session()
 
 
 @pytest.mark.django_db
-def test_counting_stops_at_the_limit(settings):
+def test_counting_stops_at_the_limit(settings, monkeypatch):
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 7
 
     with CaptureQueriesContext(connection) as queries:

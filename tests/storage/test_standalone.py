@@ -9,7 +9,7 @@ from django_mcp.models import Session
 from django_mcp.storage import changes, events, sessions, standalone, subscriptions
 from django_mcp.storage.changes import UPDATED
 from django_mcp.storage.events import STANDALONE, Position, Stored
-from django_mcp.storage.standalone import Held, News
+from django_mcp.storage.standalone import OpenStream, StreamUpdate
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def start(event=0, change=0):
 
 
 def held(session, position=None, holder="first"):
-    return Held(session.pk, session.server, session.principal, holder, position or start())
+    return OpenStream(session.pk, session.server, session.principal, holder, position or start())
 
 
 def taken(session, position=None, holder="first"):
@@ -108,6 +108,26 @@ def test_a_lease_lasts_as_long_as_it_is_renewed(session, clock):
     assert not standalone.take(session.pk, "second", force=False)
 
 
+def test_a_holder_that_is_asked_renews_its_lease_by_reading(session, clock):
+    stream = taken(session)
+    clock.move_to(after(seconds=10))
+    asked = standalone.ask_holder(session.pk)
+    assert asked == standalone.lease_of(session.pk) == standalone.Lease("first", after(seconds=45))
+
+    standalone.read([stream])
+
+    assert standalone.lease_of(session.pk) == standalone.Lease("first", after(seconds=55))
+    assert not standalone.take_from_dead(session.pk, "second", asked)
+
+
+def test_one_of_those_who_asked_in_vain_takes_the_stream(session):
+    taken(session)
+    asked = standalone.ask_holder(session.pk)
+
+    assert standalone.take_from_dead(session.pk, "second", asked)
+    assert not standalone.take_from_dead(session.pk, "third", asked)
+
+
 def test_a_released_lease_is_anybodys(session):
     stream = taken(session)
     standalone.release(stream)
@@ -121,7 +141,7 @@ def test_who_lost_the_lease_cannot_release_it(session):
     standalone.release(first)
 
     assert not is_over(second)
-    assert standalone.delivered(session.pk) == start()
+    assert standalone.last_position(session.pk) == start()
 
 
 def test_a_session_that_has_ended_has_no_stream(session):
@@ -129,7 +149,7 @@ def test_a_session_that_has_ended_has_no_stream(session):
     end(session)
 
     assert is_over(stream)
-    assert standalone.renew([stream]) == [News(start(), is_over=True)]
+    assert standalone.renew([stream]) == [StreamUpdate(start(), is_over=True)]
     assert not standalone.take(session.pk, "second", force=True)
 
 
@@ -137,17 +157,17 @@ def test_a_session_that_has_ended_has_no_stream(session):
     "note", [standalone.release, lambda stream: standalone.renew([stream])], ids=["release", "renew"]
 )
 def test_what_was_written_is_where_the_next_stream_begins(session, note):
-    assert standalone.delivered(session.pk) == start()
+    assert standalone.last_position(session.pk) == start()
 
     note(taken(session, start(3, 17)))
 
-    assert standalone.delivered(session.pk) == start(3, 17)
+    assert standalone.last_position(session.pk) == start(3, 17)
 
 
 def test_a_session_that_is_gone_has_been_delivered_nothing(session):
     Session.objects.all().delete()
 
-    assert standalone.delivered(session.pk) == start()
+    assert standalone.last_position(session.pk) == start()
 
 
 def test_streams_are_renewed_each_with_its_own_place():
@@ -156,7 +176,7 @@ def test_streams_are_renewed_each_with_its_own_place():
     standalone.take(opened[1].pk, "another", force=True)
 
     assert [news.is_over for news in standalone.renew(streams)] == [False, True, False]
-    assert [standalone.delivered(session.pk) for session in opened] == [start(), start(), start(2)]
+    assert [standalone.last_position(session.pk) for session in opened] == [start(), start(), start(2)]
 
 
 def test_of_two_connections_of_a_session_the_later_says_what_was_delivered(session):
@@ -164,7 +184,7 @@ def test_of_two_connections_of_a_session_the_later_says_what_was_delivered(sessi
 
     standalone.renew([first, second])
 
-    assert standalone.delivered(session.pk) == start(2)
+    assert standalone.last_position(session.pk) == start(2)
 
 
 def test_an_open_stream_keeps_its_session_alive_and_writes_so_now_and_then(session, clock):
@@ -237,10 +257,10 @@ def test_a_change_that_a_session_does_not_want_is_passed(session):
 def test_a_new_session_hears_of_the_changes_to_come_only():
     changes.record_change("airports", TOOLS_CHANGED)
     session = open_session()
-    assert standalone.delivered(session.pk) == start(0, 1)
+    assert standalone.last_position(session.pk) == start(0, 1)
     changes.record_change("airports", TOOLS_CHANGED)
 
-    assert read(taken(session, standalone.delivered(session.pk))) == ([Stored(start(0, 2), TOLD)], start(0, 2))
+    assert read(taken(session, standalone.last_position(session.pk))) == ([Stored(start(0, 2), TOLD)], start(0, 2))
 
 
 def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
@@ -252,8 +272,8 @@ def test_an_update_is_heard_by_those_who_subscribed_to_that_resource(session):
 
     first, second = standalone.read([taken(session), taken(other)])
 
-    assert first.stored == [Stored(start(0, 2), updated(URI))]
-    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"))]
+    assert first.stored == [Stored(start(0, 2), updated(URI), uri=URI)]
+    assert second.stored == [Stored(start(0, 1), updated("airport://LHR"), uri="airport://LHR")]
 
 
 def test_each_stream_is_read_from_its_own_place():
@@ -300,8 +320,8 @@ def test_many_changes_are_read_in_steps_whether_or_not_a_session_wants_them(sess
     for uri in ("", URI, URI):
         changes.record_change("airports", UPDATED if uri else TOOLS_CHANGED, uri=uri)
 
-    assert standalone.read([taken(session)]) == [News(start(0, 2), [Stored(start(0, 1), TOLD)], has_more=True)]
-    assert standalone.read([held(session, start(0, 2))]) == [News(start(0, 3))]
+    assert standalone.read([taken(session)]) == [StreamUpdate(start(0, 2), [Stored(start(0, 1), TOLD)], has_more=True)]
+    assert standalone.read([held(session, start(0, 2))]) == [StreamUpdate(start(0, 3))]
 
 
 def test_nothing_is_asked_for_nobody():

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from django_mcp.exceptions import TooManySubscriptions
 from django_mcp.models import Subscription
 from django_mcp.storage import sessions, subscriptions
 
@@ -71,3 +72,24 @@ def test_any_uri_can_be_subscribed_to(session, uri):
     subscriptions.unsubscribe(session, uri)
 
     assert not Subscription.objects.exists()
+
+
+def test_a_session_has_a_limit_of_subscriptions(session, settings):
+    settings.MCP_MAX_SUBSCRIPTIONS_PER_SESSION = 2
+    for uri in ("note://1", "note://2", "note://1"):
+        subscriptions.subscribe(session, uri)
+
+    with pytest.raises(
+        TooManySubscriptions, match="has subscribed to 2 resources, the most that it may: end one first"
+    ):
+        subscriptions.subscribe(session, "note://3")
+
+    subscriptions.subscribe(open_session().pk, "note://3")
+    subscriptions.unsubscribe(session, "note://1")
+    subscriptions.subscribe(session, "note://3")
+
+
+def test_a_long_uri_is_kept_short(session):
+    subscriptions.subscribe(session, "airport://" + "x" * 100_000)
+
+    assert len(Subscription.objects.get().uri) == 1000

@@ -14,6 +14,7 @@ from django.test import TestCase
 from django_mcp.execution.under_test import NO_TEST, under_test
 from django_mcp.models import Session
 from django_mcp.testing import AsyncMCPClient, MCPClient, MCPError
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -198,7 +199,7 @@ class ProjectTests(TestCase):
             assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).structured == ["mine"]
 
 
-@pytest.mark.parametrize("name", [name for name in vars(MCPClient) if not name.startswith("_")])
+@cases("name", [name for name in vars(MCPClient) if not name.startswith("_")])
 def test_both_clients_have_the_same_verbs(name):
     of_both = [inspect.signature(getattr(client, name)) for client in (MCPClient, AsyncMCPClient)]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from django_mcp.testing import MCPClient, Response
+from tests.tables import cases
 
 ANSWER = Response(200, {}, b'{"result": {"contents": []}}')
 
@@ -13,7 +14,7 @@ def test_a_client_is_modern_unless_it_is_told_otherwise():
     assert (MCPClient(version="2025-03-26").era, MCPClient(version="2026-07-28").era) == ("handshake", "modern")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("uri", "header"),
     [
         ("note://motto", "note://motto"),
@@ -36,4 +37,6 @@ def test_an_answer_that_is_no_json_says_where_it_came_from():
     with pytest.raises(AssertionError) as error:
         steps.send(Response(404, {"content-type": "text/html"}, b"<h1>Not Found</h1>"))
 
-    assert str(error.value) == "/nowhere answered HTTP 404, and no JSON: is that where an endpoint is mounted?"
+    assert str(error.value) == (
+        "/nowhere answered 404 with text/html, and no MCP message. Is an endpoint mounted at that path?"
+    )

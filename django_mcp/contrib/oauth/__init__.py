@@ -1,4 +1,4 @@
-"""An authorization server for MCP endpoints in the project itself: django-oauth-toolkit, and what MCP asks for beside.
+"""An authorization server for MCP endpoints in the project itself: django-oauth-toolkit, and additions for MCP.
 
 "oauth2_provider" and "django_mcp.contrib.oauth" in INSTALLED_APPS, `OAUTH2_PROVIDER = provider_settings(…)`,
 `path("", include("django_mcp.contrib.oauth.urls"))` at the root, and `OAuthAuthentication` on the endpoints.
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 APP_SCHEMES: Final = ("cursor", "vscode", "vscode-insiders")
-"""URL schemes of clients that are apps: what they are redirected to is not on the web."""
+"""URL schemes of clients that are desktop apps: their redirects do not go to a website."""
 
 HOUR: Final = 60 * 60
 DAY: Final = 24 * HOUR
@@ -29,11 +29,11 @@ def provider_settings(
 ) -> dict[str, Any]:
     """The value of OAUTH2_PROVIDER. Reads no settings and imports no models.
 
-    `scopes` are all that there are, with the words that the consent page has for each; a client that asks for none gets
-    `default_scopes`. `issuer` is the origin of the authorization server, where the requests do not say it rightly.
-    `dynamic_registration` lets clients register themselves, `client_metadata_documents` lets a URL of theirs be their
-    id, of `client_hosts` alone where any are named; what is neither is registered in the admin. `others` are settings
-    of django-oauth-toolkit, and win.
+    `scopes` are all scopes, with their descriptions for the consent page; a client that requests none gets
+    `default_scopes`. `issuer` is the origin of the authorization server, if requests do not have the right one.
+    `dynamic_registration` lets clients register themselves. `client_metadata_documents` lets clients use the URL of a
+    metadata document as their id, only from `client_hosts` if any are named. All other clients are registered in the
+    admin. `others` are settings of django-oauth-toolkit, which override these.
     """
     unknown = set(default_scopes) - set(scopes)
     if unknown:
@@ -61,7 +61,7 @@ def provider_settings(
         "DCR_REGISTRATION_PERMISSION_CLASSES": ("oauth2_provider.dcr.AllowAllDCRPermission",),
         "DCR_REGISTRATION_TOKEN_EXPIRE_SECONDS": 30 * DAY,
         "CIMD_ENABLED": client_metadata_documents,
-        # The last counts, so it is asked last.
+        # DocumentPermission counts requests, so it is checked last.
         "CIMD_REGISTRATION_PERMISSION_CLASSES": (*hosts, "django_mcp.contrib.oauth.documents.DocumentPermission"),
         "CIMD_METADATA_FETCHER": "django_mcp.contrib.oauth.documents.DocumentFetcher",
         "CIMD_ALLOWED_HOSTS": list(client_hosts),
@@ -78,4 +78,4 @@ GATES: Final = (
     "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS",
     "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE",
 )
-"""django-oauth-toolkit's switches for what RFC 9700 says; off by default until its version 4."""
+"""django-oauth-toolkit's switches for RFC 9700; they are off by default before its version 4."""

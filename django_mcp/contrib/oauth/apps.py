@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class OAuthConfig(AppConfig):
-    """django_mcp.contrib.oauth in INSTALLED_APPS, beside oauth2_provider."""
+    """django_mcp.contrib.oauth in INSTALLED_APPS, besides oauth2_provider."""
 
     name = "django_mcp.contrib.oauth"
     label = "django_mcp_oauth"

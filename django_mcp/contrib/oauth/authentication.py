@@ -1,4 +1,4 @@
-"""Who bears an access token of this project's authorization server: for an endpoint's `authentication_classes`."""
+"""`OAuthAuthentication`: access tokens of this project's authorization server, for `authentication_classes`."""
 
 import hashlib
 from typing import Any
@@ -16,34 +16,40 @@ from .resources import canonical, issuer
 
 
 class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
-    """Takes tokens from the `Authorization` header alone, that are alive, of an active user, and issued for this very
-    endpoint: one for another endpoint, for a part of its URL or for none in particular is refused (RFC 8707; spec
-    basic/authorization). Of the toolkit's own class, by which its permissions tell a token from a session.
+    """Accepts tokens from the `Authorization` header only, if they are valid, of an active user, and issued for this
+    endpoint: a token for another endpoint, for a part of its URL or without a resource is refused (RFC 8707; spec
+    basic/authorization). A subclass of the toolkit's class, by which the toolkit's permissions distinguish a token from
+    a session.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         scheme, _, token = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        found = _find(token.strip())
-        if found is None or found.is_expired() or found.user is None or not found.user.is_active:
+        access_token = _find(token.strip())
+        if (
+            access_token is None
+            or access_token.is_expired()
+            or access_token.user is None
+            or not access_token.user.is_active
+        ):
             raise AuthenticationFailed("The access token is not valid.")
-        if found.application is not None and not found.application.is_usable(request):
+        if access_token.application is not None and not access_token.application.is_usable(request):
             raise AuthenticationFailed("The access token is of a client that is not admitted.")
-        if resource_of(request._request) not in map(canonical, found.resource or ()):
+        if resource_of(request._request) not in map(canonical, access_token.resource or ()):
             raise AuthenticationFailed("The access token is for another resource.")
-        return found.user, found
+        return access_token.user, access_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
     def authorization_servers(self, request: HttpRequest) -> list[str]:
-        """Who issues the tokens, for the endpoint's metadata."""
+        """The issuer of the tokens, for the endpoint's metadata."""
         return [issuer(request)]
 
 
 def _find(token: bytes) -> Any:
-    # It is kept under its hash, whether or not it is stored in clear as well.
+    # The table has a checksum of the token, even if it also has the token itself.
     checksum = hashlib.sha256(token).hexdigest()
     model = get_access_token_model()
     return model.objects.select_related("user", "application").filter(token_checksum=checksum).first()

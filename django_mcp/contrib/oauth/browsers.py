@@ -1,4 +1,4 @@
-"""What the endpoints that clients call have in common: browsers may come from anywhere, and errors are JSON."""
+"""The base of the endpoints that clients call: CORS for every origin, and JSON errors."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
 class ForBrowsers:
-    """CORS for what a client in a browser calls: no cookies are looked at here, so any origin may."""
+    """CORS headers for clients in browsers: every origin is allowed, because these endpoints use no cookies."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "OPTIONS":
@@ -31,5 +31,5 @@ def error_response(error: str, description: str, *, status: int = 400) -> JsonRe
 
 
 def holds_nul(request: HttpRequest) -> bool:
-    """Whether a parameter has U+0000, which PostgreSQL cannot look for."""
+    """Whether a parameter contains U+0000, which PostgreSQL cannot search for."""
     return any("\0" in value for form in (request.GET, request.POST) for _, values in form.lists() for value in values)

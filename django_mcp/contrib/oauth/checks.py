@@ -1,6 +1,4 @@
-"""What `manage.py check` says of an authorization server whose settings were written by hand: each gap, and its
-remedy.
-"""
+"""System checks (`manage.py check`) of an authorization server with hand-written settings: each gap, and its remedy."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,44 +16,48 @@ HELPER = "OAUTH2_PROVIDER = django_mcp.contrib.oauth.provider_settings(…) sets
 
 @register("mcp")
 def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Settings of django-oauth-toolkit that MCP clients, or attackers, would stumble over."""
-    found = oauth2_settings
+    """Reports settings of django-oauth-toolkit that break MCP clients, or are unsafe."""
+    provider = oauth2_settings
     gaps = [
-        (found.DEFAULT_SCOPES == ["__all__"], "A request without scopes gets all: DEFAULT_SCOPES is __all__", "W011"),
         (
-            "none" not in found.OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED,
-            "Public clients are not told that they may come: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'",
+            provider.DEFAULT_SCOPES == ["__all__"],
+            "A request without scopes gets all: DEFAULT_SCOPES is __all__",
+            "W011",
+        ),
+        (
+            "none" not in provider.OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED,
+            "Public clients are not offered a method: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'",
             "W012",
         ),
-        (not found.PKCE_REQUIRED, "Codes can be used by whoever catches them: PKCE_REQUIRED is off", "E013"),
+        (not provider.PKCE_REQUIRED, "A stolen code can be used: PKCE_REQUIRED is off", "E013"),
         (
-            found.ACCESS_TOKEN_EXPIRE_SECONDS > HOUR,
+            provider.ACCESS_TOKEN_EXPIRE_SECONDS > HOUR,
             "Access tokens live for more than an hour: ACCESS_TOKEN_EXPIRE_SECONDS",
             "W014",
         ),
         (
-            not found.REFRESH_TOKEN_EXPIRE_SECONDS or found.REFRESH_TOKEN_EXPIRE_SECONDS > 365 * DAY,
+            not provider.REFRESH_TOKEN_EXPIRE_SECONDS or provider.REFRESH_TOKEN_EXPIRE_SECONDS > 365 * DAY,
             "Refresh tokens live for ever: REFRESH_TOKEN_EXPIRE_SECONDS",
             "W015",
         ),
         (
-            not (found.ROTATE_REFRESH_TOKEN and found.REFRESH_TOKEN_REUSE_PROTECTION),
+            not (provider.ROTATE_REFRESH_TOKEN and provider.REFRESH_TOKEN_REUSE_PROTECTION),
             "A stolen refresh token is not noticed: ROTATE_REFRESH_TOKEN and REFRESH_TOKEN_REUSE_PROTECTION",
             "W016",
         ),
-        (found.ALLOW_URI_WILDCARDS, "Redirects may have wildcards: ALLOW_URI_WILDCARDS", "E017"),
+        (provider.ALLOW_URI_WILDCARDS, "Redirects may have wildcards: ALLOW_URI_WILDCARDS", "E017"),
         (
-            found.REQUEST_APPROVAL_PROMPT != "force",
+            provider.REQUEST_APPROVAL_PROMPT != "force",
             "Users are not asked each time: REQUEST_APPROVAL_PROMPT is not 'force'",
             "W018",
         ),
     ]
     messages = [_message(text, number) for is_open, text, number in gaps if is_open]
-    off = [gate for gate in GATES if not getattr(found, gate)]
+    off = [gate for gate in GATES if not getattr(provider, gate)]
     if off:
         messages.append(_message(f"Not as RFC 9700 says: {', '.join(off)}", "W019"))
-    if found.CIMD_ENABLED and not _fetches_with_care():
-        text = "Anybody has documents fetched: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
+    if provider.CIMD_ENABLED and not _fetches_with_care():
+        text = "Anybody can trigger document fetches: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
         messages.append(_message(text, "W023"))
     if not _issues_bound_tokens():
         messages.append(_message("Tokens are issued for no resource: OAUTH2_VALIDATOR_CLASS", "E020"))
@@ -64,7 +66,7 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Users sign in before they let a client in, and somewhere."""
+    """Reports a missing login page: users sign in before they authorize a client."""
     if not _is_mounted():
         return []
     try:
@@ -83,7 +85,7 @@ def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp", deploy=True)
 def check_issuer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """In production the issuer is https, and says so."""
+    """Reports an issuer that is missing or not https, in production."""
     issuer = str(oauth2_settings.OIDC_ISS_ENDPOINT) or str(getattr(settings, "MCP_PUBLIC_URL", ""))
     if issuer.startswith("https://"):
         return []

@@ -1,7 +1,7 @@
-"""The secrets of clients that registered themselves: random and long, so that a plain SHA-256 keeps them well enough.
+"""The secrets of self-registered clients: long and random, so a plain SHA-256 protects them well enough.
 
-django-oauth-toolkit hashes them as it does passwords, which costs a second of processor time for each registration,
-and for each wrong secret that somebody tries; those of public clients too, which have none.
+django-oauth-toolkit hashes them like passwords, which costs a second of processor time for each registration and each
+wrong secret, even for public clients, which have no secret.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ PREFIX: Final = "sha256:"
 
 
 def connect() -> None:
-    """Connects the receiver; once, when the app is ready."""
+    """Connects the receiver; called once, when the app is ready."""
     pre_save.connect(_hash, sender=get_application_model(), dispatch_uid="django_mcp")
 
 
@@ -24,7 +24,7 @@ def is_digest(stored: str) -> bool:
 
 
 def matches(provided: str, stored: str) -> bool:
-    """Whether a secret is the one that a digest was made of."""
+    """Whether a secret has this digest."""
     return constant_time_compare(_digest(provided), stored)
 
 

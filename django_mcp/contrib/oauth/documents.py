@@ -1,4 +1,4 @@
-"""Clients' own documents (client ID metadata documents): for whom they are fetched, from where, and which are taken."""
+"""Client ID metadata documents: for which users they are fetched, from which URLs, and which ones are accepted."""
 
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -11,14 +11,14 @@ from django_mcp.conf import mcp_settings
 from .clients import fault_of
 
 ASKED_BY: Final = "django_mcp.oauth.asked_by"
-"""The key in a request's META under which the consent page names its user. No header of a request has such a key."""
+"""The key in a request's META for the user of the consent page. No HTTP header has such a key."""
 
 CLIENT_ID_LENGTH: Final = 200
-"""With the user's id it is part of the principal, which has 255 characters."""
+"""The client id and the user's id are parts of the principal, which has at most 255 characters."""
 
 
 class DocumentFetcher(SafeMetadataFetcher):  # type: ignore[misc]
-    """Takes of a document what a registration may say, and no more."""
+    """Accepts in a document only what a registration may contain."""
 
     def fetch(self, client_id: str) -> tuple[dict[str, Any], int]:
         document, seconds = super().fetch(client_id)
@@ -28,8 +28,8 @@ class DocumentFetcher(SafeMetadataFetcher):  # type: ignore[misc]
 
 
 class DocumentPermission:
-    """Has documents fetched for the consent page of a signed-in user alone, so many an hour, and from port 443: a
-    stranger at the token endpoint sends the server nowhere.
+    """Allows documents only for the consent page of a signed-in user, up to a rate limit, and only from port 443:
+    anonymous callers of the token endpoint cannot make the server send requests.
     """
 
     def has_permission(self, request: Any, client_id: str) -> bool:
@@ -38,7 +38,7 @@ class DocumentPermission:
 
 
 def is_document_url(client_id: str) -> bool:
-    """Whether a client id is a URL that reads the same to everybody: in ASCII, short, and with no port of its own."""
+    """Whether a client id is an unambiguous URL: in ASCII, short, and without a port."""
     if not (client_id.isascii() and client_id.isprintable()) or len(client_id) > CLIENT_ID_LENGTH or "\\" in client_id:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Where an answer to a client may be sent: to https, to the user's own machine, or to an app."""
+"""Redirect URIs: https, the user's own machine, or an app."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -7,8 +7,8 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def is_safe(uri: str) -> bool:
-    """Whether a redirect keeps a code secret on its way: not over http to another machine, nor to one that browsers
-    read out of it differently. Which schemes of apps there are is the settings' to say.
+    """Whether a redirect URI protects a code on its way: not http to another machine, and no URI that browsers parse
+    differently. The settings decide which schemes of apps are allowed.
     """
     if not (uri.isascii() and uri.isprintable()) or " " in uri or "\\" in uri:
         return False

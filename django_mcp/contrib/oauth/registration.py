@@ -1,4 +1,4 @@
-"""Where clients register themselves (RFC 7591), and change or end their registration (RFC 7592)."""
+"""The endpoints where clients register themselves (RFC 7591), and change or delete their registration (RFC 7592)."""
 
 import json
 from datetime import timedelta
@@ -20,8 +20,8 @@ MAX_BYTES: Final = 64 * 1024
 
 
 class RegisterView(ForBrowsers, views.DynamicClientRegistrationView):  # type: ignore[misc]
-    """Lets clients register themselves, where that is switched on: so many an hour, and with redirects that nobody else
-    can read.
+    """Lets clients register themselves, if this is switched on: up to a rate limit, and only with safe redirect
+    URIs.
     """
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -30,7 +30,9 @@ class RegisterView(ForBrowsers, views.DynamicClientRegistrationView):  # type: i
 
 
 class RegistrationView(views.DynamicClientRegistrationManagementView):  # type: ignore[misc]
-    """Lets a client read, change and end its own registration: it says no more in a change than it could at first."""
+    """Lets a client read, change and delete its own registration; a change must pass the same rules as a new
+    registration.
+    """
 
     def put(self, request: HttpRequest, client_id: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         return _refusal(request) or super().put(request, client_id, *args, **kwargs)
@@ -48,7 +50,7 @@ class _Registrations(AddressThrottle):
 
 
 def _too_many(request: HttpRequest) -> JsonResponse | None:
-    """The refusal of one registration more, from this address or from everywhere."""
+    """The refusal when too many clients registered, from this address or from all addresses."""
     limit = mcp_settings.OAUTH_REGISTRATIONS_PER_ADDRESS
     throttle = _Registrations(limit) if limit is not None else None
     if throttle is not None and not throttle.allow_request(request, None):  # type: ignore[arg-type]
@@ -60,7 +62,7 @@ def _too_many(request: HttpRequest) -> JsonResponse | None:
 
 
 def _registered_lately() -> int:
-    """How many clients registered within an hour: counted in the table, which all processes share."""
+    """The number of clients that registered within an hour, from the table, which all processes share."""
     clients, since = get_application_model(), timezone.now() - timedelta(hours=1)
     return int(clients._default_manager.filter(registration_source="dcr", created__gt=since).count())
 
@@ -72,19 +74,19 @@ def _come_back(description: str, seconds: float) -> JsonResponse:
 
 
 def _refusal(request: HttpRequest) -> JsonResponse | None:
-    """The refusal of what a client says of itself; `None` when it may, or when the view itself will refuse it."""
-    said = _said(request)
-    if said is None:
+    """The refusal of invalid client metadata; `None` when it is valid, or when the view itself will refuse it."""
+    metadata = _metadata(request)
+    if metadata is None:
         return error_response("invalid_client_metadata", f"A registration is JSON of up to {MAX_BYTES} bytes.")
-    fault = fault_of(said)
+    fault = fault_of(metadata)
     return error_response(*fault) if fault is not None else None
 
 
-def _said(request: HttpRequest) -> dict[str, Any] | None:
+def _metadata(request: HttpRequest) -> dict[str, Any] | None:
     try:
-        # Not every server says how much there is. A form's body has been read already, and cannot be read again.
+        # Some servers do not check Content-Length. The body of a form has been read, and cannot be read again.
         is_short = int(request.META.get("CONTENT_LENGTH") or 0) <= MAX_BYTES and len(request.body) <= MAX_BYTES
-        given = json.loads(request.body) if is_short else None
+        metadata = json.loads(request.body) if is_short else None
     except (ValueError, RecursionError, RawPostDataException):
         return None
-    return given if isinstance(given, dict) else None
+    return metadata if isinstance(metadata, dict) else None

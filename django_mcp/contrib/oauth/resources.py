@@ -1,4 +1,4 @@
-"""The resources that tokens may be for (RFC 8707): the project's own endpoints, by the URLs that clients know."""
+"""The resources that tokens are issued for (RFC 8707): the project's endpoints, by their URLs for clients."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
@@ -11,12 +11,12 @@ from django_mcp.endpoint.routes import endpoint_paths, find_view
 
 
 def issuer(request: HttpRequest) -> str:
-    """The authorization server's own name: the same in its metadata, in each endpoint's, and in its responses."""
+    """The issuer's URL: the same in the server's metadata, in each endpoint's metadata, and in responses."""
     return str(oauth2_settings.OIDC_ISS_ENDPOINT) or public_url(request)
 
 
 def canonical(resource: str) -> str:
-    """A resource as it is compared: scheme and host in lower case, no slash at the end, no fragment."""
+    """A resource in normal form for comparison: scheme and host in lower case, no trailing slash, no fragment."""
     parts = urlsplit(resource)
     path = parts.path.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
@@ -24,7 +24,7 @@ def canonical(resource: str) -> str:
 
 
 def is_known(request: HttpRequest, resource: str) -> bool:
-    """Whether a resource is an endpoint of this project whose tokens are issued here."""
+    """Whether a resource is an endpoint of this project that uses tokens issued here."""
     try:
         parts = urlsplit(canonical(resource))
     except ValueError:
@@ -35,7 +35,7 @@ def is_known(request: HttpRequest, resource: str) -> bool:
 
 
 def fault_of(request: HttpRequest, resources: Sequence[str]) -> str | None:
-    """The fault of the resources that a request names: a token is for exactly one, and that is here."""
+    """The fault in the resources of a request: there must be exactly one, and it must be known here."""
     if not resources:
         return "Name the resource that you ask for."
     unknown = [resource for resource in resources if not is_known(request, resource)]
@@ -45,14 +45,14 @@ def fault_of(request: HttpRequest, resources: Sequence[str]) -> str | None:
 
 
 def are_one(resources: Iterable[str]) -> bool:
-    """Whether resources are one, however often it is named."""
+    """Whether all these resources are the same one."""
     return len({canonical(resource) for resource in resources}) == 1
 
 
 def only_one(request: HttpRequest) -> str | None:
-    """The resource that a request means which names none, as clients of 2025-03-26 do: the only one that there is."""
-    found = [path for path in endpoint_paths() if issuer(request) in _issuers(request, f"/{path}")]
-    return f"{public_url(request)}/{found[0].rstrip('/')}" if len(found) == 1 else None
+    """The resource for a request that names none, as clients of 2025-03-26 do: the only one, if there is only one."""
+    paths = [path for path in endpoint_paths() if issuer(request) in _issuers(request, f"/{path}")]
+    return f"{public_url(request)}/{paths[0].rstrip('/')}" if len(paths) == 1 else None
 
 
 def _issuers(request: HttpRequest, path: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""Codes and refresh tokens that are used a second time: what came of the first time ends (RFC 6749 section 4.1.2, RFC
-9700 section 4.14.2), also when several requests with the same one arrive at once.
+"""Reuse of codes and refresh tokens: the tokens of the first use are revoked (RFC 6749 section 4.1.2, RFC 9700 section
+4.14.2), even if several requests with the same code or token arrive at once.
 
-The tokens that began with a code are a family, which is named after the code, so that nothing else need be kept of it.
+All tokens that come from a code are a family. The family's name is derived from the code, so the code need not be
+stored.
 """
 
 import hashlib
@@ -13,11 +14,11 @@ from oauth2_provider.models import get_grant_model, get_refresh_token_model
 from oauth2_provider.settings import oauth2_settings
 
 CODES: Final = uuid.UUID("8f0e2f5c-5f0b-4d8e-9d1c-6a6f1f5f3a27")
-"""The namespace of the families' names."""
+"""The UUID namespace of the families' names."""
 
 
 class UsedMeanwhile(Exception):
-    """Another request has used the code or the refresh token since it was found to be good."""
+    """Another request has used the code or the refresh token since it was validated."""
 
     def __init__(self, family: uuid.UUID | None) -> None:
         super().__init__()
@@ -25,8 +26,8 @@ class UsedMeanwhile(Exception):
 
 
 def claim(request: Any) -> None:
-    """Makes the code or the refresh token of a token request this transaction's own: the others wait for its row, and
-    find it gone or revoked. Raises `UsedMeanwhile`.
+    """Locks the code or the refresh token of a token request for this transaction: other requests wait for its row, and
+    then find it deleted or revoked. Raises `UsedMeanwhile`.
     """
     presented = getattr(request, "refresh_token_instance", None)
     if presented is not None:
@@ -42,14 +43,14 @@ def claim(request: Any) -> None:
 
 
 def name_family(token: dict[str, Any], code: str) -> None:
-    """Names the family of a token after the code that it was issued for."""
+    """Sets the family of a token from the code that it was issued for."""
     checksum = hashlib.sha256(token["refresh_token"].encode()).hexdigest()
     rows = get_refresh_token_model()._default_manager.filter(token_checksum=checksum)
     rows.update(token_family=_family_of(code))
 
 
 def end_family(code: str, client: Any) -> None:
-    """Ends what a client's code was redeemed for before, if it was."""
+    """Revokes the tokens that were issued for a client's code before."""
     model = get_refresh_token_model()
     if model._default_manager.filter(token_family=_family_of(code), application=client).exists():
         model.revoke_family(_family_of(code))

@@ -1,4 +1,4 @@
-"""A client whose last token is gone, or that is gone itself: the sessions and streams that it opened end."""
+"""Terminates the sessions and streams of a client when its last token or the client itself is deleted."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from django_mcp.signals import credential_ended
 
 
 def connect() -> None:
-    """Connects the receivers; once, when the app is ready."""
+    """Connects the receivers; called once, when the app is ready."""
     post_delete.connect(_token_ended, sender=get_access_token_model(), dispatch_uid="django_mcp")
     pre_delete.connect(_client_ends, sender=get_application_model(), dispatch_uid="django_mcp")
     post_save.connect(_refresh_token_saved, sender=get_refresh_token_model(), dispatch_uid="django_mcp")
@@ -27,11 +27,11 @@ def _refresh_token_saved(*, instance: Any, **kwargs: Any) -> None:
 
 
 def _client_ends(*, instance: Any, **kwargs: Any) -> None:
-    own = {"application": instance.pk}
+    of_client = {"application": instance.pk}
     holders = {
         pk
         for model in (get_access_token_model(), get_refresh_token_model())
-        for pk in model.objects.filter(**own, user__isnull=False).values_list("user", flat=True).distinct()
+        for pk in model.objects.filter(**of_client, user__isnull=False).values_list("user", flat=True).distinct()
     }
     for user in get_user_model()._default_manager.filter(pk__in=holders):
         _end(instance, principal_key(user, instance.client_id))
@@ -39,7 +39,7 @@ def _client_ends(*, instance: Any, **kwargs: Any) -> None:
 
 def _end(ended: Any, principal: str) -> None:
     def send() -> None:
-        credential_ended.send(type(ended), principal=principal)
+        credential_ended.send_robust(type(ended), principal=principal)
 
     transaction.on_commit(send, using=router.db_for_write(type(ended)), robust=True)
 
@@ -48,23 +48,24 @@ def _token_ended(*, instance: Any, **kwargs: Any) -> None:
     try:
         user, application = instance.user, instance.application
     except ObjectDoesNotExist:
-        # It goes with its user, whose sessions go too, or with its client, which is seen to above.
+        # A token that is deleted with its user needs nothing: the user's sessions are deleted too. One deleted with its
+        # client is handled above.
         return
     if user is None or application is None:
         return
 
     def look() -> None:
-        # When a token is refreshed the old one goes before the new one is there: what counts is what is committed.
+        # Refreshing deletes the old token before the new one exists, so check after the commit.
         if not _has_token(user, application):
-            credential_ended.send(type(instance), principal=principal_key(user, application.client_id))
+            credential_ended.send_robust(type(instance), principal=principal_key(user, application.client_id))
 
     transaction.on_commit(look, using=router.db_for_write(type(instance)), robust=True)
 
 
 def _has_token(user: Any, application: Any) -> bool:
-    own = {"user": user, "application": application}
-    # A client that its user has registered has a token of that user's to change its registration, and no more.
-    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
-    alive = get_access_token_model().objects.filter(**own, expires__gt=timezone.now()).exclude(**its_own)
-    lasting = get_refresh_token_model().objects.filter(**own, revoked__isnull=True)
+    of_both = {"user": user, "application": application}
+    # A client that its user has registered has a token for changing its registration, which does not count.
+    for_registration = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
+    alive = get_access_token_model().objects.filter(**of_both, expires__gt=timezone.now()).exclude(**for_registration)
+    lasting = get_refresh_token_model().objects.filter(**of_both, revoked__isnull=True)
     return bool(alive.exists() or lasting.exists())

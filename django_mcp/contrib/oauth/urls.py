@@ -1,7 +1,7 @@
 """The authorization server's URLs, to be included at the root: `path("", include("django_mcp.contrib.oauth.urls"))`.
 
-Its metadata is at the root, where clients of every revision look for it, its endpoints under /oauth/, and beside it the
-metadata of the MCP endpoints.
+Its metadata is at the root, where clients of every revision look for it, next to the metadata of the MCP endpoints. Its
+endpoints are under /oauth/.
 """
 
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""What django-oauth-toolkit asks while it issues tokens."""
+"""The validator that django-oauth-toolkit calls while it issues tokens."""
 
 import re
 from typing import Any, Final
@@ -18,14 +18,14 @@ NONCE_LENGTH: Final = 255
 
 
 class Validator(OAuth2Validator):  # type: ignore[misc]
-    """Issues no token without a resource: what is bound to nothing would open everything (RFC 8707). Sends no code over
-    http to another machine, whatever a client has registered or its document says.
+    """Issues no token without a resource, because such a token would be valid everywhere (RFC 8707). Sends no code over
+    http to another machine, even if the client's registration or document allows it.
 
-    Which resources there are is seen to where Django's request is at hand, in the views.
+    The views check which resources exist, because they have Django's request.
     """
 
     def _load_application(self, client_id: str | None, request: Any) -> Any:
-        # By whichever way an id came, also in a header: what no database can look for, or users cannot read, is none.
+        # Rejects ids from any source, headers included, that a database cannot search for or that users cannot read.
         if not client_id or not (client_id.isascii() and client_id.isprintable()):
             return None
         return super()._load_application(client_id, request)
@@ -41,7 +41,7 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         )
 
     def save_authorization_code(self, client_id: str, code: Any, request: Any, *args: Any, **kwargs: Any) -> None:
-        # What the columns cannot hold would be a database's error.
+        # Longer values would cause a database error.
         if not CHALLENGE.fullmatch(request.code_challenge or "") or len(request.nonce or "") > NONCE_LENGTH:
             raise InvalidRequestError(description="Invalid code_challenge or nonce.", request=request)
         super().save_authorization_code(client_id, code, request, *args, **kwargs)
@@ -53,14 +53,14 @@ class Validator(OAuth2Validator):  # type: ignore[misc]
         return is_good
 
     def invalidate_authorization_code(self, client_id: str, code: str, request: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the code went when its tokens came, in one transaction."""
+        """Does nothing: the code was deleted when its tokens were issued, in one transaction."""
 
     def save_bearer_token(self, token: dict[str, Any], request: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             with transaction.atomic(using=router.db_for_write(get_access_token_model())):
                 claim(request)
                 saved = super().save_bearer_token(token, request, *args, **kwargs)
-                # Settled as the token is saved, from the request, the grant or the refresh token.
+                # Set while the token is saved, from the request, the grant or the refresh token.
                 if not are_one(getattr(request, "resource", None) or ()):
                     raise CustomOAuth2Error(
                         error="invalid_target", description="Name the resource that the token is for.", request=request

@@ -1,4 +1,4 @@
-"""django-oauth-toolkit's views, each with what MCP asks of it beside: consent, tokens, metadata."""
+"""django-oauth-toolkit's views with the additions for MCP: consent, tokens, metadata."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ from .resources import fault_of, issuer, only_one
 
 @method_decorator([never_cache, xframe_options_deny, login_not_required], name="dispatch")
 class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
-    """The consent page. It names the client's host, the resource and each scope, and is never passed over."""
+    """The consent page. It shows the client's host, the resource and each scope, and is never skipped."""
 
     template_name = "django_mcp/oauth/authorize.html"
 
@@ -41,40 +41,40 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         else:
             response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = "frame-ancestors 'none'"
-        # With "no-referrer" a browser calls the origin of the form "null", and CSRF protection refuses it.
+        # With "no-referrer", browsers send "null" as the form's Origin, and CSRF protection refuses it.
         response["Referrer-Policy"] = "same-origin"
         return response
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Nobody else has documents fetched, nor does who is not signed in: that one does not come here.
+        # Documents are fetched only for a signed-in user; others do not reach this line.
         request.META[ASKED_BY] = str(request.user.pk)
         asked = request.GET.copy()
-        # Whether to ask its user is not the client's to say.
+        # The client must not decide whether its user is asked.
         asked.pop("approval_prompt", None)
         if not asked.getlist("resource") and (resource := only_one(request)):
             asked["resource"] = resource
         request.GET = asked  # type: ignore[assignment]
         if fault_of(request, asked.getlist("resource")) is None:
             return super().get(request, *args, **kwargs)  # type: ignore[no-any-return]
-        # Only a client that is known, at its own address, is told.
+        # Only a known client is redirected with the error, to its registered address.
         try:
             _, credentials = self.validate_authorization_request(request)
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)  # type: ignore[no-any-return]
-        told = _invalid_target(request, asked.getlist("resource"), credentials.get("state"))
-        refusal = OAuthToolkitError(error=told, redirect_uri=credentials["redirect_uri"])
+        invalid = _invalid_target(request, asked.getlist("resource"), credentials.get("state"))
+        refusal = OAuthToolkitError(error=invalid, redirect_uri=credentials["redirect_uri"])
         return self.error_response(refusal, application=None)  # type: ignore[no-any-return]
 
     def form_valid(self, form: Any) -> HttpResponseBase:
-        # Its fields are hidden, and not out of reach.
+        # The fields are hidden, but the user can still change them.
         answered = form.cleaned_data
         application = get_application_model().objects.filter(client_id=answered["client_id"]).first()
         uri = answered["redirect_uri"]
         if application is None or not (is_safe(uri) and application.redirect_uri_allowed(uri)):
             return self._show_error("invalid_request", "There is no such client, or it has another address.")
-        told = _invalid_target(self.request, answered["resource"].split(), answered["state"])
-        if told is not None:
-            error = OAuthToolkitError(error=told, redirect_uri=answered["redirect_uri"])
+        invalid = _invalid_target(self.request, answered["resource"].split(), answered["state"])
+        if invalid is not None:
+            error = OAuthToolkitError(error=invalid, redirect_uri=answered["redirect_uri"])
             return self.error_response(error, application)  # type: ignore[no-any-return]
         return super().form_valid(form)  # type: ignore[no-any-return]
 
@@ -82,7 +82,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         return self._show_error("invalid_request", "The form was sent without what it held.")
 
     def _show_error(self, error: str, description: str, **context: Any) -> HttpResponseBase:
-        # To the user: there is no address that the client could be told at.
+        # Shown to the user, because there is no address to redirect the client to.
         shown = {"error": {"error": error, "description": description}, **context}
         return self.render_to_response(shown, status=400)  # type: ignore[no-any-return]
 
@@ -93,7 +93,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         name = getattr(context.get("application"), "name", "")
         return {
             **context,
-            # A name may have come to the table by other ways than those that look at it.
+            # A name may have been stored without this check.
             "client_name": name if name and is_name(name) else context.get("client_id"),
             "redirect_host": _host(redirect_uri),
             "is_local": redirect_uri.hostname in LOOPBACK,
@@ -103,30 +103,30 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         }
 
     def redirect(self, redirect_to: str, application: Any) -> HttpResponseBase:
-        # Refusals and errors too: who compares issuers does so with each response (RFC 9207).
-        told = _add_iss_to_redirect(redirect_to, issuer(self.request))
+        # Also for refusals and errors: clients compare the issuer of every response (RFC 9207).
+        with_issuer = _add_iss_to_redirect(redirect_to, issuer(self.request))
         if self.request.method == "POST" or _is_trusted(self.request):
-            return super().redirect(told, application)  # type: ignore[no-any-return]
-        return self._show_way_back(told)
+            return super().redirect(with_issuer, application)  # type: ignore[no-any-return]
+        return self._show_way_back(with_issuer)
 
     def _show_way_back(self, redirect_to: str) -> HttpResponseBase:
-        """Lets the user decide whether to go to a client that nobody here has let in: anybody can register an address,
-        and send people there by a link to this site (RFC 9700 section 4.11.2).
+        """Shows the redirect as a link instead of following it, for a client that this user has not authorized: anybody
+        can register an address, and send people there by a link to this site (RFC 9700 section 4.11.2).
         """
         parts = urlsplit(redirect_to)
-        told = parse_qs(parts.query)
+        parameters = parse_qs(parts.query)
         context = {}
         if parts.scheme in oauth2_settings.ALLOWED_REDIRECT_URI_SCHEMES:
             context = {"way_back": redirect_to, "redirect_host": _host(parts)}
-        error = told.get("error", ["invalid_request"])[-1]
-        return self._show_error(error, told.get("error_description", [error])[-1], **context)
+        error = parameters.get("error", ["invalid_request"])[-1]
+        return self._show_error(error, parameters.get("error_description", [error])[-1], **context)
 
 
 class TokenView(ForBrowsers, views.TokenView):  # type: ignore[misc]
-    """Issues tokens for resources that there are."""
+    """Issues tokens for known resources only."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Others are refused before anything of them is looked at: a password would be checked first.
+        # Refuses other grants first: the password grant would check the password before anything else.
         if request.POST.get("grant_type") not in GRANTS:
             return error_response("unsupported_grant_type", f"The grants are {' and '.join(GRANTS)}.")
         resources = request.POST.getlist("resource")
@@ -135,19 +135,19 @@ class TokenView(ForBrowsers, views.TokenView):  # type: ignore[misc]
         try:
             response: HttpResponseBase = super().post(request, *args, **kwargs)
         except ObjectDoesNotExist:
-            # Another request with the same code or refresh token has taken the rows of this one away.
+            # Another request with the same code or refresh token has deleted its rows.
             response = error_response("invalid_grant", "It was used before.")
-        # django-oauth-toolkit forgets both where what it refuses is a resource.
+        # django-oauth-toolkit does not set these headers when it refuses a resource.
         response["Content-Type"], response["Cache-Control"] = "application/json", "no-store"
         return response
 
 
 class RevokeView(ForBrowsers, views.RevokeTokenView):  # type: ignore[misc]
-    """Ends a token before its time (RFC 7009)."""
+    """Revokes a token (RFC 7009)."""
 
 
 class ServerMetadataView(ForBrowsers, views.OAuthServerMetadataView):  # type: ignore[misc]
-    """RFC 8414 metadata, whose issuer is the one that the endpoints name."""
+    """RFC 8414 metadata with the same issuer as in the endpoints' metadata."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         document = json.loads(super().get(request, *args, **kwargs).content)
@@ -162,20 +162,22 @@ class ServerMetadataView(ForBrowsers, views.OAuthServerMetadataView):  # type: i
 
 
 def _invalid_target(request: HttpRequest, resources: list[str], state: str | None) -> CustomOAuth2Error | None:
-    """The error of a request that names no resource, several, or one that is no endpoint of ours (RFC 8707)."""
+    """The error for a request with no resource, several, or one that is not an endpoint of this project (RFC 8707)."""
     fault = fault_of(request, resources)
     return CustomOAuth2Error(error="invalid_target", description=fault, state=state) if fault is not None else None
 
 
 def _is_trusted(request: HttpRequest) -> bool:
-    """Whether the client that a request names was registered by the project, or was let in by this user before."""
+    """Whether the requested client was registered by the project, or authorized by this user before."""
     application = get_application_model().objects.filter(client_id=request.GET.get("client_id", "")).first()
     if application is None:
         return False
     if application.skip_authorization or application.registration_source == application.RegistrationSource.MANUAL:
         return True
-    own = {"application": application, "user": request.user.pk}
-    return any(model.objects.filter(**own).exists() for model in (get_access_token_model(), get_refresh_token_model()))
+    of_both = {"application": application, "user": request.user.pk}
+    return any(
+        model.objects.filter(**of_both).exists() for model in (get_access_token_model(), get_refresh_token_model())
+    )
 
 
 def _host(parts: Any) -> str:

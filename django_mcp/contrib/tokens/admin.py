@@ -1,4 +1,4 @@
-"""Tokens in the admin: made there, shown once, and revoked. Staff see their own; superusers everybody's."""
+"""Tokens in the admin: created, shown once, and revoked. Staff see their own tokens; superusers see all."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,8 +30,8 @@ class APITokenForm(ModelForm):
 
 @admin.register(APIToken)
 class APITokenAdmin(ModelAdmin):
-    """A token is shown on the page that follows when it was made, and never again. It is for its maker alone, so that
-    nobody makes one with rights of somebody else's; a superuser has them all anyway.
+    """A token is shown once, on the page after it was created. Users create tokens only for themselves, so that nobody
+    creates one with another user's rights; superusers have all rights anyway.
     """
 
     form = APITokenForm
@@ -52,7 +52,8 @@ class APITokenAdmin(ModelAdmin):
         return ("name", "start", *([f"user__{users.USERNAME_FIELD}"] if is_text else []))
 
     def get_readonly_fields(self, request: HttpRequest, obj: APIToken | None = None) -> Any:
-        # Without scopes a token may do all: taking them away would make one that was given away for little mean more.
+        # A token without scopes is not limited: so scopes cannot be removed from an existing token, which would extend
+        # it.
         return (*self.readonly_fields, "user", "scopes") if obj is not None else self.readonly_fields
 
     def get_fields(self, request: HttpRequest, obj: APIToken | None = None) -> Any:
@@ -64,7 +65,7 @@ class APITokenAdmin(ModelAdmin):
         if not change:
             if not _is_superuser(request.user):
                 obj.user = cast(Any, request.user)
-            # On its way to response_add() below, and to no column.
+            # For response_add() below; it is not stored.
             obj.text = obj.renew()  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 
@@ -91,5 +92,5 @@ class APITokenAdmin(ModelAdmin):
 
 
 def _is_superuser(user: Any) -> bool:
-    # A project's own users need not have the attribute.
+    # A custom user model may lack this attribute.
     return bool(getattr(user, "is_superuser", False))

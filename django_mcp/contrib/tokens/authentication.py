@@ -1,4 +1,4 @@
-"""Who bears an API token: for an endpoint's `authentication_classes`."""
+"""`APITokenAuthentication`: API tokens, for an endpoint's `authentication_classes`."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from .models import PREFIX, APIToken
 
 
 class APITokenAuthentication(BaseAuthentication):
-    """Takes `Authorization: Bearer mcp_…`. What begins otherwise is left to the authenticators that follow."""
+    """Accepts `Authorization: Bearer mcp_…`. Other tokens are left to the authenticators that follow."""
 
     def authenticate(self, request: Request) -> tuple[Any, APIToken] | None:
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         text = token.strip()
         if scheme.lower() != "bearer" or not text.startswith(PREFIX):
             return None
-        found = APIToken.objects.bearing(text)
-        if found is None:
+        api_token = APIToken.objects.bearing(text)
+        if api_token is None:
             raise AuthenticationFailed("The token is not valid.")
-        found.note_use()
-        return found.user, found
+        api_token.note_use()
+        return api_token.user, api_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

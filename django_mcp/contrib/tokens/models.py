@@ -1,4 +1,4 @@
-"""The tokens: what is kept of each, and its verbs."""
+"""The API tokens: their table, and its methods."""
 
 import hashlib
 import secrets
@@ -15,7 +15,7 @@ from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
 
 PREFIX: Final = "mcp_"
-"""So that a token that was published by mistake is recognised, by people and by scanners."""
+"""A prefix by which people and scanners recognise a token that was leaked."""
 
 SHOWN: Final = len(PREFIX) + 6
 USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
@@ -23,22 +23,22 @@ USE_IS_NOTED_EVERY: Final = timedelta(minutes=5)
 
 class TokenQuerySet(models.QuerySet["APIToken"]):
     def alive(self, now: datetime | None = None) -> "TokenQuerySet":
-        """Those that open something: not revoked, not expired, of an active user."""
+        """The valid tokens: not revoked, not expired, of an active user."""
         now = now or timezone.now()
         unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=now)
-        # Users of a project's own need not have the column: all are active then.
+        # A custom user model may lack `is_active`: then all users count as active.
         active = {"user__is_active": True} if _users_have("is_active") else {}
         return self.filter(unexpired, revoked_at__isnull=True, **active)
 
     def bearing(self, text: str) -> "APIToken | None":
-        """The live token that a text is, with its user."""
+        """The valid token with this text, with its user."""
         return self.alive().select_related("user").filter(digest=digest_of(text)).first()
 
 
 class APIToken(models.Model):
-    """One token of a user's. The token itself is nowhere: `issue` returns it once.
+    """A token of a user. The token itself is not stored: `issue` returns it once.
 
-    Its 256 bits are random, so that a plain SHA-256 is enough to keep them by: there is nothing to guess.
+    It has 256 random bits, so a plain SHA-256 protects it: it cannot be guessed.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -64,38 +64,38 @@ class APIToken(models.Model):
     def issue(
         cls, user: Any, name: str, *, scopes: Iterable[str] = (), expires_at: datetime | None = None
     ) -> "tuple[APIToken, str]":
-        """A new token: its row, and the token, which cannot be had again."""
+        """A new token: its row, and the token itself, which cannot be read again."""
         row = cls(user=user, name=name, scopes=" ".join(scopes), expires_at=expires_at)
         text = row.renew()
         row.save(force_insert=True)
         return row, text
 
     def renew(self) -> str:
-        """Gives the row a token, and returns it. Save the row."""
+        """Gives the row a new token, and returns it. Does not save the row."""
         text = f"{PREFIX}{secrets.token_urlsafe(32)}"
         self.start, self.digest = text[:SHOWN], digest_of(text)
         return text
 
     def revoke(self) -> None:
-        """Ends the token and, within seconds, the sessions and streams that were opened with it."""
+        """Revokes the token and, within seconds, ends the sessions and streams that were opened with it."""
         type(self).objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
         self.refresh_from_db(fields=["revoked_at"])
-        credential_ended.send(type(self), principal=principal_key(self.user, self.client_id))
+        credential_ended.send_robust(type(self), principal=principal_key(self.user, self.client_id))
 
     def note_use(self, now: datetime | None = None) -> None:
-        """Remembers that the token was used, at most once in five minutes."""
+        """Stores the time of use, at most once in five minutes."""
         now = now or timezone.now()
         if self.last_used_at is None or now - self.last_used_at >= USE_IS_NOTED_EVERY:
             type(self).objects.filter(pk=self.pk).update(last_used_at=now)
 
     @property
     def client_id(self) -> str:
-        """Whose the sessions are that are opened with it: this token's, and no other's of its user."""
+        """The client id of the token's sessions, which separates them from those of the user's other tokens."""
         return f"token-{self.pk}"
 
     @property
     def scope(self) -> str | None:
-        """The scopes, as a credential says them; `None` when it is not limited to any."""
+        """The scopes, as a credential has them; `None` if it is not limited."""
         return self.scopes or None
 
     @property

@@ -1,4 +1,4 @@
-"""The scopes that there are in this project. A token with another one would open nothing for it, and say nothing."""
+"""The scopes of this project. A token with any other scope would silently be useless."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from django_mcp.endpoint.protected_resource import known_scopes
 
 
 def fault_of(scopes: Iterable[str]) -> str | None:
-    """The fault of the scopes that a token is to have: one that no server asks for, and no endpoint names."""
+    """The fault in a new token's scopes: a scope that no server requires and no endpoint declares."""
     known = known_scopes() | _scopes_of_clients()
     unknown = [scope for scope in scopes if scope not in known]
     if not unknown:
@@ -18,7 +18,7 @@ def fault_of(scopes: Iterable[str]) -> str | None:
 
 
 def _scopes_of_clients() -> set[str]:
-    """Those that the project's own authorization server issues."""
+    """The scopes that the project's own authorization server issues."""
     if not apps.is_installed("django_mcp.contrib.oauth"):
         return set()
     from oauth2_provider.scopes import get_scopes_backend

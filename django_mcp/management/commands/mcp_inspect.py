@@ -1,4 +1,4 @@
-"""manage.py mcp_inspect: what a given user's model would see, and what that costs of its context."""
+"""manage.py mcp_inspect: the tools, resources and prompts that a user's model sees, and their size in its context."""
 
 import json
 from argparse import ArgumentParser
@@ -10,22 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.test import RequestFactory
 
 from django_mcp.management.users import SIGNS_IN, find_user
-from django_mcp.methods.answering import prepare
+from django_mcp.page.shown import estimate_tokens, key_of, seen, size_of
 from django_mcp.primitives.context import Caller, Principal
 from django_mcp.primitives.readiness import objections
-from django_mcp.protocol.inbound import Inbound
-from django_mcp.protocol.replies import Reply
-from django_mcp.protocol.versions import LATEST_MODERN
 from django_mcp.server import MCPServer, all_servers
-
-LISTS = {
-    "tools/list": "tools",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-    "prompts/list": "prompts",
-}
-CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for JSON in English; each model has its own."""
 
 
 class Command(BaseCommand):
@@ -44,7 +32,7 @@ class Command(BaseCommand):
         user = self._user(options["user"])
         servers = self._servers(options["server"])
         if options["json"]:
-            shown = {server.name: dict(seen(server, user)) for server in servers}
+            shown = {server.name: dict(as_seen(server, user)) for server in servers}
             self.stdout.write(json.dumps(shown, indent=2))
             return
         if options["ready"]:
@@ -67,7 +55,7 @@ class Command(BaseCommand):
         refused = 0
         for server in servers:
             self.stdout.write(self.style.MIGRATE_HEADING(f"{server.name}, as {user} sees it"))
-            for tool in dict(seen(server, user)).get("tools", []):
+            for tool in dict(as_seen(server, user)).get("tools", []):
                 found = objections(tool)
                 refused += bool(found)
                 for objection in found:
@@ -81,28 +69,17 @@ class Command(BaseCommand):
         total = len(server.instructions or "")
         if total:
             self.stdout.write(f"  {'instructions':<52}{total:>8} characters")
-        for kind, entries in seen(server, user):
+        for kind, entries in as_seen(server, user):
             for entry in entries:
-                size = len(json.dumps(entry, ensure_ascii=False, separators=(",", ":")))
+                size = size_of(entry)
                 total += size
-                label = str(entry.get("uri") or entry.get("uriTemplate") or entry["name"])
+                label = key_of(entry)
                 self.stdout.write(f"  {kind:<18}{label[:33]:<34}{size:>8}")
-        self.stdout.write(f"  {'in all':<52}{total:>8} characters, about {-(-total // CHARACTERS_PER_TOKEN)} tokens\n")
+        self.stdout.write(f"  {'in all':<52}{total:>8} characters, about {estimate_tokens(total)} tokens\n")
 
 
-def seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The entries of each list, as they go out to a client of the newest revision."""
+def as_seen(server: MCPServer, user: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The entries of each list that a user's client is sent."""
     request = RequestFactory().get("/")
     request.user = user
-    caller = Caller(Principal("inspect", user), lambda: request)
-    for method, key in LISTS.items():
-        entries: list[dict[str, Any]] = []
-        params: dict[str, Any] | None = {}
-        while params is not None:
-            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-            reply = prepare(server, Inbound.of("request", "modern", message, {}, LATEST_MODERN), None, caller)
-            result = json.loads(reply.body).get("result", {}) if isinstance(reply, Reply) else {}
-            entries += result.get(key, [])
-            params = {"cursor": result["nextCursor"]} if "nextCursor" in result else None
-        if entries:
-            yield key, entries
+    return seen(server, Caller(Principal("inspect", user), lambda: request))

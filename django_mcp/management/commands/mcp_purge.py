@@ -1,6 +1,4 @@
-"""manage.py mcp_purge: delete the sessions that have ended, and what streams no longer need. For cron, or a periodic
-task.
-"""
+"""manage.py mcp_purge: deletes ended sessions and old events. For cron, or a periodic task."""
 
 import re
 from datetime import timedelta
@@ -13,12 +11,12 @@ from django_mcp.conf import mcp_settings
 from django_mcp.storage.purge import PurgeCount, purge, purge_aged
 
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-# One transaction deletes one batch, and SQLite takes at most some 32 000 values in a statement.
+# One transaction deletes a batch, and SQLite accepts at most about 32 000 values in a statement.
 GREATEST_BATCH = 10_000
 
 
 def age(text: str) -> timedelta:
-    """A length of time: 90, 90s, 30m, 12h, 7d, 2w."""
+    """A duration: 90, 90s, 30m, 12h, 7d, 2w."""
     match = re.fullmatch(r"([0-9]+)([smhdw]?)", text)
     if not match:
         raise CommandError(f"--older-than {text!r} is not a length of time: write 30m, 12h, 7d or a number of seconds.")
@@ -41,7 +39,7 @@ class Command(BaseCommand):
 
     help = "Delete MCP sessions that have expired or were terminated, and events past MCP_EVENT_MAX_AGE_SECONDS."
 
-    # The values are read in handle(), so that call_command(older_than="7d") is checked like the command line.
+    # handle() reads the values, so that call_command(older_than="7d") is checked like the command line.
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--older-than", metavar="AGE", help="only sessions that ended at least this long ago: 30m, 12h, 7d"

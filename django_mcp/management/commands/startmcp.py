@@ -1,4 +1,4 @@
-"""manage.py startmcp: a first mcp.py for an app, with its models in it."""
+"""manage.py startmcp: writes a first mcp.py for an app, with its models."""
 
 import sysconfig
 from argparse import ArgumentParser
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
 SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
-"""Names of fields that a first draft leaves out."""
+"""Parts of field names that a first draft leaves out."""
 
 HEAD = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."""
 
@@ -64,27 +64,29 @@ class Command(BaseCommand):
 
 
 def _is_installed(path: Path) -> bool:
-    """Whether a path is among the packages that pip installs, and not in the project."""
+    """Whether a path is in an installed package, not in the project."""
     places = [Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")]
-    own = path.resolve()
-    return any(own.is_relative_to(place) for place in places) or bool({"site-packages", "dist-packages"} & {*own.parts})
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(place) for place in places) or bool(
+        {"site-packages", "dist-packages"} & {*resolved.parts}
+    )
 
 
 def source(app: AppConfig) -> str:
     """The text of an app's first mcp.py."""
-    own = [model for model in app.get_models() if fields_of(model)]
-    listed = ", ".join(model.__name__ for model in own)
-    counts = ", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in own)
+    shown = [model for model in app.get_models() if fields_of(model)]
+    listed = ", ".join(model.__name__ for model in shown)
+    counts = ", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in shown)
     toolsets = f"from django_mcp.contrib.model_toolset import ModelToolset\n\nfrom .models import {listed}\n"
     head = HEAD.format(
         label=app.verbose_name,
         app=app.label,
-        names="tool, toolset" if own else "tool",
-        imports=toolsets if own else "",
+        names="tool, toolset" if shown else "tool",
+        imports=toolsets if shown else "",
         counts="{" + counts + "}",
-        permission=f", permission={written([_view_permission(model) for model in own])}" if own else "",
+        permission=f", permission={written([_view_permission(model) for model in shown])}" if shown else "",
     )
-    return head + "".join(toolset_of(model) for model in own)
+    return head + "".join(toolset_of(model) for model in shown)
 
 
 def _view_permission(model: type[models.Model]) -> str:
@@ -92,7 +94,7 @@ def _view_permission(model: type[models.Model]) -> str:
 
 
 def toolset_of(model: type[models.Model]) -> str:
-    """The text of one model's toolset, which only reads."""
+    """The text of a model's toolset, which is read-only."""
     fields = fields_of(model)
     text = [field.name for field in fields if isinstance(field, models.CharField | models.TextField)]
     ordered = [field.name for field in fields if isinstance(field, models.DateField | models.IntegerField)]
@@ -109,7 +111,7 @@ def toolset_of(model: type[models.Model]) -> str:
 
 
 def fields_of(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
-    """The columns of a model that a first draft shows: no relations, no files, nothing that sounds like a secret."""
+    """The fields of a model for a first draft: no relations, no files, no names that suggest a secret."""
     shown = (models.CharField, models.TextField, models.IntegerField, models.AutoField, models.FloatField)
     more = (models.DecimalField, models.BooleanField, models.DateField, models.UUIDField)
     return [
@@ -122,6 +124,6 @@ def fields_of(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
 
 
 def written(names: list[str]) -> str:
-    """A tuple of names, as Python."""
+    """A tuple of names as Python source."""
     inner = ", ".join(f'"{name}"' for name in names)
     return f"({inner},)" if len(names) == 1 else f"({inner})"

@@ -58,7 +58,7 @@ class Command(BaseCommand):
         site = f"http://{netloc(host, port)}"
         url = f"{site}/mcp"
         blocks = [
-            ("MCP endpoint", url),
+            ("MCP endpoint, and a page to try it on", url),
             ("Home page", f"{site}/"),
             ("Admin", f"{site}/admin/\nname {ADMIN}, password {self.password}"),
             ("A call, from another terminal", curl_tool_call(url, *EXAMPLE_CALL)),

@@ -3,6 +3,8 @@
 import pytest
 from django.test import Client
 
+from tests.tables import cases
+
 pytestmark = pytest.mark.django_db
 
 
@@ -14,7 +16,7 @@ def test_browsers_may_ask_from_anywhere():
     assert "Access-Control-Allow-Credentials" not in response
 
 
-@pytest.mark.parametrize("path", ["token", "revoke", "register"])
+@cases("path", ["token", "revoke", "register"])
 def test_a_character_that_no_database_keeps_is_refused_in_json(path):
     response = Client().post(f"/oauth/{path}/", {"client_id": "a\x00b"}, headers={"origin": "https://app.example.com"})
 

@@ -5,6 +5,7 @@ from django.core.checks import run_checks
 from oauth2_provider.settings import DEFAULTS
 
 from django_mcp.contrib.oauth import GATES, provider_settings
+from tests.tables import cases
 
 SCOPES = {"read": "Read"}
 
@@ -26,7 +27,7 @@ def test_django_oauth_toolkits_own_defaults_have(settings):
     assert ids() == ["E020", "W011", "W012", "W014", "W015", "W016", "W019"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("option", "value", "expected"),
     [
         ("PKCE_REQUIRED", False, "E013"),
@@ -48,7 +49,7 @@ def test_each_gap_is_named(settings, option, value, expected):
     assert ids() == [expected]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("url", "expected"),
     [
         ("/accounts/login/", []),

@@ -23,7 +23,7 @@ from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__), pytest.mark.every_combination]
 
 server = MCPServer("owned", version="1")
 

@@ -1,11 +1,10 @@
 """Where an answer to a client may be sent."""
 
-import pytest
-
 from django_mcp.contrib.oauth.redirects import is_safe
+from tests.tables import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("uri", "safe"),
     [
         ("https://client.example.com/cb", True),

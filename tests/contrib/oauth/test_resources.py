@@ -8,6 +8,7 @@ from django_mcp import MCPServer
 from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.contrib.oauth.resources import canonical, fault_of, is_known, issuer, only_one
 from django_mcp.urls import endpoint
+from tests.tables import cases
 
 server = MCPServer("resources", version="1")
 
@@ -39,7 +40,7 @@ def hosts(settings):
     settings.ALLOWED_HOSTS = ["*"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("resource", "same"),
     [
         ("https://Example.COM/MCP/", "https://example.com/MCP"),

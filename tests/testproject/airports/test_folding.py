@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from testproject.airports.folding import fold
+from tests.tables import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "words"),
     [
         ("São Paulo", ["sao", "paulo"]),

@@ -17,6 +17,7 @@ from testproject.airports.geometry import (
     nautical_miles,
     point_between,
 )
+from tests.tables import cases
 
 HEATHROW = Point(51.4706, -0.46194)
 KENNEDY = Point(40.639928, -73.778692)
@@ -27,7 +28,7 @@ NORTH_POLE = Point(90, 0)
 points = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("start", "end", "km"),
     [(HEATHROW, KENNEDY, 5540), (SYDNEY, LOS_ANGELES, 12051), (HEATHROW, SYDNEY, 17016)],
 )
@@ -49,7 +50,7 @@ def test_a_nautical_mile_is_1852_metres() -> None:
     assert nautical_miles(1.852) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("start", "end", "bearing"),
     [
         (Point(0, 0), Point(10, 0), 0),
@@ -92,7 +93,7 @@ def test_boxes_hold_every_point_within_the_distance(center: Point, within_km: fl
     assert inside or distance_km(center, other) > within_km
 
 
-@pytest.mark.parametrize(("longitude", "count"), [(0, 1), (179.9, 2), (180, 2), (-180, 2), (-179.9, 2)])
+@cases(("longitude", "count"), [(0, 1), (179.9, 2), (180, 2), (-180, 2), (-179.9, 2)])
 def test_a_circle_across_the_antimeridian_takes_two_boxes(longitude: float, count: int) -> None:
     boxes = boxes_around(Point(-17, longitude), 100)
 
@@ -101,7 +102,7 @@ def test_a_circle_across_the_antimeridian_takes_two_boxes(longitude: float, coun
     assert sum(box.east - box.west for box in boxes) == pytest.approx(1.88, abs=0.01)
 
 
-@pytest.mark.parametrize("latitude", [90, 89.5, -89.5, -90])
+@cases("latitude", [90, 89.5, -89.5, -90])
 def test_a_circle_that_holds_a_pole_takes_all_longitudes(latitude: float) -> None:
     [box] = boxes_around(Point(latitude, 40), 100)
 

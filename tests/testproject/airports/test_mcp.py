@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_mcp.testing import MCPClient, MCPError
 from testproject.airports.models import Airport, TripPlan
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airports")]
 
@@ -101,7 +102,7 @@ def test_a_search_can_keep_to_a_country_and_to_a_number(client: MCPClient) -> No
     assert [airport["iata"] for airport in rows(in_britain.structured)] == ["BQH", "LCY"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "arguments",
     [
         {"query": "london", "limit": 51},
@@ -136,7 +137,7 @@ def test_the_nearest_airports_can_be_those_with_an_iata_code(client: MCPClient) 
     assert [airport["icao"] for airport in rows(iata_only.structured)] == ["CYLT", "BIBD"]
 
 
-@pytest.mark.parametrize("code", ["LHR", "lhr", "EGLL"])
+@cases("code", ["LHR", "lhr", "EGLL"])
 def test_an_airport_has_its_facts(client: MCPClient, code: str) -> None:
     facts = client.call_tool("airport_facts", {"code": code})
 
@@ -176,7 +177,7 @@ def test_a_route_looks_its_airports_up_at_once(client: MCPClient) -> None:
     assert len([query for query in queries if "airports_airport" in query["sql"]]) == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("code", "hint"),
     [
         ("London", "Similar: YXU London Airport, BQH London Biggin Hill Airport"),
@@ -195,7 +196,7 @@ def test_an_unknown_code_tells_the_model_what_to_try(client: MCPClient, code: st
 # Trips
 
 
-@pytest.mark.parametrize(
+@cases(
     ("tool", "arguments"),
     [
         ("create_trip", {"name": "East"}),
@@ -317,7 +318,7 @@ def test_resources_and_templates_are_listed(client: MCPClient) -> None:
     ]
 
 
-@pytest.mark.parametrize("uri", ["airport://LHR", "airport://lhr", "airport://EGLL"])
+@cases("uri", ["airport://LHR", "airport://lhr", "airport://EGLL"])
 def test_an_airport_is_read_by_either_code(client: MCPClient, uri: str) -> None:
     [content] = client.read_resource(uri)
 
@@ -341,9 +342,7 @@ def test_a_country_is_read_with_its_airports(client: MCPClient) -> None:
     assert [airport["iata"] for airport in country["first"]] == ["BIU", "KEF", "RKV"]
 
 
-@pytest.mark.parametrize(
-    "uri", ["airport://XXX", "airport://country/XX", "airport://%00%00%00", "airport://country/%00"]
-)
+@cases("uri", ["airport://XXX", "airport://country/XX", "airport://%00%00%00", "airport://country/%00"])
 def test_what_is_not_there_is_not_found(client: MCPClient, uri: str) -> None:
     with pytest.raises(MCPError) as error:
         client.read_resource(uri)
@@ -358,7 +357,7 @@ COUNTRY = {"type": "ref/resource", "uri": "airport://country/{country}"}
 PLAN = {"type": "ref/prompt", "name": "plan_a_trip"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reference", "argument", "value", "offered"),
     [
         (IATA, "iata", "LH", ["LHR"]),
@@ -407,7 +406,7 @@ def test_the_prompt_says_what_it_takes(client: MCPClient) -> None:
     ]
 
 
-@pytest.mark.parametrize(("arguments", "days"), [({}, 3), ({"days": "10"}, 10)])
+@cases(("arguments", "days"), [({}, 3), ({"days": "10"}, 10)])
 def test_a_trip_is_planned_from_the_facts(client: MCPClient, arguments: dict[str, str], days: int) -> None:
     prompt = client.get_prompt("plan_a_trip", {"origin": "LHR", "destination": "kef", **arguments})
 
@@ -420,7 +419,7 @@ def test_a_trip_is_planned_from_the_facts(client: MCPClient, arguments: dict[str
     )
 
 
-@pytest.mark.parametrize(
+@cases(
     "arguments",
     [
         {"origin": "LHR"},

@@ -7,6 +7,7 @@ from django.db.models import ProtectedError
 
 from testproject.airports.geometry import Point, distance_km
 from testproject.airports.models import Airport, Leg, TripPlan
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,7 @@ def test_the_city_of_that_very_name_comes_before_other_matches(airports: Airport
     assert icao(Airport.objects.search("rome")) == ["KRME", "LIRF"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "code"),
     [
         ("sao paulo catarina", "SBJH"),
@@ -56,7 +57,7 @@ def test_every_word_must_begin_some_word_of_the_airport(airports: Airports, text
     assert icao(Airport.objects.search(text)) == [code]
 
 
-@pytest.mark.parametrize("text", ["", " ", "%", "\x00", "\ud800", "throw", "london tokyo"])
+@cases("text", ["", " ", "%", "\x00", "\ud800", "throw", "london tokyo"])
 def test_text_without_a_match_finds_nothing(airports: Airports, text: str) -> None:
     assert icao(Airport.objects.search(text)) == []
 
@@ -81,7 +82,7 @@ def test_codes_are_taken_in_any_case_and_either_kind(airports: Airports) -> None
     assert sorted(icao(Airport.objects.coded("lhr", "kjfk", "xxx"))) == ["EGLL", "KJFK"]
 
 
-@pytest.mark.parametrize("code", ["", "L", "\x00\x00\x00", "\ud800\ud800\ud800", "LHR ", "😀😀😀"])
+@cases("code", ["", "L", "\x00\x00\x00", "\ud800\ud800\ud800", "LHR ", "😀😀😀"])
 def test_what_cannot_be_a_code_finds_nothing(airports: Airports, code: str) -> None:
     assert icao(Airport.objects.coded(code)) == []
 
@@ -106,7 +107,7 @@ def test_countries_are_counted(airports: Airports) -> None:
     assert sum(countries.values()) == len(airports)
 
 
-@pytest.mark.parametrize(("country", "count"), [("IS", 3), ("is", 3), ("XX", 0), ("", 0), ("\x00", 0)])
+@cases(("country", "count"), [("IS", 3), ("is", 3), ("XX", 0), ("", 0), ("\x00", 0)])
 def test_a_country_has_its_airports(airports: Airports, country: str, count: int) -> None:
     assert Airport.objects.in_country(country).count() == count
 
@@ -130,8 +131,8 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("within_km", [10, 500, 2500, 12_000, 20_100])
+@cases("place", PLACES)
+@cases("within_km", [10, 500, 2500, 12_000, 20_100])
 def test_the_airports_near_a_place_are_those_within_the_distance(
     airports: Airports, place: Point, within_km: float
 ) -> None:
@@ -144,7 +145,7 @@ def test_the_airports_near_a_place_are_those_within_the_distance(
     assert [airport.distance_km for airport in near] == pytest.approx([exact[code] for code in expected])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@cases("place", PLACES)
 def test_the_nearest_airports_are_the_nearest_of_all(airports: Airports, place: Point) -> None:
     expected = sorted(airports, key=lambda code: (distance_km(place, airports[code].point), code))
 

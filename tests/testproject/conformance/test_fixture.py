@@ -11,6 +11,7 @@ import pytest
 from django_mcp.testing import MCPClient, MCPError
 from testproject.conformance.mcp import JSON_SCHEMA_2020_12, PNG, WAV
 from tests.conftest import Connect
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -140,14 +141,14 @@ def test_a_region_is_listed_with_its_header_and_may_be_left_out(conformance: MCP
 
 
 # spec 2026-07-28 basic/transports, "Custom headers from tool parameters"; the values are the suite's.
-@pytest.mark.parametrize("header", ["Hello", "=?base64?SGVsbG8=?="])
+@cases("header", ["Hello", "=?base64?SGVsbG8=?="])
 def test_a_region_that_its_header_repeats_is_taken(conformance: MCPClient, header: str) -> None:
     result = conformance.call_tool("test_x_mcp_header", {"region": "Hello"}, **{"mcp-param-region": header})
 
     assert result.text == "Region: Hello"
 
 
-@pytest.mark.parametrize("header", ["", "hello", "=?base64?SGVsbG8?=", "=?base64?SGVs!!!bG8=?="])
+@cases("header", ["", "hello", "=?base64?SGVsbG8?=", "=?base64?SGVs!!!bG8=?="])
 def test_a_region_that_its_header_does_not_repeat_is_refused_to_modern_clients(
     conformance: MCPClient, header: str
 ) -> None:
@@ -240,7 +241,7 @@ FILLED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("tool", "arguments", "answer"),
     [
         ("test_sampling", {"prompt": "Hello"}, "LLM response: Paris"),
@@ -366,7 +367,7 @@ def test_prompts_are_listed_with_their_arguments(conformance: MCPClient) -> None
     ]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "arguments", "contents"),
     [
         ("test_simple_prompt", {}, [text("This is a simple prompt for testing.")]),
@@ -385,7 +386,6 @@ def test_prompts_are_listed_with_their_arguments(conformance: MCPClient) -> None
         ),
         ("test_prompt_with_image", {}, [image(), text("Please analyze the image above.")]),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_prompt_has_the_documented_messages(
     conformance: MCPClient, name: str, arguments: dict[str, str], contents: list[dict[str, Any]]

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from oauth2_provider.models import AccessToken, Application, Grant, RefreshToken
 
 from django_mcp.contrib.oauth.management.commands import mcp_purge_clients
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -103,7 +104,7 @@ def test_one_that_is_let_in_meanwhile_stays(monkeypatch):
     assert left() == ["lucky"]
 
 
-@pytest.mark.parametrize("days", [-1, 40_000])
+@cases("days", [-1, 40_000])
 def test_an_age_that_is_none_is_refused(days):
     with pytest.raises(CommandError, match="--days is a number from 0 to 36500"):
         purge(days=days)

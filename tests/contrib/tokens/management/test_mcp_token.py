@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from django_mcp.contrib.tokens.models import APIToken
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def test_a_token_is_made_listed_and_revoked(ada):
     assert "revoked" in run("list")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "problem"),
     [
         (("create", "nobody", "x"), "There is no user 'nobody'"),

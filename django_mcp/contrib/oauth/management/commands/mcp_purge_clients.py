@@ -1,4 +1,4 @@
-"""manage.py mcp_purge_clients: delete the clients that registered themselves and are used no more. For cron."""
+"""manage.py mcp_purge_clients: deletes self-registered clients that are not used any more. For cron."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from oauth2_provider.models import (
 from oauth2_provider.settings import oauth2_settings
 
 BATCH = 200
-"""Clients in one transaction."""
+"""The number of clients that one transaction deletes."""
 
 
 class Command(BaseCommand):
@@ -37,30 +37,31 @@ class Command(BaseCommand):
 
 
 def unused(before: datetime) -> "QuerySet[Any]":
-    """The clients that registered themselves, were not changed since, and that nobody has let in. What refresh tokens
-    have expired is for `manage.py cleartokens` to say.
+    """The self-registered clients that were not changed lately and have no tokens. Run `manage.py
+    cleartokens` first: it deletes expired refresh tokens.
     """
     clients, now = get_application_model(), timezone.now()
     sources = clients.RegistrationSource
-    own = {"application": OuterRef("pk")}
-    # With this one a client changes its own registration; nobody has let it in.
-    its_own = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
+    of_client = {"application": OuterRef("pk")}
+    # A token for changing the client's own registration: no user has authorized the client with it.
+    for_registration = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}
     is_held = (
-        Q(Exists(get_access_token_model().objects.filter(**own, expires__gt=now).exclude(**its_own)))
-        | Q(Exists(get_grant_model().objects.filter(**own, expires__gt=now)))
-        | Q(Exists(get_refresh_token_model().objects.filter(**own, revoked__isnull=True)))
+        Q(Exists(get_access_token_model().objects.filter(**of_client, expires__gt=now).exclude(**for_registration)))
+        | Q(Exists(get_grant_model().objects.filter(**of_client, expires__gt=now)))
+        | Q(Exists(get_refresh_token_model().objects.filter(**of_client, revoked__isnull=True)))
     )
     registered: QuerySet[Any] = clients._default_manager.filter(registration_source__in=[sources.DCR, sources.CIMD])
     return registered.filter(updated__lt=before).exclude(is_held)
 
 
 def purge(before: datetime) -> int:
-    """Deletes them, batch by batch, and what is left of their tokens with them. How many there were."""
+    """Deletes unused clients and their remaining tokens in batches; returns the number of clients."""
     alias = router.db_for_write(get_application_model())
     count = 0
     while pks := list(unused(before).using(alias).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic(using=alias):
-            # Asked again under a lock: a user may have let one in meanwhile, and a token needs the client's row.
+            # Checked again under a lock: a user may have authorized a client meanwhile, and issuing a token needs the
+            # client's row.
             rows = get_application_model()._default_manager.using(alias).select_for_update().filter(pk__in=pks)
             locked = [row.pk for row in rows]
             gone = list(unused(before).using(alias).filter(pk__in=locked))

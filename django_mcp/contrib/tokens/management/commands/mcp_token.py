@@ -49,8 +49,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{token.start}…  {token.user}  {token.name}  {scopes}  {state}  {used}")
 
     def revoke(self, start: str, **options: Any) -> None:
-        found = list(APIToken.objects.filter(start=start[:SHOWN], revoked_at__isnull=True).select_related("user")[:2])
-        if len(found) != 1:
-            raise CommandError(f"There {'are several live tokens' if found else 'is no live token'} {start[:SHOWN]}….")
-        found[0].revoke()
-        self.stdout.write(f"Revoked {found[0]} of {found[0].user}.")
+        tokens = list(APIToken.objects.filter(start=start[:SHOWN], revoked_at__isnull=True).select_related("user")[:2])
+        if len(tokens) != 1:
+            raise CommandError(f"There {'are several live tokens' if tokens else 'is no live token'} {start[:SHOWN]}….")
+        tokens[0].revoke()
+        self.stdout.write(f"Revoked {tokens[0]} of {tokens[0].user}.")

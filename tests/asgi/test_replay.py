@@ -1,0 +1,93 @@
+"""A GET that resumes the stream of a POST."""
+
+import asyncio
+import json
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from django_mcp.asgi.handler import consumer_of
+from django_mcp.bus import bell
+from django_mcp.endpoint.exchange import StandaloneStream
+from django_mcp.execution.threads import hop
+from django_mcp.models import Session
+from django_mcp.protocol import sse
+from django_mcp.storage import events
+from tests.asgi.connections import (
+    NOTE,
+    Connection,
+    on_a_loop,
+    open_session,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def post_stream(session):
+    events.open_stream(session.pk, "key", 1)
+    events.append(session.pk, "key", 0, ["", NOTE])
+    return StandaloneStream(session, events.Position("key", 0), "")
+
+
+def test_the_rest_of_a_posts_stream_ends_with_its_last_event():
+    session = open_session()
+    reply = '{"jsonrpc":"2.0","id":1,"result":{}}'
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await connection.has(sse.encode(NOTE, "key:1"))
+        await hop(partial(events.append, session.pk, "key", 2, [reply], is_last=True))
+        return await connection.ends()
+
+    assert on_a_loop(talk) == b"".join([sse.prime("key:0", 7), sse.encode(NOTE, "key:1"), sse.encode(reply, "key:2")])
+
+
+def test_a_request_whose_process_died_is_answered(settings):
+    settings.MCP_STREAM_LEASE_SECONDS = -1
+    session = open_session()
+
+    async def talk():
+        return await Connection(consumer_of(await hop(post_stream, session))).ends()
+
+    last = json.loads(on_a_loop(talk).decode().split("data: ")[-1])
+    assert last == {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "error": {"code": -32603, "message": "The server process that ran this request has stopped"},
+    }
+
+
+def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
+    """The time since the last byte counts, and not that since the last change."""
+    settings.MCP_KEEPALIVE_SECONDS = 0.1
+    session = open_session()
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await connection.has(NOTE.encode())
+        heard = 0
+        async with asyncio.timeout(10):
+            while sse.KEEPALIVE * 2 not in connection.body:
+                await hop(bell.ring, [bell.session_group(session.pk)])
+                heard += 1
+                await asyncio.sleep(0.001)
+        await connection.hangs_up()
+        return heard
+
+    assert on_a_loop(talk) > 2
+
+
+def test_a_client_that_reads_the_rest_of_a_stream_is_noted_as_there():
+    session = open_session()
+    long_ago = timezone.now() - timedelta(minutes=30)
+    Session.objects.update(last_seen_at=long_ago)
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await connection.has(sse.encode(NOTE, "key:1"))
+        await connection.hangs_up()
+
+    on_a_loop(talk)
+    assert Session.objects.get().last_seen_at > long_ago + timedelta(minutes=29)

@@ -1,0 +1,207 @@
+"""The request stream of the view."""
+
+import asyncio
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from django_mcp.asgi import request_stream as asgi_stream
+from django_mcp.endpoint.thread_stream import ThreadRequestStream
+from django_mcp.execution import threads
+from django_mcp.execution.threads import hop
+from django_mcp.models import Stream
+from django_mcp.protocol import sse
+from django_mcp.protocol.replies import Reply
+from django_mcp.storage import events
+from tests import wire
+from tests.endpoint.request_streams import REPLY, note, open_session, say, stored, until
+
+
+def run(work, session=None, era=None):
+    """The request_stream of a request in the view, and what it comes to."""
+    request_stream = ThreadRequestStream(1, era or ("handshake" if session else "modern"))
+    if session is not None:
+        request_stream.bind(session)
+    answer = request_stream.run(lambda: work(request_stream))
+    return request_stream, answer if isinstance(answer, Reply) else iter(answer)
+
+
+def test_a_silent_request_in_the_view_has_a_plain_reply():
+    assert run(lambda request_stream: REPLY)[1] == REPLY
+
+
+@pytest.mark.django_db
+def test_a_slow_request_in_the_view_that_says_nothing_leaves_nothing_behind():
+    """It could be cancelled meanwhile, so its stream was known."""
+    session = open_session()
+
+    def work(request_stream):
+        deadline = time.monotonic() + 10
+        while not request_stream.transcript.is_known and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return REPLY
+
+    request_stream, reply = run(work, session)
+
+    assert (reply, request_stream.transcript.is_known) == (REPLY, True)
+    assert not Stream.objects.exists()
+
+
+def test_a_request_in_the_view_that_says_something_is_a_stream():
+    def work(request_stream):
+        say(request_stream, 1, 2)
+        return REPLY
+
+    _, lines = run(work)
+
+    assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+
+
+@pytest.mark.django_db
+def test_a_sessions_stream_in_the_view_is_stored(settings):
+    settings.MCP_RETRY_MILLISECONDS = 7
+    session = open_session()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        return REPLY
+
+    _, lines = run(work, session)
+    body = b"".join(lines)
+
+    key = Stream.objects.get(ended_at__isnull=False).key
+    assert body == b"".join(
+        [sse.prime(f"{key}:0", 7), sse.encode(note(1), f"{key}:1"), sse.encode(REPLY.body.decode(), f"{key}:2")]
+    )
+    assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
+
+
+def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings):
+    settings.MCP_KEEPALIVE_SECONDS = 0.01
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    _, lines = run(work)
+    first = [next(lines) for _ in range(3)]
+    may_go_on.set()
+
+    assert first == [sse.KEEPALIVE] * 3
+    assert b"".join(lines).endswith(sse.encode(REPLY.body.decode()))
+
+
+def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
+    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
+    request_stream = ThreadRequestStream(1, "modern")
+
+    lines = request_stream.run(lambda: (say(request_stream, *range(20)), REPLY)[1])
+
+    assert b"".join(lines) == sse.KEEPALIVE + b"".join(map(sse.encode, [*map(note, range(20)), REPLY.body.decode()]))
+
+
+def test_a_modern_client_of_the_view_that_goes_has_cancelled():
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    request_stream, lines = run(work)
+    next(lines)
+    lines.close()
+    may_go_on.set()
+
+    assert request_stream.cancelled
+
+
+@pytest.mark.parametrize("talkative", [False, True])
+@pytest.mark.django_db
+def test_a_cancelled_request_in_the_view_is_told(talkative):
+    """Also one that never leaves its client without news."""
+    session = open_session()
+    done = threading.Event()
+    deadline = time.monotonic() + 10
+
+    def work(request_stream):
+        say(request_stream, 0)
+        while not done.is_set() and not request_stream.cancelled:
+            if talkative and request_stream._queue.qsize() < 20:  # So that it is never found empty.
+                say(request_stream, 1)
+        return request_stream.cancelled_reply()
+
+    request_stream, lines = run(work, session)
+    next(lines)
+    assert events.cancel(session.pk, 1)
+    while not request_stream.cancelled and time.monotonic() < deadline:
+        next(lines)
+    done.set()
+    *_, last = lines
+
+    assert request_stream.cancelled
+    assert b"-32800" in last
+
+
+def test_a_failure_in_the_view_is_logged_and_says_nothing(caplog):
+    def work(request_stream):
+        raise RuntimeError("hunter2")
+
+    _, reply = run(work)
+
+    assert (reply.status, reply.body) == (500, wire.INTERNAL_ERROR)
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.django_db
+def test_streams_of_the_view_under_asgi_hold_no_thread_while_nothing_is_said(settings, monkeypatch):
+    pool = threads.Pool()
+    monkeypatch.setattr(threads, "_pool", pool)
+    settings.MCP_THREADS = 1
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        may_go_on.wait(timeout=10)
+        say(request_stream, 2)
+        return REPLY
+
+    bodies = ([], [])
+
+    async def read(number):
+        request_stream = ThreadRequestStream(number, "modern")
+        async for line in await asyncio.to_thread(request_stream.run, partial(work, request_stream)):
+            bodies[number].append(line)
+
+    async def talk():
+        reading = [asyncio.create_task(read(number)) for number in range(2)]
+        await until(lambda: all(len(body) == 2 for body in bodies))
+        assert await asyncio.wait_for(hop(max, 1, 2), 5) == 2
+        may_go_on.set()
+        await asyncio.gather(*reading)
+
+    asyncio.run(talk())
+    pool.stop(10)
+
+    said = b"".join(map(sse.encode, [note(1), note(2), REPLY.body.decode()]))
+    assert [b"".join(body) for body in bodies] == [sse.KEEPALIVE + said] * 2
+
+
+async def test_a_client_of_the_view_under_asgi_that_goes_has_cancelled():
+    may_go_on = threading.Event()
+
+    def work(request_stream):
+        say(request_stream, 1)
+        may_go_on.wait(timeout=10)
+        return REPLY
+
+    request_stream = ThreadRequestStream(1, "modern")
+    lines = aiter(await asyncio.to_thread(request_stream.run, lambda: work(request_stream)))
+    await anext(lines)
+    await lines.aclose()
+    may_go_on.set()
+
+    assert request_stream.cancelled

@@ -1,0 +1,50 @@
+"""Work beside the tools' threads: in few threads, which end when they have nothing to do."""
+
+import threading
+import time
+
+import pytest
+
+from django_mcp.execution import aside as module
+from django_mcp.execution.aside import LIMIT, Aside
+
+
+def test_work_is_done_in_few_threads_whoever_hands_it_in():
+    aside, together = Aside(), threading.Barrier(LIMIT + 1, timeout=10)
+
+    def meet():
+        together.wait()
+        return threading.get_ident()
+
+    futures = [aside.submit(meet) for _ in range(LIMIT)]
+    more = [aside.submit(threading.get_ident) for _ in range(50)]
+    assert len(aside._threads) == LIMIT
+    together.wait()
+    found = {future.result(10) for future in futures + more}
+
+    assert len(found) == LIMIT
+    assert threading.get_ident() not in found
+    aside.stop(10)
+    assert not aside._threads
+
+
+def test_what_fails_is_raised_to_whom_it_was_for():
+    def fail():
+        raise KeyError("x")
+
+    aside = Aside()
+    with pytest.raises(KeyError):
+        aside.submit(fail).result(10)
+    assert aside.submit(int).result(10) == 0
+    aside.stop(10)
+
+
+def test_a_thread_with_nothing_to_do_ends_and_another_begins_when_there_is(monkeypatch):
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.001)
+    aside = Aside()
+    for number in range(20):
+        assert aside.submit(lambda number=number: number).result(10) == number
+        deadline = time.monotonic() + 10
+        while aside._threads and time.monotonic() < deadline:
+            threading.Event().wait(0.001)
+        assert not aside._threads

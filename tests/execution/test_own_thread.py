@@ -1,0 +1,105 @@
+"""The threads that async calls are lent: used again, bounded, and never another call's while they are one's own."""
+
+import asyncio
+import threading
+from contextlib import nullcontext
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from django_mcp.execution import threads
+from django_mcp.execution.own_thread import OwnThread, waiting_call
+from django_mcp.execution.threads import Pool
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def lent(monkeypatch, settings):
+    settings.MCP_ASYNC_THREADS = settings.MCP_THREADS = 2
+    pool = Pool(threads._lent._most)
+    monkeypatch.setattr(threads, "_lent", pool)
+    yield pool
+    pool.stop(10)
+    assert not pool._threads
+
+
+def used():
+    """The thread that database work runs in, and its connection, opened."""
+    connection.ensure_connection()
+    return threading.get_ident(), id(connection.connection)
+
+
+async def call(work=used, *, meanwhile=None, atomic=None):
+    with OwnThread(atomic or nullcontext()) as own:
+        try:
+            found = await sync_to_async(work)()
+            if meanwhile is not None:
+                await meanwhile()
+            return found
+        finally:
+            await own.finish(None)
+
+
+def test_the_next_call_has_a_thread_and_a_connection_of_earlier_ones(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", None)
+
+    async def talk():
+        return [await call() for _ in range(20)]
+
+    # The next may be asked for before the last one has noted that it is free.
+    assert len(set(asyncio.run(talk()))) <= 2
+
+
+def test_so_many_calls_have_a_thread_at_once_and_those_that_wait_for_a_client_do_not_count(lent):
+    async def talk():
+        let_go = asyncio.Event()
+        holding = [asyncio.create_task(call(meanwhile=let_go.wait)) for _ in range(2)]
+        late = asyncio.create_task(call())
+        done, _ = await asyncio.wait([late], timeout=0.05)
+        assert not done
+
+        async def wait():
+            with waiting_call():
+                await let_go.wait()
+
+        # One that waits makes room for another.
+        let_go.set()
+        await asyncio.gather(*holding, late)
+        let_go.clear()
+        waiting = [asyncio.create_task(call(meanwhile=wait)) for _ in range(5)]
+        await asyncio.wait_for(call(), 10)
+        let_go.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(talk())
+    assert len(lent._threads) <= 2
+
+
+class Broken(nullcontext):
+    def __enter__(self):
+        raise OSError("no transaction")
+
+
+def test_a_transaction_that_cannot_begin_fails_its_call_and_not_the_next():
+    async def talk():
+        with pytest.raises(OSError, match="no transaction"):
+            await call(atomic=Broken())
+        return await call(int)
+
+    assert asyncio.run(talk()) == 0
+
+
+def test_what_fails_in_the_thread_fails_in_the_call():
+    def fail():
+        raise KeyError("x")
+
+    async def talk():
+        with OwnThread(nullcontext()) as own:
+            with pytest.raises(KeyError):
+                await sync_to_async(fail)()
+            assert await sync_to_async(int)() == 0
+            await own.finish(None)
+
+    asyncio.run(talk())

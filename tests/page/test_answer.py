@@ -1,0 +1,113 @@
+"""The page as it is sent: its markup, its policy, and where it sends people to sign in."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.test import override_settings
+
+from tests.servers import MARKUP
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls"), pytest.mark.usefixtures("debug")]
+
+
+@pytest.fixture
+def debug(settings):
+    settings.DEBUG = True
+
+
+class Scripts(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
+        if tag in ("script", "style", "img", "iframe", "object", "link"):
+            self.found.append((tag, dict(attributes)))
+
+
+def test_the_policy_lets_in_the_pages_own_script_and_nobody_who_frames_it(browser):
+    response = browser.open()
+    policy = response.headers["content-security-policy"]
+    [nonce] = set(re.findall(r"'nonce-([^']+)'", policy))
+
+    assert policy == (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    assert nonce not in browser.open().content.decode()
+    headers = {name: response.headers[name] for name in ("cache-control", "x-frame-options", "referrer-policy")}
+    assert headers == {
+        "cache-control": "no-store, private",
+        "x-frame-options": "DENY",
+        "referrer-policy": "same-origin",
+    }
+    assert {"Accept", "Cookie"} <= set(response.headers["vary"].split(", "))
+
+
+def test_names_and_descriptions_are_text(browser):
+    page = browser.open("/hostile").content.decode()
+
+    assert MARKUP not in page
+    scripts = [attributes for tag, attributes in Scripts(page).found if tag == "script"]
+    assert [one.get("type") for one in scripts if "nonce" not in one] == ["application/json"]
+    assert "img" not in [tag for tag, _ in Scripts(page).found]
+
+
+def test_the_script_stands_in_the_page_as_it_was_written(browser):
+    """Its files are templates, so that a project can have its own: a brace too many would be read as one's."""
+    from django.template import engines
+
+    page = browser.open().content.decode()
+
+    for name in ("page.css", "client.js", "forms.js", "results.js", "page.js"):
+        source = engines["django"].get_template(f"django_mcp/page/{name}").template.source
+        assert source in page, name
+        assert "</script" not in source
+
+
+def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(browser):
+    page = browser.open().content.decode()
+
+    assert re.findall(r"(?:src|href)=\"(?!data:|#|/)", page) == []
+    assert len(page) < 150_000
+
+
+def test_a_person_who_is_not_signed_in_is_shown_the_projects_login(browser, ada):
+    page = browser.open("/plain").content.decode()
+    assert "You are not signed in" in page
+    with override_settings(LOGIN_URL="/page"):
+        assert '<a href="/page?next=%2Fplain">Sign in</a>' in browser.open("/plain").content.decode()
+    with override_settings(LOGIN_URL="/nowhere"):
+        assert "Sign in</a>" not in browser.open("/plain").content.decode()
+    assert "You are <b>ada</b>" in browser.sign_in(ada).open("/plain").content.decode()
+
+
+def test_an_endpoint_that_does_not_let_a_person_in_shows_nothing_of_itself(browser, ada):
+    page = browser.open("/closed").content.decode()
+
+    assert "This endpoint asks callers to sign in." in page
+    assert "greet" not in page.partition("<script nonce")[0]
+    assert "greet" in browser.sign_in(ada).open("/closed").content.decode()
+    assert "This endpoint does not let you in" in browser.open("/forbidden").content.decode()
+
+
+def test_the_script_is_told_the_era_and_the_address(browser):
+    def data(path):
+        found = re.search(
+            r'<script id="mcp-data" type="application/json">(.*?)</script>', browser.open(path).content.decode()
+        )
+        return json.loads(found[1])
+
+    told = data("/handshake/")
+    assert (told["era"], told["version"], told["path"]) == ("handshake", "2025-11-25", "/handshake/")
+    assert (told["url"], told["csrfHeader"]) == ("http://testserver/handshake/", "X-CSRFTOKEN")
+    assert (data("/modern")["era"], data("/modern")["version"]) == ("modern", "2026-07-28")
+
+
+def test_a_project_without_an_engine_for_templates_has_the_page(browser):
+    with override_settings(TEMPLATES=[]):
+        assert b"<h1>plain</h1>" in browser.open("/plain").content
