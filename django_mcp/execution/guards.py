@@ -45,6 +45,7 @@ _WRITES_FILES: Final = re.compile(r"\b(?:OUTFILE|DUMPFILE)\b", re.IGNORECASE)
 
 _READ_PRAGMAS: Final = frozenset(
     {
+        "data_version",
         "database_list",
         "foreign_key_check",
         "foreign_key_list",
@@ -133,6 +134,9 @@ class Guard:
         if action == sqlite3.SQLITE_PRAGMA:
             return str(name).lower() in _READ_PRAGMAS
         if action == sqlite3.SQLITE_SAVEPOINT:
+            return True
+        if action == sqlite3.SQLITE_UPDATE and name == "sqlite_master":
+            # SQLite asks so when it first opens a virtual table, as one of full-text search. It lets no statement write there.
             return True
         return action in _READ_ACTIONS if self._read_only else action not in _LASTING_ACTIONS
 

@@ -1,10 +1,13 @@
 """The statements that a read-only block and a dry run let through, asked of the database that the tests run on."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 
-from django_mcp.execution.guards import CannotUndo, WroteInReadOnly
+from django_mcp.execution.guards import CannotUndo, Guard, WroteInReadOnly
 from django_mcp.execution.transactions import LazyAtomic
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,3 +173,19 @@ def test_a_refusal_says_what_and_names_the_remedy(options, error):
 
     assert "'COMMIT'" in str(raised.value)
     assert ("read_only" if "read_only" in options else "argument dry_run") in str(raised.value)
+
+
+def test_a_table_of_full_text_search_is_opened_to_read_and_the_schema_is_not_written(tmp_path):
+    def open_table():
+        return sqlite3.connect(tmp_path / "words.sqlite3", isolation_level=None)
+
+    with closing(open_table()) as first:
+        first.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+        first.execute("INSERT INTO words VALUES ('hello')")
+    guard = Guard(connection, read_only=True, is_nested=False)
+    with closing(open_table()) as second:
+        second.set_authorizer(lambda action, name, *_: 0 if guard.authorizes(action, name) else 1)
+        assert second.execute("SELECT text FROM words WHERE words MATCH 'hello'").fetchall() == [("hello",)]
+        for write in ("UPDATE sqlite_master SET sql = ''", "DELETE FROM words", "INSERT INTO words VALUES ('x')"):
+            with pytest.raises(sqlite3.DatabaseError):
+                second.execute(write)

@@ -92,12 +92,10 @@ def _filter_by_everything(client, served, row):
     for name in served.filters:
         path, _, lookup = name.rpartition("__")
         path, lookup = (path, lookup) if path in row else (name, "exact")
-        value = row.get(path)
-        if lookup == "isnull":
-            value = value is None
-        # An empty text may be how a null is read.
-        if row[path] in ("", []) or value is None:
+        # An empty text may be how a null is read, and an admin may hide a field.
+        if row.get(path, "") in ("", []) or (row[path] is None and lookup != "isnull"):
             continue
+        value = row[path] is None if lookup == "isnull" else row[path]
         several = value if isinstance(value, list) and path != "pk" else [value]
         for one in [several] if lookup == "in" else several:
             found = call(client, served.tools["count"], {name: one})
