@@ -12,7 +12,6 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-
 nox.options.sessions = ["tests"]
 
 # Annotations and data classes, threads and event loops, the ORM, and one journey over every lane.
@@ -62,3 +61,15 @@ def run(session: nox.Session, arguments: Sequence[str]) -> None:
     )
     paths = () if any(not argument.startswith("-") for argument in arguments) else LEG
     session.run("python", "-m", "pytest", "--numprocesses", "auto", *paths, *arguments)
+
+
+@nox.session(python="3.12")
+@nox.parametrize("project", ["kinds", "wagtail", "oscar", "helpdesk"])
+def zoo(session: nox.Session, project: str) -> None:
+    """Every model of projects that others wrote, with settings of their own: `nox -s zoo`, or one by its name."""
+    session.install("--editable", ".", "--group", "zoo")
+    session.run(
+        *("python", "-m", "pytest", "tests/zoo", "-m", "zoo", "--confcutdir=tests/zoo", *session.posargs),
+        *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
+        env={"DJANGO_SETTINGS_MODULE": f"tests.zoo.settings.{project}"},
+    )

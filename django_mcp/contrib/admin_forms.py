@@ -253,7 +253,7 @@ def _writable(model_admin: Any, adding: bool) -> Iterator[str]:
         if name in declared:
             if not field.disabled:
                 yield name
-        elif (adding or not field.primary_key) and field.editable and not model_fields.has_rows_between(field):
+        elif (adding or not field.primary_key) and field.editable:
             yield name
 
 
@@ -278,7 +278,7 @@ def _model_fields(model: type[models.Model]) -> list[Any]:
     return [
         field
         for field in (*model._meta.concrete_fields, *model._meta.many_to_many)
-        if not model_fields.is_written_by_itself(field)
+        if not model_fields.is_written_by_itself(field) and not model_fields.has_rows_between(field)
     ]
 
 

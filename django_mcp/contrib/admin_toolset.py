@@ -88,7 +88,7 @@ class AdminToolset(ModelToolset):
         for path in (*cls.filters, *cls.ordering):
             if admin_forms.is_hash(cls.model, path.partition("__")[0]):
                 yield f"{path!r} would tell of the hash of a password; leave it out."
-        for name in set(cls.writable or ()) - cls._create_arguments().keys() - cls._change_arguments().keys():
+        for name in sorted(set(cls.writable or ()) - {*cls._writable()} if cls.writable else ()):
             yield f"{cls.admin_class.__name__} takes no {name!r} in its form; leave it out of writable."
         yield from super()._problems()
 
@@ -199,7 +199,7 @@ class AdminToolset(ModelToolset):
         looked = {self.model._meta.pk.name, "pk", *self._admin_request.filtered(), *self._admin_request.shown_of_all()}
         for path in paths:
             name = path.removeprefix("-")
-            if not looked & {name, _without_lookup(name)}:
+            if not looked & {name, model_fields.split_lookup(name)[0]}:
                 raise ToolError(f"{name}: the admin shows you no such field to look for.")
 
     def _matching(self, query: str) -> "models.QuerySet[Any]":
@@ -368,11 +368,6 @@ def _problem(form: Any, name: str) -> str:
     if name == NON_FIELD_ERRORS:
         return f"- {text}"
     return f"- {name}: {text}{admin_forms.choices_of(form.fields[name]) if name in form.fields else ''}"
-
-
-def _without_lookup(path: str) -> str:
-    field, _, lookup = path.rpartition("__")
-    return field if lookup in (*model_fields.LOOKUPS, "in", "isnull") else path
 
 
 def _function_of(action: Any) -> tuple[Any, Any]:

@@ -170,9 +170,12 @@ STORABLE: Final = AfterValidator(_storable)
 def read_plain(field: Any, row: Any) -> Any:
     """The plain value; an object (a country, an amount of money) is serialized by its field."""
     value = field.value_from_object(row)
-    if value is None or isinstance(value, _PROTECTED):
-        return value
-    return field.value_to_string(row)
+    return value if is_plain(value) else field.value_to_string(row)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether pydantic writes a value as it is."""
+    return value is None or isinstance(value, _PROTECTED)
 
 
 def _read_json(field: Any, row: Any) -> Any:
@@ -271,6 +274,9 @@ _JSON: Final = Kind(lambda field, checked: Any, _read_json, as_given, is_scalar=
 _FOREIGN_JSON: Final = Kind(lambda field, checked: Any, _read_json, None, is_scalar=False)
 """A field of another package that is stored as JSON; the package decides what its attribute accepts."""
 
+COMPOSITE: Final = "django.db.models.fields.composite.CompositePrimaryKey"
+"""The path of the kind of a key of several columns."""
+
 KINDS: dict[type[Any] | str, Kind] = {
     models.BooleanField: _plain(bool),
     models.IntegerField: _plain(int),
@@ -286,9 +292,13 @@ KINDS: dict[type[Any] | str, Kind] = {
     models.TextField: _plain(str),
     models.GenericIPAddressField: _plain(str),
     models.FileField: Kind(lambda field, checked: str, _read_file, None),
+    # Any path would be taken: the form of the admin alone looks which files there are.
+    models.FilePathField: Kind(lambda field, checked: str, read_plain, None),
     models.JSONField: _JSON,
     models.ManyToManyField: Kind(_keys, _read_keys, as_given, is_scalar=False, is_many=True),
-    "django.db.models.fields.composite.CompositePrimaryKey": Kind(_composite, _read_composite, None, is_scalar=False),
+    # It says that it is a ManyToManyField. Its rows have the key of this one, and are written as themselves.
+    "django.contrib.contenttypes.fields.GenericRelation": Kind(_keys, _read_keys, None, is_scalar=False, is_many=True),
+    COMPOSITE: Kind(_composite, _read_composite, None, is_scalar=False),
     "django.contrib.postgres.fields.array.ArrayField": Kind(_array, _read_array, as_given, is_scalar=False),
     "django.contrib.postgres.fields.ranges.RangeField": Kind(_range, _read_range, _write_range, is_scalar=False),
     "django.contrib.postgres.fields.hstore.HStoreField": Kind(

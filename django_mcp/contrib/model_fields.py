@@ -15,11 +15,13 @@ from pydantic import Field
 
 from . import field_choices
 from .field_kinds import (
+    COMPOSITE,
     KINDS,
     Kind,
     Reader,
     Writer,
     as_given,
+    is_plain,
     keys_of,
     kind_of,
     read_plain,
@@ -62,6 +64,12 @@ def resolve(model: type[models.Model], path: str) -> "models.Field[Any, Any]":
     return _field(at, name, path, model)
 
 
+def split_lookup(name: str) -> tuple[str, str]:
+    """The path of a filter and its lookup, `exact` where it names none. A field may be called as a lookup is."""
+    path, _, lookup = name.rpartition("__")
+    return (path, lookup) if path and lookup in (*LOOKUPS, "in", "isnull") else (name, "exact")
+
+
 def parameter_type(field: "models.Field[Any, Any]") -> Any:
     """The type of a client's value for a field, with its description."""
     return _with_description(type_of(field), field)
@@ -72,7 +80,8 @@ def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
     if lookup == "isnull":
         return _with_description(bool, field)
     if not _has_lookup(field, lookup):
-        raise ImproperlyConfigured(f"{field} has no lookup {lookup!r}.")
+        others = ", ".join(one for one in (*LOOKUPS, "in") if _has_lookup(field, one))
+        raise ImproperlyConfigured(f"{field} has no lookup {lookup!r}; use one of {others}, isnull.")
     kind = kind_of_target(field)
     if kind.is_many:
         inner = keys_of(field, checked=True)
@@ -105,8 +114,9 @@ def is_written_by_itself(field: "models.Field[Any, Any]") -> bool:
 
 
 def is_writable(field: "models.Field[Any, Any]") -> bool:
-    """Whether a client can write the field: not a file, and not computed."""
-    if has_rows_between(field) or isinstance(field, models.GeneratedField):
+    """Whether a client can write the field: not a file, not computed, and not the time of saving."""
+    is_moment = bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
+    if has_rows_between(field) or isinstance(field, models.GeneratedField) or is_moment:
         return False
     return kind_of_target(field).write is not None
 
@@ -149,6 +159,15 @@ def value_at(row: models.Model, path: str) -> Any:
     return _reader(type(row), path)(row)
 
 
+def value_alone(field: "models.Field[Any, Any]", value: Any) -> Any:
+    """A field's value that came without its row, as a client reads it in one."""
+    if is_plain(value):
+        return value
+    row = field.model()
+    setattr(row, field.attname, value)
+    return kind_of_target(field).read(field, row)
+
+
 @lru_cache(maxsize=1024)
 def relations_of(model: type[models.Model], paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """The relations to join in order to read these paths of many rows, and the relations to prefetch."""
@@ -177,6 +196,17 @@ def assign(row: models.Model, values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             setattr(row, field.attname, value if value is None or not kind.write else kind.write(field, value))
     return later
+
+
+def assign_later(row: models.Model, values: Mapping[str, Any]) -> None:
+    """Writes the relations of a row that is saved."""
+    for name, value in values.items():
+        related = getattr(row, name)
+        related.set(value)
+        # Relations of django-modelcluster, as of Wagtail's pages, wait to be told.
+        waiting = getattr(related, "get_tagged_item_manager", lambda related=related: related)()
+        if commit := getattr(waiting, "commit", None):
+            commit()
 
 
 @lru_cache(maxsize=4096)
@@ -226,7 +256,7 @@ def _may_be_null(model: type[models.Model], path: str) -> bool:
 
 
 def _has_lookup(field: Any, lookup: str) -> bool:
-    if isinstance(field, models.ForeignKey) or kind_of(field).is_many:
+    if isinstance(field, models.ForeignKey) or kind_of(field).is_many or kind_of(field) is KINDS[COMPOSITE]:
         return lookup in ("exact", "in", *(() if field.many_to_many else ("gt", "gte", "lt", "lte")))
     return field.get_lookup(lookup) is not None
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from .model_toolset import ModelToolset
 
 GROUPS_LIMIT: Final = 100
-RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", "ctx")
+OF_METHODS: Final = ("self", "ctx")
+"""Names that no argument can have, since each method has them."""
+
+RESERVED: Final = ("page", "limit", "order_by", "query", "function", "field", "group_by", "pk", "changes", *OF_METHODS)
 AGGREGATES: Final = {"count": Count, "sum": Sum, "avg": Avg, "min": Min, "max": Max}
 
 
@@ -73,11 +76,20 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         rows, aggregate = self._filtered(arguments).order_by(), AGGREGATES[function](field)
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
+        if field == "pk" and function != "count" and len(cls.model._meta.pk_fields) > 1:
+            raise ToolError(f"field: {function} is of one column, and a key has several; name one of them.")
         self._permit(field, *([group_by] if group_by else []))
+        # An extreme is a value of the field's; what is counted or summed up is a number.
+        of_field = field if function in ("min", "max") else None
         if group_by is None:
-            return [{"group": None, "value": rows.aggregate(value=aggregate)["value"]}]
-        groups = rows.values(group_by).annotate(value=aggregate).order_by("-value", group_by)[:GROUPS_LIMIT]
-        return [{"group": group[group_by], "value": group["value"]} for group in groups]
+            return [{"group": None, "value": shown(of_field, rows.aggregate(**{_ALIAS: aggregate})[_ALIAS])}]
+        groups = rows.values(group_by).annotate(**{_ALIAS: aggregate}).order_by(f"-{_ALIAS}", group_by)[:GROUPS_LIMIT]
+        return [
+            {"group": shown(group_by, group[group_by]), "value": shown(of_field, group[_ALIAS])} for group in groups
+        ]
+
+    def shown(name: str | None, value: Any) -> Any:
+        return model_fields.value_alone(fields[name], value) if name in fields else value
 
     fields = {name: model_fields.resolve(cls.model, name) for name in cls._paths() if "__" not in name}
     scalar = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
@@ -128,6 +140,9 @@ METHODS: "Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]]" 
     "update": _update,
     "delete": _delete,
 }
+_ALIAS: Final = "_mcp_aggregate"
+"""The name of a sum in a query: none that a model's field has, as `value` could be."""
+
 PLURAL: Final = ("list", "search", "count", "aggregate")
 
 
@@ -150,9 +165,7 @@ def _filters(cls: "type[ModelToolset]") -> dict[str, tuple[Any, Any]]:
 
 def filter_of(cls: "type[ModelToolset]", name: str) -> tuple[str, str]:
     """The field of a filter and its lookup. Raises `ImproperlyConfigured`."""
-    path, _, lookup = name.rpartition("__")
-    if lookup not in (*model_fields.LOOKUPS, "in", "isnull"):
-        path, lookup = name, "exact"
+    path, lookup = model_fields.split_lookup(name)
     model_fields.filter_type(model_fields.resolve(cls.model, path), lookup)
     return path, lookup
 

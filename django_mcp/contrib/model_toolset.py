@@ -14,7 +14,7 @@ from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
 from . import filtersets, model_fields, names
-from .model_operations import METHODS, PLURAL, RESERVED, filter_of, plural_of, singular_of
+from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, plural_of, singular_of
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -105,6 +105,9 @@ class ModelToolset(Toolset):
                 f"create cannot work, since a new {cls.model.__name__} needs {', '.join(missing)}: have that written "
                 "(fields, writable), set it in prepare(), or leave create out."
             )
+        if "create" in cls.operations and not _problem_in_fields(cls):
+            for name in sorted({*OF_METHODS} & cls._create_arguments().keys()):
+                yield f"create cannot have an argument called {name!r}: say in writable which fields it takes."
         yield from cls._reading_problems()
 
     @classmethod
@@ -317,8 +320,7 @@ class ModelToolset(Toolset):
             row.full_clean()
             with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
                 row.save()
-                for name, value in later.items():
-                    getattr(row, name).set(value)
+                model_fields.assign_later(row, later)
                 return self._show(self._saved(row))
         except ValidationError as error:
             raise ToolError(explain(error)) from None
@@ -399,5 +401,5 @@ def _is_method(sets: Mapping[str, Any], name: str) -> bool:
 
 
 def _may_repeat(model: type[models.Model], name: str) -> bool:
-    path, _, lookup = name.rpartition("__")
+    path, lookup = model_fields.split_lookup(name)
     return lookup == "in" and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many

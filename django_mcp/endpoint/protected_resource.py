@@ -22,15 +22,15 @@ MAX_AGE_SECONDS: Final = 3600
 
 
 class ProtectedResourceView(View):
-    """The metadata of the endpoint whose path follows the well-known path; at the root, of the only endpoint that has
-    metadata. Public, for any origin, and cacheable.
+    """The metadata of the endpoint whose path follows the well-known path; at the root, of the project's only endpoint.
+    Public, for any origin, and cacheable.
     """
 
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest, path: str = "") -> JsonResponse:
         if not path:
-            path = _only_path(request) or ""
+            path = _only_path() or ""
         view = find_view(f"/{path}")
         if view is None or not view.get_authorization_servers(request):
             raise Http404
@@ -97,11 +97,12 @@ def known_scopes() -> set[str]:
     return {scope for view in views for scope in (*view.scopes_supported, *view.get_server().registry.scopes())}
 
 
-def _only_path(request: HttpRequest) -> str | None:
-    """The path of the endpoint that has metadata, if there is only one and its path has no variables."""
-    views = {path: find_view(f"/{path}") for path in endpoint_paths()}
-    found = [path for path, view in views.items() if view is not None and view.get_authorization_servers(request)]
-    return found[0] if len(found) == 1 else None
+def _only_path() -> str | None:
+    """The path of the project's only endpoint, if it has no variables. Beside another endpoint a document at the root
+    would be taken for that one's: some clients read it there unasked, and start to sign in to an open endpoint.
+    """
+    paths = endpoint_paths()
+    return paths[0] if len(paths) == len(list(mounted_views())) == 1 else None
 
 
 def _quoted(value: str) -> str:

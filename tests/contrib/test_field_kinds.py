@@ -18,7 +18,7 @@ from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import CALLER, MODERN, ask
 from tests.contrib import zoo
-from tests.contrib.zoo import Animal, Code, PointField, Puma, Seat, Tag
+from tests.contrib.zoo import Animal, Code, Odd, PointField, Puma, Seat, Tag
 
 pytestmark = pytest.mark.django_db
 
@@ -341,3 +341,57 @@ def test_arrays_and_ranges_are_lists_and_bounds():
     empty = {"lower": None, "upper": None, "bounds": "empty"}
     model_fields.assign(shelf, {"span": empty})
     assert model_fields.value_at(shelf, "span") == empty
+
+
+class Odds(ModelToolset):
+    model = Odd
+    fields = ("id", "exact", "value", "country", "path", "saved", "notes")
+    operations = ("list", "get", "aggregate", "update")
+    filters = ("exact", "self__exact")
+    model_permissions = False
+
+
+def test_fields_are_called_as_the_words_of_queries_are():
+    ContentType.objects.get_for_model(Odd)
+    Odd.objects.create(exact=3, value=5, country="KE")
+    server = MCPServer("odd", version="1")
+    server.toolset(Odds)
+
+    def answer(name, **arguments):
+        return call(name, arguments, on=server)["structuredContent"]
+
+    assert [row["value"] for row in answer("list_odds", exact=3)["items"]] == [5]
+    summed = answer("aggregate_odds", function="sum", field="value", group_by="value")
+    assert summed == [{"group": 5, "value": 5}]
+    assert answer("aggregate_odds", function="max", field="country") == [{"group": None, "value": "KE"}]
+
+
+def test_what_is_set_by_itself_or_is_elsewhere_is_only_read():
+    read_only = [name for name in Odds.fields if not model_fields.is_writable(model_fields.resolve(Odd, name))]
+
+    assert read_only == ["path", "saved", "notes"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"fields": ("id", "self"), "operations": ("create",)}, "create cannot have an argument called 'self'"),
+        ({"fields": ("id",), "filters": ("self",)}, "a filter cannot be called 'self'; use self__exact."),
+    ],
+)
+def test_a_column_called_self_is_refused_where_it_would_be_an_argument(attributes, said):
+    toolset = type("Selves", (ModelToolset,), {"model": Odd, **attributes})
+
+    with pytest.raises(ImproperlyConfigured, match=said):
+        list(toolset.tools())
+
+
+def test_a_key_of_several_columns_is_counted_and_has_no_largest_and_no_text():
+    members = {"model": Seat, "fields": ("row",), "operations": ("aggregate",), "model_permissions": False}
+    server = MCPServer("seats", version="1")
+    server.toolset(type("Seats", (ModelToolset,), members))
+
+    said = refusal("aggregate_seats", {"function": "max"}, on=server)
+    assert said == "field: max is of one column, and a key has several; name one of them."
+    with pytest.raises(ImproperlyConfigured, match="'icontains'; use one of exact, gt, gte, lt, lte, in, isnull"):
+        model_fields.filter_type(model_fields.resolve(Seat, "pk"), "icontains")

@@ -3,7 +3,7 @@
 import uuid
 from zoneinfo import available_timezones
 
-from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.db.models.functions import Upper
@@ -130,6 +130,23 @@ with isolate_apps("testproject.airports"):
         def __str__(self):
             return f"{self.row}{self.number}"
 
+    class Odd(models.Model):
+        """Names that are the words of the tools and of queries, and kinds that no form takes."""
+
+        self = models.CharField(max_length=10, blank=True)
+        exact = models.IntegerField(default=1)
+        value = models.IntegerField(default=1)
+        country = CountryField(max_length=2, blank=True)
+        path = models.FilePathField(path="/", blank=True)
+        saved = models.DateTimeField(auto_now=True)
+        notes = GenericRelation(Animal, content_type_field="kind", object_id_field="key")
+
+        class Meta:
+            app_label = "airports"
+
+        def __str__(self):
+            return "odd"
+
     class Puma(Code):
         weight = models.IntegerField()
 
@@ -137,7 +154,7 @@ with isolate_apps("testproject.airports"):
             app_label = "airports"
 
 
-MODELS = (Tag, Animal, Code, Seat, Puma)
+MODELS = (Tag, Animal, Code, Seat, Odd, Puma)
 
 
 def make_tables():

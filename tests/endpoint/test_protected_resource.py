@@ -35,10 +35,9 @@ def get(url, **headers):
     [
         f"{protected_resource.WELL_KNOWN}/secure/mcp",
         f"{protected_resource.WELL_KNOWN}/secure/mcp/",
-        protected_resource.WELL_KNOWN,
     ],
 )
-def test_the_document_is_at_the_path_of_the_endpoint_and_of_the_only_one_at_the_root(url):
+def test_the_document_is_at_the_path_of_the_endpoint(url):
     response = get(url, origin="https://anywhere.example")
 
     assert (response.status_code, response.json()) == (200, DOCUMENT)
@@ -76,11 +75,26 @@ class Several:
     urlpatterns = several()
 
 
-def test_where_several_have_one_the_root_has_none(settings):
-    settings.ROOT_URLCONF = Several
+class OneBesideAnOpenOne:
+    urlpatterns = [*several()[:2], path("open/mcp", endpoint(public=True))]
+
+
+class OneAlone:
+    urlpatterns = several()[:2]
+
+
+@pytest.mark.parametrize("urlconf", [Several, OneBesideAnOpenOne])
+def test_beside_another_endpoint_the_root_has_no_document(settings, urlconf):
+    settings.ROOT_URLCONF = urlconf
 
     assert get(protected_resource.WELL_KNOWN).status_code == 404
     assert get(f"{protected_resource.WELL_KNOWN}/one/mcp").json()["resource"] == "http://testserver/one/mcp"
+
+
+def test_the_document_of_the_only_endpoint_is_at_the_root_too(settings):
+    settings.ROOT_URLCONF = OneAlone
+
+    assert get(protected_resource.WELL_KNOWN).json()["resource"] == "http://testserver/one/mcp"
 
 
 # Challenges
