@@ -333,7 +333,7 @@ def test_settings_that_a_page_names_exist(page: Path) -> None:
 # Prose
 
 
-@pytest.mark.parametrize("page", [README, CHANGELOG, CONTRIBUTING, SECURITY, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, CHANGELOG, CONTRIBUTING, SECURITY, *PAGES])
 def test_a_sentence_begins_with_its_subject(page: Path) -> None:
     """Sentences, headings, items and cells that begin otherwise must be read twice."""
     text = FENCE.sub("\n", page.read_text())
@@ -373,7 +373,7 @@ def test_the_limits_of_the_threat_model_are_the_defaults() -> None:
     assert said == {name: vars(Settings)[name.removeprefix("MCP_")] for name in said}
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@cases("page", [README, *PAGES])
 def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
     named = re.findall(r"\btests/[\w/]+(?:\.py)?", page.read_text())
 

@@ -5,14 +5,14 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
+from tests.tables import cases
 
 PACKAGE = Path(__file__).parent.parent / "django_mcp"
 TEXT = (PACKAGE.parent / "docs" / "how-it-works.md").read_text()
 PLACES = sorted(set(re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", TEXT)))
 
 
-@pytest.mark.parametrize(("file", "name"), PLACES)
+@cases(("file", "name"), PLACES)
 def test_a_place_on_the_map_exists(file: str, name: str) -> None:
     tree: ast.AST = ast.parse((PACKAGE / file).read_text())
     for part in filter(None, name.split(".")):

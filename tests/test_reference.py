@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import django_mcp
 from django_mcp import (
     Budget,
@@ -37,6 +35,7 @@ from django_mcp.primitives.resources import make_resource
 from django_mcp.primitives.tools import make_tool
 from django_mcp.testing import AsyncMCPClient, MCPClient
 from django_mcp.views import MCPView
+from tests.tables import cases
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "api.md").read_text()
@@ -67,7 +66,7 @@ def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: default for name, default in options.items() if name not in names}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("section", "head", "expected"),
     [
         ("MCPServer", "Argument", arguments(MCPServer)),
@@ -78,7 +77,6 @@ def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
         *[("Values", cls.__name__, arguments(cls)) for cls in (Budget, CacheHints, ToolResult, Icon)],
         *[("Values", cls.__name__, arguments(cls)) for cls in (ResourceLink, EmbeddedResource)],
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_argument_is_in_the_reference_with_its_default(section: str, head: str, expected: dict[str, Any]) -> None:
     shown = {
@@ -89,7 +87,7 @@ def test_every_argument_is_in_the_reference_with_its_default(section: str, head:
     assert shown == expected
 
 
-@pytest.mark.parametrize(
+@cases(
     ("section", "head", "cls"),
     [
         ("Toolset", "Member", Toolset),
@@ -99,7 +97,6 @@ def test_every_argument_is_in_the_reference_with_its_default(section: str, head:
         ("Answers of the client", "Elicited", Elicited),
         ("Answers of the client", "Sampled", Sampled),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_member_is_in_the_reference(section: str, head: str, cls: type[Any]) -> None:
     assert set(table(section, head)) == members(cls)
@@ -119,7 +116,7 @@ def declared(cls: type[Any]) -> set[str]:
     return {name for name in found if not name.startswith("_")} - {"hooks"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("page", "names"),
     [
         ("models.md", declared(ModelToolset) | declared(AdminToolset)),
@@ -128,7 +125,6 @@ def declared(cls: type[Any]) -> set[str]:
         ("resources.md", {*arguments(ModelResource), *arguments(FileFieldResource), *arguments(StorageResource)}),
         ("testing.md", {*arguments(MCPClient), *arguments(AsyncMCPClient)}),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_the_page_of_a_class_names_its_options(page: str, names: set[str]) -> None:
     text = (DOCS / page).read_text()

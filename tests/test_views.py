@@ -59,8 +59,8 @@ def view(request):
 # Methods
 
 
-@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("path", ["/plain", "/token", "/off", "/broken-authentication"])
+@cases("verb", VERBS)
 def test_a_method_that_mcp_has_not_is_405_whoever_asks(lane, path, verb):
     response = MCPClient(path, **lane).send(verb, headers={"content-type": "application/json"})
 

@@ -75,7 +75,6 @@ urlpatterns = [
     path("browsers", endpoint(plain, public=True, allowed_origins=["https://app.example.com"])),
     path("paged", endpoint(plain, public=True, page=lambda request: request.user.username == "ada")),
     path("forms", endpoint(forms, public=True)),
-    path("forms/handshake", endpoint(forms, public=True, eras=("handshake",))),
     path("hostile", endpoint(hostile, public=True)),
     # Ways to mount
     path("view", MCPView.as_view(server=plain, public=True), name="view"),

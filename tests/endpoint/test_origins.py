@@ -172,8 +172,8 @@ def test_an_origin_can_be_allowed_by_name(settings):
 # At an endpoint
 
 
-@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("path", ["/plain", "/token", "/broken-authentication", "/off", "/modern"])
+@cases("verb", VERBS)
 def test_a_foreign_origin_is_403_before_anything_else_is_looked_at(lane, path, verb):
     """Before the verb, the caller, the body and the session, so that a foreign page learns nothing of any."""
     client = MCPClient(path, era="handshake", headers={"origin": "https://evil.example.net"}, **lane)
@@ -187,7 +187,7 @@ def test_a_foreign_origin_is_403_before_anything_else_is_looked_at(lane, path, v
     assert "www-authenticate" not in response.headers
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@cases("verb", VERBS)
 def test_a_foreign_host_is_403_unless_djangos_middleware_is_first(lane, verb):
     """Django's CommonMiddleware asks for the host of every request, and answers a foreign one with its own 400."""
     client = MCPClient("/plain", era="handshake", headers={"host": "evil.example.net"}, **lane)

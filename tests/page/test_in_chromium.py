@@ -6,6 +6,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from django_mcp.models import Session
 from tests import live_site
 from tests.browser import open_chromium
 from tests.servers import released
@@ -170,9 +171,18 @@ def test_the_arguments_are_written_as_json_and_come_back_into_the_form(opened):
     assert page.field(entry, "name").get_property("value") == "Ève"
 
 
-@pytest.mark.parametrize("path", ["/forms", "/forms/handshake"])
-def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened, path):
-    page = opened(path)
+def test_an_endpoint_of_the_older_era_is_called_in_a_session(opened):
+    page = opened("/handshake")
+    entry = page.open("greet")
+    page.field(entry, "name").send_keys("Ada")
+    page.press(entry, "Call")
+
+    assert "Hello, Ada" in page.outcome(entry)
+    assert Session.objects.get().client_info["name"] == "django-mcp-page"
+
+
+def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened):
+    page = opened("/forms")
     entry = page.open("order")
     page.field(entry, "dish").send_keys("soup")
 
