@@ -136,7 +136,8 @@ class Guard:
         if action == sqlite3.SQLITE_SAVEPOINT:
             return True
         if action == sqlite3.SQLITE_UPDATE and name == "sqlite_master":
-            # SQLite asks so when it first opens a virtual table, as one of full-text search. It lets no statement write there.
+            # SQLite asks this when it first opens a virtual table, such as one of full-text search. No statement can
+            # write there.
             return True
         return action in _READ_ACTIONS if self._read_only else action not in _LASTING_ACTIONS
 
