@@ -1,11 +1,14 @@
 """Headless Chromium, for tests that are marked `browser`."""
 
 import shutil
-from typing import Any
+from typing import Any, Final
+
+CSS: Final = "css selector"
+"""How an element is named to Selenium, which is not installed where these tests are not run."""
 
 
 def open_chromium(width: int, height: int) -> Any:
-    """A driver of a window of a size. Selenium is not installed where these tests are not run."""
+    """A driver of a window of a size."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -13,3 +16,17 @@ def open_chromium(width: int, height: int) -> Any:
         options.add_argument(argument)
     options.binary_location = str(shutil.which("chromium"))
     return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+
+
+def waiting(driver: Any, seconds: float) -> Any:
+    """Selenium's wait: `until(condition)` tries again whatever the condition raises."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, seconds, ignored_exceptions=[Exception])
+
+
+def choose(element: Any) -> Any:
+    """Selenium's hand on a select element."""
+    from selenium.webdriver.support.ui import Select
+
+    return Select(element)

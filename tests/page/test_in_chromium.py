@@ -3,12 +3,10 @@
 import json
 
 import pytest
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from django_mcp.models import Session
 from tests import live_site
-from tests.browser import open_chromium
+from tests.browser import CSS, choose, open_chromium, waiting
 from tests.servers import released
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -22,14 +20,14 @@ class Page:
         driver.get(url)
 
     def find(self, selector, within=None):
-        return self.wait(lambda _: (within or self.driver).find_element(By.CSS_SELECTOR, selector))
+        return self.wait(lambda _: (within or self.driver).find_element(CSS, selector))
 
     def wait(self, condition):
-        return WebDriverWait(self.driver, SECONDS, ignored_exceptions=[Exception]).until(condition)
+        return waiting(self.driver, SECONDS).until(condition)
 
     def open(self, key):
         entry = self.find(f'.entry[data-key="{key}"]')
-        entry.find_element(By.TAG_NAME, "summary").click()
+        entry.find_element(CSS, "summary").click()
         self.find("form", entry)
         return entry
 
@@ -48,8 +46,8 @@ class Page:
     def outcome(self, entry):
         """The text of the answer, once it is there."""
         done = ("Done", "Error", "The tool failed", "Cancelled")
-        self.wait(lambda _: entry.find_element(By.CSS_SELECTOR, ".status").text.startswith(done))
-        return entry.find_element(By.CSS_SELECTOR, ".result").text
+        self.wait(lambda _: entry.find_element(CSS, ".status").text.startswith(done))
+        return entry.find_element(CSS, ".result").text
 
     def complaints(self):
         """The lines of the browser's console, and every host but the page's own that was asked for something."""
@@ -89,7 +87,7 @@ def test_a_person_signs_in_searches_calls_a_tool_and_reads_what_it_found(site: l
     shown = page.outcome(entry)
 
     assert "Keflavik International" in shown
-    assert entry.find_elements(By.CSS_SELECTOR, "table tbody tr")
+    assert entry.find_elements(CSS, "table tbody tr")
     assert (page.unlabelled(), page.complaints()) == ([], [])
 
 
@@ -102,9 +100,9 @@ def opened(live_server, driver, settings):
 
 def structured(page, entry):
     """The structured content of the last answer."""
-    [exchange] = [one for one in entry.find_elements(By.CSS_SELECTOR, ".result summary") if one.text == "Messages"]
+    [exchange] = [one for one in entry.find_elements(CSS, ".result summary") if one.text == "Messages"]
     exchange.click()
-    texts = page.wait(lambda _: [one.text for one in entry.find_elements(By.CSS_SELECTOR, ".result details pre")])
+    texts = page.wait(lambda _: [one.text for one in entry.find_elements(CSS, ".result details pre")])
     answers = [json.loads(text) for text in texts if '"structuredContent"' in text]
     return answers[-1]["result"]["structuredContent"]
 
@@ -124,10 +122,10 @@ def test_the_form_has_a_field_for_every_kind(opened, tmp_path):
     page.driver.execute_script(set_value, page.field(entry, "day"), "2026-11-28")
     page.driver.execute_script(set_value, page.field(entry, "at"), "2026-11-28T12:30")
     page.field(entry, "row").send_keys("7")
-    Select(page.field(entry, "window")).select_by_visible_text("yes")
+    choose(page.field(entry, "window")).select_by_visible_text("yes")
     page.press(entry, "Add to extras")
-    Select(page.field(entry, "extras 1: kind")).select_by_visible_text("dish")
-    Select(page.field(entry, "dish")).select_by_visible_text("pasta")
+    choose(page.field(entry, "extras 1: kind")).select_by_visible_text("dish")
+    choose(page.field(entry, "dish")).select_by_visible_text("pasta")
     page.field(entry, "weight").send_keys("1.5")
     page.press(entry, "Add to codes")
     page.field(entry, "codes 1").send_keys("42")
@@ -215,7 +213,7 @@ def test_progress_is_seen_before_the_result_and_a_call_is_cancelled(opened):
 
     for button, outcome in ((None, "released"), ("Cancel", "Cancelled")):
         page.press(entry, "Call")
-        page.wait(lambda _: entry.find_element(By.CSS_SELECTOR, ".status").text == "Half way")
+        page.wait(lambda _: entry.find_element(CSS, ".status").text == "Half way")
         if button:
             page.press(entry, button)
         else:
@@ -273,7 +271,7 @@ def test_nothing_that_a_server_sends_runs_and_all_of_it_is_bounded(opened):
         entry = page.open(key)
         page.press(entry, verb)
         assert page.outcome(entry).startswith("Done in")
-        for summary in entry.find_elements(By.CSS_SELECTOR, "summary"):
+        for summary in entry.find_elements(CSS, "summary"):
             page.driver.execute_script("arguments[0].parentElement.open = true", summary)
 
     assert page.driver.title.endswith("· MCP")
@@ -282,7 +280,7 @@ def test_nothing_that_a_server_sends_runs_and_all_of_it_is_bounded(opened):
         page.driver.execute_script("return document.querySelectorAll('main img, main a, main script, iframe').length")
         == 0
     )
-    assert "2900000 more characters are not shown" in page.driver.find_element(By.TAG_NAME, "main").text
+    assert "2900000 more characters are not shown" in page.driver.find_element(CSS, "main").text
     assert page.complaints() == []
 
 

@@ -395,7 +395,6 @@ def test_the_issuer_is_one_string_wherever_it_is_named(browser, settings):
     named = {
         Client().get("/.well-known/oauth-authorization-server").json()["issuer"],
         *Client().get("/.well-known/oauth-protected-resource/secure/mcp").json()["authorization_servers"],
-        *Client().get("/.well-known/oauth-protected-resource").json()["authorization_servers"],
         told(answer(browser, **public))["iss"],
         told(answer(browser, allow=False, **public))["iss"],
     }
