@@ -40,21 +40,22 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     # Imported here, because models need Django's setup, which `django_application` has done.
     from django_mcp.endpoint import routes
     from django_mcp.execution.threads import LoopContext
+    from django_mcp.page import people
 
-    from . import people
-    from .handler import EndpointRequest, serves
+    from .handler import EndpointRequest, read_headers, serves
+    from .people import show_page
     from .shutdown import close_streams_at_shutdown
-
-    def is_left(scope: "Scope") -> bool:
-        return (posts == "view" and scope["method"] != "GET") or people.calls_from_page(scope)
 
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
         match = routes.find(_path_of(scope)) if scope["type"] == "http" else None
-        if match is None or is_left(scope) or not serves(match[0]):
+        if match is None or (posts == "view" and scope["method"] != "GET") or not serves(match[0]):
             await django_application(scope, receive, send)
             return
-        route, kwargs = match
-        if people.opens_page(scope) and await people.show_page(django_application, scope, receive, send):
+        (route, kwargs), headers = match, read_headers(scope)
+        if people.calls_from_page(scope["method"], headers):
+            await django_application(scope, receive, send)
+            return
+        if people.opens_page(scope["method"], headers) and await show_page(django_application, scope, receive, send):
             return
         # Read once: it is a system call before Python 3.12.
         task = asyncio.current_task()
@@ -62,7 +63,9 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
         loop_context = LoopContext.on(task.get_loop())
         close_streams_at_shutdown()
         # The stream is served here, so that the objects of answering the request are freed while the stream is open.
-        consumer = await EndpointRequest(route.view(), kwargs, scope, receive, send, task, loop_context).serve()
+        consumer = await EndpointRequest(
+            route.view(), kwargs, scope, receive, send, headers, task, loop_context
+        ).serve()
         if consumer is not None:
             await consumer.serve(scope, receive, send)
 

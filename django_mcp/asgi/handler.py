@@ -87,6 +87,7 @@ class EndpointRequest:
         scope: "Scope",
         receive: "Receive",
         send: "Send",
+        headers: Headers,
         task: "asyncio.Task[Any]",
         loop_context: LoopContext,
     ) -> None:
@@ -95,7 +96,7 @@ class EndpointRequest:
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.headers = read_headers(scope)
+        self.headers = headers
         self.task = task
         self.loop_context = loop_context
         self.body = b""

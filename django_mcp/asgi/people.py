@@ -2,26 +2,12 @@
 else the project asks of the people who sign in.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django_mcp.page import people
 
-from .handler import read_headers
-
 if TYPE_CHECKING:
     from . import Application, Receive, Scope, Send
-
-_HEADER: Final = people.HEADER.encode()
-
-
-def opens_page(scope: "Scope") -> bool:
-    """Whether a browser opens the endpoint's address."""
-    return scope["method"] == "GET" and people.opens_page("GET", read_headers(scope))
-
-
-def calls_from_page(scope: "Scope") -> bool:
-    """Whether the page makes a call. It is asked of every POST, so the other headers are not read for it."""
-    return scope["method"] == "POST" and any(name == _HEADER for name, _value in scope["headers"])
 
 
 async def show_page(django_application: "Application", scope: "Scope", receive: "Receive", send: "Send") -> bool:

@@ -56,12 +56,21 @@ def _overridden(view_class: type[Any], base: type[Any]) -> frozenset[str]:
 
 def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:
     """The overridden names because of which only Django serves a class. Empty: the ASGI lane serves it."""
-    passed = frozenset(initkwargs) & _NAMES
-    return (overridden(view_class, base) | passed) - POLICIES - ADMISSION
+    return _left_to_django(view_class, base, frozenset(initkwargs))
+
+
+@cache
+def _left_to_django(view_class: type[Any], base: type[Any], initkwargs: frozenset[str]) -> frozenset[str]:
+    return (overridden(view_class, base) | (initkwargs & _NAMES)) - POLICIES - ADMISSION
 
 
 def asks_itself(view_class: Any, base: Any) -> bool:
     """Whether a class overrides hooks, besides its policies, that may refuse a caller."""
+    return _asks_itself(view_class, base)
+
+
+@cache
+def _asks_itself(view_class: type[Any], base: type[Any]) -> bool:
     return bool(overridden(view_class, base) - POLICIES)
 
 

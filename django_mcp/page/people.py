@@ -29,9 +29,11 @@ SCOPE: Final = "django_mcp.page"
 
 def opens_page(method: str, headers: Headers) -> bool:
     """Whether a browser opens the endpoint's address: no MCP client asks for HTML, and a browser for no stream."""
+    if method != "GET":
+        return False
     accepted = headers.get("accept", "").lower()
     wants_page = "text/html" in accepted and "text/event-stream" not in accepted
-    return method == "GET" and wants_page and SESSION_ID not in headers and LAST_EVENT_ID not in headers
+    return wants_page and SESSION_ID not in headers and LAST_EVENT_ID not in headers
 
 
 def calls_from_page(method: str, headers: Headers) -> bool:
