@@ -1,4 +1,4 @@
-"""What a stranger does to a server: `python -m benchmarks.attacks NAME PORT SECONDS` attacks the one at a port.
+"""The attacks of a stranger: `python -m benchmarks.attacks NAME PORT SECONDS` attacks the one at a port.
 
 Prints how often each status was the answer. `benchmarks.stranger` runs these, each in a process of its own.
 """

@@ -1,4 +1,4 @@
-"""What a stranger can do to others: `python -m benchmarks.stranger [ATTACK...] [--store sqlite|postgres]`.
+"""The harm of a stranger to others: `python -m benchmarks.stranger [ATTACK...] [--store sqlite|postgres]`.
 
 One uvicorn process, limits at their defaults, on SQLite and, where POSTGRES names one, on PostgreSQL. An honest client
 calls once a second (a sync tool of an open endpoint, the same in a session, a closed endpoint that answers 401), on a
@@ -42,7 +42,7 @@ PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is promised."""
+    """The bounds that the package promises."""
 
     latency_seconds: float
     grown_mib: float
@@ -51,7 +51,7 @@ class Bounds:
 
 @dataclass(slots=True)
 class Watched:
-    """What was seen of a server during one attack, and after it."""
+    """The measures of a server during one attack, and after it."""
 
     attack: str
     worst: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))

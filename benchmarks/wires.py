@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json", "Accept": "application/json, text/ev
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. A `status` of 0: the connection ended without an answer."""
+    """An answer. A `status` of 0: the connection ended without an answer."""
 
     status: int
     headers: Mapping[str, str]

@@ -13,5 +13,5 @@ SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W022"]
 ISSUER = f"http://127.0.0.1:{os.environ.get('ATTACKED_ISSUER_PORT', '1')}"
 """An authorization server that takes connections and never answers."""
 
-# What is refused is the attack's to count, and a warning each would be most of the work.
+# The attack counts its refusals; a warning for each would be most of the work.
 LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"django": {"level": "ERROR"}}}

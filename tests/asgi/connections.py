@@ -68,7 +68,7 @@ class Connection:
 
 
 def on_a_loop(talk):
-    """What a conversation on an event loop comes to; its database work is done in this thread and transaction."""
+    """The result of a conversation on an event loop. Its database work runs in this thread and transaction."""
     return async_to_sync(talk)()
 
 

@@ -39,7 +39,7 @@ def token(ada):
 
 
 def get(path, token, session, last_event_id=""):
-    """What a connection needs to GET a session's stream."""
+    """The arguments with which a connection GETs a session's stream."""
     headers = [("mcp-session-id", session.session_id), ("authorization", f"Token {token.key}")]
     headers += [("last-event-id", last_event_id)] if last_event_id else []
     return {

@@ -32,7 +32,7 @@ from tests.endpoint.request_streams import (
     until_stored,
 )
 
-# What opens a stream
+# A stream is opened
 
 
 async def test_a_request_that_says_nothing_opens_no_stream():

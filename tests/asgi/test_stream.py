@@ -1,4 +1,4 @@
-"""What all open streams have in common."""
+"""The common behaviour of all open streams."""
 
 import pytest
 

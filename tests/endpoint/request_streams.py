@@ -99,7 +99,7 @@ async def until_stored(condition):
 
 
 def on_a_loop(talk, *args):
-    """What a conversation on an event loop comes to; its database work is done in this thread and transaction."""
+    """The result of a conversation on an event loop. Its database work runs in this thread and transaction."""
     return async_to_sync(talk)(*args)
 
 

@@ -9,6 +9,7 @@ from django_mcp.models import ClientRequest, Session
 from django_mcp.storage import client_requests, sessions, standalone
 from django_mcp.storage.client_requests import TakenAnswer
 from tests import wire
+from tests.storage.rows import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -23,24 +24,6 @@ OWNER = {"server": "airports", "principal": "user:1"}
 def clock(time_machine):
     time_machine.move_to(NOW, tick=False)
     return time_machine
-
-
-@pytest.fixture
-def session():
-    return open_session().pk
-
-
-def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {},
-        }
-        | values
-    )
 
 
 def end(session):

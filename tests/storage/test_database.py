@@ -7,8 +7,9 @@ import pytest
 from django.db import IntegrityError, connection
 
 from django_mcp.models import Change, Event
-from django_mcp.storage import changes, sessions, standalone
+from django_mcp.storage import changes, standalone
 from django_mcp.storage.events import STANDALONE
+from tests.storage.rows import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -26,24 +27,6 @@ TOOLS_CHANGED = "notifications/tools/list_changed"
 def clock(time_machine):
     time_machine.move_to(NOW, tick=False)
     return time_machine
-
-
-@pytest.fixture
-def session():
-    return open_session().pk
-
-
-def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {},
-        }
-        | values
-    )
 
 
 def kept(session, key=STANDALONE):

@@ -7,9 +7,10 @@ from django.db import IntegrityError
 
 from django_mcp.exceptions import UnknownEvent
 from django_mcp.models import Event, Session, Stream
-from django_mcp.storage import changes, events, sessions, standalone
+from django_mcp.storage import changes, events, standalone
 from django_mcp.storage.changes import UPDATED
 from django_mcp.storage.events import STANDALONE, Position, Stored
+from tests.storage.rows import open_session
 from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
@@ -23,24 +24,6 @@ TOOLS_CHANGED = "notifications/tools/list_changed"
 def clock(time_machine):
     time_machine.move_to(NOW, tick=False)
     return time_machine
-
-
-@pytest.fixture
-def session():
-    return open_session().pk
-
-
-def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {},
-        }
-        | values
-    )
 
 
 def after(**delta):

@@ -1,6 +1,5 @@
 """What is over is deleted, in batches, and nothing else is."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,35 +10,16 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_mcp.models import Change, Event, Session, Stream
-from django_mcp.storage import changes, events, purge, sessions, standalone
+from django_mcp.storage import changes, events, purge, standalone
 from django_mcp.storage.events import STANDALONE
 from django_mcp.storage.purge import PurgeCount
+from tests.storage.rows import in_threads, open_session
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def after(**delta):
     return NOW + timedelta(**delta)
-
-
-def in_threads(*functions):
-    """The results of the functions, run all at once, each with a connection of its own."""
-    results = [None] * len(functions)
-    start = threading.Barrier(len(functions), timeout=10)
-
-    def run(number, function):
-        try:
-            start.wait()
-            results[number] = function()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return results
 
 
 def create_ended(expired=0, terminated=0, live=0):
@@ -193,24 +173,6 @@ TOOLS_CHANGED = "notifications/tools/list_changed"
 def clock(time_machine):
     time_machine.move_to(NOW, tick=False)
     return time_machine
-
-
-@pytest.fixture
-def session():
-    return open_session().pk
-
-
-def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {},
-        }
-        | values
-    )
 
 
 def kept(session, key=STANDALONE):

@@ -1,6 +1,5 @@
 """The developer's own state in a session: kept key by key, by many at once."""
 
-import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +7,7 @@ from django.db import connection
 
 from django_mcp.models import Session
 from django_mcp.storage import session_state, sessions
+from tests.storage.rows import in_threads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -122,26 +122,6 @@ def test_state_of_a_session_that_was_purged_meanwhile_is_dropped():
     session_state.save_state(session)
 
     assert not Session.objects.exists()
-
-
-def in_threads(*functions):
-    """The results of the functions, run all at once, each with a connection of its own."""
-    results = [None] * len(functions)
-    start = threading.Barrier(len(functions), timeout=10)
-
-    def run(number, function):
-        try:
-            start.wait()
-            results[number] = function()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return results
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,3 @@
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
 from django_mcp.signals import session_expired
 from django_mcp.storage import purge, session_state, sessions, standalone
+from tests.storage.rows import in_threads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
@@ -455,26 +455,6 @@ def test_two_calls_at_once_keep_each_others_keys():
 
     assert resume(session).state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
     assert other.state == {"kept": 0, "changed": 1, "one": [1], "other": [2]}
-
-
-def in_threads(*functions):
-    """The results of the functions, run all at once, each with a connection of its own."""
-    results = [None] * len(functions)
-    start = threading.Barrier(len(functions), timeout=10)
-
-    def run(number, function):
-        try:
-            start.wait()
-            results[number] = function()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(functions)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    return results
 
 
 @pytest.mark.django_db

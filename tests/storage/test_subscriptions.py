@@ -6,7 +6,8 @@ import pytest
 
 from django_mcp.exceptions import TooManySubscriptions
 from django_mcp.models import Subscription
-from django_mcp.storage import sessions, subscriptions
+from django_mcp.storage import subscriptions
+from tests.storage.rows import open_session
 
 pytestmark = pytest.mark.django_db
 
@@ -24,24 +25,6 @@ URI = "airport://AMS"
 def clock(time_machine):
     time_machine.move_to(NOW, tick=False)
     return time_machine
-
-
-@pytest.fixture
-def session():
-    return open_session().pk
-
-
-def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {},
-        }
-        | values
-    )
 
 
 def test_subscribing_and_unsubscribing_twice_is_as_good_as_once(session):
