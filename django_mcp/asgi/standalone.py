@@ -1,6 +1,7 @@
 """The GET of a handshake session: its standalone stream."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -15,7 +16,9 @@ from django_mcp.storage.standalone import OpenStream, StreamUpdate
 
 from .admission import Admission
 from .reader import reader
-from .stream import StreamConsumer, logger, opening_lines
+from .stream import StreamConsumer, opening_lines
+
+logger = logging.getLogger("django_mcp")
 
 ANSWER_SECONDS: Final = 1
 """How long the holder of a stream may take to show that it is alive, in addition to its polling interval."""

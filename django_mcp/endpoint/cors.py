@@ -6,7 +6,7 @@ Only pages of allowed origins get these headers; `origins.py` decides which requ
 from collections.abc import Collection
 from typing import Final
 
-from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.headers import PARAM_PREFIX, Headers
 from django_mcp.protocol.replies import Reply
 
 METHODS: Final = "GET, POST, DELETE"
@@ -38,7 +38,7 @@ def preflight(headers: Headers, allowed_origins: Collection[str]) -> Reply | Non
     if headers.get("origin") not in allowed_origins or "access-control-request-method" not in headers:
         return None
     asked = headers.get("access-control-request-headers", "").split(",")
-    params = [name.strip() for name in asked if name.strip().lower().startswith("mcp-param-")]
+    params = [name.strip() for name in asked if name.strip().lower().startswith(PARAM_PREFIX)]
     reply = Reply(204).with_header("Access-Control-Allow-Methods", METHODS)
     reply = reply.with_header("Access-Control-Allow-Headers", ", ".join((HEADERS, *params)))
     return reply.with_header("Access-Control-Max-Age", str(MAX_AGE_SECONDS))

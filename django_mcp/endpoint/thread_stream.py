@@ -5,6 +5,7 @@ the response is written: by a thread under WSGI and by a task under ASGI.
 import asyncio
 import contextlib
 import contextvars
+import logging
 import queue
 import threading
 import time
@@ -27,8 +28,10 @@ from django_mcp.protocol.replies import Reply
 from django_mcp.storage import events
 
 from .questions import ClientQuestion
-from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream, logger
+from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream
 from .waiting import waiting_calls
+
+logger = logging.getLogger("django_mcp")
 
 Item: TypeAlias = str | Reply | None
 """A message, the reply, or `None` after a timeout."""

@@ -68,15 +68,6 @@ class Registry:
         found = self.find_resource(uri) if self.is_guarded else None
         return found[0].access if found is not None else None
 
-    def find_guarded(self, method: str, params: Mapping[str, Any]) -> bool:
-        """Whether answering a request checks a caller's access: a call of a tool that declares it, or any other method
-        when some primitive of the registry does.
-        """
-        if method == "tools/call":
-            tool = self.tools.get(str(params.get("name")))
-            return tool is not None and any((tool.access, tool.throttle, tool.describe))
-        return self.is_guarded
-
     def by_kind(self) -> dict[str, Mapping[str, Tool | Resource | ResourceTemplate | Prompt]]:
         """All primitives, by the name of their kind and by their key."""
         return {

@@ -13,7 +13,6 @@ from typing import Any, Final, Literal
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
-    LOG_LEVEL_META_KEY,
     PROTOCOL_VERSION_META_KEY,
     SERVER_INFO_META_KEY,
 )
@@ -122,11 +121,6 @@ def client_info(meta: Mapping[str, Any]) -> dict[str, Any]:
 def client_capabilities(meta: Mapping[str, Any]) -> dict[str, Any]:
     capabilities = meta.get(CLIENT_CAPABILITIES_META_KEY)
     return capabilities if isinstance(capabilities, dict) else {}
-
-
-def log_level(meta: Mapping[str, Any]) -> str | None:
-    level = meta.get(LOG_LEVEL_META_KEY)
-    return level if isinstance(level, str) else None
 
 
 def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: CacheHints) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from django_mcp import MCPServer
+from django_mcp.methods.table import METHODS
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import MODERN, ask
 from tests.tables import cases
@@ -38,8 +39,12 @@ def test_a_missing_scope_is_403_and_said(server, version):
     assert answer.error == {"code": -32600, "message": "Insufficient scope: a is required"}
 
 
-def test_a_server_says_when_answering_asks_for_permissions(server):
-    assert server.registry.find_guarded("tools/list", {})
-    assert server.registry.find_guarded("tools/call", {"name": "scoped"})
-    assert not server.registry.find_guarded("tools/call", {"name": "free"})
-    assert not MCPServer("open").registry.find_guarded("tools/list", {})
+def test_what_asks_for_permissions_may_not_be_answered_on_an_event_loop(server):
+    def is_inert(server, method, **params):
+        return METHODS[method].is_inert(server, params)
+
+    assert not is_inert(server, "tools/list")
+    assert not is_inert(server, "tools/call", name="scoped")
+    assert is_inert(server, "tools/call", name="free")
+    assert is_inert(MCPServer("open"), "tools/list")
+    assert not is_inert(MCPServer("open"), "resources/read", uri="note://1")

@@ -312,17 +312,16 @@ def test_a_header_that_does_not_repeat_its_argument_is_a_mismatch_that_names_it(
 
 
 @cases(
-    ("meta", "info", "capabilities", "level"),
+    ("meta", "info", "capabilities"),
     [
-        ({}, {}, {}, None),
-        ({INFO: {"name": "a"}, CAPABILITIES: {"roots": {}}, LEVEL: "debug"}, {"name": "a"}, {"roots": {}}, "debug"),
-        ({INFO: "a", CAPABILITIES: [], LEVEL: 5}, {}, {}, None),
+        ({}, {}, {}),
+        ({INFO: {"name": "a"}, CAPABILITIES: {"roots": {}}}, {"name": "a"}, {"roots": {}}),
+        ({INFO: "a", CAPABILITIES: []}, {}, {}),
     ],
 )
-def test_what_a_client_says_of_itself_is_read_leniently(meta, info, capabilities, level):
+def test_what_a_client_says_of_itself_is_read_leniently(meta, info, capabilities):
     assert modern.client_info(meta) == info
     assert modern.client_capabilities(meta) == capabilities
-    assert modern.log_level(meta) == level
 
 
 def test_a_capability_that_is_missing_is_named_as_a_client_would_declare_it():
