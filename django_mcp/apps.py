@@ -12,7 +12,14 @@ class MCPConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_mcp import checks, declaration_checks, receivers  # noqa: F401  # the checks register themselves
+        # The checks register themselves.
+        from django_mcp import (  # noqa: F401
+            checks,
+            declaration_checks,
+            deployment_checks,
+            receivers,
+            tool_checks,
+        )
 
         receivers.connect()
         # Ignores an app without an mcp.py; an error inside one is raised.

@@ -83,6 +83,27 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     ]
 
 
+@register("mcp", deploy=True)
+def check_public_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Reports tools that may write, on endpoints that everybody may call, to make sure that they are meant to be."""
+    if settings.DEBUG:
+        return []
+    return [
+        Warning(
+            f"Everybody may call the tool {tool.name!r} at {path}, and it may change something.",
+            hint=(
+                "Give it permission= or scopes=, say read_only=True if it only reads, or say that it is meant: "
+                "SILENCED_SYSTEM_CHECKS = ['django_mcp.W047']."
+            ),
+            id="django_mcp.W047",
+        )
+        for path, view in mounted_views()
+        if any(True for _ in _openings(view))
+        for tool in view.get_server().registry.tools.values()
+        if tool.access is None and not tool.definition["annotations"].get("readOnlyHint")
+    ]
+
+
 def _openings(view: Any) -> Iterator[tuple[str, str]]:
     """The reasons why everybody may call an endpoint, each with the remedy; none if its policies check the caller."""
     if view.public and view.permission_classes is None:

@@ -17,7 +17,8 @@ from django.db import OperationalError, connections
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint.routes import mounted_views
+from django_mcp.endpoint.routes import mounted_servers, mounted_views
+from django_mcp.primitives.readiness import broken_references
 from django_mcp.primitives.tools import Tool
 from django_mcp.server import MCPServer
 
@@ -53,7 +54,7 @@ def check_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports tools whose arguments cannot be described, or whose definition is very long."""
     return [
         problem
-        for server in _servers()
+        for server in mounted_servers()
         for tool in server.registry.tools.values()
         for problem in (*_check_arguments(server, tool), *_check_docstring(server, tool))
     ]
@@ -68,7 +69,7 @@ def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint="The second has replaced the first. Give one of them another name.",
             id="django_mcp.W036",
         )
-        for server in _servers()
+        for server in mounted_servers()
         for kind, key, function in server.registry.replaced
     ]
 
@@ -85,18 +86,12 @@ def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             hint="Correct it, or declare it in the permissions of a model's Meta.",
             id="django_mcp.W037",
         )
-        for server in _servers()
+        for server in mounted_servers()
         for kind, entries in server.registry.by_kind().items()
         for key, entry in entries.items()
         for codename in (entry.access.codenames if entry.access else ())
         if codename not in known
     ]
-
-
-def _servers() -> list[MCPServer]:
-    """The servers that have an endpoint."""
-    servers = [view.get_server() for _, view in mounted_views()]
-    return list({id(server): server for server in servers}.values())
 
 
 def _callbacks(patterns: "list[URLPattern | URLResolver]", above: str = "") -> Iterator[tuple[str, Any]]:
@@ -121,6 +116,13 @@ def _check_arguments(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
                 hint = "It is tried again with each caller's request, and left out of the list where that fails too."
                 yield Warning(f"{server.name}, tool {tool.name!r}: {error}", hint=hint, id="django_mcp.W034")
             return
+    for place, reference, path in broken_references(described.definition):
+        yield Error(
+            f"{server.name}: {place} of the tool {tool.name!r} refers to {reference!r} at {path}, where there is "
+            "nothing.",
+            hint='Define it under "$defs" at the root of the schema, or write it out.',
+            id="django_mcp.E050",
+        )
     size, limit = len(json.dumps(described.definition)), mcp_settings.LARGE_TOOL_BYTES
     if limit is not None and size > limit:
         yield Warning(

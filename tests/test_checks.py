@@ -142,6 +142,37 @@ def test_the_endpoints_that_are_named_admit_a_stranger_and_no_other_does(setting
 CLOSED = ["closed", "asked", "public-and-asked", "gated"]
 
 
+def test_a_tool_that_may_write_for_everybody_is_named_in_a_deployment(settings):
+    server, settings.SILENCED_SYSTEM_CHECKS = MCPServer("own"), []
+
+    class writing:
+        urlpatterns = [path("mcp", endpoint(server, public=True)), path("closed/mcp", endpoint(server))]
+
+    def found(**options):
+        messages = run_checks(tags=["mcp"], **options)
+        return [(message.msg, message.hint) for message in messages if message.id == "django_mcp.W047"]
+
+    settings.ROOT_URLCONF = writing
+
+    server.tool(lambda: None, name="write")
+    server.tool(lambda: None, name="destroy", destructive=True)
+    server.tool(lambda: None, name="look", read_only=True)
+    server.tool(lambda: None, name="ask", permission="auth.view_user")
+    server.tool(lambda: None, name="scoped", scopes=["trips"])
+
+    assert found() == []
+    hint = (
+        "Give it permission= or scopes=, say read_only=True if it only reads, or say that it is meant: "
+        "SILENCED_SYSTEM_CHECKS = ['django_mcp.W047']."
+    )
+    assert found(include_deployment_checks=True) == [
+        (f"Everybody may call the tool {name!r} at /mcp, and it may change something.", hint)
+        for name in ("write", "destroy")
+    ]
+    settings.DEBUG = True
+    assert found(include_deployment_checks=True) == []
+
+
 def test_two_servers_of_one_name_are_an_error_with_its_remedy(settings):
     """They would share sessions, subscriptions and the state of calls."""
 

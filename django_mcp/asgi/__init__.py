@@ -69,7 +69,9 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
         if consumer is not None:
             await consumer.serve(scope, receive, send)
 
-    application.serves_mcp = True  # type: ignore[attr-defined]  # for the system check that asks for the lane
+    # For the system checks that ask for the lane.
+    application.serves_mcp = True  # type: ignore[attr-defined]
+    application.mcp_posts = posts  # type: ignore[attr-defined]
     return application
 
 

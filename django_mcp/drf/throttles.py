@@ -38,6 +38,8 @@ def throttle_of(option: Any, name: str) -> Throttle:
             return None
         return float(throttle.wait() or 60)
 
+    # For the system check of its cache.
+    wait.throttle_class = throttle_class  # type: ignore[attr-defined]
     return wait
 
 

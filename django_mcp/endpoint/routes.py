@@ -99,6 +99,11 @@ def mounted_views() -> Iterator[tuple[str, Any]]:
         yield route.pattern, route.view()
 
 
+def mounted_servers() -> list[Any]:
+    """The servers that have an endpoint, each once."""
+    return list({id(server): server for server in (view.get_server() for _, view in mounted_views())}.values())
+
+
 def _match(urlconf: str, path: str) -> Match | None:
     for route in _routes(urlconf):
         kwargs = route.match(path)

@@ -12,6 +12,7 @@ MAX_CHARACTERS: Final = 16 * 1024
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HINTS: Final = ("readOnlyHint", "destructiveHint")
+_SCHEMAS: Final = ("inputSchema", "outputSchema")
 _COMBINATIONS: Final = ("anyOf", "oneOf", "allOf")
 
 
@@ -32,7 +33,7 @@ def _object_to(tool: Mapping[str, Any]) -> Iterator[str]:
         yield "no title: pass title="
     if not any(hint in annotations for hint in _HINTS):
         yield "no hint of what it does: pass read_only= or destructive="
-    for place in ("inputSchema", "outputSchema"):
+    for place in _SCHEMAS:
         if place in tool:
             yield from _object_to_schema(place, tool[place])
     size = len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")))
@@ -45,16 +46,30 @@ def _object_to_schema(place: str, schema: Schema) -> Iterator[str]:
         yield 'inputSchema has no properties: say "properties": {} where there are no arguments'
     if place == "inputSchema" and (combination := next((key for key in _COMBINATIONS if key in schema), None)):
         yield f"inputSchema has {combination} at its root, which models' APIs do not take: describe one object"
+    for _, reference, path in _broken_references(place, schema):
+        yield f"{place} refers to {reference!r} at {path}, where there is nothing"
+
+
+def broken_references(tool: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The references in a tool's schemas that lead nowhere: "inputSchema" or "outputSchema", the reference, and its
+    path.
+    """
+    for place in _SCHEMAS:
+        if place in tool:
+            yield from _broken_references(place, tool[place])
+
+
+def _broken_references(place: str, schema: Schema) -> Iterator[tuple[str, str, str]]:
     for path, node in walk(schema):
         reference = node.get("$ref")
         if isinstance(reference, str) and not _leads_somewhere(reference, schema):
-            yield f"{place} refers to {reference!r} at {'/'.join(path) or 'its root'}, where there is nothing"
+            yield place, reference, "/".join(path) or "its root"
 
 
 def _leads_somewhere(reference: str, schema: Schema) -> bool:
-    """Whether a reference points into this same schema (RFC 6901)."""
+    """Whether a reference points into this same schema, by a path (RFC 6901) or an anchor."""
     if reference != "#" and not reference.startswith("#/"):
-        return False
+        return any(reference == f"#{node.get('$anchor')}" for _, node in walk(schema))
     node: Any = schema
     for key in reference.split("/")[1:]:
         key = key.replace("~1", "/").replace("~0", "~")

@@ -60,4 +60,5 @@ def find(query: str, limit: int = 10, tags: list[str] | None = None) -> list[str
 
 
 for number in range(int(os.environ.get("BENCH_TOOLS") or 300)):
-    many.tool(name=f"tool_{number}", title=f"Tool {number}", read_only=True)(find)
+    text = f"Find what a query asks for, on shelf {number}."
+    many.tool(name=f"tool_{number}", title=f"Tool {number}", description=text, read_only=True)(find)
