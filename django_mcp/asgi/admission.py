@@ -16,8 +16,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.db import Error as DatabaseError
 
+from django_mcp import gates
 from django_mcp.authentication import anonymous_caller
-from django_mcp.primitives.context import Caller
+from django_mcp.primitives.context import Caller, Principal
 from django_mcp.server import MCPServer
 from django_mcp.storage.sessions import auth_hash
 from django_mcp.views import MCPView
@@ -27,18 +28,26 @@ logger = logging.getLogger("django_mcp")
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The caller of an admitted stream of a server. The methods are synchronous, and may query the database."""
+    """The caller of an admitted stream of a server. The methods are synchronous, and may query the database, except
+    `is_refused`. The principal is kept without its user, for which a stream has no room.
+    """
 
     view: MCPView
     kwargs: dict[str, Any]
     scope: Any
     server: MCPServer
-    principal: str
+    principal: Principal
     auth_hash: str
 
     @classmethod
     def of(cls, view: MCPView, kwargs: dict[str, Any], scope: Any, server: MCPServer, caller: Caller) -> "Admission":
-        return cls(_unused(view), kwargs, scope, server, caller.principal.key, auth_hash(caller.user))
+        known = caller.principal
+        principal = Principal(known.key, AnonymousUser(), known.client_id, token_id=known.token_id)
+        return cls(_unused(view), kwargs, scope, server, principal, auth_hash(caller.user))
+
+    def is_refused(self) -> bool:
+        """Whether a gate refuses the caller now. Asks memory alone."""
+        return gates.refusal_of(self.server.name, self.principal) is not None
 
     def holds(self) -> bool:
         """Whether the same request would be admitted again as the same caller. A database error does not close the
@@ -68,6 +77,8 @@ class Admission:
             return set(guarded)
 
     def _recognise(self) -> Caller | None:
+        if gates.gates and self.is_refused():
+            return None
         request = ASGIRequest(self.scope, BytesIO())
         request.user = AnonymousUser()
         # A view is for one request only.
@@ -75,7 +86,7 @@ class Admission:
         if view.is_open():
             return anonymous_caller(lambda: request)
         now = view.recognise(request, **self.kwargs)
-        if now is None or now.principal.key != self.principal or auth_hash(now.user) != self.auth_hash:
+        if now is None or now.principal.key != self.principal.key or auth_hash(now.user) != self.auth_hash:
             return None
         return now
 

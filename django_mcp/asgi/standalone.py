@@ -31,7 +31,7 @@ class MCPConsumer(StreamConsumer):
 
     def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at)
-        self._admission = admission
+        self.admission = admission
         session = stream.session
         self.open_stream = OpenStream(session.pk, session.server, session.principal, stream.holder, stream.position)
         self._opening = opening_lines(session.protocol_version, stream.position)
@@ -56,11 +56,11 @@ class MCPConsumer(StreamConsumer):
         self._start_writing(sse.retry(mcp_settings.RETRY_MILLISECONDS), is_last=True)
 
     def is_admitted(self) -> bool:
-        return self._admission is None or self._admission.holds()
+        return self.admission is None or self.admission.holds()
 
     def only_readable(self, update: StreamUpdate) -> StreamUpdate:
         uris = {item.uri for item in update.stored if item.uri}
-        hidden = self._admission.unreadable(uris) if uris and self._admission is not None else set()
+        hidden = self.admission.unreadable(uris) if uris and self.admission is not None else set()
         return replace(update, stored=[item for item in update.stored if item.uri not in hidden]) if hidden else update
 
     def deliver(self, update: StreamUpdate) -> None:

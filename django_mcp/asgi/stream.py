@@ -18,6 +18,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
 from django.utils import timezone
 
+from django_mcp import gates
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.request_stream import PRIMED_SINCE
 from django_mcp.execution.threads import hop
@@ -32,6 +33,8 @@ logger = logging.getLogger("django_mcp")
 
 _HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
 open_streams: "WeakSet[StreamConsumer]" = WeakSet()
+_loops: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
+"""The event loops that have served streams."""
 _stopping: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
 
 
@@ -46,6 +49,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
     # The bell listens for all streams: Channels would end a stream when its layer fails, while this one continues with
     # polling.
     channel_layer_alias = ""
+    admission: Admission | None = None
 
     def __init__(self, expires_at: datetime | None = None) -> None:
         """The stream closes at `expires_at`, when its client's credential expires: the client must reconnect with a new
@@ -67,6 +71,7 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         self.scope, self.base_send = scope, send
         self._serving = asyncio.current_task()
         open_streams.add(self)
+        _loops.add(asyncio.get_running_loop())
         try:
             await self.dispatch({"type": "http.request"})
             while True:
@@ -92,11 +97,22 @@ class StreamConsumer(AsyncHttpConsumer):  # type: ignore[misc]
         loop = asyncio.get_running_loop()
         if loop in _stopping:
             self.close()
+        elif gates.gates and self.is_refused():
+            # The gate closed while the stream was being opened.
+            self.close()
         elif isinstance(self._expires_at, datetime):
             self._expiry = loop.call_later(_seconds_until(self._expires_at), self.close)
 
     async def http_disconnect(self, message: MutableMapping[str, Any]) -> None:
         raise StopConsumer
+
+    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the stream is served on an event loop."""
+        return self._serving is not None and self._serving.get_loop() is loop
+
+    def is_refused(self) -> bool:
+        """Whether a gate refuses the client now."""
+        return self.admission is not None and self.admission.is_refused()
 
     async def begin(self) -> None:
         """Starts to write."""
@@ -227,6 +243,23 @@ def close_all() -> None:
     _stopping.add(asyncio.get_running_loop())
     for consumer in list(open_streams):
         consumer.close()
+
+
+def close_refused() -> None:
+    """Closes the streams of callers whom a gate refuses now. Works in any thread."""
+    for loop in list(_loops):
+        with suppress(RuntimeError):  # The loop is closed, and its streams with it.
+            loop.call_soon_threadsafe(_close_refused)
+
+
+def _close_refused() -> None:
+    loop = asyncio.get_running_loop()
+    for consumer in list(open_streams):
+        if consumer.is_of(loop) and consumer.is_refused():
+            consumer.close()
+
+
+gates.when_changed(close_refused)
 
 
 def _seconds_until(moment: datetime) -> float:

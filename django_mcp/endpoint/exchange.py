@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
-from django_mcp import exceptions
+from django_mcp import exceptions, gates
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
@@ -126,6 +126,8 @@ class Exchange:
         """Whether `find()` queries no database and runs no code of the developer, and may therefore run on an event
         loop.
         """
+        if gates.gates and not gates.are_ready():
+            return False
         return isinstance(message, Inbound) and not self._has_session(message) and is_inert(self.server, message)
 
     def _has_session(self, inbound: Inbound | Batch) -> bool:
@@ -137,6 +139,15 @@ class Exchange:
         if isinstance(step, Call) and self.stream is not None:
             self.stream.begin()
         return step
+
+    def _refuse(self, message: Inbound | Batch | None = None) -> Reply | None:
+        """The reply to a caller whom a gate refuses."""
+        refusal = gates.refusal_of(self.server.name, self.caller.principal)
+        if refusal is None:
+            return None
+        error = ProtocolError(INVALID_REQUEST, refusal.message, status=refusal.status)
+        one = message if isinstance(message, Inbound) else None
+        return replies.error(error, one.era if one else "handshake", one.id if one else None)
 
     def _prepare(self, inbound: Inbound | Batch) -> Step:
         if isinstance(inbound, Batch):
@@ -210,6 +221,8 @@ class Exchange:
 
     def check_session(self, headers: Headers, *, allow: str, stream: bool = False) -> Reply | None:
         """The refusal of a GET or DELETE without a session, or with a revision that has no sessions."""
+        if gates.gates and (refused := self._refuse()):
+            return refused
         if self._policy == "off":
             return replies.method_not_allowed("POST")
         if refusal := inbound_rules.check_session_request(headers):
@@ -229,6 +242,8 @@ class Exchange:
 
     def _resume(self, inbound: Inbound | Batch) -> Reply | None:
         """Resumes the session of a handshake message, or returns the refusal of a message whose session is missing."""
+        if gates.gates and (refused := self._refuse(inbound)):
+            return refused
         if not self._has_session(inbound):
             return None
         opening = isinstance(inbound, Inbound) and inbound.method == "initialize"

@@ -6,13 +6,14 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404
 from pydantic import ValidationError
 
+from django_mcp import gates
 from django_mcp.exceptions import ResourceNotFound
 from django_mcp.primitives import content
 from django_mcp.primitives.resources import Resource, ResourceTemplate
 from django_mcp.primitives.templates import in_language
 from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND, ProtocolError
 
-from .access import admit
+from .access import admit, check_open
 from .lists import list_page
 from .request import Call, Request, Result, language_of, take_string
 
@@ -60,6 +61,9 @@ def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTempla
     match = request.server.registry.find_resource(uri)
     if match is None or admit(request, match[0]) is None:
         raise not_found(request, uri)
+    if gates.gates:
+        # One resource of a template may be closed by its own URI.
+        check_open(request, "resource", uri)
     return match
 
 

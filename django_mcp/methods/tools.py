@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ObjectDoesNotExist
 from pydantic_core import to_json
 
+from django_mcp import gates
 from django_mcp.primitives import tool_search
 from django_mcp.primitives.call_options import Budget, exceeded
 from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
-from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError, TooManyCalls
+from django_mcp.protocol.errors import INVALID_PARAMS, Closed, ProtocolError, TooManyCalls
 
-from .access import admit, visible
+from .access import admit, check_open, visible
 from .failures import in_words
 from .lists import page_of
 from .request import Call, Request, Result, take_string
@@ -51,11 +52,20 @@ def list_tools(request: Request) -> Result:
 
 def call_tool(request: Request) -> Call | Result:
     """The call of a tool. The model can correct invalid arguments, so they are answered in-band, with `isError` (spec
-    2025-11-25 server/tools).
+    2025-11-25 server/tools); so is the reason why a gate has closed the tool.
     """
+    try:
+        return _call_open(request)
+    except Closed as closed:
+        return error_result(str(closed))
+
+
+def _call_open(request: Request) -> Call | Result:
     name = take_string(request.params, "name")
     tools = request.server.get_tools(request)
     if request.server.search_tools_above is not None and name in tool_search.TOOLS:
+        if gates.gates:
+            check_open(request, "tool", name)
         return _search(request, tools) if name == tool_search.SEARCH else _call_found(request)
     tool = admit(request, tools.get(name))
     if tool is None:

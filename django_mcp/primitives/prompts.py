@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -23,6 +23,12 @@ class Prompt:
     definition: dict[str, Any]
     completers: Completers
     access: Access | None = None
+    kind: ClassVar[Literal["prompt"]] = "prompt"
+
+    @property
+    def key(self) -> str:
+        """The name under which the prompt is registered."""
+        return self.name
 
 
 def make_prompt(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -35,6 +35,12 @@ class Resource:
     definition: dict[str, Any]
     mime_type: str | None
     access: Access | None = None
+    kind: ClassVar[Literal["resource"]] = "resource"
+
+    @property
+    def key(self) -> str:
+        """The URI under which the resource is registered."""
+        return self.uri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,12 @@ class ResourceTemplate:
     mime_type: str | None
     completers: Completers
     access: Access | None = None
+    kind: ClassVar[Literal["resource"]] = "resource"
+
+    @property
+    def key(self) -> str:
+        """The URI with variables under which the template is registered."""
+        return str(self.definition["uriTemplate"])
 
 
 def make_resource(

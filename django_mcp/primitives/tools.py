@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from types import UnionType
-from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
@@ -85,6 +85,12 @@ class Tool:
     throttle: Callable[[Any], float | None] | None = None
     access: Access | None = None
     describe: Describe | None = None
+    kind: ClassVar[Literal["tool"]] = "tool"
+
+    @property
+    def key(self) -> str:
+        """The name under which the tool is registered."""
+        return self.name
 
     def described(self, caller: Caller | None) -> "Tool":
         """The tool with the schema of its arguments, which `describe` makes now. Raises whatever `describe` raises."""

@@ -29,6 +29,7 @@ __all__ = [
     "RESOURCE_NOT_FOUND",
     "UNSUPPORTED_PROTOCOL_VERSION",
     "URL_ELICITATION_REQUIRED",
+    "Closed",
     "InsufficientScope",
     "ProtocolError",
     "http_status",
@@ -67,6 +68,13 @@ class ProtocolError(Exception):
         self.message = message
         self.data = data
         self.status = status
+
+
+class Closed(ProtocolError):
+    """A gate has closed a primitive to everybody; the message is the reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(INVALID_REQUEST, reason)
 
 
 class InsufficientScope(ProtocolError):
