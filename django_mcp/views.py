@@ -367,7 +367,7 @@ class MCPView(APIView):
         if isinstance(message, Reply):
             return to_response(message)
         stream = _stream_for(message)
-        exchange = self._exchange(caller, stream, count=lambda: self._count(request))
+        exchange = self._exchange(caller, stream, count=lambda: self._count(request), path=request.path)
         answer = exchange.answer(message, partial(_carry, stream))
         if isinstance(answer, Listen):
             answer = replies.INTERNAL
@@ -411,9 +411,13 @@ class MCPView(APIView):
         return {}
 
     def _exchange(
-        self, caller: Caller, stream: RequestStream | None = None, count: Callable[[], Reply | None] | None = None
+        self,
+        caller: Caller,
+        stream: RequestStream | None = None,
+        count: Callable[[], Reply | None] | None = None,
+        path: str = "",
     ) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), caller, stream=stream, count=count)
+        return Exchange(self.get_server(), self.get_sessions(), caller, stream=stream, count=count, path=path)
 
 
 def read_headers(request: HttpRequest) -> Headers:

@@ -45,6 +45,7 @@ MARKED = {
         "tests/test_apps.py",
         "tests/test_indexes.py",
         "tests/test_models.py",
+        "tests/test_observers.py",
         "tests/test_receivers.py",
         "tests/test_replicas.py",
         "tests/testproject/airports/",

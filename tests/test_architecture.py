@@ -62,6 +62,7 @@ SURFACE = {
     "django_mcp.execution.threads",
     "django_mcp.management.users",
     "django_mcp.models",
+    "django_mcp.observers",
     "django_mcp.primitives",
     "django_mcp.protocol",
     "django_mcp.signals",

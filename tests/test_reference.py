@@ -29,6 +29,7 @@ from django_mcp.contrib.file_resources import FileFieldResource, StorageResource
 from django_mcp.contrib.model_resource import ModelResource
 from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
+from django_mcp.observers import ObservedCall, Observer
 from django_mcp.primitives.asking import Elicited, Sampled
 from django_mcp.primitives.prompts import make_prompt
 from django_mcp.primitives.resources import make_resource
@@ -94,6 +95,8 @@ def test_every_argument_is_in_the_reference_with_its_default(section: str, head:
         ("Context", "Member", Context),
         ("Principal", "Member", Principal),
         ("Invocation", "Member", Invocation),
+        ("Observing calls", "Observer", Observer),
+        ("Observing calls", "ObservedCall", ObservedCall),
         ("Answers of the client", "Elicited", Elicited),
         ("Answers of the client", "Sampled", Sampled),
     ],

@@ -12,6 +12,7 @@ from rest_framework.authentication import BasicAuthentication, SessionAuthentica
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import policies
+from tests.calls import calls
 from tests.servers import careful, forms, french, guarded, hostile, many, other, plain, tenants, watched
 
 
@@ -57,6 +58,7 @@ urlpatterns = [
     path("many", endpoint(many, public=True)),
     path("tenants", endpoint(tenants, public=True)),
     path("careful", endpoint(careful, public=True)),
+    path("calls", endpoint(calls, public=True, authentication_classes=[TokenAuthentication])),
     path("watched", endpoint(watched, public=True)),
     path("scoped", endpoint(guarded, authentication_classes=[policies.ScopedToken])),
     path("closed", endpoint(plain)),

@@ -120,6 +120,9 @@ class ASGIRequestStream(RequestStream):
             finally:
                 await asyncio.shield(hop(client_question.forget))
 
+    def cancel(self) -> None:
+        self._call_on_loop(self._cancel)
+
     def close(self) -> None:
         if self.session is not None and is_at_least(self.session.protocol_version, PRIMED_SINCE):
             self._closing = True

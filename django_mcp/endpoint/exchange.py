@@ -27,6 +27,7 @@ from django_mcp.methods.effects import (
     Unsubscribe,
 )
 from django_mcp.methods.request import Call, Listen, Outcome
+from django_mcp.observers import ObservedCall, blocking, observing
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound as inbound_rules
 from django_mcp.protocol import replies
@@ -40,6 +41,7 @@ from django_mcp.storage import client_requests, events, session_state, sessions,
 from django_mcp.storage.session_state import SessionState
 from django_mcp.storage.spent_states import spend
 
+from . import observing as tell
 from .request_stream import RequestStream
 from .thread_stream import Lines
 
@@ -83,7 +85,7 @@ class Exchange:
     `open_stream()` answers GET.
     """
 
-    __slots__ = ("_count", "_policy", "caller", "server", "session", "stream", "streams")
+    __slots__ = ("_count", "_policy", "caller", "lane", "path", "server", "session", "stream", "streams")
 
     def __init__(
         self,
@@ -94,12 +96,16 @@ class Exchange:
         stream: RequestStream | None = None,
         streams: bool = False,
         count: Count | None = None,
+        lane: str = "view",
+        path: str = "",
     ) -> None:
         self.server = server
         self.caller = caller
         self.stream = stream
         self.streams = streams
         self.session: SessionState | None = None
+        self.lane = lane
+        self.path = path
         self._policy = policy
         self._count = count
 
@@ -113,20 +119,35 @@ class Exchange:
     def begin(self, message: Inbound | Batch) -> Step:
         """The answer to a message, or an asynchronous call for `complete()`. Runs synchronous calls itself."""
         step = self.find(message)
-        return self._run(step) if isinstance(step, Call) and not step.is_async else step
+        if not isinstance(step, Call):
+            return step
+        if not step.is_async:
+            return self._run(step)
+        if step.request.observed is not None and self.stream is not None:
+            self.stream.awaited = step.request.observed
+            if self.stream.is_given_up:
+                step.request.observed.finish("cancelled")
+        return step
 
     async def complete(self, call: Call, loop_context: LoopContext) -> Reply:
         """The reply to a call: runs an asynchronous function on this event loop, a sync one in a worker thread."""
-        outcome = await arun(call, loop_context)
+        observed = call.request.observed
+        try:
+            outcome = await arun(call, loop_context)
+        except BaseException as error:
+            if observed is not None:
+                await tell.afail(observed, error, loop_context)
+            raise
         # A state that was never loaded has not changed.
         has_state = self.session is not None and self.session.has_loaded_state
-        return await loop_context.hop(self._end, call, outcome) if has_state else self._end(call, outcome)
+        hops = has_state or (observed is not None and observed.blocks)
+        return await loop_context.hop(self._end, call, outcome) if hops else self._end(call, outcome)
 
     def is_inert(self, message: Inbound | Batch) -> bool:
         """Whether `find()` queries no database and runs no code of the developer, and may therefore run on an event
         loop.
         """
-        if gates.gates and not gates.are_ready():
+        if blocking or (gates.gates and not gates.are_ready()):
             return False
         return isinstance(message, Inbound) and not self._has_session(message) and is_inert(self.server, message)
 
@@ -135,9 +156,15 @@ class Exchange:
 
     def find(self, inbound: Inbound | Batch) -> Step:
         """The reply or the call for a message, in its session."""
-        step = self._resume(inbound) or self._prepare(inbound)
-        if isinstance(step, Call) and self.stream is not None:
-            self.stream.begin()
+        if observing and isinstance(inbound, Inbound) and (observed := tell.observed(self, inbound)) is not None:
+            step = self._find_observed(inbound, observed, self._resume)
+        else:
+            step = self._resume(inbound) or self._prepare(inbound)
+        if self.stream is not None:
+            if isinstance(step, Call):
+                self.stream.begin()
+            else:
+                self.stream.release()
         return step
 
     def _refuse(self, message: Inbound | Batch | None = None) -> Reply | None:
@@ -149,20 +176,44 @@ class Exchange:
         one = message if isinstance(message, Inbound) else None
         return replies.error(error, one.era if one else "handshake", one.id if one else None)
 
-    def _prepare(self, inbound: Inbound | Batch) -> Step:
+    def _find_observed(
+        self, inbound: Inbound, observed: ObservedCall, resume: Callable[[Inbound], Reply | None]
+    ) -> Step:
+        """See find(); tells the observers that the call starts, and that it has finished when it is refused."""
+        try:
+            try:
+                refusal = resume(inbound)
+            finally:
+                tell.start(observed, self)
+            step = refusal or self._prepare(inbound, observed)
+        except BaseException as error:
+            tell.fail(observed, error)
+            raise
+        if isinstance(step, Reply):
+            tell.refuse(observed, step)
+        return step
+
+    def _prepare(self, inbound: Inbound | Batch, observed: ObservedCall | None = None) -> Step:
         if isinstance(inbound, Batch):
             return self._answer_batch(inbound)
         streams = self.streams and self._is_reached_later(inbound)
-        step = prepare(self.server, inbound, self.session, self.caller, self.stream, streams=streams)
+        step = prepare(self.server, inbound, self.session, self.caller, self.stream, streams=streams, observed=observed)
         if isinstance(step, PendingReply):
             return self._carry_out(step)
         if isinstance(step, Call) and step.nonce and not spend(step.nonce):
-            return replies.error(ProtocolError(INVALID_PARAMS, SPENT), inbound.era, inbound.id)
+            spent = ProtocolError(INVALID_PARAMS, SPENT)
+            step.request.note(error=spent)
+            return replies.error(spent, inbound.era, inbound.id)
         return step
 
     def _run(self, call: Call) -> Reply:
         """The reply to a call, made in this thread."""
-        return self._end(call, run(call))
+        try:
+            return self._end(call, run(call))
+        except BaseException as error:
+            if call.request.observed is not None:
+                tell.fail(call.request.observed, error)
+            raise
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
@@ -177,7 +228,10 @@ class Exchange:
         if self.session is not None and (outcome.error is not None or is_tried):
             # Other calls of a batch share the session.
             self.session.discard_changes()
-        return finish(call, outcome)
+        reply = finish(call, outcome)
+        if call.request.observed is not None:
+            tell.end(call, call.request.observed, outcome, reply)
+        return reply
 
     def terminate(self, headers: Headers) -> Reply:
         """The reply to DELETE: terminates the session."""
@@ -279,14 +333,18 @@ class Exchange:
         size = 0
         for number, message in enumerate(batch.messages):
             refusal = self._refuse_one_more(number, size)
-            reply = replies.with_id(refusal, message.id) if refusal else self._answer_one(message)
+            refusal = replies.with_id(refusal, message.id) if refusal else None
+            reply = self._answer_one(message, refusal)
             if reply.body and message.kind == "request":
                 answers.append(reply.body)
                 size += len(reply.body)
         return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
 
-    def _answer_one(self, message: Inbound) -> Reply:
-        step = self._prepare(message)
+    def _answer_one(self, message: Inbound, refusal: Reply | None) -> Reply:
+        if observing and (observed := tell.observed(self, message)) is not None:
+            step = self._find_observed(message, observed, lambda _: refusal)
+        else:
+            step = refusal or self._prepare(message)
         reply = self._run(step) if isinstance(step, Call) else step
         return reply if isinstance(reply, Reply) else replies.ACCEPTED
 

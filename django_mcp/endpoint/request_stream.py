@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
+from django_mcp.observers import ObservedCall
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import REQUEST_CANCELLED, ProtocolError
@@ -106,6 +107,12 @@ class RequestStream:
     cancelled the request.
     """
 
+    awaited: ObservedCall | None = None
+    """The observed call that a thread has found for the event loop to run."""
+
+    is_given_up = False
+    """Whether the request's task was cancelled from outside, so that the event loop runs nothing."""
+
     def __init__(self, request_id: RequestId | None = None, era: Era = "handshake") -> None:
         self.transcript = Transcript(request_id)
         self.era = era
@@ -164,6 +171,10 @@ class RequestStream:
     async def aask(self, question: Question) -> Any:
         """See ask()."""
         raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Cancels the request, as its client could; from any thread."""
+        self.cancelled = True
 
     def close(self) -> None:
         """Closes the connection, but not the stream; does nothing if the client cannot reconnect."""

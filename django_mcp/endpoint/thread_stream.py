@@ -96,6 +96,9 @@ class ThreadRequestStream(RequestStream):
             self._waits = False
             await asyncio.shield(asyncio.wrap_future(aside.submit(client_question.forget)))
 
+    def cancel(self) -> None:
+        self._cancel()
+
     def close(self) -> None:
         """Does nothing: without a GET stream, a client cannot reconnect."""
 

@@ -1,4 +1,4 @@
-"""Budgets: limits the time of a call, its queries and the rows that it reads."""
+"""Budgets: limits the time of a call, its queries and the rows that it reads, and counts them for observers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from django_mcp.observers import ObservedCall
 from django_mcp.primitives.call_options import Budget, exceeded
 
 _BOOKKEEPING: Final = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "PRAGMA ")
@@ -23,8 +24,9 @@ class Meter:
     its deadline only at its end.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, observed: ObservedCall | None = None) -> None:
         self._budget = budget
+        self._observed = observed
         self._deadline = time.monotonic() + budget.seconds if budget.seconds is not None else None
         self._queries = 0
         self._rows = 0
@@ -32,8 +34,11 @@ class Meter:
 
     def __enter__(self) -> "Meter":
         for connection in connections.all():
-            self._stack.enter_context(connection.execute_wrapper(self._execute))
-            if self._budget.rows is not None:
+            # Not Django's `execute_wrapper`, which removes the last wrapper: that may be a guard by now.
+            wrapper = self._execute
+            connection.execute_wrappers.append(wrapper)
+            self._stack.callback(connection.execute_wrappers.remove, wrapper)
+            if self._budget.rows is not None or self._observed is not None:
                 self._count_rows_of(connection)
         return self
 
@@ -41,6 +46,10 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
+        if self._observed is not None:
+            # A call may run more than once: its client is asked in between.
+            self._observed.queries = (self._observed.queries or 0) + self._queries
+            self._observed.rows = (self._observed.rows or 0) + self._rows
         if error is None:
             self._check_time()
 

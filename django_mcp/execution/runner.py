@@ -18,7 +18,7 @@ from django_mcp.exceptions import Cancelled, ClientCannot
 from django_mcp.methods.answering import repeat
 from django_mcp.methods.request import Call, Outcome
 from django_mcp.primitives.asking import InputRequired, Inputs, Question, check_capability
-from django_mcp.primitives.call_options import exceeded
+from django_mcp.primitives.call_options import Budget, exceeded
 from django_mcp.primitives.context import RequestStream
 from django_mcp.replicas import reading
 
@@ -220,10 +220,15 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
 
 
 def _call_context(call: Call) -> AbstractContextManager[object]:
-    """The context of a call: its transaction, unless `atomic` is off, and its meter, if it has a budget."""
+    """The context of a call: its transaction, unless `atomic` is off, and its meter, if it has a budget or observers
+    that count queries.
+    """
     options = call.options
     transaction = LazyAtomic(read_only=options.read_only, dry_run=options.dry_run) if options.atomic else nullcontext()
-    return transaction if options.budget is None else _Metered(transaction, Meter(options.budget))
+    observed = call.request.observed
+    if options.budget is None and (observed is None or not observed.counts_queries):
+        return transaction
+    return _Metered(transaction, Meter(options.budget or Budget(), observed))
 
 
 class _Metered:

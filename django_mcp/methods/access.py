@@ -42,7 +42,11 @@ def visible(request: Request, entries: Mapping[str, Primitive]) -> Iterable[tupl
 
 def admit(request: Request, entry: Primitive | None) -> Primitive | None:
     """The entry, or `None` when it does not exist for this caller. Raises `InsufficientScope` and `Closed`."""
-    if entry is None or (entry.access is not None and not entry.access.permits(request.caller)):
+    if entry is None:
+        request.note("unknown")
+        return None
+    if entry.access is not None and not entry.access.permits(request.caller):
+        request.note("forbidden")
         return None
     if entry.access is not None and not entry.access.grants(request.caller):
         raise InsufficientScope(entry.access.scopes)

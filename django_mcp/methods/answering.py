@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled
+from django_mcp.observers import ObservedCall
 from django_mcp.primitives.asking import InputRequired, Inputs, check_capability
 from django_mcp.primitives.context import Caller, Context, RequestStream, Session
 from django_mcp.primitives.middleware import Invocation, wrap
@@ -79,15 +80,18 @@ def prepare(
     stream: RequestStream | None = None,
     *,
     streams: bool = False,
+    observed: ObservedCall | None = None,
 ) -> Reply | PendingReply | Call | Listen:
     """The reply to a message, a reply that waits for its effect, a function to run, or a stream of changes."""
     if inbound.kind != "request" or inbound.id is None:
         effect = effect_of(inbound.kind, inbound.message) if inbound.era == "handshake" else None
         return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
     try:
-        request = _read_request(server, inbound, inbound.id, session, caller, stream, streams)
+        request = _read_request(server, inbound, inbound.id, session, caller, stream, streams, observed)
         return _to_step(request, METHODS[request.method].handler(request))
     except ProtocolError as error:
+        if observed is not None:
+            observed.error, observed.error_code = error, error.code
         return replies.error(error, inbound.era, inbound.id)
 
 
@@ -114,6 +118,8 @@ def finish(call: Call, outcome: Outcome) -> Reply:
             result = outcome.result or {}
         return _reply(request, result)
     except ProtocolError as error:
+        if request.observed is not None:
+            request.observed.error, request.observed.error_code = error, error.code
         return replies.error(error, request.era, request.id)
 
 
@@ -154,12 +160,18 @@ def _read_request(
     caller: Caller,
     stream: RequestStream | None,
     streams: bool,
+    observed: ObservedCall | None,
 ) -> Request:
     method = METHODS.get(inbound.method)
     version = _version_of(inbound, session)
+    if observed is not None:
+        observed.protocol_version = version
     if method is None or not _offers(server, method, inbound.era, streams):
         raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}")
     _check_params(inbound, version)
+    inputs = _read_inputs(server, inbound, caller) if inbound.era == "modern" else None
+    if observed is not None and inputs is not None:
+        observed.key, observed.round = inputs.call or observed.key, inputs.round
     return Request(
         server=server,
         method=inbound.method,
@@ -172,7 +184,8 @@ def _read_request(
         caller=caller,
         stream=stream,
         streams=streams,
-        inputs=_read_inputs(server, inbound, caller) if inbound.era == "modern" else None,
+        inputs=inputs,
+        observed=observed,
     )
 
 
@@ -208,6 +221,8 @@ def _to_input_required(request: Request, required: InputRequired) -> Result:
     for question in required.questions.values():
         check_capability(question, request.client_capabilities, request.era)
     following = inputs.following(required)
+    if request.observed is not None:
+        following = replace(following, call=request.observed.key)
     binding = request_state.bind(request.caller.principal.key, request.server.name, request.method, request.params)
     try:
         sealed = request_state.seal(following, binding)

@@ -43,11 +43,15 @@ def _completers(request: Request) -> Completers:
         prompt = admit(request, registry.prompts.get(reference["name"]))
         if prompt is None:
             raise ProtocolError(INVALID_PARAMS, f"Unknown prompt: {reference['name']}")
+        if request.observed is not None:
+            request.observed.primitive = prompt
         return prompt.completers
     uri = reference["uri"]
     template = registry.templates.get(uri)
     resource = template or (registry.find_resource(uri) or (None,))[0]
-    if resource is not None and admit(request, resource) is not None:
+    if admit(request, resource) is not None:
+        if request.observed is not None:
+            request.observed.primitive = resource
         return resource.completers if isinstance(resource, ResourceTemplate) else {}
     raise ProtocolError(INVALID_PARAMS, f"Unknown resource: {uri}")
 

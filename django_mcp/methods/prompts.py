@@ -23,6 +23,8 @@ def list_prompts(request: Request) -> Result:
 
 def get_prompt(request: Request) -> Call:
     name = take_string(request.params, "name")
+    if request.observed is not None:
+        request.observed.primitive = request.server.registry.prompts.get(name)
     prompt = admit(request, request.server.registry.prompts.get(name))
     if prompt is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown prompt: {name}")

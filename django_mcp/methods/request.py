@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from django.conf import settings
 
 from django_mcp.exceptions import Cancelled
+from django_mcp.observers import CallOutcome, ObservedCall
 from django_mcp.primitives.asking import InputRequired, Inputs
 from django_mcp.primitives.call_options import DEFAULT_OPTIONS, CallOptions
 from django_mcp.primitives.context import Caller, Context, RequestStream, Session
@@ -45,6 +46,14 @@ class Request:
     stream: RequestStream | None = None
     streams: bool = False
     inputs: Inputs | None = None
+    observed: ObservedCall | None = None
+
+    def note(self, outcome: CallOutcome = "ok", error: Exception | None = None) -> None:
+        """Notes for the observers what an answer does not tell the client: whether a primitive exists, or the error
+        behind a text for the model.
+        """
+        if self.observed is not None:
+            self.observed.outcome, self.observed.error = outcome, error
 
     @property
     def meta(self) -> Mapping[str, Any]:

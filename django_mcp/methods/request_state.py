@@ -36,6 +36,7 @@ def seal(inputs: Inputs, binding: str) -> str:
         "round": inputs.round,
         "asked": inputs.asked,
         "nonce": secrets.token_urlsafe(16),
+        "call": inputs.call,
         "binding": binding,
     }
     sealed = _ring().encrypt(json.dumps(payload).encode()).decode()
@@ -66,6 +67,7 @@ def unseal(sealed: object, binding: str) -> Inputs:
         payload["round"],
         asked=tuple(payload["asked"]),
         nonce=payload["nonce"],
+        call=payload.get("call", ""),
     )
 
 

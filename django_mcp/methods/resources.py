@@ -59,7 +59,12 @@ def not_found(request: Request, uri: str) -> ProtocolError:
 def find_resource(request: Request, uri: str) -> tuple[Resource | ResourceTemplate, dict[str, str]]:
     """The resource or template of a URI, and its variables. Raises `ProtocolError` when there is none."""
     match = request.server.registry.find_resource(uri)
-    if match is None or admit(request, match[0]) is None:
+    if match is None:
+        request.note("unknown")
+        raise not_found(request, uri)
+    if request.observed is not None:
+        request.observed.primitive, request.observed.arguments = match
+    if admit(request, match[0]) is None:
         raise not_found(request, uri)
     if gates.gates:
         # One resource of a template may be closed by its own URI.
@@ -71,6 +76,7 @@ def _raise_failure(request: Request, uri: str, error: Exception) -> Result:
     if isinstance(error, ProtocolError):
         raise error
     if isinstance(error, ResourceNotFound | ObjectDoesNotExist | Http404):
+        request.note("unknown", error)
         raise not_found(request, uri) from error
     # %r, because the client chose the URI: a line break in it could forge a log entry.
     logger.error("Resource %r failed", uri, exc_info=error)

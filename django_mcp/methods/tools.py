@@ -57,6 +57,7 @@ def call_tool(request: Request) -> Call | Result:
     try:
         return _call_open(request)
     except Closed as closed:
+        request.note(error=closed)
         return error_result(str(closed))
 
 
@@ -67,6 +68,9 @@ def _call_open(request: Request) -> Call | Result:
         if gates.gates:
             check_open(request, "tool", name)
         return _search(request, tools) if name == tool_search.SEARCH else _call_found(request)
+    if request.observed is not None:
+        # Also of a tool that the caller may not use: it says which arguments are secret.
+        request.observed.primitive = tools.get(name)
     tool = admit(request, tools.get(name))
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
@@ -77,6 +81,7 @@ def _call_open(request: Request) -> Call | Result:
         tool = tool.described(request.caller)
     except Exception as error:
         logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
+        request.note(error=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     if request.era == "modern" and tool.param_headers:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
@@ -88,6 +93,7 @@ def _call_open(request: Request) -> Call | Result:
         kwargs = tool.bind(arguments, request.context() if tool.signature.context_names else None)
     except Exception as error:
         # A validator of the developer may raise any exception.
+        request.note(error=error)
         return _to_failure(tool, error)
     return Call(
         request=request,
@@ -121,6 +127,7 @@ def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
     try:
         arguments = {"limit": 5, **search.bind(request.params.get("arguments") or {}, None)}
     except ToolError as error:
+        request.note(error=error)
         return error_result(str(error))
     matches = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
     return search.to_result(matches, objects_only=request.era == "handshake")
@@ -133,8 +140,11 @@ def _call_found(request: Request) -> Call | Result:
         if inner["name"] in tool_search.TOOLS:
             raise ToolError(f"{inner['name']} is called by itself.")
         params = {**request.params, "name": inner["name"], "arguments": inner.get("arguments") or {}}
+        if request.observed is not None:
+            request.observed.name, request.observed.arguments = params["name"], params["arguments"]
         return call_tool(replace(request, params=params))
     except ToolError as error:
+        request.note(error=error)
         return error_result(str(error))
 
 

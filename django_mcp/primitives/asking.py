@@ -68,6 +68,8 @@ class Inputs:
     given: Mapping[str, Any] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
     nonce: str = ""
+    call: str = ""
+    """The key under which observers know the call; "" when nobody observes."""
     _turn: int = 0
 
     def taken(self, *, only_asked: bool) -> "Inputs":
@@ -79,7 +81,7 @@ class Inputs:
 
     def following(self, required: "InputRequired") -> "Inputs":
         """The inputs of the next round."""
-        return Inputs(self.answers, required.state, self.round + 1, asked=tuple(required.questions))
+        return Inputs(self.answers, required.state, self.round + 1, asked=tuple(required.questions), call=self.call)
 
     def next_key(self, question: Question) -> str:
         """The key of a question without one: its kind and number, so that it is the same when the function runs
