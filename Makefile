@@ -10,7 +10,7 @@ CHECKED := tests/protocol tests/primitives tests/test_architecture.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint bench clean
+.PHONY: help demo check test lint docs bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -32,13 +32,17 @@ lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs ## the site, in build/docs: warnings are errors
+	$(BIN)/python -m sphinx -b html -d build/doctrees --fail-on-warning --show-traceback --quiet docs build/docs
+
 bench: $(VENV)/.bench ## all that is measured, beside the peers (half an hour; wrk, if it is installed, makes the load)
 	@for benchmark in own_code serve cycles streams purge growth; do \
 		echo "==> $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
 	done
 
 clean: ## remove the environment and every cache (the database and the secrets stay)
-	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist
+	rm -rf $(VENV) .nox .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov build dist \
+		docs/project docs/reference
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -52,6 +56,7 @@ $(VENV)/.created:
 $(VENV)/.demo: GROUPS := --group demo --group redis --group postgres
 $(VENV)/.test: GROUPS := --group test --group postgres
 $(VENV)/.lint: GROUPS := --group dev
+$(VENV)/.docs: GROUPS := --group docs
 $(VENV)/.bench: GROUPS := --group test --group postgres --group bench
 $(VENV)/.%: pyproject.toml | $(VENV)/.created
 	@echo "==> Installing what make $* needs (a minute, the first time)"
