@@ -1,4 +1,4 @@
-"""What servers are asked: a method, its parameters, and how a right answer is known."""
+"""The requests that each server gets: a method, its parameters, and the test of a right answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

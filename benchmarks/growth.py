@@ -163,7 +163,7 @@ class Bench:
 
 
 def shell(code: str, database: str, *arguments: str) -> str:
-    """What a program in the project's shell prints."""
+    """The output of a program that runs in the project's shell."""
     program = f"import django; django.setup()\n{code}"
     environ = {**os.environ, "DATABASE_URL": database, "DJANGO_SETTINGS_MODULE": "testproject.settings"}
     done = subprocess.run(
@@ -246,7 +246,7 @@ def event_rows(bench: Bench) -> Growth:
             filled = number
             for name, microseconds in json.loads(shell(TIME_EVENTS, database)).items():
                 growth.add(name, number, microseconds)
-            # What was published must not be in the way of the next rows.
+            # These events go, so that they do not slow down the next rows.
             connection.execute("DELETE FROM django_mcp_event WHERE sequence > %s", (number // 1000,))
     return growth
 

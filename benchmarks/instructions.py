@@ -28,7 +28,7 @@ LIMITS = {"handshake": 1.9, "modern": 2.4}
 
 
 def work(name: str) -> None:
-    """What is counted: so many calls, after as many as fill every cache, between two marks that valgrind is told of."""
+    """Makes the calls that are counted, between two marks for valgrind. The calls before them fill every cache."""
     from .own_code import CASES, send
 
     sent = send(CASES[0], "handshake" if name == "handshake" else "modern")

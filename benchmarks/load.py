@@ -42,7 +42,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent: `sessions` take turns in the session header."""
+    """The request that the load generator sends. `sessions` take turns in the session header."""
 
     url: str
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it."""
+    """The result of one load."""
 
     requests: int
     failed: int

@@ -1,4 +1,4 @@
-"""What our own code costs per message: `python -m benchmarks.own_code [--repeats 9] [--seconds 0.2]`.
+"""The cost of our own code per message: `python -m benchmarks.own_code [--repeats 9] [--seconds 0.2]`.
 
 No I/O, no framework, no event loop: a body goes in, a reply comes out. The steps are those of every lane: `read` the
 message, `prepare` the call, `run` the tool's function and turn what it returned into a result, `finish` the reply.

@@ -43,7 +43,7 @@ class Contest:
 
 @dataclass(slots=True)
 class Score:
-    """What a contestant did, round by round. `cpu` is the processor time of a call in microseconds."""
+    """The figures of one contestant, one for each round. `cpu` is the processor time of a call in microseconds."""
 
     per_second: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What streams cost: `python -m benchmarks.streams [CASE...] [--streams 5000] [--database sqlite|postgres]`.
+"""The cost of open streams: `python -m benchmarks.streams [CASE...] [--streams 5000] [--database sqlite|postgres]`.
 
 Each case is one server process on one core. So many sessions are opened, each with its GET stream, and nothing is said:
 the memory that the server has then grown by, and the processor time that it takes to keep them. Then another process
@@ -182,7 +182,7 @@ async def tell(environ: dict[str, str], serving: Serving, streams: list[Stream],
 
 
 def memory_kib(pid: int) -> int:
-    """What of a process is in memory."""
+    """The resident memory of a process."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
 

@@ -1,4 +1,4 @@
-"""What a person pastes to call a server: a curl line, and the JSON that each MCP client keeps its servers in."""
+"""Texts to paste that call a server: a curl line, and the JSON in which each MCP client keeps its servers."""
 
 import json
 import shlex

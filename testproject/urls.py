@@ -23,7 +23,7 @@ api = SimpleRouter()
 api.register("airports", AirportViewSet)
 
 urlpatterns = [
-    # What is asked for most often comes first: Django tries one after the other.
+    # The most frequent path comes first: Django tries one after the other.
     path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
     path("bench/mcp", endpoint(bench, public=True)),
     path("bench/many/mcp", endpoint(many, public=True)),

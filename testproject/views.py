@@ -8,7 +8,7 @@ from testproject.clients import EXAMPLE_CALL, client_configurations, curl_tool_c
 
 
 class HomeView(TemplateView):
-    """What is served here, and how to call it."""
+    """A page that lists the endpoints, and says how to call them."""
 
     template_name = "testproject/home.html"
 

@@ -41,7 +41,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a request came to: the status and message that go out, and what must be remembered before they do."""
+    """The outcome of a request: the status and the message that go out, and the effect that is stored before them."""
 
     status: int
     message: dict[str, Any]

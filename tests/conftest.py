@@ -1,4 +1,4 @@
-"""What journeys run over: each lane, each era, the clients that go there, and the project behind real servers."""
+"""Fixtures of the journeys: each lane, each era, the clients that go there, and the project behind real servers."""
 
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeAlias

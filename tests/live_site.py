@@ -113,7 +113,7 @@ def skip_without(missing: str) -> NoReturn:
 
 
 def expected_visit(version: str) -> dict[str, Any]:
-    """What a client of a revision sees on a visit to the airports; the visits are written in the clients' languages."""
+    """The results of a visit to the airports by a client of a revision. Each client language has its own visit."""
     # Loaded late: pytest imports this before Django is ready.
     from testproject.airports.management.commands.load_airports import airport_from
     from testproject.airports.results import AirportFacts

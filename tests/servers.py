@@ -149,13 +149,13 @@ def order(dish: str, ctx: Context) -> str:
 
 @plain.resource("note://motto", mime_type="text/plain")
 def motto() -> str:
-    """What is written over the door."""
+    """The words over the door."""
     return "Festina lente"
 
 
 @plain.resource("note://seal", mime_type="image/png")
 async def seal() -> bytes:
-    """What is pressed into the wax."""
+    """The picture in the wax."""
     return b"\x89PNG"
 
 

@@ -250,7 +250,7 @@ def test_json_is_shown_readably(admin_client):
     assert "{\n  &quot;имя&quot;: &quot;é&quot;\n}" in page(admin_client, session)
 
 
-# What may be done
+# Permitted actions
 
 
 @pytest.mark.parametrize("verb", ["add", "change", "delete"])

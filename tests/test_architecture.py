@@ -31,7 +31,7 @@ WITHOUT_TESTS = {
 
 
 def test_the_import_contracts_hold(capsys, monkeypatch):
-    """They are in pyproject.toml. What breaks one is in the output."""
+    """They are in pyproject.toml. The output names the import that breaks one."""
     # It would silence every logger that there is already.
     monkeypatch.setattr(cli, "_configure_logging", lambda verbose: None)
     code = cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)

@@ -1,4 +1,4 @@
-"""Who is calling: DRF's authenticators, permissions and throttles at an endpoint, and what a refusal says.
+"""DRF's authenticators, permissions and throttles at an endpoint, and the text of a refusal.
 
 The challenge is RFC 9110's and the specification's (2025-11-25 basic/authorization): without one, no client finds out
 how to sign in.
@@ -61,7 +61,7 @@ def send(path, lane, verb="POST", body=b"{", **headers):
     return MCPClient(path, era="handshake", headers=given, **lane).send(verb, body, wire.POST_HEADERS)
 
 
-# Who gets in
+# Callers who are admitted
 
 
 def test_an_endpoint_is_closed_unless_it_says_that_it_is_public(connect, ada):
@@ -142,7 +142,7 @@ def test_a_form_posted_with_a_users_cookie_is_refused_and_no_fault_of_the_server
     assert response.json()["error"]["code"] == -32600
 
 
-# Who does not
+# Callers who are refused
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -390,7 +390,7 @@ def test_the_limits_of_a_principal_are_those_of_its_user():
     assert account(AnonymousUser(), "") == ""
 
 
-# What a credential says
+# Claims of a credential
 
 
 @cases(

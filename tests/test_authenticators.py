@@ -30,7 +30,7 @@ server = MCPServer("authenticators", version="1")
 
 @server.tool(read_only=True)
 def whoami(ctx: Context) -> str:
-    """Who."""
+    """The caller."""
     return f"{ctx.user} {sorted(ctx.principal.scopes or [])}"
 
 
@@ -129,7 +129,7 @@ server = MCPServer("knox")
 
 @server.tool
 def whoami(ctx: Context) -> str:
-    "Who."
+    "The caller."
     return str(ctx.user)
 
 urlpatterns = [path("mcp", endpoint(server, authentication_classes=[TokenAuthentication]))]

@@ -1,4 +1,4 @@
-"""What a call costs, counted: functions entered, memory left behind, queries. Never a time.
+"""The cost of a call, counted in functions entered, memory left behind, and queries. It is never a time.
 
 Instructions are counted by `python -m benchmarks.instructions --check`, which takes longer. A number that is passed
 says that something has become more expensive: it is mended, or the limit raised with a reason.

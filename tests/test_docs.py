@@ -235,8 +235,8 @@ class Desk:
     server: "subprocess.Popen[bytes] | None" = None
 
     def write(self, block: Block) -> None:
-        """A block goes to the end of the file that it names, and makes one that is not there. One that is a single
-        import takes the place of the file's own import of the same name.
+        """Adds a block to the end of the file that it names, and makes the file if it is missing. A block that is a
+        single import replaces the file's own import of the same name.
         """
         path = self.folder / block.file
         code = block.code.replace("127.0.0.1:8000", f"127.0.0.1:{self.listening.getsockname()[1]}")

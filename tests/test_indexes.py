@@ -1,5 +1,5 @@
-"""What a request, an open stream and the process that looks for news ask of the database is answered from an index, on
-each database: with many rows and with few, it costs the same.
+"""Each query of a request, an open stream or the poller is answered from an index, on each database. It costs the same
+with many rows as with few.
 
 The plan is the database's own, for tables with enough rows that reading them whole would be worse.
 """

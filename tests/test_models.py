@@ -13,7 +13,7 @@ from django_mcp.models import JSONTextField, Session, label, new_session_id
 from tests.tables import cases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-# What JSON from the wire may hold and some database refuses.
+# Texts that JSON from the wire may hold and some database refuses.
 AWKWARD = {
     "nul": "a\u0000b",
     "lone surrogates": "\ud800 \udfff",

@@ -7,9 +7,11 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import django_mcp
+from tests.tables import cases
 
-PACKAGE = Path(django_mcp.__file__).parent
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("django_mcp", "benchmarks", "docs", "testproject", "tests")
+SCRIPTS = ("manage.py", "noxfile.py", ".ci/audit", ".ci/conformance", ".ci/demo")
 RIDDLE = re.compile(r"(?:^|[.!?:]\s+|\n\s*\n\s*)(?:What|Who|Whoever|Whom|Whose|One that)\b[^.\n]*")
 
 
@@ -32,10 +34,16 @@ def riddles(source: str) -> list[tuple[int, str]]:
     return sorted((line, match.group().strip()) for line, text in texts for match in RIDDLE.finditer(text))
 
 
-def test_no_sentence_begins_with_what_or_who():
+def sources(place: str) -> list[Path]:
+    """The modules of a folder, or the script of this name."""
+    return sorted((ROOT / place).rglob("*.py")) or [ROOT / place]
+
+
+@cases("place", [*FOLDERS, *SCRIPTS])
+def test_no_sentence_begins_with_what_or_who(place):
     found = [
-        f"{path.relative_to(PACKAGE.parent)}:{line}: {sentence}"
-        for path in sorted(PACKAGE.rglob("*.py"))
+        f"{path.relative_to(ROOT)}:{line}: {sentence}"
+        for path in sources(place)
         for line, sentence in riddles(path.read_text(encoding="utf-8"))
     ]
 

@@ -134,7 +134,7 @@ def test_a_message_for_a_session_that_is_gone_fails_nothing(rung, caplog):
     assert (Event.objects.count(), rung) == (0, [])
 
 
-# What
+# Messages that clients get
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ async def test_the_official_client_finds_everything(site: Site, mode: str) -> No
 
 
 async def visit(site: Site, mode: str) -> dict[str, Any]:
-    """What a signed-in client sees when it tries everything once."""
+    """The results of a signed-in client that tries everything once."""
     headers = {"Authorization": f"Token {site.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,

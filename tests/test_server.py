@@ -1,4 +1,4 @@
-"""What stands between a message and the developer's function: which methods there are, what parameters they take."""
+"""The steps between a message and the developer's function: the methods that exist, and their parameters."""
 
 import json
 import logging

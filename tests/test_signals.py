@@ -1,4 +1,4 @@
-"""Who hears what, and when. What a receiver does can change none of it."""
+"""Which signal is sent when. A receiver cannot change the request that sent it."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ SIGNALS = {"opened": session_opened, "terminated": session_terminated, "expired"
 
 @pytest.fixture
 def heard():
-    """What was sent, in order: (name of the signal, its arguments)."""
+    """The signals that were sent, in order: (name of the signal, its arguments)."""
     messages = []
 
     def receiver(name):

@@ -1,4 +1,4 @@
-"""The view inside a project: its middleware, its settings and its subclasses. What every lane does is in journeys/."""
+"""The view inside a project: its middleware, its settings and its subclasses. journeys/ has what all lanes share."""
 
 import asyncio
 import gzip
@@ -174,7 +174,7 @@ def test_an_endpoint_without_policies_of_its_own_has_the_projects(lane, settings
     assert status() == 200
     settings.REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["tests.policies.NobodyMay"]}
     assert status() == 403
-    assert status("/plain") == 200  # What is public does not ask for them.
+    assert status("/plain") == 200  # A public endpoint has none.
     settings.REST_FRAMEWORK = {"DEFAULT_THROTTLE_CLASSES": ["tests.policies.NoMore"]}
     assert status("/plain") == 429  # Throttles are for everybody.
     settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["tests.policies.BrokenAuthentication"]}
@@ -349,7 +349,7 @@ def test_the_lane_and_the_view_answer_alike(django_user_model):
                     answers = [
                         MCPClient(path_, user=user, **lane).send(verb, body, wire.POST_HEADERS) for lane in lanes
                     ]
-                    # What is offered on streams, the lane alone has.
+                    # Only the ASGI lane offers streams.
                     bodies = {answer.content for answer in answers if answer.status_code != 200}
                     assert len(bodies) < 2
                     assert len({answer.status_code for answer in answers}) == 1

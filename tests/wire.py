@@ -90,7 +90,7 @@ def send_asgi(
 
 
 def scope(path: str, method: str, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """What an ASGI server says of a request."""
+    """The scope in which an ASGI server describes a request."""
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

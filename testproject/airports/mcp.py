@@ -1,4 +1,4 @@
-"""What an MCP client can do here: look up airports, measure distances, and keep the signed-in user's trips."""
+"""Tools that look up airports, measure distances, and keep the signed-in user's trips."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def packing_list(destination: Code, month: Annotated[str, Field(max_length=20)] 
     return {"airport": airport}
 
 
-# What several of them need
+# Helpers of several tools
 
 
 def airports_with(*codes: str) -> list[Airport]:

@@ -97,7 +97,7 @@ def _distance_km(center: Point) -> Any:
 
 
 class SearchTextField(models.CharField):  # type: ignore[type-arg]
-    """What `search()` looks at, filled in whenever a row is saved, in bulk too."""
+    """The text that `search()` looks at. It is filled in whenever a row is saved, in bulk too."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         assert isinstance(model_instance, Airport)

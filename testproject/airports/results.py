@@ -1,4 +1,4 @@
-"""What the tools return. A docstring under a field is its description in the tool's output schema."""
+"""The types that the tools return. A docstring under a field is its description in the tool's output schema."""
 
 from __future__ import annotations
 

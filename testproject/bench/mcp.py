@@ -1,4 +1,4 @@
-"""What the benchmarks ask of every server: an addition in both colours, much to read and to write, rows, progress."""
+"""The tools that the benchmarks call: an addition in both colours, large arguments and results, rows, progress."""
 
 import os
 

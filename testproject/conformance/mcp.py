@@ -110,7 +110,7 @@ CHOICES = {
 
 
 class Account(BaseModel):
-    """What test_elicitation asks for."""
+    """The form of test_elicitation."""
 
     username: str = Field(description="User's response")
     email: str = Field(description="User's email address")

@@ -43,7 +43,7 @@ def visit(path, django, *, method="POST", headers=CALL_HEADERS, body=CALL, posts
     return wire.send_asgi(path, method, headers, [body], application=application, **scope)[0]
 
 
-# What it serves
+# The paths that the lane serves
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_an_answer_without_a_body_has_no_type():
 
 
 def serve(talk):
-    """What comes of a conversation with the lane, on an event loop that no thread waits for."""
+    """The result of `talk`, a conversation with the lane, on an event loop that no thread waits for."""
     application = mcp_application(get_asgi_application())
 
     async def ask(message, session_id=""):

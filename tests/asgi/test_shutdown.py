@@ -23,7 +23,7 @@ def own_handlers(monkeypatch):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """What happened, in order."""
+    """The events, in their order: "closed", and the number of each signal that was received."""
     happened = []
     monkeypatch.setattr(shutdown, "close_all", lambda: happened.append("closed"))
     for number in SIGNALS:

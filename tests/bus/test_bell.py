@@ -142,7 +142,7 @@ def test_code_that_an_async_caller_waits_for_rings_on_its_loop(layer):
 
 @pytest.fixture
 def looks(monkeypatch):
-    """What the looks into the database find, one after another; after the last, nothing."""
+    """A list of the results of the next polls, in their order. Further polls find nothing."""
     found = []
 
     class Poller:
@@ -256,7 +256,7 @@ async def test_a_layer_whose_read_ends_is_not_broken(layer, looks, caplog, failu
 
 
 async def test_a_layer_that_fails_rings_for_everybody_and_is_joined_again(layer, looks, settings, caplog):
-    """What was rung for while it was away is not known."""
+    """Nobody knows which groups were rung while the layer was away."""
     settings.MCP_POLL_SECONDS = 0.01
 
     async with bell.Wakeup([GROUP]) as wakeup:

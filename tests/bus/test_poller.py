@@ -1,4 +1,4 @@
-"""What a look into the database rings for: everything that a ring could have told, once, however late it appears."""
+"""A poll of the database rings once for each piece of news, however late its row appears."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ SERVER = bell.server_group("airports")
 
 @pytest.fixture(autouse=True)
 def clock(time_machine, monkeypatch):
-    """Stands still. What a look measures goes with it."""
+    """A clock that stands still. The poller measures time by it too."""
     time_machine.move_to(NOW, tick=False)
     monkeypatch.setattr(poller.time, "monotonic", lambda: datetime.now(UTC).timestamp())
     return time_machine
@@ -55,7 +55,7 @@ def groups_of(session):
 
 
 def test_the_first_look_rings_for_everybody(session):
-    """What came before it may have come before or after its listeners read."""
+    """News from before the first poll may have come before or after its listeners read."""
     assert Poller()._poll(["a", "b"]) == ["a", "b"]
 
 
@@ -202,7 +202,7 @@ def test_after_a_look_that_failed_everybody_is_rung_for(session, look, monkeypat
     assert look(SERVER, "other") == []
 
 
-# What it costs
+# The cost of a poll
 
 
 def test_a_look_costs_three_queries_however_many_streams_there_are(look, django_assert_num_queries):

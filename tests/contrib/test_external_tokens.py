@@ -47,12 +47,12 @@ def administer(ctx: Context) -> str:
 
 @server.tool(read_only=True)
 def whoami(ctx: Context) -> str:
-    """Who."""
+    """The caller."""
     return f"{ctx.user} {ctx.principal.client_id} {sorted(ctx.principal.scopes or [])}"
 
 
 class Issuer(BaseHTTPRequestHandler):
-    """What the issuer publishes, and what it says of tokens."""
+    """An issuer: the documents that it publishes, and its answers about tokens."""
 
     said: dict = {}
     status = 200

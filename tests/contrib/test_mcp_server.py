@@ -33,7 +33,7 @@ def client(monkeypatch, settings):
             return self._birds(name).count() + amount
 
         def who(self) -> str:
-            """Who asks."""
+            """The name of the caller."""
             return self.request.user.get_username()
 
     class UserQuery(mcp_server.ModelQueryToolset):

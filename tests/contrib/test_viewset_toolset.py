@@ -500,7 +500,7 @@ class ScopedGroups(GroupViewSet):
 
 
 class TenantsView(APIView):
-    """Whose it is."""
+    """The tenant of the caller."""
 
     authentication_classes = [Claims]
     permission_classes = [OfTheTenant]

@@ -1,4 +1,4 @@
-"""What an endpoint does with sessions under each policy, and the steps of one exchange."""
+"""Sessions of an endpoint under each policy, and the steps of one exchange."""
 
 import json
 
@@ -243,7 +243,7 @@ def test_where_sessions_are_off_there_is_nothing_to_get_or_delete(off, method, s
 
 
 def test_without_a_session_nothing_is_promised_that_would_have_to_be_said_later(lane):
-    """What changes is told on the stream of a session, or to a modern client that listens."""
+    """Changes are told on the stream of a session, or to a modern client that listens."""
     for path, messages in (("/off", [wire.initialize(), SUBSCRIBE]), ("/optional", [SUBSCRIBE])):
         for message in messages:
             answer = MCPClient(path, era="handshake", **lane).post(message).json()
@@ -315,7 +315,7 @@ MODERN = {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"}
     ],
 )
 def test_an_exchange_knows_beforehand_whether_it_asks_the_database(policy, message, headers, inert):
-    """What does not ask it is answered on the event loop."""
+    """An exchange that does not query the database is answered on the event loop."""
     assert exchange(policy).is_inert(read(message, **headers)) is inert
 
 

@@ -1,4 +1,4 @@
-"""When a client that is asked is given up. What it answers, and over which stream, is in test_request_stream."""
+"""The moment at which the server stops waiting for a client's answer. Answers are in test_request_stream."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What a running call asks its client, in each colour."""
+"""Questions of a running call to its client, in each colour."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ async def asked(client):
 
 
 def ask(session, then, *, timeout_seconds=None, from_a_thread=False):
-    """What asking comes to when meanwhile something happens: the answer or the exception, and the client."""
+    """The outcome of a question while `then` happens: the answer or the exception, and the client."""
     client = Client()
     question = Question("roots/list", {}, {}, None, timeout_seconds)
 

@@ -1,4 +1,4 @@
-"""What the request streams of both carriers share, and the one of the test client."""
+"""The base of both carriers' request streams, and the request stream of the test client."""
 
 from datetime import UTC, datetime
 

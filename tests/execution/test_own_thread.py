@@ -64,7 +64,7 @@ def test_so_many_calls_have_a_thread_at_once_and_those_that_wait_for_a_client_do
             with waiting_call():
                 await let_go.wait()
 
-        # One that waits makes room for another.
+        # A call that waits makes room for another.
         let_go.set()
         await asyncio.gather(*holding, late)
         let_go.clear()

@@ -33,7 +33,7 @@ server = MCPServer("test")
 
 
 class Unwritable:
-    """What no result can be made of."""
+    """A value that no result can be made of."""
 
 
 def finish(how):
@@ -227,7 +227,7 @@ def text_of(outcome):
     return block["text"]
 
 
-# What a function returns
+# The value that a function returns
 
 
 @transactional
@@ -305,7 +305,7 @@ def test_a_sync_function_keeps_off_the_event_loop(carry, name, expected):
     assert text_of(carry(call_of(name))) == f"nobody {expected}"
 
 
-# What a function wrote
+# The rows that a function wrote
 
 
 @transactional

@@ -1,4 +1,4 @@
-"""What `LazyAtomic` promises. No test runs inside a transaction of its own, but those that say so."""
+"""The promises of `LazyAtomic`. No test runs inside a transaction of its own, except those that say so."""
 
 from contextlib import contextmanager
 
@@ -16,7 +16,7 @@ in_a_test_case = pytest.mark.django_db
 
 
 class Failure(Exception):
-    """What the block under test raises."""
+    """The exception that the block under test raises."""
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def names():
 
 
 def state():
-    """What a connection knows of transactions, which every block must leave as it found it."""
+    """The state of a connection's transactions. Every block must leave it unchanged."""
     return {
         "in_atomic_block": connection.in_atomic_block,
         "savepoint_ids": list(connection.savepoint_ids),
@@ -89,7 +89,7 @@ IDLE = {
 }
 
 
-# What is not touched costs nothing
+# A database that is not touched costs nothing
 
 
 @transactional
@@ -133,7 +133,7 @@ def test_the_first_query_begins_one_transaction():
     assert statements == ["BEGIN", "SELECT", "SELECT", "COMMIT"]
 
 
-# What was written is kept, or undone
+# Writes are kept, or undone
 
 
 @transactional

@@ -1,5 +1,5 @@
-"""What a body and its headers come to, sought by a fuzzer that sees which lines it reaches: no input may raise
-anything, what is refused is refused in JSON, and what is read is what the standard library reads.
+"""A fuzzer of bodies and headers that sees which lines it reaches. No input may raise an exception, a refusal is JSON,
+and a body is read as the standard library reads it.
 
     pip install --group fuzz
     python -m tests.fuzz.coverage_guided corpus/ -runs=1000000

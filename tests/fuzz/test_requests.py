@@ -147,7 +147,7 @@ def test_no_request_breaks_anything(lane, verb, path, headers, body, is_right):
         sent = {name: value for name, value in sent.items() if name != "host"}
     before = Session.objects.count()
     if verb == "GET" and lane == "lane" and "mcp-session-id" in sent:
-        # One that is right would stand open.
+        # The stream of a live session would stay open.
         sent = {**sent, "mcp-session-id": "nobody's"}
 
     response = client.send(verb, body, sent)
@@ -162,5 +162,5 @@ def test_no_request_breaks_anything(lane, verb, path, headers, body, is_right):
 
 
 def test_a_right_request_is_among_them():
-    """What is fuzzed answers, when it is asked as it should be."""
+    """The fuzzed endpoint answers a request that is right."""
     assert MCPClient("/plain").post(wire.modern_request("tools/list")).status_code == 200

@@ -1,5 +1,5 @@
-"""What no good client sends: the answer is JSON-RPC under the status that the protocol has for it, in every lane and on
-every database, and never a 5xx, a page or a traceback.
+"""Requests that no good client sends. The answer is JSON-RPC with the status that the protocol has for it, in every
+lane and on every database. It is never a 5xx, a page or a traceback.
 
 Spec 2025-11-25 basic and basic/transports, JSON-RPC 2.0. Where they leave a status or a wording open, this server
 answers as the Ruby SDK's Streamable HTTP transport does.

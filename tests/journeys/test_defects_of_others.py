@@ -1,7 +1,7 @@
-"""What other server frameworks get wrong, each seen when it was run: one sentence for each, of what happens here.
+"""Defects of other server frameworks, each seen when it was run. A test's name says how this package behaves instead.
 
-Named are django-mcp-server 0.5.7, frisian-mcp 1.1.1, django-mcpz 1.2.0, ActionMCP 0.200.0, laravel/mcp 1.0.0-beta.1,
-FastMCP 4.1.2 and the official SDK 2.3.0.
+The frameworks are django-mcp-server 0.5.7, frisian-mcp 1.1.1, django-mcpz 1.2.0, ActionMCP 0.200.0, laravel/mcp
+1.0.0-beta.1, FastMCP 4.1.2 and the official SDK 2.3.0.
 """
 
 import importlib.metadata

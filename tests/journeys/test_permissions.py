@@ -40,7 +40,7 @@ def everything(client):
 
 
 def test_lists_show_what_the_user_may_use(connect, ada, view_group):
-    # What asks for scopes is there for a credential of a kind that has none.
+    # A credential of a kind without scopes sees the primitives that ask for scopes.
     assert everything(connect("/guarded")) == ["open_door", "rename_group"]
 
     ada.user_permissions.add(view_group)

@@ -20,7 +20,7 @@ def test_resources_and_templates_are_listed(connect):
     assert client.list_resources()[0] == {
         "uri": "note://motto",
         "name": "motto",
-        "description": "What is written over the door.",
+        "description": "The words over the door.",
         "mimeType": "text/plain",
     }
     assert client.list_resource_templates() == [

@@ -1,5 +1,5 @@
-"""What nobody may read afterwards: credentials, session ids, arguments and answers are in no log, error, event or page
-of the admin; the reason of a failure is in the log and nowhere else.
+"""Secrets: credentials, session ids, arguments and answers are in no log, error, event or page of the admin. The reason
+of a failure is in the log and nowhere else.
 """
 
 import base64

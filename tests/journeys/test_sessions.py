@@ -357,7 +357,7 @@ def test_what_is_refused_does_not_keep_a_session_alive(open_client, ada):
     assert row.last_seen_at == row.created_at
 
 
-# What a request costs
+# The cost of a request
 
 
 @pytest.mark.parametrize("colour", ["", "_async"])
@@ -459,7 +459,7 @@ def test_a_log_level_that_there_is_not_changes_nothing(open_client):
     assert Session.objects.get().log_level == ""
 
 
-# Whose it is
+# The owner of a session
 
 
 def test_a_session_belongs_to_the_user_who_opened_it(open_client, ada):

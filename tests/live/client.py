@@ -46,7 +46,7 @@ class Client:
         return await self.post(server, wire.request(method, params, next(self._ids)))
 
     async def call(self, server: Server, tool: str, **arguments: Any) -> Any:
-        """The structured content of a call. One that takes long is answered by a stream, at whose end it is."""
+        """The structured content of a call. A long call is answered by a stream, and its content is at the end."""
         response = await self.request(server, "tools/call", {"name": tool, "arguments": arguments})
         result = json.loads(response.text.rpartition("data: ")[2])["result"]
         assert not result["isError"], result

@@ -1,4 +1,4 @@
-"""What a server asks of a client while a call runs: the answer may land on any process."""
+"""Questions of a server to its client during a call: the answer may land on any process."""
 
 import asyncio
 from typing import Any

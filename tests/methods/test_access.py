@@ -1,4 +1,4 @@
-"""What of a server's primitives a caller may see and use, apart from HTTP; journeys/test_permissions.py has more."""
+"""The primitives that a caller may see and use, without HTTP; journeys/test_permissions.py has more."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser

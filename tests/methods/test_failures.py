@@ -1,4 +1,4 @@
-"""What the model is told of an exception."""
+"""The text about an exception that the model reads."""
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.http import Http404

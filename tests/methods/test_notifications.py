@@ -1,4 +1,4 @@
-"""What is brought about by what wants no answer: cancellations and answers, and nothing else."""
+"""The effects of notifications and responses: cancellations and answers, and nothing else."""
 
 from django_mcp.methods.effects import CancelRequest, KeepAnswer
 from django_mcp.methods.notifications import effect_of

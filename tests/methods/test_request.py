@@ -1,4 +1,4 @@
-"""What a method is given: a request that knows its client, and a way to the developer's context."""
+"""The request that a method gets: it knows its client, and makes the developer's context."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a modern client carries from round to round can be neither read, changed, kept nor used elsewhere."""
+"""The state that a modern client carries from round to round: it cannot read, change, keep or use it elsewhere."""
 
 import base64
 import logging
@@ -33,7 +33,7 @@ def refusal(sealed, binding=BINDING):
 
 
 def unsealed(sealed):
-    """What was sealed, without the name that each state has of its own."""
+    """The content of a sealed state, without its nonce."""
     return replace(request_state.unseal(sealed, BINDING), nonce="")
 
 
@@ -200,7 +200,7 @@ def test_the_log_has_the_reason_for_a_refusal_and_the_answer_has_not(break_seal,
     assert caplog.messages == [f"A requestState was refused: {reason}"]
 
 
-# What a state is bound to
+# The request that a state is bound to
 
 CALL = {"name": "book", "arguments": {"seat": 1, "class": "Y"}}
 

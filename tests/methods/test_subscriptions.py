@@ -1,4 +1,4 @@
-"""Who is told of which changes: what a handshake client subscribes to, and what of a modern one's wishes is granted."""
+"""Subscriptions: those of a handshake client, and those that a modern client asks for and is granted."""
 
 from django_mcp import MCPServer
 from django_mcp.methods.answering import prepare

@@ -245,7 +245,7 @@ def test_null_arguments_are_none(version):
     assert ask(server, "tools/call", {"name": "deploy", "arguments": None}, version).result["content"] == text("eu 1")
 
 
-# What goes wrong in a tool
+# Errors in a tool
 
 
 @cases("version", VERSIONS)

@@ -1,5 +1,5 @@
-"""What a tool asks of the client: each question as it goes out, each answer as the tool reads it, in both eras and both
-colours.
+"""Questions of a tool to the client: each question as it goes out, and each answer as the tool reads it, in both eras
+and both colours.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ def on_an_event_loop(context, method, *args, **kwargs):
 colours = pytest.mark.parametrize("call", [in_a_thread, on_an_event_loop])
 
 
-# What is asked, and what the tool gets
+# Questions, and the answers that the tool gets
 
 
 @colours
@@ -233,7 +233,7 @@ def test_an_answer_that_is_none_is_refused(method, args, kwargs, answer, expecte
     )
 
 
-# Who can be asked
+# Clients that can be asked
 
 QUESTIONS = {
     "form": ("elicit", ("?", Count), {}),
@@ -300,7 +300,7 @@ def test_a_client_that_cannot_be_reached_is_not_asked(call):
 
 
 def converse(context, call):
-    """What a tool asks: two questions that have no name, one that has, and one that is asked again."""
+    """Asks two questions without a name, one with a name, and that one again."""
     first = call(context, "elicit", "First?", Count)
     roots = call(context, "list_roots")
     named = call(context, "elicit", "Named?", Count, key="named")

@@ -1,4 +1,4 @@
-"""What a running primitive may ask and say. What it asks of the client is in test_inputs."""
+"""The context of a running primitive. Its questions to the client are in test_asking."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What a directory would refuse a tool for, and that a plain tool with a docstring and a hint is taken."""
+"""The reasons for which a directory would refuse a tool. A plain tool with a docstring and a hint is accepted."""
 
 from pydantic import BaseModel
 

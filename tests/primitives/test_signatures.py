@@ -227,7 +227,7 @@ def test_what_refers_to_itself_has_its_definition_at_the_root():
 
 
 class Foreign:
-    """What pydantic knows nothing of."""
+    """A class that pydantic does not know."""
 
 
 @cases("hint", [Foreign, list[Foreign], Callable[[int], int]])
@@ -761,7 +761,7 @@ def test_an_annotation_describes_better_than_a_docstring():
     assert [properties[name]["description"] for name in "ab"] == ["said here", "and here"]
 
 
-# What is wrong with arguments
+# Errors in arguments
 
 
 @cases(

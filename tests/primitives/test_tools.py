@@ -204,7 +204,7 @@ def text(value):
     ],
 )
 def test_data_is_structured_content_and_text_beside_it(hint, value, structured, written):
-    """What is no object stands in one, under `result`, for handshake clients (spec 2025-11-25 server/tools)."""
+    """A value that is no object is in one, under `result`, for handshake clients (spec 2025-11-25 server/tools)."""
     tool = returning(hint)
     found = answers(tool, value)
 
@@ -414,7 +414,7 @@ def test_structured_content_needs_a_type_that_can_be_described(hint):
         ),
         (..., ToolResult(content="no", is_error=True), {"content": text("no"), "isError": True}),
         (Point, ToolResult(content="no", is_error=True), {"content": text("no"), "isError": True}),
-        # What tells of a failure need not have the shape of a success (spec 2025-11-25 server/tools).
+        # The content of a failure need not have the shape of a success (spec 2025-11-25 server/tools).
         (
             Point,
             ToolResult(structured={"code": 5}, is_error=True),

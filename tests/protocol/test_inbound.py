@@ -35,7 +35,7 @@ def without_id(error):
     return {key: value for key, value in error.items() if key != "id"}
 
 
-# What a message is
+# The kinds of messages
 
 
 @cases(
@@ -231,7 +231,7 @@ def test_an_endpoint_of_one_era_serves_it(eras, message, headers):
     assert read(message, headers, eras=eras).era == eras[0]
 
 
-# What is not a message
+# Bodies that are no message
 
 
 @cases("headers", [HANDSHAKE, MODERN])

@@ -308,7 +308,7 @@ def test_a_header_that_does_not_repeat_its_argument_is_a_mismatch_that_names_it(
         assert message == f"Header mismatch: {text}"
 
 
-# What the envelope says
+# The envelope
 
 
 @cases(

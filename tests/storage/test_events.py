@@ -1,4 +1,4 @@
-"""What is kept of a session's streams, and what is read back: in order, without gaps, by the right one."""
+"""Events of a session's streams: each stream reads its own back, in order and without gaps."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What is over is deleted, in batches, and nothing else is."""
+"""The purge deletes sessions that have ended, in batches, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
 

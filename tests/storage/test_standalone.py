@@ -329,11 +329,13 @@ def test_nothing_is_asked_for_nobody():
     assert standalone.renew([]) == []
 
 
-# What it costs
+# The cost of reading
 
 
 def test_reading_takes_three_queries_however_many_streams_there_are(django_assert_num_queries):
-    """Who holds them, their own events, and the server's changes; the subscriptions only for updates of resources."""
+    """One query for the leases, one for their events, one for the server's changes. Only updates of resources query the
+    subscriptions.
+    """
     streams = [taken(open_session()) for _ in range(5)]
     changes.record_change("airports", TOOLS_CHANGED)
     with django_assert_num_queries(3):

@@ -1,4 +1,4 @@
-"""What a client says, before anything is sent."""
+"""The messages of a client, before anything is sent."""
 
 import pytest
 

@@ -109,7 +109,7 @@ def _filter_by_everything(client, served, row):
 
 
 def _write_back(client, served, pk, row, counted):
-    """What is read can be written as it is; if it is refused, the answer says so."""
+    """Writes back each value that was read. The tool accepts it, or says why it does not."""
     tool = served.tools["update"]
     for name in _changes(schema_of(client, tool)):
         if name in row:

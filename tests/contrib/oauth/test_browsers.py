@@ -1,4 +1,4 @@
-"""What clients in browsers may do, and what no client's request holds."""
+"""Clients in browsers: the requests that they may make, and the headers and parameters that no client may send."""
 
 import pytest
 from django.test import Client

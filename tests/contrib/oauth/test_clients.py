@@ -1,4 +1,4 @@
-"""What clients say of themselves, and which of it is taken."""
+"""The metadata that a client registers, and the reasons for which it is refused."""
 
 from django_mcp.contrib.oauth.clients import fault_of
 from tests.contrib.oauth.visits import CALLBACK

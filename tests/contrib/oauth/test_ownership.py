@@ -1,4 +1,4 @@
-"""What belongs to a user and a client does not exist for another user, nor for another client of the same user
+"""The property of one user and client does not exist for another user, nor for another client of the same user
 (spec 2026-07-28 basic/security_best_practices, session hijacking).
 
 Each attempt is made with what only its owner should know: the session's id, an event's, a question's, a state. The

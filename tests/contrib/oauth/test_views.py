@@ -333,7 +333,9 @@ MARKET = {
         "http://127.0.0.1:59656/",
     ),
 }
-"""What clients in the field register, and where they are redirected to (their documentation and issues)."""
+"""The metadata that clients in the field register, and where they are redirected to (their documentation and
+issues).
+"""
 
 
 @pytest.mark.parametrize("client", MARKET)

@@ -1,4 +1,4 @@
-"""What a client and its user do at the authorization server, step by step."""
+"""The steps that a client and its user take at the authorization server."""
 
 import base64
 import hashlib

@@ -18,7 +18,7 @@ server = MCPServer("tokens", version="1")
 
 @server.tool(read_only=True)
 def whoami(ctx: Context) -> str:
-    """Who."""
+    """The caller."""
     return f"{ctx.user} {ctx.principal.client_id} {sorted(ctx.principal.scopes or ['anything'])}"
 
 

@@ -21,7 +21,7 @@ class Terminal(StringIO):
 
 @pytest.fixture
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the package holds, for a test that needs only some of it. The test may change it."""
+    """Four rows of the package, for a test that needs no more. The test may change them."""
     rows = {code: dict(ROWS[code]) for code in ("EGLL", "KJFK", "SBJH", "NZSP")}
     monkeypatch.setattr(airportsdata, "load", lambda code_type: rows)
     return rows

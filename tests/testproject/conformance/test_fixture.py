@@ -408,7 +408,7 @@ def test_an_argument_of_a_prompt_is_completed(conformance: MCPClient) -> None:
     assert result == whole(conformance, completion=completion)
 
 
-# What it says of itself
+# Its description of itself
 
 
 def test_it_declares_what_the_suite_asks_for(conformance: MCPClient) -> None:

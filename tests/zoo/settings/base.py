@@ -1,4 +1,4 @@
-"""What the projects of the zoo have in common. Each module beside this one is a project of its own."""
+"""Settings that all projects of the zoo share. Each module beside this one is a project of its own."""
 
 import os
 
