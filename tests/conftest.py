@@ -66,7 +66,7 @@ def pytest_pycollect_makeitem(name: str) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Before `-m` chooses among them."""
+    """Adds the markers before `-m` chooses among the tests."""
     for item in items:
         for mark, places in MARKED.items():
             if item.nodeid.startswith(places):

@@ -80,7 +80,7 @@ async def _ignore(message):
 
 
 def test_a_decorated_endpoint_is_left_to_django_where_its_decorator_runs(django):
-    """Served here, it would lose what the decorator is there for: a check, a log, a limit."""
+    """If the lane served a decorated view, the decorator's check, log or limit would not run."""
     assert visit("/decorated", django).status_code == 299
     assert MCPClient("/decorated", lane="asgi").call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
     assert MCPClient("/decorated", lane="asgi").send("DELETE").headers["x-stamp"] == "decorated"

@@ -53,7 +53,7 @@ def test_a_header_sent_in_two_parts_is_whole():
 
 
 def test_blanks_around_a_header_are_no_part_of_it(lane):
-    """RFC 9110. Some servers leave them for us."""
+    """Some ASGI servers do not strip the blanks (RFC 9110)."""
     client = MCPClient("/plain", era="handshake", **lane)
 
     response = client.post(wire.initialize(), {"mcp-protocol-version": "\t2025-11-25 "})
@@ -181,7 +181,7 @@ def test_a_session_that_is_long_in_opening_is_opened_all_the_same(monkeypatch, s
 
 
 def test_a_request_that_fails_after_its_stream_has_begun_ends_it_with_an_error(monkeypatch, caplog):
-    """The headers are sent: a second answer would be an error of the server's."""
+    """The headers are sent already, so a second answer would be an error in the ASGI server."""
     sent = []
 
     async def fail(call, loop_context):

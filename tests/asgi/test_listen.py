@@ -140,7 +140,7 @@ def test_a_subscription_of_one_who_would_be_admitted_no_more_is_closed(settings)
 
 
 def test_a_subscription_with_news_without_a_pause_is_closed_as_well(settings):
-    """It is never silent, so that no keep-alive would come."""
+    """A stream that is never silent sends no keep-alive, at which it would notice that the server stops."""
     settings.MCP_KEEPALIVE_SECONDS = 0.05
     answers = [True, False]
 

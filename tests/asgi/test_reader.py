@@ -157,7 +157,7 @@ async def test_the_stream_of_one_who_lost_the_rights_ends_and_is_not_renewed(sto
 
 
 async def test_what_was_written_during_a_renewal_is_not_heard_again(store, settings, monkeypatch):
-    """The stream was busy when the renewal read from where it was, and is not when the news are there."""
+    """The stream was busy when the renewal read its position, and is free when the news arrive."""
     settings.MCP_KEEPALIVE_SECONDS = 0.002
     messages, _ = store
     reader, stream = Reader(), Stream(1)

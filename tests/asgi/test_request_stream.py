@@ -322,7 +322,7 @@ def test_what_a_client_misses_is_stored(settings, how):
 
 @pytest.mark.parametrize("how", ["raises", "hangs", "disconnects"])
 async def test_a_modern_client_that_goes_has_cancelled(settings, monkeypatch, how):
-    """It has no session to come back in."""
+    """A modern client has no session, so it cannot come back for the rest."""
     settings.MCP_SEND_TIMEOUT_SECONDS = 0.01
     monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     client = Client()

@@ -199,7 +199,7 @@ def test_a_stream_ends_with_the_credential_that_opened_it_and_the_client_may_com
 
 
 def test_an_end_that_is_said_again_does_not_begin_anew():
-    """Else a client that does not read would keep the stream for as long as it is told that it is over."""
+    """Otherwise each repetition would give a client that does not read more time."""
     session = open_session()
 
     async def talk():

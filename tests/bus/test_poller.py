@@ -191,7 +191,7 @@ def test_more_rows_than_are_read_at_once_ring_for_everybody(session, look, monke
 
 
 def test_after_a_look_that_failed_everybody_is_rung_for(session, look, monkeypatch):
-    """It may have read what it did not come to tell."""
+    """The poll that failed may have read news that it then did not ring for."""
     changes.record_change("airports", TOOLS_CHANGED)
     with monkeypatch.context() as patched:
         patched.setattr(poller, "_read_called", lambda pks: 1 / 0)

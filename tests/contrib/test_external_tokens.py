@@ -213,7 +213,7 @@ def test_any_other_jwt_does_not(lane, wrong):
 
 
 def test_a_subject_that_is_null_is_nobody_and_not_a_user_called_none():
-    """PyJWT refuses it; the answer of an introspection endpoint gets here."""
+    """PyJWT refuses such a token, but the answer of an introspection endpoint may have a null subject."""
     User.objects.create_user("None")
     for claims in ({"sub": None}, {"sub": ["ada"]}, {"sub": 7}, {}):
         assert JWTAuthentication().get_user(claims) is None

@@ -87,7 +87,7 @@ def test_keys_serve_on_while_the_issuer_is_away_but_not_for_ever(issuer, clock):
 
 
 def test_an_unknown_key_has_the_keys_fetched_again_at_most_now_and_then(issuer, clock):
-    """Anybody can write a token that names one."""
+    """Anybody can write a token that names an unknown key."""
     keys = Keys(URL)
     for _ in range(9):
         with pytest.raises(AuthenticationFailed, match="does not publish"):
@@ -204,7 +204,7 @@ def test_one_question_more_waits_a_moment_for_its_turn(clock):
 
 
 def test_an_unhelpful_answer_to_one_question_does_not_keep_others_from_asking(clock):
-    """A stranger may have chosen it by the token that was asked about."""
+    """A stranger may have caused that answer, by the token that he sent."""
     line = Line(URL)
 
     def unhelpful():

@@ -263,7 +263,7 @@ def test_a_method_that_the_view_has_not_is_refused():
 
 def test_a_method_that_is_no_action_is_served_as_the_action_that_it_is_like(settings, groups):
     class PagesAPIViewSet(viewsets.GenericViewSet):
-        """As Wagtail's are: methods of its own, and a router that it finds on the request."""
+        """A viewset like Wagtail's, with its own methods and a router on the request."""
 
         model = Group
         authentication_classes = permission_classes = []

@@ -156,7 +156,7 @@ def test_an_id_is_of_one_running_request_at_a_time(streaming, request_id):
 
 
 def test_an_id_of_a_request_that_runs_in_another_process_is_refused(streaming):
-    """It runs for so long that its stream is known."""
+    """The request runs long enough for its stream to be stored."""
     session = Session.objects.get()
     events.open_stream(session.pk, "key", 7)
 

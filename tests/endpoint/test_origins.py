@@ -139,7 +139,7 @@ def test_an_origin_is_trusted_when_it_is_one_of_the_projects_own_hosts(settings,
 
 @pytest.mark.parametrize("authority", ["app.example.com", "app.example.com:8443", "localhost.example.com", "10.evil"])
 def test_allowed_hosts_of_everything_open_the_endpoint_to_no_origin(settings, authority):
-    """Not even to the host that is called: a site's owner can have its name lead to a visitor's machine."""
+    """The called host is no exception: the owner of a site can make its name lead to a visitor's machine."""
     settings.ALLOWED_HOSTS = ["*"]
 
     assert is_allowed(host=authority)
@@ -175,7 +175,7 @@ def test_an_origin_can_be_allowed_by_name(settings):
 @pytest.mark.parametrize("path", ["/plain", "/token", "/broken-authentication", "/off", "/modern"])
 @cases("verb", VERBS)
 def test_a_foreign_origin_is_403_before_anything_else_is_looked_at(lane, path, verb):
-    """Before the verb, the caller, the body and the session, so that a foreign page learns nothing of any."""
+    """The origin is checked before the verb, caller, body and session, so a foreign page learns nothing of them."""
     client = MCPClient(path, era="handshake", headers={"origin": "https://evil.example.net"}, **lane)
     client.session_id = "A" * 43
 

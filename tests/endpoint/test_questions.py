@@ -156,7 +156,7 @@ def test_a_client_is_not_asked_when_too_many_calls_wait_already(settings):
 @pytest.mark.parametrize("from_a_thread", [False, True])
 @pytest.mark.django_db
 def test_a_call_that_may_not_wait_keeps_its_place_among_the_threads(settings, monkeypatch, from_a_thread):
-    """Another that began in its place would be refused too, and so on: each with a thread and a connection."""
+    """Otherwise another call would get the place and be refused too, and so on, each with a thread and a connection."""
     settings.MCP_MAX_WAITING_CALLS = 0
     for name in ("waiting_thread", "waiting_call"):
         monkeypatch.setattr(asgi_stream, name, pytest.fail)

@@ -34,7 +34,7 @@ def test_a_silent_request_in_the_view_has_a_plain_reply():
 
 @pytest.mark.django_db
 def test_a_slow_request_in_the_view_that_says_nothing_leaves_nothing_behind():
-    """It could be cancelled meanwhile, so its stream was known."""
+    """The request's stream was registered, so that the client could cancel it."""
     session = open_session()
 
     def work(request_stream):
@@ -122,7 +122,7 @@ def test_a_modern_client_of_the_view_that_goes_has_cancelled():
 @pytest.mark.parametrize("talkative", [False, True])
 @pytest.mark.django_db
 def test_a_cancelled_request_in_the_view_is_told(talkative):
-    """Also one that never leaves its client without news."""
+    """A request that sends news all the time is cancelled too."""
     session = open_session()
     done = threading.Event()
     deadline = time.monotonic() + 10

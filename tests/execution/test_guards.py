@@ -147,7 +147,7 @@ def test_a_block_within_a_block_is_held_to_both():
 
 
 def test_the_driver_itself_cannot_leave_a_read_only_block():
-    """Past Django's cursors, where no statement is looked at."""
+    """The statement goes to the driver, not through Django's cursor, so no guard sees it."""
     if connection.vendor == "mysql":
         return
     leave = {"postgresql": "SET TRANSACTION READ WRITE", "sqlite": "PRAGMA query_only = OFF"}[connection.vendor]

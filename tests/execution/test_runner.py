@@ -183,7 +183,7 @@ def nothing_noted():
 
 @pytest.fixture(autouse=True)
 def no_connection_kept(monkeypatch):
-    """In the threads of the pool, which outlive the tests and their database."""
+    """Keeps no connection in the threads of the pool, which outlive the tests and their database."""
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
 
 
@@ -322,7 +322,7 @@ def test_what_a_function_wrote_is_kept(carry, colour):
 @colours
 @pytest.mark.parametrize("how", ["tool", "fault", "cancelled", "questions", "unwritable"])
 def test_what_a_function_wrote_is_undone_when_it_fails(carry, colour, how):
-    """And when the client must answer first: the function will run again from the top."""
+    """The same holds when the client must answer first, because the function will run again from the top."""
     outcome = carry(call_of(f"write{colour}", name="undone", how=how))
 
     assert outcome.result is None
@@ -343,7 +343,7 @@ def test_all_that_an_async_function_sends_to_threads_is_one_transaction(carry, h
 @carriers
 @colours
 def test_what_a_function_wrote_is_kept_when_it_returns_its_failure(carry, colour):
-    """It has seen to it itself; to undo, it raises."""
+    """A function that returns an error has decided to keep its writes. It raises to undo them."""
     assert carry(call_of(f"refuse{colour}", name="kept")).result["isError"] is True
 
     assert names() == ["kept"]

@@ -140,7 +140,7 @@ def test_a_thread_that_waits_for_a_client_lets_another_work(own_pool, settings):
 
 
 def test_threads_that_have_waited_leave_as_many_as_there_were(own_pool, settings):
-    """However often they wait: work that is handed in afterwards is never left without one."""
+    """Work that is handed in afterwards always gets a thread, however often the others have waited."""
     settings.MCP_THREADS = 2
 
     def wait(together):

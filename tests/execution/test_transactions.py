@@ -597,7 +597,7 @@ def test_a_commit_that_fails_is_raised_and_leaves_a_sound_connection(monkeypatch
 
 
 class Recorder(BaseDatabaseWrapper):
-    """A second database that is no database: it notes what is asked of it."""
+    """A fake second database that records the calls to it."""
 
     vendor = "recorder"
     display_name = "Recorder"

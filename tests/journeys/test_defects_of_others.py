@@ -50,7 +50,7 @@ def test_the_package_depends_on_the_wire_types_and_not_on_a_sdk_that_may_change(
 
 
 def test_a_get_that_accepts_everything_never_holds_the_view(lane, handshake):
-    """There it opens an endless stream inside of a synchronous view, and the whole site stops."""
+    """django-mcp-server opens an endless stream in a synchronous view, and the whole site stops."""
     response = handshake.send("GET", headers={"accept": ACCEPT})
 
     assert response.status_code == (405 if lane != {"lane": "asgi"} else 200)
@@ -58,14 +58,14 @@ def test_a_get_that_accepts_everything_never_holds_the_view(lane, handshake):
 
 
 def test_a_tool_that_asks_a_client_which_cannot_answer_is_over_at_once(handshake):
-    """There it holds its worker until it is killed."""
+    """In django-mcp-server, such a tool holds its worker until it is killed."""
     result = handshake.call_tool("order", {"dish": "soup"})
 
     assert result.is_error
 
 
 def test_publishing_a_view_leaves_the_view_as_it_was():
-    """There `initialize_request` is replaced on the class, and the API answers 500."""
+    """django-mcp-server replaces `initialize_request` on the class, and the API answers 500."""
     from testproject.airports.api import AirportViewSet
 
     own = [vars(one)["initialize_request"] for one in AirportViewSet.__mro__ if "initialize_request" in vars(one)]
@@ -74,7 +74,7 @@ def test_publishing_a_view_leaves_the_view_as_it_was():
 
 
 def test_a_browsers_session_is_no_session_of_the_protocol_and_survives(lane):
-    """There a login's cookie is accepted as a session id, and DELETE logs the user out."""
+    """django-mcp-server accepts a login's cookie as a session id, and DELETE logs the user out."""
     login = SessionStore()
     login["_auth_user_id"] = str(User.objects.create_user("ada").pk)
     login.create()
@@ -88,7 +88,7 @@ def test_a_browsers_session_is_no_session_of_the_protocol_and_survives(lane):
 
 
 def test_the_text_of_an_exception_stays_here(client):
-    """FastMCP tells it too, unless it is told not to."""
+    """FastMCP sends it to the client too, unless it is configured not to."""
     for ask in (
         lambda: client.call_tool("count_and_fail").raw,
         lambda: client.read_resource("broken://resource"),
@@ -135,7 +135,7 @@ def test_no_slash_leads_around_in_a_circle(connect, path):
 
 
 def test_sessions_are_real(lane, handshake):
-    """There any id will do, a deleted one too, and none."""
+    """frisian-mcp accepts any session id, a deleted one, and a request without one."""
     known = handshake.session_id
     assert handshake.post(wire.request("ping")).status_code == 200
     assert handshake.post(wire.request("ping"), {"mcp-session-id": "made-up"}).status_code == 404
@@ -163,7 +163,7 @@ def test_an_endpoint_that_says_nothing_is_closed(connect):
 
 
 def test_answers_have_the_members_of_their_revision_and_no_others(handshake):
-    """There are `tier` and `toolsVersion`; from django-mcpz, what only the modern era has."""
+    """frisian-mcp adds `tier` and `toolsVersion`; django-mcpz adds members of the modern era."""
     answer = handshake.post(wire.request("tools/list")).json()
 
     assert set(answer) == {"jsonrpc", "id", "result"}
@@ -211,7 +211,7 @@ def test_a_session_is_over_when_it_has_expired_and_can_be_purged(lane, handshake
 
 
 def test_a_session_is_nobody_elses_and_nobody_takes_it_over(lane):
-    """There the newcomer's identity is written over the owner's."""
+    """ActionMCP overwrites the owner's identity with the newcomer's."""
     ada, eve = User.objects.create_user("ada"), User.objects.create_user("eve")
     owner = MCPClient("/closed", era="handshake", user=ada, **lane)
     owner.initialize()
@@ -224,7 +224,7 @@ def test_a_session_is_nobody_elses_and_nobody_takes_it_over(lane):
 
 
 def test_what_a_call_says_is_not_kept(handshake):
-    """There each message is a row for ever, secrets and all."""
+    """ActionMCP keeps each message as a row for ever, with its secrets."""
     handshake.call_tool("greet", {"name": "my secret"})
 
     assert not Event.objects.exists()
@@ -254,7 +254,7 @@ def test_a_last_event_id_that_nobody_gave_is_400_and_no_500(lane, handshake):
 
 
 def test_a_request_that_is_refused_opens_no_session(lane):
-    """Sessions of rejected requests were never removed."""
+    """The SDK never removed sessions of rejected requests."""
     stranger = MCPClient("/plain", era="handshake", **lane)
     stranger.post({**wire.initialize(), "params": {"protocolVersion": 1}})
     stranger.post(wire.initialize(), {"accept": "text/html"})

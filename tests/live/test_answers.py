@@ -105,7 +105,7 @@ async def call_modern(http: httpx.AsyncClient, server: Server, params: dict[str,
 
 
 async def test_a_cancellation_that_lands_on_another_process_reaches_the_call(four: Cluster, client: Client):
-    """However soon it comes: before the process that runs the call has made it known, too."""
+    """The cancellation may come before the process that runs the call has registered it."""
     running, other, *_ = four.servers
     await client.open(running)
     message = wire.request("tools/call", {"name": "begin", "arguments": {}}, 77)

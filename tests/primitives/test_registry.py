@@ -29,7 +29,7 @@ def registry():
 
 
 def test_primitives_are_kept_by_name_in_the_order_of_declaration(registry):
-    """In which clients list them: the same on every worker."""
+    """Clients list primitives in this order, which is the same on every worker."""
     registry.add_tool(second)
     registry.add_tool(first)
     registry.add_tool(first, name="again")

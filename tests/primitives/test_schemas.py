@@ -155,7 +155,7 @@ def test_what_refers_to_itself_keeps_its_definition():
 
 
 def test_a_root_that_refers_to_itself_says_that_it_is_an_object():
-    """Else it would be wrapped for handshake clients, which take nothing but objects."""
+    """Without the type, the schema would be wrapped for handshake clients, which accept only objects."""
     assert describe(Node) == {**NODE, "$defs": {"Node": NODE}}
 
 

@@ -319,7 +319,7 @@ def test_a_field_may_stand_as_the_default():
 
 
 def test_a_default_that_is_made_is_made_anew_for_each_call():
-    """And is in no schema: `default_factory=uuid4` would tell each worker's clients something else."""
+    """The default is in no schema: `default_factory=uuid4` would give each worker's clients another value."""
     made = iter(range(100))
     signature = read(with_hint(int, Field(default_factory=lambda: next(made))))
     assert signature.schema["properties"]["value"] == {"type": "integer"}

@@ -72,7 +72,7 @@ def test_events_stand_apart_whatever_is_between_them():
 
 @given(JSON)
 def test_any_message_comes_through_as_one_event(value):
-    """As text of the event store's, and as the bytes of a reply."""
+    """The message is the text of a stored event, or the bytes of a reply."""
     for text in (to_json_text(value), jsonrpc.encode(value).decode()):
         (event,) = parse(sse.encode(text, "k:1"))
         assert json.loads(event.pop("data")) == json.loads(text)

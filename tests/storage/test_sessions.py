@@ -509,7 +509,7 @@ def test_of_many_sessions_the_live_ones_are_terminated():
 
 @pytest.mark.django_db
 def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
-    """Else opening one would cost the more, the more there are."""
+    """Otherwise opening a session would cost more with each session that is open."""
     monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     settings.MCP_MAX_SESSIONS, settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = 10_000, None
     with CaptureQueriesContext(connection) as queries:

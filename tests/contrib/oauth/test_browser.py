@@ -118,7 +118,7 @@ def test_she_says_no_and_the_client_gets_nothing(site, person):
 
 
 def test_another_site_cannot_show_the_page_in_a_frame(site, person, tmp_path):
-    """She would press a button that she does not see."""
+    """In a frame, the user could be made to press a button that she does not see."""
     address = f"{site.url}/oauth/authorize/?client_id=x"
     person.driver.get(address)
     person.sign_in()

@@ -156,7 +156,7 @@ def test_the_cancelling_of_a_request(send, who):
 
 @pytest.mark.parametrize("who", STRANGERS)
 def test_the_state_of_a_modern_call(lane, tokens, who):
-    """Another's state is refused as one that nobody ever sealed."""
+    """Another user's state is refused with the answer for a forged one."""
 
     def client(who):
         capabilities = {"elicitation": {"form": {}}}
