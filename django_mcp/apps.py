@@ -1,7 +1,7 @@
 """The Django app."""
 
 from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
+from django.utils.module_loading import autodiscover_modules, import_string
 
 
 class MCPConfig(AppConfig):
@@ -22,5 +22,14 @@ class MCPConfig(AppConfig):
         )
 
         receivers.connect()
+        self._extend_default_server()
         # Ignores an app without an mcp.py; an error inside one is raised.
         autodiscover_modules("mcp")
+
+    def _extend_default_server(self) -> None:
+        """Gives the default server its extensions, before the apps' tools use their options."""
+        from django_mcp import default_server
+        from django_mcp.conf import mcp_settings
+
+        named = [import_string(path) for path in mcp_settings.SERVER_EXTENSIONS]
+        default_server.extend(*(one() if isinstance(one, type) else one for one in named))

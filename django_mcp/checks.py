@@ -220,6 +220,18 @@ def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register("mcp")
+def check_extensions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The messages of the extensions of mounted servers."""
+    servers = {id(server): server for server in (view.get_server() for _, view in mounted_views())}
+    return [
+        message
+        for server in servers.values()
+        for extension in server.extensions
+        for message in extension.checks(server)
+    ]
+
+
 @register("mcp", deploy=True)
 def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports a missing channel layer: with several processes, streams then have the latency of polling."""

@@ -30,6 +30,9 @@ class Settings:
     SERVER_INSTRUCTIONS: str | None = None
     """Instructions for the model on how to use the default server."""
 
+    SERVER_EXTENSIONS: Sequence[str] = ()
+    """The extensions of the default server: dotted paths of `Extension` classes or objects."""
+
     SESSION_TTL_SECONDS: int = 60 * 60
     """A session that is not used for this long expires."""
 

@@ -17,18 +17,21 @@ from django.db.models.signals import post_delete, post_save
 from django.utils.translation import get_language_from_request
 
 from django_mcp.conf import mcp_settings
+from django_mcp.methods import extending
 from django_mcp.methods.request import Request
 from django_mcp.primitives import tool_search
 from django_mcp.primitives.call_options import Budget
 from django_mcp.primitives.content import Icon
 from django_mcp.primitives.context import Context
+from django_mcp.primitives.extension import DeclaredTool, Extension
 from django_mcp.primitives.middleware import Middleware
 from django_mcp.primitives.registry import Registry
 from django_mcp.primitives.resources import Resources
-from django_mcp.primitives.signatures import name_of
-from django_mcp.primitives.tools import Tool
+from django_mcp.primitives.signatures import describe_function, name_of
+from django_mcp.primitives.tools import TOOL_OPTIONS, Tool
 from django_mcp.primitives.toolsets import Toolset
 from django_mcp.protocol.modern import CacheHints
+from django_mcp.protocol.versions import Era
 from django_mcp.signals import server_changed
 
 logger = logging.getLogger("django_mcp")
@@ -44,8 +47,8 @@ class MCPServer:
     `page_size` is the number of entries in a page of a list. `cache` tells modern clients how long to keep lists and
     resources. `middleware` is around each call, the first outermost. `budget` is for tools without their own. With more
     tools than `search_tools_above`, clients see a search instead of the list. `language` is a function of the `Context`
-    that returns the language of prompts and resources for its user. Without a `name`, the `MCP_SERVER_…` settings are
-    the server's identity.
+    that returns the language of prompts and resources for its user. `extensions` are those of the protocol that the
+    server has. Without a `name`, the `MCP_SERVER_…` settings are the server's identity.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class MCPServer:
         budget: Budget | None = None,
         search_tools_above: int | None = None,
         language: Callable[[Context], str | None] | None = None,
+        extensions: Iterable[Extension] = (),
     ) -> None:
         self._name = name
         self._version = version
@@ -79,7 +83,11 @@ class MCPServer:
         self._language = language
         self.registry = Registry()
         self._middlewares = list(middleware)
+        self.tables = extending.NO_TABLES
+        self.methods = self.tables.methods
         _servers.add(self)
+        if extensions := tuple(extensions):
+            self.extend(*extensions)
 
     def __repr__(self) -> str:
         return f"<MCPServer {self.name!r}>"
@@ -155,6 +163,21 @@ class MCPServer:
         self._middlewares.append(middleware)
         return middleware
 
+    def extend(self, *extensions: Extension) -> None:
+        """Adds extensions, before the tools that use their options are declared. Raises `ImproperlyConfigured`, with
+        the remedy, if two declare the same thing, or one declares something of the core.
+        """
+        self.tables = extending.build([*self.tables.extensions, *extensions])
+        self.methods = self.tables.methods
+        for extension in extensions:
+            self._middlewares.extend(extension.middleware())
+            extension.install(self)
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """The extensions of the protocol that the server has."""
+        return self.tables.extensions
+
     def notify_tools_changed(self, *, principal: str | None = None) -> None:
         """Tells clients that the list of tools has changed: all clients, or those of one principal. Works in any
         process, and takes effect on commit.
@@ -172,6 +195,12 @@ class MCPServer:
     def notify_resource_updated(self, uri: str) -> None:
         """Tells subscribed clients that a resource has changed."""
         self._changed("notifications/resources/updated", uri=uri)
+
+    def notify_listeners(self, notification: str, value: str = "", *, principal: str | None = None) -> None:
+        """Sends an extension's notification to the clients that listen for it: see `Extension.notify`."""
+        if notification not in self.tables.notifications:
+            raise ValueError(f"No extension of {self!r} has a listen key for {notification!r}.")
+        self._changed(notification, uri=value, principal=principal)
 
     def watch(self, model: type[Model], uri: str) -> None:
         """Notifies about a resource whenever a row of the model is saved or deleted: `server.watch(Airport,
@@ -219,8 +248,10 @@ class MCPServer:
         }
         return {key: value for key, value in members.items() if value is not None}
 
-    def capabilities(self, *, streams: bool = True) -> dict[str, Any]:
-        """The server's capabilities: only those that work. Without `streams`, clients cannot be notified of changes."""
+    def capabilities(self, *, streams: bool = True, era: Era = "modern") -> dict[str, Any]:
+        """The server's capabilities: only those that work. Without `streams`, clients cannot be notified of changes.
+        `era` selects the extensions.
+        """
         changes = {"listChanged": True} if streams else {}
         offered = {
             "tools": {**changes},
@@ -229,7 +260,10 @@ class MCPServer:
             "completions": {},
             "logging": {},
         }
-        return {name: details for name, details in offered.items() if self.has(name)}
+        has = {name: details for name, details in offered.items() if self.has(name)}
+        if not self.tables.extensions:
+            return has
+        return {**extending.advertised(self, self.tables.extensions, era), **has}
 
     @property
     def chooses_tools(self) -> bool:
@@ -246,11 +280,11 @@ class MCPServer:
         registry = self.registry
         match capability:
             case "tools":
-                return bool(registry.tools) or self.chooses_tools
+                return bool(registry.tools) or self.chooses_tools or "tools" in self.tables.needs
             case "resources":
-                return bool(registry.resources or registry.templates)
+                return bool(registry.resources or registry.templates) or "resources" in self.tables.needs
             case "prompts":
-                return bool(registry.prompts)
+                return bool(registry.prompts) or "prompts" in self.tables.needs
             case "completions":
                 return registry.has_completions()
         return True
@@ -267,9 +301,41 @@ class MCPServer:
 
         if options.get("throttle") is not None:
             options["throttle"] = throttle_of(options["throttle"], options.get("name") or name_of(function))
-        tool = self.registry.add_tool(adapt(function), **options)
+        parts, meta, searchable = self._parts_of(function, options)
+        if meta:
+            options["meta"] = meta
+        tool = self.registry.add_tool(adapt(function), parts=parts, searchable=searchable, **options)
         if self.search_tools_above is not None and tool.name in tool_search.TOOLS:
             raise ImproperlyConfigured(f"{tool.name!r} is a tool of the search; give yours another name.")
+
+    def _parts_of(
+        self, function: Callable[..., Any], options: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], bool]:
+        """The extensions' data of a tool, its `_meta` with theirs, and whether it may be searched for. Takes their
+        options out of `options`.
+        """
+        name = options.get("name") or name_of(function)
+        label = f"Tool {name!r} ({describe_function(function)})"
+        if unknown := options.keys() - TOOL_OPTIONS - self.tables.tool_options.keys():
+            raise ImproperlyConfigured(
+                f"{label}: @tool has no option {min(unknown)!r}. If it is an extension's, give the extension to the "
+                "server first: MCPServer(extensions=[…]), or MCP_SERVER_EXTENSIONS for the default server."
+            )
+        meta, parts, searchable = dict(options.get("meta") or {}), {}, True
+        repeatable = bool(options.get("read_only") or options.get("idempotent"))
+        for extension in self.tables.extensions:
+            own = {option: options.pop(option) for option in extension.tool_options if option in options}
+            if not own:
+                continue
+            part = extension.read_tool(self, DeclaredTool(name, function, own, label, repeatable))
+            if taken := meta.keys() & part.meta.keys():
+                raise ImproperlyConfigured(
+                    f"{label}: {extension.id} writes the {min(taken)!r} of its meta; take it out of meta=…."
+                )
+            meta |= part.meta
+            parts[extension.id] = part.data
+            searchable = searchable and part.searchable
+        return parts, meta, searchable
 
     def _register(self, add: Callable[..., Any], function: Function | None, options: Mapping[str, Any]) -> Any:
         def register(function: Function) -> Function:

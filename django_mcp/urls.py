@@ -5,12 +5,14 @@ from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.urls import URLPattern, re_path
+from django.urls import URLPattern, URLResolver, include, re_path
 
+from django_mcp import default_server
 from django_mcp.server import MCPServer
 from django_mcp.views import MCPView
 
-Mounted: TypeAlias = tuple[list[URLPattern], str, str]
+Patterns: TypeAlias = list[URLPattern | URLResolver]
+Mounted: TypeAlias = tuple[Patterns, str, str]
 
 app_name = "mcp"
 
@@ -42,9 +44,12 @@ def endpoint(
     )
 
 
-def _patterns(view_class: type[MCPView] = MCPView, **options: Any) -> list[URLPattern]:
-    # The group avoids Django's warning about a pattern that begins with a slash.
-    return [re_path(r"^(?:/)?$", view_class.as_view(**options), name="endpoint")]
+def _patterns(server: MCPServer | None = None, view_class: type[MCPView] = MCPView, **options: Any) -> Patterns:
+    # The groups avoid Django's warning about a pattern that begins with a slash.
+    own: Patterns = [re_path(r"^(?:/)?$", view_class.as_view(server=server, **options), name="endpoint")]
+    served = server or default_server
+    below = [url for extension in served.extensions for url in extension.urls(served)]
+    return [*own, re_path(r"^(?:/)", include(below))] if below else own
 
 
 urlpatterns = _patterns()

@@ -16,6 +16,8 @@ TESTS = ROOT / "tests"
 WITHOUT_TESTS = {
     "exceptions.py": "declares; what raises them is tested",
     "methods/request.py": "declares; every journey uses it",
+    "methods/declared.py": "in test_extensions.py, with the methods that ask",
+    "primitives/extension.py": "declares; test_extensions.py uses all of it",
     "methods/effects.py": "declares; the exchange carries them out",
     "methods/table.py": "declares; every journey uses it",
     "methods/answering.py": "in test_server.py, beside the server that it answers for",
@@ -59,6 +61,7 @@ SURFACE = {
     "django_mcp.endpoint.protected_resource",
     "django_mcp.endpoint.routes",
     "django_mcp.exceptions",
+    "django_mcp.extensions",
     "django_mcp.execution.threads",
     "django_mcp.management.users",
     "django_mcp.models",

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from mcp_types.methods import CLIENT_REQUESTS
 
 from django_mcp import CacheHints, Context, Icon, MCPServer, default_server
@@ -123,7 +124,7 @@ def test_a_resource_needs_its_uri():
 
 
 def test_an_option_that_there_is_not_is_told():
-    with pytest.raises(TypeError, match="readonly"):
+    with pytest.raises(ImproperlyConfigured, match="has no option 'readonly'"):
         MCPServer("test").tool(readonly=True)(lambda: None)
 
 

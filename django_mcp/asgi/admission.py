@@ -6,7 +6,7 @@ scope, which the server keeps anyway, so that streams keep no request.
 
 import copy
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -75,6 +75,18 @@ class Admission:
         except Exception:
             logger.exception("Checking which resources a stream's client may read failed; it gets no updates of them")
             return set(guarded)
+
+    def payload(self, notification: str, value: str) -> Mapping[str, Any] | None:
+        """The parameters of an extension's notification; `None` if the caller may not have it any more."""
+        owned = self.server.tables.notifications.get(notification)
+        try:
+            caller = self._recognise() if owned is not None else None
+            return owned.key.payload(value, caller) if owned is not None and caller is not None else None
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("Making the notification %s failed; the client does not get it", notification)
+            return None
 
     def _recognise(self) -> Caller | None:
         if gates.gates and self.is_refused():

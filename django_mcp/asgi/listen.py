@@ -40,20 +40,25 @@ class ListenConsumer(LinesConsumer):
             )
             while not self.is_closing and await self.is_still_admitted():
                 before = self._position
-                wanted = await hop(self._read)
-                yield b"".join(map(self._lines_of, wanted)) or self.keep_alive()
+                yield b"".join(await hop(self._read)) or self.keep_alive()
                 if self._position == before:
                     await self.wait()
         finally:
             listener.stop()
 
-    def _read(self) -> list[Change]:
-        """The next changes that the client asked for and may read."""
+    def _read(self) -> list[bytes]:
+        """The lines of the next changes that the client asked for and may read."""
         changed, self._position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
         wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
-        uris = {change.uri for change in wanted if change.uri}
+        extended = self._listen.extended
+        uris = {change.uri for change in wanted if change.uri and change.method not in extended}
         hidden = self.admission.unreadable(uris) if uris and self.admission is not None else set()
-        return _distinct(change for change in wanted if change.uri not in hidden)
+        shown = _distinct(change for change in wanted if change.method in extended or change.uri not in hidden)
+        return [self._of_extension(one) if one.method in extended else self._lines_of(one) for one in shown]
+
+    def _of_extension(self, change: Change) -> bytes:
+        params = self.admission.payload(change.method, change.uri) if self.admission is not None else None
+        return b"" if params is None else self._notification(change.method, dict(params))
 
     @property
     def principal(self) -> str:

@@ -35,9 +35,11 @@ from django_mcp.protocol.versions import BATCH_VERSION, HANDSHAKE_VERSIONS, Era,
 
 from . import request_state
 from .effects import Effect
+from .extending import first_error, intercepted
 from .notifications import effect_of
 from .request import Call, Listen, Outcome, Request, Result, ResultWithEffect
-from .table import METHODS, Method
+from .table import Method
+from .tools import call_tool
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -68,7 +70,7 @@ def is_inert(server: "MCPServer", inbound: Inbound) -> bool:
     """Whether `prepare()` runs no code of the developer for a message, and may therefore run on an event loop."""
     if inbound.kind != "request":
         return True
-    method = METHODS.get(inbound.method)
+    method = server.methods.get(inbound.method)
     return method is None or ("requestState" not in inbound.params and method.is_inert(server, inbound.params))
 
 
@@ -88,20 +90,35 @@ def prepare(
         return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
     try:
         request = _read_request(server, inbound, inbound.id, session, caller, stream, streams, observed)
-        return _to_step(request, METHODS[request.method].handler(request))
+        return _to_step(request, server.methods[request.method].handler(request))
     except ProtocolError as error:
         if observed is not None:
             observed.error, observed.error_code = error, error.code
-        return replies.error(error, inbound.era, inbound.id)
+        return replies.error(_with_status(server, error, inbound.era), inbound.era, inbound.id)
+
+
+def prepare_deferred(request: Request) -> Call | Result:
+    """The call of a tool outside of its request. Permissions are asked again, throttles and interceptors are not.
+    Raises `ProtocolError`.
+    """
+    answer = call_tool(request, deferred=True)
+    return _wrapped(answer) if isinstance(answer, Call) else answer
+
+
+def settle_deferred(call: Call, outcome: Outcome) -> Result:
+    """The result of a deferred call that has run, unless it asked questions. Raises `ProtocolError` or `Cancelled`."""
+    if isinstance(outcome.error, Cancelled):
+        raise outcome.error
+    return call.to_failure(outcome.error) if outcome.error is not None else outcome.result or {}
 
 
 def repeat(call: Call, inputs: Inputs) -> Call | None:
     """The same call again, with the client's answers to its questions; `None` if it cannot be made any more."""
     try:
-        again = METHODS[call.request.method].handler(replace(call.request, inputs=inputs))
+        again = call.request.server.methods[call.request.method].handler(replace(call.request, inputs=inputs))
+        return _ready(again) if isinstance(again, Call) else None
     except ProtocolError:
         return None
-    return _wrapped(again) if isinstance(again, Call) else None
 
 
 def finish(call: Call, outcome: Outcome) -> Reply:
@@ -120,19 +137,32 @@ def finish(call: Call, outcome: Outcome) -> Reply:
     except ProtocolError as error:
         if request.observed is not None:
             request.observed.error, request.observed.error_code = error, error.code
-        return replies.error(error, request.era, request.id)
+        return replies.error(_with_status(request.server, error, request.era), request.era, request.id)
+
+
+def _with_status(server: "MCPServer", error: ProtocolError, era: Era) -> ProtocolError:
+    """The error, with the HTTP status that an extension gives its code."""
+    if era == "modern" and error.status is None:
+        error.status = server.tables.error_statuses.get(error.code)
+    return error
 
 
 def _to_step(
     request: Request, answer: Result | ResultWithEffect | Call | Listen
 ) -> Reply | PendingReply | Call | Listen:
     if isinstance(answer, Call):
-        return _wrapped(answer)
+        wrapped = _wrapped(answer)
+        return wrapped if wrapped.tool is None else intercepted(wrapped)
     if isinstance(answer, Listen):
         return answer
     if isinstance(answer, ResultWithEffect):
         return PendingReply(_reply(request, answer.result), answer.effect, request.id)
     return _reply(request, answer)
+
+
+def _ready(call: Call) -> Call:
+    wrapped = _wrapped(call)
+    return wrapped if wrapped.tool is None else intercepted(wrapped)
 
 
 def _wrapped(call: Call) -> Call:
@@ -162,13 +192,14 @@ def _read_request(
     streams: bool,
     observed: ObservedCall | None,
 ) -> Request:
-    method = METHODS.get(inbound.method)
+    method = server.methods.get(inbound.method)
     version = _version_of(inbound, session)
     if observed is not None:
         observed.protocol_version = version
     if method is None or not _offers(server, method, inbound.era, streams):
         raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}")
-    _check_params(inbound, version)
+    if method.extension is None:
+        _check_params(inbound, version)
     inputs = _read_inputs(server, inbound, caller) if inbound.era == "modern" else None
     if observed is not None and inputs is not None:
         observed.key, observed.round = inputs.call or observed.key, inputs.round
@@ -272,7 +303,7 @@ def _check_params(inbound: Inbound, version: str) -> None:
     except KeyError:
         raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {inbound.method}") from None
     except ValidationError as error:
-        raise ProtocolError(INVALID_PARAMS, f"Invalid params: {_first_error(error)}") from None
+        raise ProtocolError(INVALID_PARAMS, f"Invalid params: {first_error(error)}") from None
 
 
 def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
@@ -282,8 +313,3 @@ def _is_plain_call(era: Era, params: Mapping[str, Any]) -> bool:
     # The envelope of a modern request has been validated; the `_meta` of a handshake client has not.
     known = _MODERN_CALL if era == "modern" else _CALL
     return params.keys() <= known and isinstance(params.get("name"), str) and isinstance(params.get("arguments"), dict)
-
-
-def _first_error(error: ValidationError) -> str:
-    details = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in details['loc'])}: {details['msg']}"

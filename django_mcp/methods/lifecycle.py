@@ -1,11 +1,20 @@
 """initialize, ping and server/discover: the start of a connection."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django_mcp.protocol import versions
 
 from .effects import OpenSession
 from .request import Request, Result, ResultWithEffect
+
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
+
+
+def is_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
+    """Whether no extension is asked for its settings."""
+    return not server.tables.extensions
 
 
 def initialize(request: Request) -> ResultWithEffect:
@@ -14,7 +23,7 @@ def initialize(request: Request) -> ResultWithEffect:
     version = versions.negotiate(params["protocolVersion"])
     result: dict[str, Any] = {
         "protocolVersion": version,
-        "capabilities": request.server.capabilities(streams=request.streams),
+        "capabilities": request.server.capabilities(streams=request.streams, era="handshake"),
         "serverInfo": request.server.implementation(),
     }
     if instructions := request.server.instructions:

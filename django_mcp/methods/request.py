@@ -25,6 +25,7 @@ from django_mcp.protocol.versions import Era
 from .effects import Effect
 
 if TYPE_CHECKING:
+    from django_mcp.primitives.tools import Tool
     from django_mcp.server import MCPServer
 
 Result: TypeAlias = dict[str, Any]
@@ -102,7 +103,7 @@ class Call:
 
     `to_result` may evaluate the return value (a queryset), so it runs where the function ran. `to_failure` returns a
     result for an exception, or raises `ProtocolError`. `nonce` names the request state that the call uses up: a state
-    is good for one call only.
+    is good for one call only. `tool` and `arguments` are those of a call that extensions may intercept.
     """
 
     request: Request
@@ -115,6 +116,8 @@ class Call:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     is_wrapped: bool = False
     nonce: str = ""
+    tool: "Tool | None" = None
+    arguments: Mapping[str, Any] | None = None
 
     @property
     def can_speak(self) -> bool:
@@ -125,15 +128,20 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Listen:
     """A `subscriptions/listen`: changes are sent as long as the client stays connected. `honoured` is the accepted part
-    of the requested notifications, `uris` are the resources in it.
+    of the requested notifications, `uris` are the resources in it. `extended` is the part of the extensions, by
+    notification: the values that the client named, or `True` for all changes.
     """
 
     request: Request
     honoured: Mapping[str, Any]
     uris: frozenset[str]
+    extended: Mapping[str, Any] = field(default_factory=dict)
 
     def wants(self, method: str, uri: str) -> bool:
         """Whether the client asked for this change."""
+        if method in self.extended:
+            wish = self.extended[method]
+            return not uri if wish is True else uri in wish
         if uri:
             return uri in self.uris
         return bool(self.honoured.get(LIST_CHANGES.get(method, "")))

@@ -1,13 +1,18 @@
 """resources/subscribe and resources/unsubscribe for handshake clients, subscriptions/listen for modern ones."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django_mcp.conf import mcp_settings
 from django_mcp.protocol.errors import INVALID_PARAMS, ProtocolError
 
+from .declared import require
 from .effects import Subscribe, Unsubscribe
 from .request import LIST_CHANGES, Listen, Request, ResultWithEffect, take_string
 from .resources import find_resource
+
+if TYPE_CHECKING:
+    from .extending import OwnedKey
 
 
 def subscribe(request: Request) -> ResultWithEffect:
@@ -35,18 +40,39 @@ def listen(request: Request) -> Listen:
     known = [uri for uri in _distinct(wishes.get("resourceSubscriptions", [])) if _is_there(request, uri)]
     if known:
         honoured["resourceSubscriptions"] = known
-    return Listen(request, honoured, frozenset(known))
+    wished = {name: owned for name, owned in request.server.tables.listen_keys.items() if name in wishes}
+    extended = _of_extensions(request, wishes, wished)
+    by_notification = {wished[name].key.notification: value for name, value in extended.items()}
+    return Listen(request, honoured | extended, frozenset(known), by_notification)
+
+
+def _of_extensions(request: Request, wishes: Mapping[str, Any], wished: Mapping[str, "OwnedKey"]) -> dict[str, Any]:
+    """The honoured part of the extensions' keys. Raises `ProtocolError`, also for a key whose extension the client has
+    not declared.
+    """
+    for owned in wished.values():
+        if owned.key.requires_client:
+            require(owned.extension, request.client_capabilities)
+    for name in wished:
+        if isinstance(wishes[name], list):
+            _check_size(name, [text for text in wishes[name] if isinstance(text, str)])
+    honoured = {name: owned.key.accept(wishes[name], request.context()) for name, owned in wished.items()}
+    return {name: value for name, value in honoured.items() if value}
 
 
 def _distinct(uris: list[str]) -> list[str]:
     """The URIs without duplicates. Raises `ProtocolError` when there are too many: the process keeps them as long as
     the stream, and matches each with every template.
     """
-    if len(uris) > mcp_settings.MAX_LISTEN_URIS:
-        raise _too_much(f"at most {mcp_settings.MAX_LISTEN_URIS} resourceSubscriptions in one subscriptions/listen")
-    if sum(map(len, uris)) > mcp_settings.MAX_LISTEN_CHARACTERS:
-        raise _too_much(f"resourceSubscriptions have at most {mcp_settings.MAX_LISTEN_CHARACTERS} characters together")
+    _check_size("resourceSubscriptions", uris)
     return list(dict.fromkeys(uris))
+
+
+def _check_size(name: str, texts: list[str]) -> None:
+    if len(texts) > mcp_settings.MAX_LISTEN_URIS:
+        raise _too_much(f"at most {mcp_settings.MAX_LISTEN_URIS} {name} in one subscriptions/listen")
+    if sum(map(len, texts)) > mcp_settings.MAX_LISTEN_CHARACTERS:
+        raise _too_much(f"{name} have at most {mcp_settings.MAX_LISTEN_CHARACTERS} characters together")
 
 
 def _too_much(bound: str) -> ProtocolError:

@@ -33,7 +33,8 @@ class Method:
 
     `needs_streams`: the method works only where clients can be notified of changes. `is_inert` tells whether the
     function runs no code of the developer for these parameters (permissions, throttles, validators, `get_tools`,
-    `language`), and may therefore run on an event loop; without `is_inert`, it never does.
+    `language`), and may therefore run on an event loop; without `is_inert`, it never does. `extension` is the id of
+    the extension whose method it is, which checks the parameters itself.
     """
 
     handler: Handler
@@ -41,14 +42,15 @@ class Method:
     eras: tuple[Era, ...]
     needs_streams: bool = False
     is_inert: Callable[["MCPServer", Mapping[str, Any]], bool] = _never
+    extension: str | None = None
 
 
 _BOTH: Final[tuple[Era, ...]] = ("handshake", "modern")
 
 METHODS: Final[dict[str, Method]] = {
-    "initialize": Method(lifecycle.initialize, None, ("handshake",), is_inert=_always),
+    "initialize": Method(lifecycle.initialize, None, ("handshake",), is_inert=lifecycle.is_inert),
     "ping": Method(lifecycle.ping, None, ("handshake",), is_inert=_always),
-    "server/discover": Method(lifecycle.discover, None, ("modern",), is_inert=_always),
+    "server/discover": Method(lifecycle.discover, None, ("modern",), is_inert=lifecycle.is_inert),
     "tools/list": Method(tools.list_tools, "tools", _BOTH, is_inert=tools.is_list_inert),
     "tools/call": Method(tools.call_tool, "tools", _BOTH, is_inert=tools.is_call_inert),
     "resources/list": Method(resources.list_resources, "resources", _BOTH, is_inert=lists.is_inert),

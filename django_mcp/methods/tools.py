@@ -31,8 +31,8 @@ def is_list_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
 
 
 def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
-    if server.chooses_tools or server.search_tools_above is not None:
-        # `get_tools()` is code of the developer, and the name may be that of the search.
+    if server.chooses_tools or server.search_tools_above is not None or server.tables.interceptors:
+        # `get_tools()` and interceptors are code of developers, and the name may be that of the search.
         return False
     tool = server.registry.tools.get(str(params.get("name")))
     return tool is None or tool.is_inert
@@ -50,18 +50,19 @@ def list_tools(request: Request) -> Result:
     return page_of(request, "tools", [(name, tool.definition) for name, tool in _described(request, tools)])
 
 
-def call_tool(request: Request) -> Call | Result:
+def call_tool(request: Request, *, deferred: bool = False) -> Call | Result:
     """The call of a tool. The model can correct invalid arguments, so they are answered in-band, with `isError` (spec
-    2025-11-25 server/tools); so is the reason why a gate has closed the tool.
+    2025-11-25 server/tools); so is the reason why a gate has closed the tool. A `deferred` call was counted, mirrored
+    and intercepted when its request came.
     """
     try:
-        return _call_open(request)
+        return _call_open(request, deferred=deferred)
     except Closed as closed:
         request.note(error=closed)
         return error_result(str(closed))
 
 
-def _call_open(request: Request) -> Call | Result:
+def _call_open(request: Request, *, deferred: bool) -> Call | Result:
     name = take_string(request.params, "name")
     tools = request.server.get_tools(request)
     if request.server.search_tools_above is not None and name in tool_search.TOOLS:
@@ -74,16 +75,16 @@ def _call_open(request: Request) -> Call | Result:
     tool = admit(request, tools.get(name))
     if tool is None:
         raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {name}")
-    if tool.throttle is not None and (wait_seconds := tool.throttle(request.caller)) is not None:
+    if tool.throttle is not None and not deferred and (wait_seconds := tool.throttle(request.caller)) is not None:
         raise TooManyCalls(wait_seconds)
-    arguments = request.params.get("arguments") or {}
+    sent = arguments = request.params.get("arguments") or {}
     try:
         tool = tool.described(request.caller)
     except Exception as error:
         logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
         request.note(error=error)
         return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
-    if request.era == "modern" and tool.param_headers:
+    if request.era == "modern" and tool.param_headers and not deferred:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     if request.inputs is not None:
         # Answers without a sealed state that asked for them are accepted only by a read-only tool.
@@ -106,6 +107,8 @@ def _call_open(request: Request) -> Call | Result:
         to_failure=lambda error: _to_failure(tool, error),
         options=options,
         nonce="" if request.inputs is None or tool.is_repeatable else request.inputs.nonce,
+        tool=tool if request.server.tables.interceptors and not deferred else None,
+        arguments=sent,
     )
 
 
@@ -129,7 +132,7 @@ def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
     except ToolError as error:
         request.note(error=error)
         return error_result(str(error))
-    matches = tool_search.find((tool for _, tool in _described(request, tools)), **arguments)
+    matches = tool_search.find((tool for _, tool in _described(request, tools) if tool.searchable), **arguments)
     return search.to_result(matches, objects_only=request.era == "handshake")
 
 

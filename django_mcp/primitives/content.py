@@ -78,7 +78,7 @@ class Audio(_Binary):
 @dataclass(frozen=True, slots=True)
 class EmbeddedResource(Block):
     """A whole resource, as `text` or as `blob` (bytes). A resource's function may leave `uri` empty: it is then the
-    resource's own.
+    resource's own; there `meta` is that of the contents.
     """
 
     uri: str
@@ -224,8 +224,9 @@ def to_contents(uri: str, value: Any, mime_type: str | None) -> list[dict[str, A
     resources.
     """
     if isinstance(value, EmbeddedResource):
-        contents = value.to_wire()["resource"]
-        return [{**contents, "uri": contents["uri"] or uri}]
+        block = value.to_wire()
+        contents = {**block["resource"], "uri": block["resource"]["uri"] or uri}
+        return [contents | {"_meta": block["_meta"]} if "_meta" in block else contents]
     if isinstance(value, mcp_types.ResourceContents):
         return [_dump(value)]
     if isinstance(value, list | tuple) and value and all(isinstance(item, _CONTENTS) for item in value):

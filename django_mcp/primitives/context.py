@@ -1,7 +1,8 @@
 """The context of a running primitive: the caller, the session, progress, log messages, and questions to the user."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -172,6 +173,14 @@ class Context:
         """
         return self.caller.get_request()
 
+    def client_supports(self, extension: str) -> bool:
+        """Whether the client declares an extension: in this request, or when its session was opened."""
+        return extension in extensions_of(self.client_capabilities)
+
+    def client_extension(self, extension: str) -> Mapping[str, Any] | None:
+        """The settings with which the client declares an extension; `None` when it does not. They are unchecked."""
+        return extensions_of(self.client_capabilities).get(extension)
+
     @property
     def cancelled(self) -> bool:
         """Whether the client has cancelled this request. A coroutine gets `CancelledError`; a sync function should
@@ -248,6 +257,28 @@ class Context:
     ) -> Elicited[Any]:
         """See elicit()."""
         return await self._adrive(asking.elicit(message, form, self.protocol_version, key, timeout_seconds))
+
+    def elicit_all(
+        self, forms: Mapping[str, tuple[str, Any]], *, timeout_seconds: float | None = None
+    ) -> dict[str, Elicited[Any]]:
+        """Asks for several forms at once, each a message and a form under its key; see elicit(). A modern client gets
+        all questions in one round, a handshake client one after the other.
+        """
+        asked = _Asked()
+        for key, (message, form) in forms.items():
+            with asked.collecting():
+                asked.answers[key] = self.elicit(message, form, key=key, timeout_seconds=timeout_seconds)
+        return asked.all_answers(self.inputs.state)
+
+    async def aelicit_all(
+        self, forms: Mapping[str, tuple[str, Any]], *, timeout_seconds: float | None = None
+    ) -> dict[str, Elicited[Any]]:
+        """See elicit_all()."""
+        asked = _Asked()
+        for key, (message, form) in forms.items():
+            with asked.collecting():
+                asked.answers[key] = await self.aelicit(message, form, key=key, timeout_seconds=timeout_seconds)
+        return asked.all_answers(self.inputs.state)
 
     def elicit_url(
         self, message: str, url: str, *, key: str | None = None, timeout_seconds: float | None = None
@@ -373,6 +404,37 @@ class Context:
         if self.request_stream is None:
             raise ClientCannot("The client cannot be asked here: there is no session, or the request came in a batch.")
         return self.request_stream
+
+
+class _Asked:
+    """The answers to several questions, and the questions that the client must answer first."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Elicited[Any]] = {}
+        self._questions: dict[str, Question] = {}
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        try:
+            yield
+        except InputRequired as required:
+            self._questions |= required.questions
+
+    def all_answers(self, state: Any) -> dict[str, Elicited[Any]]:
+        """The answers, if all are known. Raises `InputRequired`."""
+        if self._questions:
+            raise InputRequired(self._questions, state=state)
+        return self.answers
+
+
+def extensions_of(capabilities: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The extensions that a client's capabilities declare, with their settings. Settings that are no object declare
+    nothing.
+    """
+    declared = capabilities.get("extensions")
+    if not isinstance(declared, dict):
+        return {}
+    return {name: settings for name, settings in declared.items() if isinstance(settings, dict)}
 
 
 def _advance(conversation: "Asking[Any]", answer: Any) -> tuple[bool, Any]:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -29,8 +30,19 @@ class Registry:
         self.replaced: list[tuple[str, str, str]] = []
         """The kind and key under which two functions of one name in a module were declared, and this name."""
 
-    def add_tool(self, function: Callable[..., Any], **options: Any) -> Tool:
-        tool = self._add(self.tools, (made := make_tool(function, **options)).name, made, "tool")
+    def add_tool(
+        self,
+        function: Callable[..., Any],
+        *,
+        parts: Mapping[str, Any] | None = None,
+        searchable: bool = True,
+        **options: Any,
+    ) -> Tool:
+        """Adds a tool with its options, and the data that extensions keep with it."""
+        made = make_tool(function, **options)
+        if parts or not searchable:
+            made = replace(made, parts=parts or {}, searchable=searchable)
+        tool = self._add(self.tools, made.name, made, "tool")
         # A schema that is made for each caller depends on the caller.
         self.is_guarded = self.is_guarded or tool.describe is not None
         return tool

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
@@ -69,7 +69,8 @@ class Output:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """A registered tool. `definition` is its full entry in `tools/list`, to be reduced to the client's revision. With
-    `describe`, the schema of the arguments is missing until `described()` is called.
+    `describe`, the schema of the arguments is missing until `described()` is called. `parts` are the data of
+    extensions, by their ids.
     """
 
     name: str
@@ -85,6 +86,8 @@ class Tool:
     throttle: Callable[[Any], float | None] | None = None
     access: Access | None = None
     describe: Describe | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    searchable: bool = True
     kind: ClassVar[Literal["tool"]] = "tool"
 
     @property
@@ -257,6 +260,10 @@ def make_tool(
         access=make_access(permission, scopes, label),
         describe=describe,
     )
+
+
+TOOL_OPTIONS: Final = frozenset(inspect.signature(make_tool).parameters) - {"function"}
+"""The names of the options of `@tool`, without those of extensions."""
 
 
 def title_of(name: str) -> str:

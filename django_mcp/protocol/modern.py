@@ -156,6 +156,11 @@ def _check_mirrors(message: Mapping[str, JSON], headers: Headers, version: str) 
         _check_mirror("Mcp-Name", headers.get(http.NAME), target, decode=True)
 
 
+def check_name(headers: Headers, target: str) -> None:
+    """Raises `ProtocolError` -32020 unless the header `Mcp-Name` repeats the target of an extension's method."""
+    _check_mirror("Mcp-Name", headers.get(http.NAME), target, decode=True)
+
+
 def _check_mirror(name: str, sent: str | None, expected: str, *, decode: bool = False) -> None:
     if sent is None:
         raise _mismatch(f"{name} is missing")

@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from django_mcp.execution.under_test import calling
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
+from django_mcp.server import all_servers
 
 from .carriers import Outgoing
 from .responses import CallResult, MCPError, Response
@@ -188,7 +189,7 @@ class Conversation:
     def _mirrors(self, message: Mapping[str, Any]) -> dict[str, str]:
         method = message.get("method", "")
         mirrors = {"mcp-protocol-version": self.version, "mcp-method": method}
-        target = (message.get("params") or {}).get(NAME_SOURCES.get(method, ""))
+        target = (message.get("params") or {}).get(_name_source(method))
         if isinstance(target, str):
             mirrors["mcp-name"] = _header_value(target)
         return mirrors
@@ -215,6 +216,17 @@ class Conversation:
         raise AssertionError(
             f"{self.path} answered {response.status_code} with {content_type}, and no MCP message. {_advice(response)}"
         )
+
+
+def _name_source(method: str) -> str:
+    """The parameter that `Mcp-Name` repeats, in methods of the core and of extensions."""
+    of_extensions = {
+        row.name: row.name_source or ""
+        for server in all_servers()
+        for extension in server.extensions
+        for row in extension.methods()
+    }
+    return NAME_SOURCES.get(method) or of_extensions.get(method, "")
 
 
 def _asgi_application() -> Any:

@@ -1,0 +1,101 @@
+"""Calls of a tool outside of the request that asked for them: in a worker, later, perhaps several times."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY
+
+from django_mcp.conf import mcp_settings
+from django_mcp.exceptions import Cancelled
+from django_mcp.methods.answering import prepare_deferred, settle_deferred
+from django_mcp.methods.request import Call, Request, Result
+from django_mcp.primitives.asking import InputRequired, Inputs, Question, check_capability
+from django_mcp.primitives.context import Caller, RequestStream
+from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol.versions import LATEST_MODERN
+
+from .runner import run
+
+if TYPE_CHECKING:
+    from django_mcp.server import MCPServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferredCall:
+    """A call of a tool, as data: who calls, the arguments as the client sent them, and the client's answers so far by
+    key. `stream` gets the function's notifications, and tells whether the call is cancelled.
+    """
+
+    id: str
+    tool: str
+    arguments: Mapping[str, Any]
+    caller: Caller
+    stream: RequestStream
+    client_info: Mapping[str, Any] = field(default_factory=dict)
+    client_capabilities: Mapping[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    state: Any = None
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a deferred call: a result, an error, questions to the client, or a cancellation. `state` is the
+    tool's own, for the call after the questions.
+    """
+
+    result: Result | None = None
+    error: ProtocolError | None = None
+    questions: Mapping[str, Question] = field(default_factory=dict)
+    state: Any = None
+    is_cancelled: bool = False
+
+
+def run_tool(server: "MCPServer", call: DeferredCall) -> Ended:
+    """Runs a tool in this thread, as a request of the modern era would: with its permissions, its transaction, its
+    budget and the server's middleware, but without throttles and interceptors. Questions end the run: with their
+    answers, the tool is run again from the top.
+    """
+    try:
+        prepared = prepare_deferred(_request_of(server, call))
+        if not isinstance(prepared, Call):
+            return Ended(prepared)
+        outcome = run(prepared)
+        if outcome.required is not None:
+            return _asking(outcome.required, call)
+        return Ended(settle_deferred(prepared, outcome))
+    except ProtocolError as error:
+        return Ended(error=error)
+    except Cancelled:
+        return Ended(is_cancelled=True)
+
+
+def _request_of(server: "MCPServer", call: DeferredCall) -> Request:
+    meta = {
+        CLIENT_INFO_META_KEY: call.client_info,
+        CLIENT_CAPABILITIES_META_KEY: call.client_capabilities,
+        # The stream takes the progress.
+        "progressToken": call.id,
+    }
+    return Request(
+        server=server,
+        method="tools/call",
+        id=call.id,
+        params={"name": call.tool, "arguments": call.arguments, "_meta": meta},
+        era="modern",
+        version=LATEST_MODERN,
+        headers={},
+        session=None,
+        caller=call.caller,
+        stream=call.stream,
+        inputs=Inputs(call.answers, call.state, call.round),
+    )
+
+
+def _asking(required: InputRequired, call: DeferredCall) -> Ended:
+    if call.round >= mcp_settings.MAX_ROUNDS:
+        raise ProtocolError(INTERNAL_ERROR, "The call asked for more input too often")
+    for question in required.questions.values():
+        check_capability(question, call.client_capabilities, "modern")
+    return Ended(questions=required.questions, state=required.state)
