@@ -21,7 +21,13 @@ from django_mcp.primitives.extension import Extension, ExtensionMethod, Extensio
 from django_mcp.primitives.signatures import is_async
 from django_mcp.primitives.tools import TOOL_OPTIONS
 from django_mcp.protocol import modern
-from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, InsufficientScope, ProtocolError
+from django_mcp.protocol.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    InsufficientScope,
+    ProtocolError,
+)
 
 from .declared import ids_of, is_declared, require
 from .request import LIST_CHANGES, Call, Request, Result

@@ -111,12 +111,15 @@ class Admitted:
     def unreadable(self, uris):
         return self.hidden.intersection(uris)
 
+    def payload(self, notification, value):
+        return None if value in self.hidden else {"of": value}
 
-def listen(*, expires_at=None, admission=None, **honoured):
+
+def listen(*, expires_at=None, admission=None, extended=None, **honoured):
     caller = SimpleNamespace(principal=SimpleNamespace(key="user:1", expires_at=expires_at))
     request = SimpleNamespace(id=5, server=SimpleNamespace(name="test"), caller=caller)
     subscribed = frozenset(honoured.get("resourceSubscriptions", ()))
-    return ListenConsumer(Listen(request, honoured, subscribed), admission)
+    return ListenConsumer(Listen(request, honoured, subscribed, extended or {}), admission)
 
 
 def said(method, params=""):

@@ -66,6 +66,29 @@ def test_a_client_hears_what_it_asked_for_and_may_know():
     assert body == said(UPDATED, '"uri":"a://1",') + said(TOOLS_CHANGED) + said(UPDATED, '"uri":"a://2",')
 
 
+def test_notifications_of_extensions_are_made_when_they_are_delivered_and_for_who_may_have_them():
+    loans, all_loans = "notifications/loans", "notifications/loans/all"
+
+    async def talk():
+        wishes = {loans: ["Emma", "Hidden"], all_loans: True}
+        connection = Connection(listen(extended=wishes, admission=Admitted(hidden=["Hidden"])))
+        await connection.has(b"acknowledged")
+
+        def happen():
+            changes.record_change("test", loans, uri="Persuasion")
+            changes.record_change("test", loans, uri="Hidden")
+            changes.record_change("test", loans, uri="Emma", principal="user:2")
+            changes.record_change("test", loans, uri="Emma", principal="user:1")
+            change(all_loans)
+
+        await hop(happen)
+        await connection.has(all_loans.encode())
+        return await connection.hangs_up()
+
+    body = on_a_loop(talk).partition(b"\n\n")[2]
+    assert body == said(loans, '"of":"Emma",') + said(all_loans, '"of":"",')
+
+
 def test_a_server_that_stops_ends_a_subscription_with_its_result():
     """The result says that the end is no accident."""
 

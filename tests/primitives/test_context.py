@@ -209,3 +209,23 @@ def test_what_an_earlier_round_brought_is_at_hand():
     assert context.answers == {"name": {"action": "accept"}}
     assert context.call_state == {"step": 2}
     assert (make().answers, make().call_state) == ({}, None)
+
+
+# Extensions
+
+
+@pytest.mark.parametrize(
+    "capabilities", [{}, {"extensions": None}, {"extensions": {"a/b": 1}}, {"extensions": ["a/b"]}]
+)
+def test_a_client_that_declares_nothing_readable_supports_nothing(capabilities):
+    context = make(client_capabilities=capabilities)
+
+    assert not context.client_supports("a/b")
+    assert context.client_extension("a/b") is None
+
+
+def test_a_client_supports_the_extensions_that_it_declares():
+    context = make(client_capabilities={"extensions": {"a/b": {"x": 1}}})
+
+    assert context.client_supports("a/b")
+    assert context.client_extension("a/b") == {"x": 1}
