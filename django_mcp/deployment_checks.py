@@ -17,9 +17,10 @@ from django.utils.module_loading import import_string
 from rest_framework.authentication import SessionAuthentication
 
 from django_mcp.conf import mcp_settings
+from django_mcp.endpoint.django_http import to_stream
 from django_mcp.endpoint.hooks import left_to_django
 from django_mcp.endpoint.routes import mounted_servers, mounted_views, routes
-from django_mcp.views import MCPView, to_stream
+from django_mcp.views import MCPView
 
 
 @register("mcp", deploy=True)

@@ -1,44 +1,34 @@
 """`MCPView`: an endpoint as a class-based view, behind the project's middleware and DRF's policies."""
 
 import logging
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from typing import Any, cast, get_args
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import ImproperlyConfigured
-from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.permissions import BasePermission, DjangoModelPermissions, IsAuthenticated
 from rest_framework.renderers import BaseRenderer, JSONRenderer
-from rest_framework.request import ForcedAuthentication, Request
-from rest_framework.settings import api_settings
-from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
+from rest_framework.request import Request
 
 from django_mcp import authentication
-from django_mcp.conf import PAGE_POLICIES, is_page_policy, mcp_settings
+from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
-from django_mcp.endpoint.exchange import Exchange, SessionPolicy
+from django_mcp.endpoint.django_http import read_body, read_headers, to_response, to_stream
+from django_mcp.endpoint.exchange import Exchange
+from django_mcp.endpoint.options import EndpointOptions, check_options
 from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
 from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
-from django_mcp.execution.transactions import release_connections
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
 from django_mcp.page import answer, people
 from django_mcp.primitives.context import Caller
-from django_mcp.protocol import inbound, replies, sse
-from django_mcp.protocol.headers import OWS, Headers, are_too_large, declares_more
-from django_mcp.protocol.inbound import Batch, Inbound, Limits
+from django_mcp.protocol import inbound, replies
+from django_mcp.protocol.headers import Headers, are_too_large
+from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
-from django_mcp.protocol.versions import Era
-from django_mcp.server import MCPServer
 
 logger = logging.getLogger("django_mcp")
 
@@ -53,86 +43,21 @@ class Refused(Exception):
         self.reply = reply
 
 
-class Unread(BaseParser):
-    """A parser that does not read the body. DRF parses a form when it looks for a CSRF token; MCP clients send the
-    token in a header.
-    """
-
-    media_type = "*/*"
-
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> QueryDict:
-        return QueryDict()
-
-
-def _check_options(cls: "type[MCPView]", options: dict[str, Any]) -> None:
-    """Raises `ImproperlyConfigured` for unknown values of `sessions` and `eras`."""
-    sessions, eras = options.get("sessions", cls.sessions), options.get("eras", cls.eras)
-    if sessions not in get_args(SessionPolicy):
-        raise ImproperlyConfigured(f"An endpoint's sessions are one of {get_args(SessionPolicy)}, not {sessions!r}.")
-    if isinstance(eras, str) or not eras or not set(eras) <= set(get_args(Era)):
-        raise ImproperlyConfigured(f"An endpoint's eras are a tuple of some of {get_args(Era)}, not {eras!r}.")
-    page = options.get("page", cls.page)
-    if page is not None and not is_page_policy(page):
-        raise ImproperlyConfigured(f"An endpoint's page is {PAGE_POLICIES}, not {page!r}.")
-
-
-class MCPView(APIView):
+class MCPView(EndpointOptions):
     """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405, because only the ASGI lane has
     streams.
 
-    The attributes below are also arguments of `as_view()`. The ASGI lane reads the same attributes and calls the same
-    hooks of admission, so a subclass changes both lanes. If a subclass overrides any other method of DRF, only this
-    view serves it: the lane passes its requests to Django, and a system check reports it.
+    The attributes (see `EndpointOptions`) are also arguments of `as_view()`. The ASGI lane reads the same attributes
+    and calls the same hooks of admission, so a subclass changes both lanes. If a subclass overrides any other method of
+    DRF, only this view serves it: the lane passes its requests to Django, and a system check reports it.
     """
-
-    server: MCPServer | None = None
-    """The server of this endpoint; `None` is the default server."""
-
-    public: bool = False
-    """Whether anonymous callers are allowed. By default, callers must be signed in."""
-
-    sessions: SessionPolicy = "required"
-    """For the handshake era: `optional` also serves clients that lose their session header, `off` opens no sessions."""
-
-    eras: tuple[Era, ...] = ("handshake", "modern")
-    """The eras that the endpoint serves."""
-
-    allowed_origins: Sequence[str] | None = None
-    """Browser origins besides the project's own hosts; `None` means `MCP_ALLOWED_ORIGINS`."""
-
-    authorization_servers: Sequence[str] = ()
-    """The issuers of tokens for this endpoint. If there are any, the endpoint is an OAuth protected resource (RFC
-    9728): a 401 names the URL of its metadata, which `django_mcp.well_known` serves.
-    """
-
-    scopes_supported: Sequence[str] = ()
-    """The scopes for basic use, which a client requests first."""
-
-    authentication_classes: Sequence[type[BaseAuthentication]] | None = None  # type: ignore[assignment]
-    """`None` means DRF's `DEFAULT_AUTHENTICATION_CLASSES`, or none on a public endpoint."""
-
-    permission_classes: Sequence[type[BasePermission]] | None = None  # type: ignore[assignment]
-    """`None` means a signed-in user and DRF's `DEFAULT_PERMISSION_CLASSES`, or none on a public endpoint."""
-
-    throttle_classes: Sequence[type[BaseThrottle]] | None = None  # type: ignore[assignment]
-    """`None` means DRF's `DEFAULT_THROTTLE_CLASSES`."""
-
-    page: people.Policy | None = None
-    """The people who may see the page that a browser gets here; `None` takes `MCP_PAGE`."""
-
-    renderer_classes = (JSONRenderer,)
-    parser_classes = (Unread,)
-    content_negotiation_class = DefaultContentNegotiation
-    versioning_class = None  # The project's API has its versions, and the protocol its own.
-    schema = None
-    http_method_names = ["get", "post", "delete"]
 
     _is_persons = False
     """Whether this request is of the page for people, so that Django's session says who calls."""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        _check_options(cls, initkwargs)
+        check_options(cls, initkwargs)
         view = super().as_view(**initkwargs)
         # Django's LoginRequiredMiddleware would redirect to a page; the policies here answer 401.
         view.login_required = False  # type: ignore[attr-defined]
@@ -143,63 +68,6 @@ class MCPView(APIView):
         # tool in its own thread waits for.
         view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
         return view
-
-    def get_server(self) -> MCPServer:
-        if self.server is None:
-            from django_mcp import default_server
-
-            return default_server
-        return self.server
-
-    def get_sessions(self) -> SessionPolicy:
-        """The session policy: `off` without the handshake era."""
-        return self.sessions if "handshake" in self.eras else "off"
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        if (user := under_test().user) is not None:
-            return [ForcedAuthentication(user, None)]  # type: ignore[list-item]
-        return [authenticator() for authenticator in self._policy("authentication_classes", ())]
-
-    def get_authorization_servers(self, request: HttpRequest) -> Sequence[str]:
-        """The issuers of this endpoint's tokens: `authorization_servers`, else those that its authenticators know."""
-        if self.authorization_servers:
-            return self.authorization_servers
-        asked = [getattr(authenticator, "authorization_servers", None) for authenticator in self.get_authenticators()]
-        return [server for ask in asked if ask is not None for server in ask(request)]
-
-    def get_permissions(self) -> list[Any]:
-        signed_in = () if self.public else (IsAuthenticated,)
-        classes = self._policy("permission_classes", signed_in)
-        if self.permission_classes is None:
-            # Such a default is for views of one model. An endpoint has no single model to check; its primitives do.
-            classes = [policy for policy in classes if not _asks_for_a_model(policy)]
-        return [permission() for permission in classes]
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        classes: Any = self.throttle_classes
-        if classes is None:
-            classes = api_settings.DEFAULT_THROTTLE_CLASSES
-        return [throttle() for throttle in classes]
-
-    def _policy(self, name: str, first: Sequence[Any]) -> Sequence[Any]:
-        """The policy classes: the attribute's; if it is `None`, none on a public endpoint, else `first` and DRF's
-        defaults.
-        """
-        classes: Sequence[Any] | None = getattr(self, name)
-        if classes is not None:
-            return classes
-        return () if self.public else (*first, *getattr(api_settings, f"DEFAULT_{name.upper()}"))
-
-    def get_limits(self) -> Limits:
-        return Limits(
-            mcp_settings.MAX_BODY_BYTES,
-            mcp_settings.MAX_JSON_DEPTH,
-            mcp_settings.MAX_JSON_VALUES,
-            mcp_settings.MAX_BATCH_MESSAGES,
-        )
-
-    def get_allowed_origins(self) -> Sequence[str]:
-        return mcp_settings.ALLOWED_ORIGINS if self.allowed_origins is None else self.allowed_origins
 
     def refuse_unheard(self, headers: Headers) -> Reply | None:
         """The refusal of a request because of its headers' size, host or origin, before anything else is read."""
@@ -271,9 +139,6 @@ class MCPView(APIView):
         self.setup(request, *args, **kwargs)
         self.format_kwarg = None
         self.request = self.initialize_request(request, *args, **kwargs)
-
-    def get_page(self) -> people.Policy:
-        return cast(people.Policy, mcp_settings.PAGE) if self.page is None else self.page
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         made = super().initialize_request(request, *args, **kwargs)
@@ -363,7 +228,7 @@ class MCPView(APIView):
 
     def _post(self, request: HttpRequest, headers: Headers, caller: Caller) -> HttpResponseBase:
         limits = self.get_limits()
-        message = inbound.read(headers, _read_body(request, headers, limits.body_bytes), limits, self.eras)
+        message = inbound.read(headers, read_body(request, headers, limits.body_bytes), limits, self.eras)
         if isinstance(message, Reply):
             return to_response(message)
         stream = _stream_for(message)
@@ -420,53 +285,9 @@ class MCPView(APIView):
         return Exchange(self.get_server(), self.get_sessions(), caller, stream=stream, count=count, path=path)
 
 
-def read_headers(request: HttpRequest) -> Headers:
-    """A Django request's headers by their lower-case names. Strips spaces that some ASGI servers leave around a
-    value.
-    """
-    return {name: value.strip(OWS) for key, value in request.META.items() if (name := _header_name(key))}
-
-
-@lru_cache(maxsize=1024)
-def _header_name(key: str) -> str:
-    """The header's name for a key of META, or "" when the key is not a header."""
-    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        return key.replace("_", "-").lower()
-    return key.removeprefix("HTTP_").replace("_", "-").lower() if key.startswith("HTTP_") else ""
-
-
 def _as_anonymous(request: HttpRequest) -> HttpRequest:
     request.user = AnonymousUser()
     return request
-
-
-def to_response(reply: Reply) -> HttpResponse:
-    response = HttpResponse(reply.body, status=reply.status, content_type=JSON_TYPE if reply.body else None)
-    if not reply.body:
-        del response["Content-Type"]
-    for name, value in reply.headers:
-        response[name] = value
-    return response
-
-
-def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
-    """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
-    under ASGI.
-    """
-    is_async = isinstance(request, ASGIRequest)
-    if is_async:
-        # This thread belongs to the request until the response ends, but makes no more queries.
-        release_connections()
-    response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
-    for name, value in sse.HEADERS:
-        response[name] = value
-    # Keeps GZipMiddleware from compressing: it would hold back events until a block is full.
-    response["Content-Encoding"] = "identity"
-    return response
-
-
-def _asks_for_a_model(permission: Any) -> bool:
-    return isinstance(permission, type) and issubclass(permission, DjangoModelPermissions)
 
 
 def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
@@ -488,28 +309,3 @@ def _carry(
     if stream is None or not (call.can_speak or call.is_async):
         return work()
     return stream.run(work)
-
-
-def _read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:
-    """The body, or `None` when it is longer than `limit` bytes. Read from the stream, because Django's own limit
-    answers with an HTML page.
-    """
-    if declares_more(headers, limit):
-        return None
-    if not hasattr(request, "_body"):
-        request._body = _read_chunks(request, limit + 1) if _is_chunked(request, headers) else request.read(limit + 1)
-    return request._body
-
-
-def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
-    """Whether a body of unknown length can be read to its end, because the WSGI server ends the input with the body.
-    Django reads such a body as empty.
-    """
-    return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))
-
-
-def _read_chunks(request: HttpRequest, limit: int) -> bytes:
-    source, body = request.META["wsgi.input"], b""
-    while len(body) < limit and (chunk := source.read(limit - len(body))):
-        body += chunk
-    return body

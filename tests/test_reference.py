@@ -29,6 +29,7 @@ from django_mcp.contrib.file_resources import FileFieldResource, StorageResource
 from django_mcp.contrib.model_resource import ModelResource
 from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.contrib.viewset_toolset import ViewSetToolset, ViewToolset
+from django_mcp.endpoint.options import EndpointOptions
 from django_mcp.observers import ObservedCall, Observer
 from django_mcp.primitives.asking import Elicited, Sampled
 from django_mcp.primitives.prompts import make_prompt
@@ -74,7 +75,7 @@ def without(options: dict[str, Any], *names: str) -> dict[str, Any]:
         ("Tool options", "Argument", without(arguments(make_tool), "function")),
         ("Resource options", "Argument", without(arguments(make_resource), "function", "uri")),
         ("Prompt options", "Argument", without(arguments(make_prompt), "function")),
-        ("Endpoints", "MCPView", {name: getattr(MCPView, name) for name in MCPView.__annotations__}),
+        ("Endpoints", "MCPView", {name: getattr(MCPView, name) for name in EndpointOptions.__annotations__}),
         *[("Values", cls.__name__, arguments(cls)) for cls in (Budget, CacheHints, ToolResult, Icon)],
         *[("Values", cls.__name__, arguments(cls)) for cls in (ResourceLink, EmbeddedResource)],
     ],

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.asgi import get_asgi_application
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -194,11 +193,6 @@ def test_a_default_for_model_views_has_no_model_to_ask_about_here(lane, settings
     assert (status(ada), status(None)) == (200, 401)
 
 
-def test_the_versions_of_the_projects_own_api_have_nothing_to_do_with_an_endpoint():
-    """DRF's NamespaceVersioning would make 404 of an endpoint whose namespace is no version."""
-    assert MCPView.versioning_class is None
-
-
 # Subclasses and arguments
 
 
@@ -290,29 +284,6 @@ def test_an_async_tool_without_a_context_is_cancelled_under_wsgi(settings):
     assert b'"code":-32800' in response.content
 
 
-@pytest.mark.parametrize("limit", [None, 40])
-def test_a_body_in_chunks_is_read_to_its_end_where_the_server_says_it(settings, limit):
-    body = json.dumps(wire.modern_request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}})).encode()
-    settings.MCP_MAX_BODY_BYTES = limit or len(body)
-    headers = {
-        **wire.POST_HEADERS,
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "tools/call",
-        "mcp-name": "greet",
-        "transfer-encoding": "chunked",
-    }
-
-    response = wire.send_wsgi("/plain", "POST", headers, body, CONTENT_LENGTH=None, **{"wsgi.input_terminated": "1"})
-
-    assert response.status_code == (413 if limit else 200)
-    assert limit or b"Hello, Ada" in response.content
-
-
-def test_an_argument_that_the_view_does_not_have_is_refused_when_the_url_is_declared():
-    with pytest.raises(TypeError, match="pubic"):
-        endpoint(plain, pubic=True)
-
-
 @cases(
     ("arguments", "is_open"),
     [
@@ -326,12 +297,6 @@ def test_an_argument_that_the_view_does_not_have_is_refused_when_the_url_is_decl
 )
 def test_an_endpoint_is_open_when_it_asks_nobody_anything(arguments, is_open):
     assert MCPView(server=plain, **arguments).is_open() is is_open
-
-
-def test_an_endpoint_that_needs_sessions_has_none_without_the_handshake_era():
-    assert MCPView().get_sessions() == "required"
-    assert MCPView(sessions="optional").get_sessions() == "optional"
-    assert MCPView(sessions="optional", eras=("modern",)).get_sessions() == "off"
 
 
 def test_the_lane_and_the_view_answer_alike(django_user_model):
@@ -355,17 +320,3 @@ def test_the_lane_and_the_view_answer_alike(django_user_model):
                     assert len({answer.status_code for answer in answers}) == 1
                     compared = ("content-type", "allow", "www-authenticate", "retry-after")
                     assert len({tuple(answer.headers.get(name) for name in compared) for answer in answers}) == 1
-
-
-@cases(
-    ("option", "problem"),
-    [
-        ({"sessions": "sometimes"}, "sessions are one of .*, not 'sometimes'"),
-        ({"eras": ("old",)}, r"eras are a tuple of some of .*, not \('old',\)"),
-        ({"eras": "modern"}, "eras are a tuple of some of .*, not 'modern'"),
-        ({"eras": ()}, "eras are a tuple"),
-    ],
-)
-def test_a_policy_that_there_is_not_is_refused_where_the_endpoint_is_mounted(option, problem):
-    with pytest.raises(ImproperlyConfigured, match=problem):
-        endpoint(**option)

@@ -75,15 +75,16 @@ def _asks_itself(view_class: type[Any], base: type[Any]) -> bool:
 
 
 def configures_itself(view_class: Any, base: Any) -> bool:
-    """Whether a class overrides a method of `base`, such as `get_server` or `get_permissions`: it may query the
-    database, and so may not run on an event loop.
+    """Whether a class overrides a method that `base` or a parent below `APIView` defines, such as `get_server`: it may
+    query the database, and so may not run on an event loop.
     """
     return _configures_itself(view_class, base)
 
 
 @cache
 def _configures_itself(view_class: type[Any], base: type[Any]) -> bool:
-    names = [name for name in vars(base) if not name.startswith("_") and callable(getattr(base, name))]
+    own = base.__mro__[: base.__mro__.index(APIView)]
+    names = {name for one in own for name in vars(one) if not name.startswith("_") and callable(getattr(base, name))}
     return any(_static(view_class, name) is not _static(base, name) for name in names)
 
 

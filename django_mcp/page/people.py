@@ -1,7 +1,6 @@
 """Which requests are a person's, and whether that person may see the page."""
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -9,12 +8,8 @@ from django.http import HttpRequest
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
+from django_mcp.endpoint.options import PagePolicy
 from django_mcp.protocol.headers import LAST_EVENT_ID, SESSION_ID, Headers
-
-Policy: TypeAlias = str | Callable[[HttpRequest], bool] | Literal[False]
-""""debug" (everybody with DEBUG, else staff), "staff", a permission ("app.codename"), a function of the request, or
-`False`: nobody.
-"""
 
 HEADER: Final = "x-mcp-page"
 """Marks a call that the page makes. A page of another site cannot send it: the browser would ask first, and is told
@@ -41,7 +36,7 @@ def calls_from_page(method: str, headers: Headers) -> bool:
     return method == "POST" and HEADER in headers
 
 
-def may_see(policy: Policy, request: HttpRequest) -> bool:
+def may_see(policy: PagePolicy, request: HttpRequest) -> bool:
     """Whether the person behind a request may see the page."""
     if policy is False:
         return False

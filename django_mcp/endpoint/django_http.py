@@ -1,0 +1,79 @@
+"""Django's requests and responses: their headers and bodies as this package reads them, and its replies as Django sends
+them.
+"""
+
+from functools import lru_cache
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+from django_mcp.endpoint.thread_stream import Lines
+from django_mcp.execution.transactions import release_connections
+from django_mcp.protocol import sse
+from django_mcp.protocol.headers import OWS, Headers, declares_more
+from django_mcp.protocol.replies import JSON_TYPE, Reply
+
+
+def read_headers(request: HttpRequest) -> Headers:
+    """A Django request's headers by their lower-case names. Strips spaces that some ASGI servers leave around a
+    value.
+    """
+    return {name: value.strip(OWS) for key, value in request.META.items() if (name := _header_name(key))}
+
+
+@lru_cache(maxsize=1024)
+def _header_name(key: str) -> str:
+    """The header's name for a key of META, or "" when the key is not a header."""
+    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        return key.replace("_", "-").lower()
+    return key.removeprefix("HTTP_").replace("_", "-").lower() if key.startswith("HTTP_") else ""
+
+
+def read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:
+    """The body, or `None` when it is longer than `limit` bytes. Read from the stream, because Django's own limit
+    answers with an HTML page.
+    """
+    if declares_more(headers, limit):
+        return None
+    if not hasattr(request, "_body"):
+        request._body = _read_chunks(request, limit + 1) if _is_chunked(request, headers) else request.read(limit + 1)
+    return request._body
+
+
+def _is_chunked(request: HttpRequest, headers: Headers) -> bool:
+    """Whether a body of unknown length can be read to its end, because the WSGI server ends the input with the body.
+    Django reads such a body as empty.
+    """
+    return not headers.get("content-length") and bool(request.META.get("wsgi.input_terminated"))
+
+
+def _read_chunks(request: HttpRequest, limit: int) -> bytes:
+    source, body = request.META["wsgi.input"], b""
+    while len(body) < limit and (chunk := source.read(limit - len(body))):
+        body += chunk
+    return body
+
+
+def to_response(reply: Reply) -> HttpResponse:
+    response = HttpResponse(reply.body, status=reply.status, content_type=JSON_TYPE if reply.body else None)
+    if not reply.body:
+        del response["Content-Type"]
+    for name, value in reply.headers:
+        response[name] = value
+    return response
+
+
+def to_stream(lines: Lines, request: HttpRequest) -> StreamingHttpResponse:
+    """The response that sends lines as they come. Django would collect them all first if it were given a plain iterator
+    under ASGI.
+    """
+    is_async = isinstance(request, ASGIRequest)
+    if is_async:
+        # This thread belongs to the request until the response ends, but makes no more queries.
+        release_connections()
+    response = StreamingHttpResponse(aiter(lines) if is_async else iter(lines))
+    for name, value in sse.HEADERS:
+        response[name] = value
+    # Keeps GZipMiddleware from compressing: it would hold back events until a block is full.
+    response["Content-Encoding"] = "identity"
+    return response
