@@ -236,6 +236,9 @@ class Settings:
     MAX_ROUNDS: int = 10
     """How often one call may ask a modern client for input before it fails."""
 
+    STDIO_MAX_REQUESTS: int = 100
+    """The maximum number of requests that `manage.py mcp_stdio` runs at once for its client; more are refused."""
+
     LARGE_TOOL_BYTES: int | None = 32 * 1024
     """`manage.py check` lists the tools with a larger definition, because a model reads all of it. None: no check."""
 

@@ -1,39 +1,49 @@
-"""The official Python SDK's client visits the example project, in both of its modes, over real HTTP."""
+"""The official Python SDK's client visits the example project, in both of its modes, over real HTTP and over stdio."""
 
 import json
+import sys
 from typing import Any
 
 import httpx2
 import mcp_types
 import pytest
-from mcp import Client, MCPError
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.live_site import Site, expected_visit
+from tests.live_site import ROOT, Data, Site, expected_visit
 
 MODES = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_official_client_finds_everything(site: Site, mode: str) -> None:
-    assert await visit(site, mode) == expected_visit(MODES[mode])
-
-
-async def visit(site: Site, mode: str) -> dict[str, Any]:
-    """The results of a signed-in client that tries everything once."""
     headers = {"Authorization": f"Token {site.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
         Client(streamable_http_client(f"{site.url}/mcp", http_client=http), mode=mode) as client,
     ):
-        return {
-            "version": client.protocol_version,
-            "server": client.server_info and client.server_info.name,
-            "tools": [tool.name for tool in (await client.list_tools()).tools],
-            **await call_tools(client),
-            **await read_resources(client),
-            **await use_prompts(client),
-        }
+        assert await visit(client) == expected_visit(MODES[mode])
+
+
+@pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")])
+async def test_the_official_client_finds_the_same_over_stdio(live_data: Data, mode: str, version: str) -> None:
+    # Not "auto": the client gives up its question for the era on a machine that starts Django slowly.
+    command = ["manage.py", "mcp_stdio", "--user", "amelia"]
+    started = StdioServerParameters(command=sys.executable, args=command, env=live_data.environment, cwd=ROOT)
+    async with Client(started, mode=mode, read_timeout_seconds=60) as client:
+        assert await visit(client) == expected_visit(version)
+
+
+async def visit(client: Client) -> dict[str, Any]:
+    """The results of a signed-in client that tries everything once."""
+    return {
+        "version": client.protocol_version,
+        "server": client.server_info and client.server_info.name,
+        "tools": [tool.name for tool in (await client.list_tools()).tools],
+        **await call_tools(client),
+        **await read_resources(client),
+        **await use_prompts(client),
+    }
 
 
 async def call_tools(client: Client) -> dict[str, Any]:

@@ -27,6 +27,12 @@ OWS: Final = " \t"
 _SENTINEL: Final = ("=?base64?", "?=")
 
 
+class Unmirrored(dict[str, str]):
+    """Headers of a message that did not come over HTTP: nothing between the client and the server reads them, so that
+    none must repeat what the message says.
+    """
+
+
 def check_content(headers: Headers) -> None:
     """Raises `ProtocolError` (406 or 415) unless a POST accepts both JSON and SSE, and its body is JSON."""
     if _accepted(headers.get("accept", "")) != (True, True):

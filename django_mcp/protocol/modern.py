@@ -90,8 +90,10 @@ def check_param_headers(
     """Raises `ProtocolError` -32020 unless each argument that a tool mirrors into a header is equal to it.
 
     `declared` maps header suffixes (`Mcp-Param-<suffix>`) to the path of the argument. An absent or null argument must
-    have no header.
+    have no header. A message that did not come over HTTP has none.
     """
+    if isinstance(headers, http.Unmirrored):
+        return
     for suffix, path in declared.items():
         name = f"Mcp-Param-{suffix}"
         sent = headers.get(name.lower())

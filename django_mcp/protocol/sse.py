@@ -2,7 +2,10 @@
 it.
 """
 
+from collections.abc import Iterator
 from typing import Final
+
+from .records import record
 
 HEADERS: Final = (
     ("Content-Type", "text/event-stream"),
@@ -38,3 +41,20 @@ def prime(event_id: str, retry_milliseconds: int) -> bytes:
 def retry(milliseconds: int) -> bytes:
     """Tells the client how long to wait before it reconnects; sent before the server closes the connection."""
     return f"retry: {milliseconds}\n\n".encode()
+
+
+@record(frozen=True, slots=True)
+class Event:
+    """An event as a client reads it: its id, its message, and whether it says when to reconnect."""
+
+    id: str
+    data: bytes
+    retries: bool
+
+
+def read(chunk: bytes) -> Iterator[Event]:
+    """The events of a chunk that the functions above have made: whole events, each message on one line."""
+    for block in chunk.split(b"\n\n"):
+        fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line)
+        if block and not block.startswith(b":"):
+            yield Event(fields.get(b"id", b"").decode(), fields.get(b"data", b"").strip(), b"retry" in fields)

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,7 +13,18 @@ from django_mcp.models import Session
 
 watched = MCPServer("watched", version="1.0")
 
+# As a developer leaves it behind: it must reach no client that reads stdout.
+print("printed at import")
+
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+@watched.tool(read_only=True)
+def babble() -> str:
+    """Print, and have a subprocess print."""
+    print("printed by a tool")
+    subprocess.run(["echo", "written by a subprocess"], check=True)
+    return sys.stdin.read()
 
 
 @watched.tool(read_only=True)
