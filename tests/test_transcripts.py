@@ -1,7 +1,7 @@
 """docs/commands.md: each transcript is what the command prints.
 
 A block that is fenced as `console` is run, entry by entry, against the example project with four airports and the user
-ada. A line of `…` alone stands for any lines. What stands before a pipe is what the command reads.
+ada. A line of `…` alone stands for any lines. The text before a pipe is the input of the command.
 """
 
 import io
