@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
 
 def call(*arguments, **options):
-    """What the command prints, on stdout and on stderr."""
+    """The texts that the command prints, on stdout and on stderr."""
     out, err = io.StringIO(), io.StringIO()
     call_command("mcp_call", *arguments, stdout=out, stderr=err, no_color=True, **options)
     return out.getvalue(), err.getvalue()

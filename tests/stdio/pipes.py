@@ -85,7 +85,7 @@ def motto() -> str:
 
 
 class Client:
-    """What the client sends goes in by `send()`; what it hears is in `heard`."""
+    """`send()` takes a message of the client; `heard` has those that it was sent."""
 
     def __init__(self, endpoint=None, version="2025-11-25"):
         self.heard = []
