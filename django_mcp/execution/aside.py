@@ -5,7 +5,6 @@ and ends when it has none.
 """
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import connections
 
-from .threads import look_after_connections
+from .threads import end, look_after_connections
 
 T = TypeVar("T")
 
@@ -47,12 +46,7 @@ class Aside:
 
     def stop(self, seconds: float) -> None:
         """Lets the threads finish their work, and end."""
-        threads = list(self._threads)
-        for _ in threads:
-            self._work.put(None)
-        deadline = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0, deadline - time.monotonic()))
+        end(self._threads, self._work, seconds)
 
     def _one_more(self) -> threading.Thread | None:
         if len(self._threads) >= min(LIMIT, self._open):

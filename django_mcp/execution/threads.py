@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
@@ -129,12 +129,7 @@ class Pool:
 
     def stop(self, seconds: float) -> None:
         """Lets the threads finish their work, and end."""
-        threads = list(self._threads)
-        for _ in threads:
-            self._work.put(None)
-        deadline = time.monotonic() + seconds
-        for thread in threads:
-            thread.join(max(0, deadline - time.monotonic()))
+        end(self._threads, self._work, seconds)
 
     def _limit(self) -> int:
         return self._most() + self._waiting
@@ -257,6 +252,16 @@ def _with_connections(
         return function(*args, **kwargs)
     finally:
         close_spent_connections()
+
+
+def end(threads: Iterable[threading.Thread], work: SimpleQueue[Any], seconds: float) -> None:
+    """Tells the threads of a pool to end, by `None` on their queue, and waits for them for so many seconds in all."""
+    ending = list(threads)
+    for _ in ending:
+        work.put(None)
+    deadline = time.monotonic() + seconds
+    for thread in ending:
+        thread.join(max(0, deadline - time.monotonic()))
 
 
 def look_after_connections() -> None:

@@ -65,6 +65,23 @@ def names():
     return sorted(Group.objects.values_list("name", flat=True))
 
 
+def on_commit(function, queries):
+    """Has a function wait for the commit, with queries before it, after it, both or none."""
+    if queries in ("before", "both"):
+        names()
+    transaction.on_commit(function)
+    if queries in ("after", "both"):
+        names()
+
+
+def undo_and_keep():
+    """Two blocks, one after the other: the first fails."""
+    with failing_block():
+        Group.objects.create(name="undone")
+    with LazyAtomic():
+        Group.objects.create(name="kept")
+
+
 def state():
     """The state of a connection's transactions. Every block must leave it unchanged."""
     return {
@@ -283,11 +300,7 @@ def test_rows_cannot_be_locked_once_the_block_has_ended():
 def test_a_function_that_waits_for_the_commit_runs_once_after_the_block(queries):
     ran = []
     with LazyAtomic():
-        if queries in ("before", "both"):
-            names()
-        transaction.on_commit(lambda: ran.append(connection.in_atomic_block))
-        if queries in ("after", "both"):
-            names()
+        on_commit(lambda: ran.append(connection.in_atomic_block), queries)
         assert ran == []
 
     assert ran == [False]
@@ -300,11 +313,7 @@ def test_a_function_that_waits_for_the_commit_runs_once_after_the_block(queries)
 def test_a_function_that_waits_for_the_commit_of_a_failed_block_never_runs(queries):
     ran = []
     with failing_block():
-        if queries in ("before", "both"):
-            names()
-        transaction.on_commit(lambda: ran.append("ran"))
-        if queries in ("after", "both"):
-            names()
+        on_commit(lambda: ran.append("ran"), queries)
     with LazyAtomic():
         names()
 
@@ -364,10 +373,7 @@ def test_a_function_that_raises_after_the_commit_undoes_nothing():
 @in_a_test_case
 def test_inside_an_outer_transaction_the_block_is_a_savepoint():
     before = state()
-    with failing_block():
-        Group.objects.create(name="undone")
-    with LazyAtomic():
-        Group.objects.create(name="kept")
+    undo_and_keep()
 
     assert names() == ["kept"]
     assert state() == before
@@ -390,11 +396,7 @@ def test_inside_an_outer_transaction_functions_wait_for_the_outer_commit(queries
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         transaction.on_commit(lambda: ran.append("outer"))
         with LazyAtomic():
-            if queries == "before":
-                names()
-            transaction.on_commit(lambda: ran.append("block"))
-            if queries == "after":
-                names()
+            on_commit(lambda: ran.append("block"), queries)
         assert ran == []
 
     assert ran == ["outer", "block"]
@@ -410,11 +412,7 @@ def test_inside_an_outer_transaction_the_functions_of_a_failed_block_never_run(
     with django_capture_on_commit_callbacks(execute=True):
         transaction.on_commit(lambda: ran.append("outer"))
         with failing_block():
-            if queries == "before":
-                names()
-            transaction.on_commit(lambda: ran.append("block"))
-            if queries == "after":
-                names()
+            on_commit(lambda: ran.append("block"), queries)
 
     assert ran == ["outer"]
 
@@ -462,10 +460,7 @@ def test_an_inner_block_undoes_only_itself(queries):
     with LazyAtomic():
         if queries == "before":
             names()
-        with failing_block():
-            Group.objects.create(name="undone")
-        with LazyAtomic():
-            Group.objects.create(name="kept")
+        undo_and_keep()
         if queries == "after":
             names()
 
@@ -477,10 +472,7 @@ def test_an_inner_block_undoes_only_itself(queries):
 def test_an_inner_block_inside_an_outer_transaction_undoes_only_itself():
     before = state()
     with LazyAtomic():
-        with failing_block():
-            Group.objects.create(name="undone")
-        with LazyAtomic():
-            Group.objects.create(name="kept")
+        undo_and_keep()
 
     assert names() == ["kept"]
     assert state() == before

@@ -1,12 +1,24 @@
-"""Rows of sessions for the tests of the storage, and functions that run at once."""
+"""Rows of sessions and events for the tests of the storage, and functions that run at once."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
+from django_mcp.models import Event
 from django_mcp.storage import sessions
+from django_mcp.storage.events import STANDALONE
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""The time of the `clock` fixture."""
 
 OWNER = {"server": "airports", "principal": "user:1"}
+TOOLS_CHANGED = "notifications/tools/list_changed"
+
+
+def after(**delta):
+    """A time after NOW."""
+    return NOW + timedelta(**delta)
 
 
 def open_session(**values):
@@ -21,6 +33,12 @@ def open_session(**values):
         }
         | values
     )
+
+
+def kept(session, key=STANDALONE):
+    """The sequence numbers of the events of a stream that are stored."""
+    rows = Event.objects.filter(session=session, stream=key)
+    return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
 def in_threads(*functions):

@@ -1,34 +1,17 @@
 """Changes of a server: who they concern, and how they are told."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from django_mcp.models import Change
 from django_mcp.storage import changes
 from django_mcp.storage.changes import UPDATED
 from tests import wire
+from tests.storage.rows import TOOLS_CHANGED
 
-pytestmark = pytest.mark.django_db
-
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-TOOLS_CHANGED = "notifications/tools/list_changed"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 URI = "airport://AMS"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-def after(**delta):
-    return NOW + timedelta(**delta)
 
 
 def test_changes_are_heard_by_those_whom_they_concern():

@@ -1,37 +1,15 @@
 """Rows that are numbered without gaps."""
 
 import threading
-from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, connection
 
 from django_mcp.models import Change, Event
 from django_mcp.storage import changes, standalone
-from django_mcp.storage.events import STANDALONE
-from tests.storage.rows import open_session
+from tests.storage.rows import TOOLS_CHANGED, kept, open_session
 
-pytestmark = pytest.mark.django_db
-
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-OWNER = {"server": "airports", "principal": "user:1"}
-
-
-TOOLS_CHANGED = "notifications/tools/list_changed"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-def kept(session, key=STANDALONE):
-    rows = Event.objects.filter(session=session, stream=key)
-    return list(rows.order_by("sequence").values_list("sequence", flat=True))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def test_numbers_are_of_one_session_each(session):

@@ -1,7 +1,5 @@
 """Events of a session's streams: each stream reads its own back, in order and without gaps."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from django.db import IntegrityError
 
@@ -10,24 +8,10 @@ from django_mcp.models import Event, Session, Stream
 from django_mcp.storage import changes, events, standalone
 from django_mcp.storage.changes import UPDATED
 from django_mcp.storage.events import STANDALONE, Position, Stored
-from tests.storage.rows import open_session
+from tests.storage.rows import NOW, TOOLS_CHANGED, after, kept, open_session
 from tests.tables import cases
 
-pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OWNER = {"server": "airports", "principal": "user:1"}
-TOOLS_CHANGED = "notifications/tools/list_changed"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-def after(**delta):
-    return NOW + timedelta(**delta)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def start(event=0, change=0):
@@ -41,11 +25,6 @@ def read(session, position):
 def said(session, position):
     """The messages after a position, as text."""
     return [stored.message for stored in read(session, position)]
-
-
-def kept(session, key=STANDALONE):
-    rows = Event.objects.filter(session=session, stream=key)
-    return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
 def end(session):

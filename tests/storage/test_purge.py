@@ -1,6 +1,6 @@
 """The purge deletes sessions that have ended, in batches, and nothing else."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -9,17 +9,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp.models import Change, Event, Session, Stream
+from django_mcp.models import Change, Session, Stream
 from django_mcp.storage import changes, events, purge, standalone
-from django_mcp.storage.events import STANDALONE
 from django_mcp.storage.purge import PurgeCount
-from tests.storage.rows import in_threads, open_session
+from tests.storage.rows import NOW, TOOLS_CHANGED, after, in_threads, kept, open_session
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def after(**delta):
-    return NOW + timedelta(**delta)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
 def create_ended(expired=0, terminated=0, live=0):
@@ -158,26 +153,6 @@ def test_a_purge_that_is_stopped_keeps_what_it_has_done():
 
     assert not transaction.get_connection().in_atomic_block
     assert Session.objects.count() == 3
-
-
-pytestmark = pytest.mark.django_db
-
-
-OWNER = {"server": "airports", "principal": "user:1"}
-
-
-TOOLS_CHANGED = "notifications/tools/list_changed"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
-
-
-def kept(session, key=STANDALONE):
-    rows = Event.objects.filter(session=session, stream=key)
-    return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

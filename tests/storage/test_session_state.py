@@ -7,6 +7,7 @@ from django.db import connection
 
 from django_mcp.models import Session
 from django_mcp.storage import session_state, sessions
+from tests.storage import rows
 from tests.storage.rows import in_threads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,17 +20,7 @@ AWKWARD = {"a\u0000b": "\ud800", "four bytes": "🛫"}
 
 
 def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {"roots": {}},
-            "now": NOW,
-        }
-        | values
-    )
+    return rows.open_session(**{"client_capabilities": {"roots": {}}, "now": NOW} | values)
 
 
 def resume(session):

@@ -10,6 +10,7 @@ from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
 from django_mcp.signals import session_expired
 from django_mcp.storage import purge, session_state, sessions, standalone
+from tests.storage import rows
 from tests.storage.rows import in_threads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,17 +23,7 @@ def after(**delta):
 
 
 def open_session(**values):
-    return sessions.open(
-        **{
-            **OWNER,
-            "user": None,
-            "protocol_version": "2025-11-25",
-            "client_info": {"name": "test", "version": "1"},
-            "client_capabilities": {"roots": {}},
-            "now": NOW,
-        }
-        | values
-    )
+    return rows.open_session(**{"client_capabilities": {"roots": {}}, "now": NOW} | values)
 
 
 def row_of(session):

@@ -1,7 +1,5 @@
 """Sessions' standalone streams: who holds them, how far they have come, and what is new in them, many at a time."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from django.contrib.auth.models import User
 
@@ -10,19 +8,13 @@ from django_mcp.storage import changes, events, sessions, standalone, subscripti
 from django_mcp.storage.changes import UPDATED
 from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import OpenStream, StreamUpdate
+from tests.storage.rows import NOW, TOOLS_CHANGED, after
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOOLS_CHANGED = "notifications/tools/list_changed"
+
 TOLD = f'{{"jsonrpc":"2.0","method":"{TOOLS_CHANGED}"}}'
 URI = "airport://AMS"
-
-
-@pytest.fixture(autouse=True)
-def clock(time_machine):
-    time_machine.move_to(NOW, tick=False)
-    return time_machine
 
 
 @pytest.fixture
@@ -39,10 +31,6 @@ def open_session(principal="user:1", user=None, server="airports"):
         client_info={"name": "test", "version": "1"},
         client_capabilities={},
     )
-
-
-def after(**delta):
-    return NOW + timedelta(**delta)
 
 
 def start(event=0, change=0):
