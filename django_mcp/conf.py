@@ -230,6 +230,11 @@ class Settings:
     client stays unknown. None: no limit.
     """
 
+    OPERATIONS_POLL_SECONDS: float = 1
+    """How often a process looks for switches that were thrown and calls that are to be cancelled, in
+    django_mcp.contrib.operations.
+    """
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer a tool's questions."""
 

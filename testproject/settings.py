@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "django_mcp.contrib.oauth",
     "django_mcp.contrib.tokens",
+    "django_mcp.contrib.operations",
 ]
 
 MIDDLEWARE = [

@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from django_mcp.execution import threads
 from django_mcp.execution.aside import aside
+from django_mcp.gates import remove_gate
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from tests import live_site, rotation
@@ -86,6 +87,14 @@ def nothing_by_chance() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "roll", lambda: 1.0)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_stopped() -> None:
+    """The switches of operators are asked in the tests of switches alone."""
+    from django_mcp.contrib.operations.board import board
+
+    remove_gate(board)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,9 @@ WITHOUT_TESTS = {
     "management/commands/mcp_stdio.py": "in live/test_stdio.py and test_transcripts.py",
     "contrib/oauth/apps.py": "declares; its checks are tested",
     "contrib/tokens/apps.py": "declares",
+    "contrib/operations/apps.py": "declares",
+    "contrib/operations/rarely.py": "in contrib/operations/test_board.py, with the log lines that are rare",
+    "contrib/operations/admin/windows.py": "in contrib/operations/admin, with the pages that are of it",
     "contrib/oauth/urls.py": "declares; its views are tested",
 }
 """Modules with no test module of their own, and why."""
@@ -60,13 +63,16 @@ def test_every_module_has_its_test_module():
 SURFACE = {
     "django_mcp",
     "django_mcp.authentication",
+    "django_mcp.bus.bell",
     "django_mcp.conf",
     "django_mcp.drf",
     "django_mcp.endpoint.protected_resource",
     "django_mcp.endpoint.routes",
     "django_mcp.exceptions",
     "django_mcp.extensions",
+    "django_mcp.execution.loops",
     "django_mcp.execution.threads",
+    "django_mcp.gates",
     "django_mcp.management.users",
     "django_mcp.models",
     "django_mcp.observers",

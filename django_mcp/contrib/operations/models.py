@@ -1,0 +1,111 @@
+"""The tables of the operators: switches, and their edition."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from django.db import models, router
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_mcp.models import ExactCharField
+
+KINDS: Final = {
+    "tool": _("tool"),
+    "resource": _("resource"),
+    "prompt": _("prompt"),
+    "server": _("server"),
+    "user": _("user"),
+    "client": _("client"),
+    "principal": _("principal"),
+    "token": _("token"),
+}
+"""The kinds of targets of a switch."""
+
+CALLERS: Final = frozenset({"user", "client", "principal", "token"})
+"""The kinds that refuse a caller."""
+
+
+class Switch(models.Model):
+    """The switch of one target, which stops a primitive, a server or a caller. A target has one row for ever, so that
+    its history stays in one place. `version` counts the changes.
+    """
+
+    kind = models.CharField(_("kind"), max_length=16, choices=list(KINDS.items()))
+    # "" stops the target on every server.
+    server = ExactCharField(
+        _("server"), max_length=200, blank=True, default="", help_text=_("The name of a server; empty: every server.")
+    )
+    name = ExactCharField(
+        _("name"),
+        max_length=1000,
+        blank=True,
+        help_text=_(
+            "A tool or prompt by its name, a resource by its URI, a user by the name that the user signs in with, a "
+            "client by its id, a principal by its key, a token by its id. Empty for a server."
+        ),
+    )
+    # The target's name for people: for a user, the name that the user signs in with.
+    label = models.CharField(_("target"), max_length=255, blank=True, editable=False)
+    # The SHA-256 of kind, server and name, because the name is too long for a unique index.
+    target = models.CharField(max_length=64, editable=False)
+    reason = models.CharField(_("reason"), max_length=500, help_text=_("Clients and their models read it."))
+    is_stopped = models.BooleanField(_("stopped"), default=False, editable=False)
+    until = models.DateTimeField(_("until"), null=True, blank=True, help_text=_("Empty: until it is started again."))
+    cancels = models.BooleanField(_("cancel running calls"), default=False)
+    stopped_at = models.DateTimeField(_("stopped at"), null=True, editable=False)
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("stopped by"),
+    )
+    version = models.PositiveIntegerField(default=0, editable=False)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        verbose_name = _("switch")
+        verbose_name_plural = _("switches")
+        constraints = (models.UniqueConstraint(fields=["target"], name="mcp_switch_target_unique"),)
+        ordering = ("-is_stopped", "-stopped_at", "-pk")
+        default_permissions = ("view",)
+        permissions = (("throw_switch", "Can stop and start tools, servers and callers"),)
+
+    def __str__(self) -> str:
+        where = f" on {self.server}" if self.server and self.kind != "server" else ""
+        return f"{self.kind} {self.label}{where}"
+
+    def is_off(self, now: datetime | None = None) -> bool:
+        """Whether the target is stopped: its time is not over."""
+        return self.is_stopped and (self.until is None or self.until > (now or timezone.now()))
+
+
+def target_of(kind: str, server: str, name: str) -> str:
+    """The key of a target."""
+    return hashlib.sha256("\x1f".join((kind, server, name)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Edition(models.Model):
+    """The number of changes of the switches, in one row: a process compares it with its own. `announced` is the last
+    edition of which clients were told after every process had read it.
+    """
+
+    number = models.PositiveBigIntegerField(default=0)
+    announced = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+def alias() -> str:
+    """The database of the operators' tables."""
+    return router.db_for_write(Switch)
