@@ -207,6 +207,14 @@ class Settings:
     EVENT_MAX_AGE_SECONDS: int = 24 * 60 * 60
     """Events and changes older than this are purged."""
 
+    SWEEP_SECONDS: int | None = 10 * 60
+    """Where no purge has run for a day, the server itself deletes rows that have ended or aged, this often in the whole
+    deployment. None: never.
+    """
+
+    SWEEP_ROWS: int = 10_000
+    """The maximum number of rows that one sweep deletes."""
+
     ISSUER_TIMEOUT_SECONDS: float = 3
     """How long an external authorization server may take to answer (contrib.external_tokens). After a timeout, callers
     get 503 for some seconds without another request to it.

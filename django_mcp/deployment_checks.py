@@ -1,17 +1,20 @@
 """System checks (`manage.py check`) of the settings around MCP that would not do what they say there: caches of
-throttles, middleware, hosts, Django's sessions and transactions.
+throttles, middleware, hosts, Django's sessions and transactions, and the purge.
 """
 
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Warning, register
+from django.db import DatabaseError
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.connection import ConnectionProxy
 from django.utils.module_loading import import_string
 from rest_framework.authentication import SessionAuthentication
@@ -20,6 +23,9 @@ from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.django_http import to_stream
 from django_mcp.endpoint.hooks import left_to_django
 from django_mcp.endpoint.routes import mounted_servers, mounted_views, routes
+from django_mcp.models import Session
+from django_mcp.storage.database import alias
+from django_mcp.storage.upkeep import PURGE, SWEPT, last_run
 from django_mcp.views import MCPView
 
 
@@ -182,3 +188,34 @@ def check_transactions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         for tool in server.registry.tools.values()
         if not tool.options.atomic
     ]
+
+
+@register("mcp", deploy=True)
+def check_purge(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Reports ended sessions that nothing deletes. Asks the database only where the command names it: `manage.py check
+    --deploy --database default`.
+    """
+    if alias() not in (databases or ()):
+        return []
+    try:
+        ran_at, long_ago = last_run(PURGE, SWEPT), timezone.now() - UNPURGED
+        is_behind = ran_at is None or ran_at < long_ago
+        if not (is_behind and Session.objects.using(alias()).filter(expires_at__lt=long_ago).exists()):
+            return []
+    except DatabaseError:
+        return []  # `migrate` has not run yet.
+    return [
+        Warning(
+            f"Sessions ended more than {UNPURGED.days} days ago, and no purge has deleted them"
+            f"{f' since {ran_at:%Y-%m-%d %H:%M}' if ran_at else ''}.",
+            hint=(
+                "Run manage.py mcp_purge daily, enqueue django_mcp.tasks.purge, or leave it to the server: "
+                f"MCP_SWEEP_SECONDS = 600 (it is {mcp_settings.SWEEP_SECONDS})."
+            ),
+            id="django_mcp.W046",
+        )
+    ]
+
+
+UNPURGED: Final = timedelta(days=2)
+"""A deployment that is purged daily never leaves ended sessions for this long."""

@@ -302,6 +302,19 @@ class Change(models.Model):
         return f"{self.server}:{self.sequence} {self.method}"
 
 
+class Upkeep(models.Model):
+    """The time at which a job of upkeep last ran, in any process."""
+
+    job = ExactCharField(max_length=32, unique=True)
+    ran_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.job
+
+
 class SpentState(models.Model):
     """A request state that a call has used up: it cannot be used again before it expires."""
 

@@ -1,5 +1,5 @@
 """Receivers of signals: they store a change when the transaction commits, and wake the streams that it concerns. When a
-user's permissions change, only this user's lists change.
+user's permissions change, only this user's lists change. The purge reaches the servers' extensions from here.
 
 They work wherever Django does: in a view, a task queue's worker, a signal handler, a shell.
 """
@@ -16,9 +16,10 @@ from django_mcp.authentication import principal_key
 from django_mcp.bus import bell
 from django_mcp.models import EVERYBODY, Session, to_json_text
 from django_mcp.primitives.resources import Resource, ResourceTemplate
-from django_mcp.server import MCPServer, guarded_servers
+from django_mcp.server import MCPServer, all_servers, guarded_servers
 from django_mcp.signals import credential_ended, server_changed, session_message, session_terminated
 from django_mcp.storage import changes, sessions, standalone
+from django_mcp.storage.purge import Allowance, also_purged
 
 MEMBERS_LIMIT: Final = 1000
 """A change of a larger group counts as a change for all users: one row instead of a thousand."""
@@ -27,6 +28,8 @@ MEMBERS_LIMIT: Final = 1000
 def connect() -> None:
     """Connects the receivers; called once, when the app is ready."""
     server_changed.connect(publish_change, dispatch_uid="django_mcp")
+    if purge_extensions not in also_purged:
+        also_purged.append(purge_extensions)
     session_message.connect(publish_message, dispatch_uid="django_mcp")
     session_terminated.connect(ring_terminated, dispatch_uid="django_mcp")
     credential_ended.connect(end_sessions, dispatch_uid="django_mcp")
@@ -64,6 +67,19 @@ def end_sessions(*, principal: str, **kwargs: Any) -> None:
     """Terminates the sessions of a principal whose credential was revoked; not those of anonymous callers."""
     if principal:
         _on_commit(lambda: sessions.terminate_all(Session.objects.for_principal(principal)))
+
+
+def purge_extensions(*, batch_size: int, dry_run: bool, allowance: Allowance) -> dict[str, int]:
+    """Deletes the rows of the servers' extensions that have aged, and returns their numbers by a plural noun. An
+    extension of several servers is asked once.
+    """
+    extensions = {type(extension): extension for server in all_servers() for extension in server.extensions}
+    counts: dict[str, int] = {}
+    for extension in extensions.values():
+        limit: dict[str, Any] = {} if allowance.left is None else {"limit": allowance.left}
+        counts |= (found := extension.purge(batch_size=batch_size, dry_run=dry_run, **limit))
+        allowance.spend(sum(found.values()))
+    return counts
 
 
 def _on_commit(publish: Any) -> None:

@@ -83,8 +83,8 @@ def quick_hashes() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def nothing_by_chance() -> Iterator[None]:
-    """A store is measured when a test says so: what a request costs is counted."""
-    with pytest.MonkeyPatch.context() as patch:
+    """A store is measured, and swept, when a test says so: what a request costs is counted."""
+    with pytest.MonkeyPatch.context() as patch, override_settings(MCP_SWEEP_SECONDS=None):
         patch.setattr(events, "roll", lambda: 1.0)
         yield
 

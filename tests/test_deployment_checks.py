@@ -1,6 +1,7 @@
 """`manage.py check` names settings around MCP that would not do what they say there."""
 
 import gzip
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.asgi import get_asgi_application
@@ -15,12 +16,16 @@ from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle
 
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
+from django_mcp.models import Session, Upkeep
+from django_mcp.storage import upkeep
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 
 in_lane = mcp_application(get_asgi_application())
 in_view = mcp_application(get_asgi_application(), posts="view")
 without_lane = get_asgi_application()
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 SHARED = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
 LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -208,3 +213,31 @@ def test_a_tool_without_a_transaction_is_named_where_requests_are_atomic(setting
             "Take atomic=False away, or open transaction.atomic() in the tool.",
         )
     ]
+
+
+@pytest.mark.django_db
+def test_ended_sessions_that_nothing_deletes_are_named_where_the_database_is_asked(settings, time_machine):
+    time_machine.move_to(NOW, tick=False)
+    asked = {"include_deployment_checks": True, "databases": ["default"]}
+    ended = Session.objects.create(server="own", expires_at=NOW - timedelta(days=2))
+    assert found("W046", **asked) == []
+
+    Session.objects.filter(pk=ended.pk).update(expires_at=NOW - timedelta(days=2, seconds=1))
+    hint = (
+        "Run manage.py mcp_purge daily, enqueue django_mcp.tasks.purge, or leave it to the server: MCP_SWEEP_SECONDS = "
+        "600 (it is None)."
+    )
+    text = "Sessions ended more than 2 days ago, and no purge has deleted them"
+    assert found("W046", include_deployment_checks=True) == []
+    assert found("W046", **asked) == [(f"{text}.", hint)]
+    upkeep.note("purge", NOW - timedelta(days=3))
+    assert found("W046", **asked) == [(f"{text} since 2026-02-26 12:00.", hint)]
+    upkeep.note("swept", NOW - timedelta(days=1))
+    assert found("W046", **asked) == []
+
+
+@pytest.mark.django_db
+def test_a_database_without_the_tables_is_no_reason_to_fail(monkeypatch):
+    monkeypatch.setattr(Upkeep._meta, "db_table", "nowhere")
+
+    assert found("W046", include_deployment_checks=True, databases=["default"]) == []

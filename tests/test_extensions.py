@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from django_mcp import MCPServer, ProtocolError
 from django_mcp.extensions import Extension, ExtensionMethod, ExtensionResult, Instead, ListenKey, ToolPart
+from django_mcp.storage.sweep import sweep
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from tests.tables import cases
@@ -121,8 +122,8 @@ class Lending(Extension):
     def root_urls(self, server):
         return [path("loans.txt", lambda request: HttpResponse("root"))]
 
-    def purge(self, *, batch_size, dry_run):
-        return {"loans": 0 if dry_run else batch_size}
+    def purge(self, *, batch_size, dry_run, limit=None):
+        return {"loans": 0 if dry_run else batch_size if limit is None else limit}
 
 
 class Brackets(Extension):
@@ -319,6 +320,13 @@ def test_mcp_purge_asks_each_extension_once(capsys):
     said = capsys.readouterr().out
     assert said.count("7 loans.") == 1
     assert "Would purge 0 loans.\n" in said
+
+
+@pytest.mark.django_db
+def test_a_sweep_tells_each_extension_how_many_rows_it_may_delete(settings):
+    settings.MCP_SWEEP_SECONDS, settings.MCP_SWEEP_ROWS = 600, 5
+
+    assert sweep()["loans"] == 5
 
 
 def test_options_are_the_extensions_that_the_server_has():

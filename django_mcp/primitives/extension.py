@@ -206,9 +206,9 @@ class Extension:
         """URLs at the root of the site, where the project includes `django_mcp.well_known`."""
         return ()
 
-    def purge(self, *, batch_size: int, dry_run: bool) -> Mapping[str, int]:
+    def purge(self, *, batch_size: int, dry_run: bool, limit: int | None = None) -> Mapping[str, int]:
         """Deletes rows whose time is over, for `manage.py mcp_purge`. Returns the numbers of rows by a plural noun, as
-        in `{"tasks": 3}`. A dry run only counts. Called once for all servers.
+        in `{"tasks": 3}`. A dry run only counts. Deletes at most `limit` rows. Called once for all servers.
         """
         return {}
 

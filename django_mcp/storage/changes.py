@@ -14,6 +14,7 @@ from django_mcp.models import (
     concerns,
 )
 
+from . import sweep
 from .database import alias, insert_numbered
 
 READ_LIMIT: Final = 200
@@ -68,3 +69,4 @@ def record_change(server: str, method: str, *, uri: str = "", principal: str = E
         )
 
     insert_numbered(lambda: last_change(server), insert)
+    sweep.consider()

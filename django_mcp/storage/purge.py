@@ -1,19 +1,21 @@
-"""The purge: deletes ended sessions with everything that belongs to them, and old events, streams and changes.
+"""The purge: deletes ended sessions with everything that belongs to them, old events, streams and changes, and the rows
+of other apps that age.
 
 It works in batches with a short transaction and limited memory each: a purge may be stopped at any time, and two may
 run at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
+from typing import Any, Final, Protocol
 
-from django.db import models
+from django.db import models, router
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from django_mcp.conf import mcp_settings
 from django_mcp.models import (
     Change,
     ClientRequest,
@@ -27,6 +29,7 @@ from django_mcp.signals import session_expired
 
 from .database import alias, batches
 from .events import STANDALONE
+from .upkeep import PURGE, note
 
 # For each table that refers to sessions, its rows for sessions with these primary keys. purge() deletes them before the
 # sessions, in their own batches, because one session may have a million events.
@@ -46,18 +49,77 @@ class PurgeCount:
     terminated: int = 0
 
 
+class Allowance:
+    """The number of rows that a purge may still delete; None: any number."""
+
+    def __init__(self, rows: int | None = None) -> None:
+        self.left = rows
+
+    @property
+    def is_spent(self) -> bool:
+        return self.left == 0
+
+    def of(self, batch_size: int) -> int:
+        """The size of the next batch."""
+        return batch_size if self.left is None else min(batch_size, self.left)
+
+    def spend(self, rows: int) -> None:
+        if self.left is not None:
+            self.left = max(0, self.left - rows)
+
+
+class Purge(Protocol):
+    """A purge of another app's rows: returns their numbers, each by a plural noun ("audited calls")."""
+
+    def __call__(self, *, batch_size: int, dry_run: bool, allowance: Allowance) -> Mapping[str, int]: ...
+
+
+also_purged: Final[list[Purge]] = []
+"""The purges of other apps. `mcp_purge`, the task and the sweep call them too."""
+
+
+def purge_everything(batch_size: int = 1000, *, allowance: Allowance | None = None) -> dict[str, int]:
+    """Deletes all that has ended or aged, as far as the allowance goes, and returns the numbers of rows."""
+    allowance = allowance or Allowance()
+    count = purge(batch_size=batch_size, allowance=allowance)
+    before = timezone.now() - timedelta(seconds=mcp_settings.EVENT_MAX_AGE_SECONDS)
+    aged = purge_aged(before, batch_size, allowance=allowance)
+    others = purge_others(batch_size, allowance=allowance)
+    return {"sessions": count.expired + count.terminated, "events": aged, **others}
+
+
+def purge_others(
+    batch_size: int = 1000, *, dry_run: bool = False, allowance: Allowance | None = None
+) -> dict[str, int]:
+    """Deletes the rows of other apps that have aged, and returns their numbers by noun."""
+    allowance = allowance or Allowance()
+    counts: dict[str, int] = {}
+    for one in also_purged:
+        counts |= one(batch_size=batch_size, dry_run=dry_run, allowance=allowance)
+    return counts
+
+
+def purge_daily() -> dict[str, int]:
+    """See purge_everything(); for schedulers. The sweep then knows that there is no work for it."""
+    counts = purge_everything()
+    note(PURGE)
+    return counts
+
+
 def purge(
     *,
     older_than: timedelta | None = None,
     batch_size: int = 1000,
     dry_run: bool = False,
     progress: Callable[[PurgeCount], None] | None = None,
+    allowance: Allowance | None = None,
     now: datetime | None = None,
 ) -> PurgeCount:
     """Deletes the sessions that ended at least `older_than` ago (None: all that have ended), and returns how many.
 
     It works in batches with a short transaction and limited memory each, children first: a purge may be stopped at any
-    time, and two may run at once. Calls `progress` with the count after each batch. A dry run only counts.
+    time, and two may run at once. Calls `progress` with the count after each batch. A dry run only counts. It stops
+    when the allowance is spent.
     """
     if batch_size < 1:
         raise ValueError("batch_size must be at least 1")
@@ -68,34 +130,46 @@ def purge(
     marked = rows.filter(expires_at__gt=before, terminated_at__lte=before)
     if dry_run:
         return PurgeCount(ended.expired(before).count(), ended.terminated().count() + marked.count())
+    allowance = allowance or Allowance()
     count = PurgeCount()
-    for batch in chain(batches(marked, batch_size), batches(ended, batch_size)):
-        deleted = delete_ended(batch, batch_size)
+    for batch in chain(batches(marked, allowance.of(batch_size)), batches(ended, allowance.of(batch_size))):
+        deleted = delete_ended(batch, batch_size, allowance)
         count = PurgeCount(count.expired + deleted.expired, count.terminated + deleted.terminated)
         if progress:
             progress(count)
+        if allowance.is_spent:
+            break
     return count
 
 
-def delete_ended(sessions: list[Session], batch_size: int = 1000) -> PurgeCount:
+def delete_ended(sessions: list[Session], batch_size: int = 1000, allowance: Allowance | None = None) -> PurgeCount:
     """Deletes ended sessions with everything that belongs to them, and returns how many."""
     expired = [row for row in sessions if not row.is_terminated]
     terminated = [row for row in sessions if row.is_terminated]
-    if deleted := _delete(expired, batch_size):
+    allowance = allowance or Allowance()
+    if deleted := _delete(expired, batch_size, allowance):
         session_expired.send_robust(sender=Session, session_ids=[row.session_id for row in expired])
-    return PurgeCount(deleted, _delete(terminated, batch_size))
+    return PurgeCount(deleted, _delete(terminated, batch_size, allowance))
 
 
-def _delete(batch: list[Session], batch_size: int) -> int:
-    """The number of sessions of the batch that this call deleted; another purge may have deleted some of them."""
-    if not (pks := [row.pk for row in batch]):
+def _delete(batch: list[Session], batch_size: int, allowance: Allowance) -> int:
+    """The number of sessions of the batch that this call deleted; another purge may have deleted some of them. Deletes
+    none when their rows have spent the allowance.
+    """
+    if not (pks := [row.pk for row in batch][: allowance.of(len(batch))]):
         return 0
     for rows_of in CHILDREN:
-        _delete_in_batches(rows_of(pks).using(alias()), batch_size)
-    return Session.objects.using(alias()).filter(pk__in=pks).delete()[1].get(Session._meta.label, 0)
+        delete_in_batches(rows_of(pks).using(alias()), batch_size, allowance)
+    if allowance.is_spent:
+        return 0
+    deleted = Session.objects.using(alias()).filter(pk__in=pks).delete()[1].get(Session._meta.label, 0)
+    allowance.spend(deleted)
+    return deleted
 
 
-def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = False) -> int:
+def purge_aged(
+    before: datetime, batch_size: int = 1000, *, dry_run: bool = False, allowance: Allowance | None = None
+) -> int:
     """Deletes events, ended streams and changes that are older than a time, in batches, and returns the number of rows.
 
     The newest event of a standalone stream and the newest change of a server stay, because the next number depends on
@@ -114,12 +188,16 @@ def purge_aged(before: datetime, batch_size: int = 1000, *, dry_run: bool = Fals
     )
     if dry_run:
         return sum(rows.count() for rows in aged)
-    return sum(_delete_in_batches(rows, batch_size) for rows in aged)
+    allowance = allowance or Allowance()
+    return sum(delete_in_batches(rows, batch_size, allowance) for rows in aged)
 
 
-def _delete_in_batches(rows: models.QuerySet[Any], batch_size: int) -> int:
-    """Deletes these rows, and returns how many."""
-    return sum(
-        rows.model._base_manager.using(alias()).filter(pk__in=[row.pk for row in batch]).delete()[0]
-        for batch in batches(rows.only("pk"), batch_size)
-    )
+def delete_in_batches(rows: models.QuerySet[Any], batch_size: int, allowance: Allowance) -> int:
+    """Deletes these rows, as far as the allowance goes, and returns how many."""
+    database = router.db_for_write(rows.model)
+    count = 0
+    while not allowance.is_spent and (pks := [row.pk for row in rows.only("pk")[: allowance.of(batch_size)]]):
+        deleted = rows.model._base_manager.using(database).filter(pk__in=pks).delete()[0]
+        allowance.spend(len(pks))
+        count += deleted
+    return count

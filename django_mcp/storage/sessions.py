@@ -34,6 +34,7 @@ from django_mcp.models import (
 )
 from django_mcp.signals import session_opened, session_terminated
 
+from . import sweep
 from .changes import last_change
 from .database import alias, batches
 from .events import id_text
@@ -88,6 +89,7 @@ def open(
     )
     _insert(row)
     _delete_oldest_ended(principal, user_id, now)
+    sweep.consider()
     session_opened.send_robust(
         sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
     )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_mcp.conf import mcp_settings
 from django_mcp.models import SpentState
 
+from . import sweep
 from .database import alias
 
 
@@ -23,6 +24,7 @@ def spend(nonce: str) -> bool:
             SpentState.objects.using(alias()).create(digest=_digest(nonce), expires_at=expires_at)
     except IntegrityError:
         return False
+    sweep.consider()
     return True
 
 

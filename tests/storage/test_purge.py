@@ -90,6 +90,17 @@ def test_each_batch_is_one_delete_of_a_few_rows():
 
 
 @pytest.mark.django_db
+def test_a_purge_deletes_no_more_than_it_is_allowed():
+    create_ended(expired=3, terminated=3)
+    allowance = purge.Allowance(4)
+
+    assert purge.purge(allowance=allowance, now=NOW) == PurgeCount(expired=3, terminated=1)
+    assert allowance.is_spent
+    assert purge.purge(allowance=allowance, now=NOW) == PurgeCount()
+    assert purge.purge(now=NOW) == PurgeCount(terminated=2)
+
+
+@pytest.mark.django_db
 def test_a_batch_has_at_least_one_row():
     with pytest.raises(ValueError, match="at least 1"):
         purge.purge(batch_size=0)
@@ -120,9 +131,9 @@ def test_a_session_that_another_purge_deleted_is_not_counted(monkeypatch):
     create_ended(expired=3)
     delete = purge._delete
 
-    def rival(batch, batch_size):
+    def rival(batch, *limits):
         Session.objects.filter(pk__in=[row.pk for row in batch[:1]]).delete()
-        return delete(batch, batch_size)
+        return delete(batch, *limits)
 
     monkeypatch.setattr(purge, "_delete", rival)
 

@@ -1,7 +1,6 @@
 """manage.py mcp_purge: deletes ended sessions and old events. For cron, or a periodic task."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
-from django_mcp.server import all_servers
-from django_mcp.storage.purge import PurgeCount, purge, purge_aged
+from django_mcp.storage.purge import PurgeCount, purge, purge_aged, purge_others
+from django_mcp.storage.upkeep import PURGE, note
 
 UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # One transaction deletes a batch, and SQLite accepts at most about 32 000 values in a statement.
@@ -66,20 +65,15 @@ class Command(BaseCommand):
         old = purge_aged(before, size, dry_run=dry_run)
         if verbosity > 0 and old:
             self.stdout.write(f"{did} {old} events of live sessions, past their age.")
-        for noun, number in purge_extensions(size, dry_run=dry_run):
+        for noun, number in purge_others(size, dry_run=dry_run).items():
             if verbosity > 0:
                 self.stdout.write(f"{did} {number} {noun}.")
+        if not dry_run:
+            note(PURGE)
 
     def show_progress(self, count: PurgeCount) -> None:
         self.stdout.write(f"\rPurging: {total(count)} so far", ending="")
         self.stdout.flush()
-
-
-def purge_extensions(size: int, *, dry_run: bool) -> Iterator[tuple[str, int]]:
-    """The rows that each extension deletes, by a plural noun. An extension of several servers is asked once."""
-    extensions = {type(extension): extension for server in all_servers() for extension in server.extensions}
-    for extension in extensions.values():
-        yield from extension.purge(batch_size=size, dry_run=dry_run).items()
 
 
 def total(count: PurgeCount) -> str:
