@@ -93,8 +93,9 @@ def own_migrations() -> list[tuple[str, str]]:
 def statements_of(migration: migrations.Migration, state: ProjectState) -> Iterator[str]:
     connection = DatabaseWrapper({"NAME": "nowhere", "TIME_ZONE": None, "OPTIONS": {}, "USER": "", "CONN_MAX_AGE": 0})
     with connection.schema_editor(collect_sql=True, atomic=False) as editor:
-        # Names of constraints are the one question that needs a server.
+        # Two questions that would need a server: the names of constraints, and how values are quoted.
         editor._constraint_names = lambda *args, **kwargs: []
+        connection.ops.compose_sql = lambda sql, values: sql % tuple(map(repr, values or ()))
         migration.apply(state, editor, collect_sql=True)
     yield from (line for line in editor.collected_sql if not line.startswith("--"))
 
