@@ -215,6 +215,14 @@ class Settings:
     SWEEP_ROWS: int = 10_000
     """The maximum number of rows that one sweep deletes."""
 
+    HEALTH_REQUIRES: Sequence[str] = ("database",)
+    """The parts without which the health view answers 503: "database", "layer", "purge". The server still works without
+    its channel layer.
+    """
+
+    HEALTH_TIMEOUT_SECONDS: float = 2
+    """How long the health view waits for the database and the channel layer."""
+
     ISSUER_TIMEOUT_SECONDS: float = 3
     """How long an external authorization server may take to answer (contrib.external_tokens). After a timeout, callers
     get 503 for some seconds without another request to it.

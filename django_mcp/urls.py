@@ -8,8 +8,11 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, include, re_path
 
 from django_mcp import default_server
+from django_mcp.health import health
 from django_mcp.server import MCPServer
 from django_mcp.views import MCPView
+
+__all__ = ["app_name", "endpoint", "health", "urlpatterns"]
 
 Patterns: TypeAlias = list[URLPattern | URLResolver]
 Mounted: TypeAlias = tuple[Patterns, str, str]

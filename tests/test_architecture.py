@@ -73,6 +73,7 @@ SURFACE = {
     "django_mcp.execution.loops",
     "django_mcp.execution.threads",
     "django_mcp.gates",
+    "django_mcp.health",
     "django_mcp.management.users",
     "django_mcp.models",
     "django_mcp.observers",
