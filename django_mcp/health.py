@@ -36,7 +36,7 @@ PURGE_IS_LATE: Final = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What was found. `database` and `layer` are "ok" or "down"; without a layer that spans processes, `layer` is
+    """The findings of a look. `database` and `layer` are "ok" or "down"; without a layer that spans processes, `layer` is
     "none". `purge` is "ok", "late" or "never", and "unknown" without the database.
     """
 

@@ -52,7 +52,7 @@ NEW = {
 
 
 def kind_of(sql: str, created: set[str]) -> str:
-    """What a statement does, in words; `created` are the tables that the migration has made."""
+    """The effect of a statement, in words; `created` are the tables that the migration has made."""
     kind = next((kind for pattern, kind in KINDS if re.match(pattern, sql, re.DOTALL)), "does something unknown")
     table = re.search(r'(?:TABLE|ON|INTO|UPDATE|FROM) "(\w+)"', sql)
     if kind == "creates a table" and table:

@@ -7,9 +7,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from django_mcp.models import Change, Event, Session, Stream
+from django_mcp.storage import purge, upkeep
 from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_extensions(monkeypatch):
+    """Other tests have servers whose extensions would have their say too."""
+    monkeypatch.setattr(purge, "also_purged", [])
 
 
 class Terminal(StringIO):
@@ -41,6 +48,15 @@ def test_it_purges_what_has_ended_and_prints_how_many():
 
     assert mcp_purge() == "Purged 3 sessions: 2 expired, 1 terminated.\n"
     assert mcp_purge() == "Purged 0 sessions: 0 expired, 0 terminated.\n"
+
+
+def test_it_is_known_when_it_ran_and_a_dry_run_is_no_run(time_machine):
+    time_machine.move_to("2026-03-01T12:00:00Z", tick=False)
+
+    mcp_purge("--dry-run")
+    assert upkeep.last_run("purge") is None
+    mcp_purge()
+    assert upkeep.last_run("purge") == timezone.now()
 
 
 def test_one_session_is_not_called_sessions():
