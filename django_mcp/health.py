@@ -36,8 +36,8 @@ PURGE_IS_LATE: Final = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The findings of a look. `database` and `layer` are "ok" or "down"; without a layer that spans processes, `layer` is
-    "none". `purge` is "ok", "late" or "never", and "unknown" without the database.
+    """The findings of a look. `database` and `layer` are "ok" or "down"; `layer` is "none" without a layer that spans
+    processes. `purge` is "ok", "late" or "never", and "unknown" without the database.
     """
 
     database: str
