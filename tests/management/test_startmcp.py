@@ -1,8 +1,11 @@
 """manage.py startmcp writes a first mcp.py that works."""
 
+import os
+import subprocess
 import sys
 from importlib import util
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -88,3 +91,40 @@ def test_the_file_is_written_beside_the_models_and_never_over_another(tmp_path, 
         call_command("startmcp", "contenttypes")
     with pytest.raises(CommandError, match="No installed app with label 'nothing'"):
         call_command("startmcp", "nothing")
+
+
+def test_a_project_that_serves_an_endpoint_is_told_that_it_lacks_nothing():
+    out = StringIO()
+
+    call_command("startmcp", stdout=out)
+
+    assert out.getvalue() == "The project has an endpoint, and its ASGI application serves it.\n"
+
+
+@pytest.mark.project
+def test_a_new_project_is_wired_by_one_command_which_shows_each_edit_first(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment["PYTHONPATH"] = str(Path(django_mcp.__file__).parent.parent)
+
+    def run(*arguments):
+        made = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    run("-m", "django", "startproject", "mysite", ".")
+    run("manage.py", "startapp", "words")
+    settings = tmp_path / "mysite" / "settings.py"
+    settings.write_text(settings.read_text() + '\nINSTALLED_APPS += ["django_mcp", "words"]\n')
+
+    dry = run("manage.py", "startmcp", "words")
+    assert "+from django_mcp.asgi import get_asgi_application\n" in dry
+    assert dry.endswith("Nothing of this was written: manage.py startmcp --write does it.\n")
+    assert "django_mcp" not in (tmp_path / "mysite" / "urls.py").read_text()
+
+    assert run("manage.py", "startmcp", "--write").count("Wrote") == 3
+    assert run("manage.py", "startmcp") == "The project has an endpoint, and its ASGI application serves it.\n"
+    assert run("manage.py", "check").strip() == "System check identified no issues (0 silenced)."
+    post = "Client(headers={'host': 'localhost'}).post('/mcp', '{}', content_type='application/json').status_code"
+    assert run("manage.py", "shell", "-v", "0", "-c", f"from django.test import Client; print({post})") == "401\n"

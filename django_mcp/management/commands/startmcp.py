@@ -1,6 +1,5 @@
-"""manage.py startmcp: writes a first mcp.py for an app, with its models."""
+"""manage.py startmcp: writes a first mcp.py for an app, with its models, and says what else the project lacks."""
 
-import sysconfig
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from django.apps import AppConfig, apps
 from django.contrib.auth import get_permission_codename
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
+
+from django_mcp.management.wiring import Lack, is_installed, lacks
 
 SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
 """Parts of field names that a first draft leaves out."""
@@ -41,18 +42,32 @@ class {model}Tools(ModelToolset):
 
 
 class Command(BaseCommand):
-    help = "Write a first mcp.py for an app: a tool, and the tools of its models, for you to go on from."
+    help = "Write a first mcp.py for an app, with tools of its models, and say what else the project lacks to serve it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("app", help="the label of an installed app")
+        parser.add_argument("app", nargs="?", help="the label of an installed app; without it, no mcp.py is written")
+        parser.add_argument(
+            "--write", action="store_true", help="add what the settings, the URLconf and the ASGI module lack"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["app"] is not None:
+            self._start(options["app"])
+        found = list(lacks())
+        for lack in found:
+            self._tell(lack, options["write"])
+        if not found:
+            self.stdout.write("The project has an endpoint, and its ASGI application serves it.")
+        elif not options["write"]:
+            self.stdout.write("Nothing of this was written: manage.py startmcp --write does it.")
+
+    def _start(self, label: str) -> None:
         try:
-            app = apps.get_app_config(options["app"])
+            app = apps.get_app_config(label)
         except LookupError as error:
             raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
         path = Path(app.path) / "mcp.py"
-        if _is_installed(path):
+        if is_installed(path):
             raise CommandError(
                 f"{app.label} is an installed package, whose next upgrade would remove {path}. Write the mcp.py of an "
                 f"app of your own, with a ModelToolset of the models that you need: from {app.name}.models import …"
@@ -62,14 +77,16 @@ class Command(BaseCommand):
         path.write_text(source(app))
         self.stdout.write(f"Wrote {path}. See what a user's model would see: manage.py mcp_inspect --user <name>")
 
-
-def _is_installed(path: Path) -> bool:
-    """Whether a path is in an installed package, not in the project."""
-    places = [Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")]
-    resolved = path.resolve()
-    return any(resolved.is_relative_to(place) for place in places) or bool(
-        {"site-packages", "dist-packages"} & {*resolved.parts}
-    )
+    def _tell(self, lack: Lack, is_to_be_mended: bool) -> None:
+        """Prints a lack with its edit, and makes the edit if that is asked for."""
+        self.stdout.write(f"\n{lack.advice}")
+        if lack.after is None or is_installed(lack.path):
+            self.stdout.write(f"Edit {lack.path} yourself: it is not written as this command expects it.")
+            return
+        self.stdout.write(lack.diff())
+        if is_to_be_mended:
+            lack.mend()
+            self.stdout.write(f"Wrote {lack.path}.")
 
 
 def source(app: AppConfig) -> str:

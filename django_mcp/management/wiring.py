@@ -1,0 +1,126 @@
+"""Lines that a project lacks to serve MCP: in its URLconf, its ASGI module and its settings.
+
+Each lack is found in the project as it runs, and mended in the text of one file. A file of an unusual form is not
+edited: the advice says what to write.
+"""
+
+import ast
+import difflib
+import os
+import re
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.conf import ENVIRONMENT_VARIABLE, settings
+
+from django_mcp.endpoint.routes import routes
+
+DJANGOS_ASGI = re.compile(r"^from django\.core\.asgi import get_asgi_application$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A lack of the project. `after` is the text of the file without it; `None`: a person has to edit the file."""
+
+    path: Path
+    advice: str
+    after: str | None = None
+
+    def diff(self) -> str:
+        """The edit as a unified diff."""
+        before = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        after = (self.after or "").splitlines(keepends=True)
+        return "".join(difflib.unified_diff(before, after, str(self.path), str(self.path)))
+
+    def mend(self) -> None:
+        """Writes the file."""
+        assert self.after is not None
+        self.path.write_text(self.after, encoding="utf-8")
+
+
+def lacks() -> Iterator[Lack]:
+    """The lacks of the project that runs, in the order in which to mend them."""
+    yield from _urls()
+    asgi = _asgi_module()
+    if asgi is not None:
+        yield from _asgi(asgi)
+        yield from _settings(asgi)
+
+
+def is_installed(path: Path) -> bool:
+    """Whether a path is in an installed package, not in the project."""
+    places = [Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib")]
+    resolved = path.resolve()
+    return any(resolved.is_relative_to(place) for place in places) or bool(
+        {"site-packages", "dist-packages"} & {*resolved.parts}
+    )
+
+
+def _urls() -> Iterator[Lack]:
+    if routes():
+        return
+    path = _file_of(settings.ROOT_URLCONF)
+    advice = 'No URL leads to an endpoint: add path("mcp", endpoint()) to urlpatterns. Callers have to sign in.'
+    urlpatterns = import_module(settings.ROOT_URLCONF).urlpatterns
+    text = path.read_text(encoding="utf-8")
+    if not isinstance(urlpatterns, list) or not re.search(r"^urlpatterns\b", text, re.MULTILINE):
+        yield Lack(path, advice)
+        return
+    imported = "" if _imports_path(text) else "from django.urls import path\n"
+    text = _with_import(text, f"{imported}from django_mcp.urls import endpoint\n")
+    yield Lack(path, advice, f'{text.rstrip()}\n\nurlpatterns += [path("mcp", endpoint())]\n')
+
+
+def _imports_path(text: str) -> bool:
+    imports = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    names = [alias for node in imports if node.module == "django.urls" for alias in node.names]
+    return any(alias.name == "path" and alias.asname is None for alias in names)
+
+
+def _with_import(text: str, line: str) -> str:
+    """The text with a line after its last import, or after its docstring."""
+    tree = ast.parse(text)
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    above = imports or (tree.body[:1] if ast.get_docstring(tree) is not None else [])
+    number = (above[-1].end_lineno or 0) if above else 0
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[:number], line, *lines[number:]])
+
+
+def _asgi_module() -> str | None:
+    """The module of the ASGI application: that of the setting, or the one beside the URLconf."""
+    if named := getattr(settings, "ASGI_APPLICATION", None):
+        return str(named).rpartition(".")[0]
+    beside = f"{settings.ROOT_URLCONF.rpartition('.')[0]}.asgi".lstrip(".")
+    return beside if find_spec(beside) is not None else None
+
+
+def _asgi(module: str) -> Iterator[Lack]:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return
+    path = Path(spec.origin)
+    text = path.read_text(encoding="utf-8")
+    if "django_mcp" in text:
+        return
+    advice = "The ASGI application serves no streams: import get_asgi_application from django_mcp.asgi."
+    after, count = DJANGOS_ASGI.subn("from django_mcp.asgi import get_asgi_application", text)
+    yield Lack(path, advice, after if count else None)
+
+
+def _settings(asgi: str) -> Iterator[Lack]:
+    module = os.environ.get(ENVIRONMENT_VARIABLE)
+    if getattr(settings, "ASGI_APPLICATION", None) or not module:
+        return
+    path = _file_of(module)
+    line = f'ASGI_APPLICATION = "{asgi}.application"'
+    advice = f"The system checks cannot look at the ASGI application: add {line}."
+    yield Lack(path, advice, f"{path.read_text(encoding='utf-8').rstrip()}\n\n{line}\n")
+
+
+def _file_of(module: str) -> Path:
+    return Path(str(import_module(module).__file__))
