@@ -251,6 +251,38 @@ class Settings:
     django_mcp.contrib.operations.
     """
 
+    TASK_BACKEND: str = "default"
+    """The name in TASKS of the backend that runs tasks (`django_mcp.contrib.tasks`)."""
+
+    TASK_QUEUE: str = "default"
+    """The queue of that backend."""
+
+    TASK_TTL_SECONDS: float = 24 * 60 * 60
+    """A task and its result are kept this long after its creation, unless its tool has a `task_ttl`. A task that takes
+    longer is stopped.
+    """
+
+    TASK_POLL_SECONDS: float = 2
+    """How often clients are told to ask for a task, unless its tool has `poll_seconds`."""
+
+    TASK_LEASE_SECONDS: float = 60
+    """A worker that has not renewed its lease on a task for this long counts as dead."""
+
+    TASK_MAX_ATTEMPTS: int = 3
+    """How often a task is run whose worker dies, if a call of its tool may be repeated."""
+
+    TASK_RESULT_BYTES: int = 1024 * 1024
+    """The largest result that a task keeps; a larger one is replaced by an error for the model."""
+
+    MAX_TASKS_PER_PRINCIPAL: int | None = 1000
+    """The maximum number of tasks of one user, finished ones included; one more is 429. None: no limit."""
+
+    MAX_UNFINISHED_TASKS_PER_PRINCIPAL: int | None = 100
+    """The maximum number of unfinished tasks of one user; one more is 429. None: no limit."""
+
+    MAX_UNFINISHED_TASKS: int | None = 10_000
+    """The maximum number of unfinished tasks of everybody; one more is 503. None: no limit."""
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer a tool's questions."""
 

@@ -12,6 +12,7 @@ from django_mcp.primitives.extension import (
     ToolCall,
     ToolPart,
 )
+from django_mcp.server import all_servers as servers
 
 __all__ = [
     "DeclaredTool",
@@ -28,4 +29,5 @@ __all__ = [
     "not_declared",
     "require",
     "run_tool",
+    "servers",
 ]

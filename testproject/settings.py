@@ -3,7 +3,7 @@
 DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
 (none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
 (this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE, PUBLIC_URL (where clients
-reach the project, when requests do not say it rightly).
+reach the project, when requests do not say it rightly), TASKS_BACKEND (threads of the web process by default).
 """
 
 import os
@@ -99,6 +99,9 @@ INSTALLED_APPS = [
     "django_mcp.contrib.oauth",
     "django_mcp.contrib.tokens",
     "django_mcp.contrib.operations",
+    "django_mcp.contrib.tasks",
+    "django_tasks",
+    "django_tasks_db",
 ]
 
 MIDDLEWARE = [
@@ -135,6 +138,13 @@ if os.environ.get("CHANNEL_LAYER") == "postgres":
     INSTALLED_APPS.append("channels_postgres")  # The layer has tables of its own.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Threads of the web process, without TASKS_BACKEND: a worker needs django_tasks_db.DatabaseBackend.
+TASKS = {
+    "default": {
+        "BACKEND": os.environ.get("TASKS_BACKEND") or "django_mcp.contrib.tasks.backends.ThreadBackend",
+    }
+}
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -151,7 +161,7 @@ STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
 # The demo, the conformance fixture and the benchmark are for everybody.
-SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047"]
+SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060"]
 
 LOGIN_URL = "/accounts/login/"
 OAUTH2_PROVIDER = provider_settings(

@@ -6,6 +6,7 @@ tests compare what is answered here word for word.
 
 import asyncio
 import json
+import time
 from base64 import b64decode
 from typing import Annotated, Any
 
@@ -19,12 +20,14 @@ from django_mcp import (
     InputRequired,
     MCPServer,
     ParamHeader,
+    ProtocolError,
     ToolError,
     UserMessage,
 )
+from django_mcp.contrib.tasks import Tasks
 from django_mcp.protocol.modern import missing_capability
 
-conformance_server = MCPServer("conformance", version="1.0")
+conformance_server = MCPServer("conformance", version="1.0", extensions=[Tasks()])
 
 # One red pixel, and one sample of silence.
 PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==")
@@ -57,6 +60,8 @@ JSON_SCHEMA_2020_12 = {
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 COLOUR = {"type": "object", "properties": {"color": {"type": "string"}}, "required": ["color"]}
 CONFIRMATION = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+CONFIRM = {"type": "object", "properties": {"confirm": {"type": "boolean"}}, "required": ["confirm"]}
+ANYTHING = {"type": "object", "properties": {"name": {"type": "string"}, "confirm": {"type": "boolean"}}}
 CONTEXT = {"type": "object", "properties": {"context": {"type": "string"}}, "required": ["context"]}
 
 DEFAULTS = {
@@ -341,6 +346,72 @@ def test_input_required_result_capabilities(ctx: Context) -> str:
     if "sampling" in ctx.client_capabilities:
         return ctx.sample("Say hello", max_tokens=50, key="greeting").text
     return "Nothing could be asked."
+
+
+# Tools of the extension for tasks
+
+
+@conformance_server.tool
+def greet(name: str) -> str:
+    """Greets, at once."""
+    return f"Hello, {name}!"
+
+
+@conformance_server.tool(task="optional", read_only=True, poll_seconds=0.5)
+def slow_compute(seconds: float, ctx: Context, label: str = "it") -> str:
+    """Takes its time, and stops when it is cancelled.
+
+    Args:
+        seconds: how long
+        label: a name for what is computed
+    """
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        ctx.raise_if_cancelled()
+        time.sleep(min(left, 0.1))
+    return f"Computed {label} in {seconds:g} seconds."
+
+
+@conformance_server.tool(task="required")
+def failing_job() -> str:
+    """Fails, and tells the model so."""
+    raise ToolError("This job always fails")
+
+
+@conformance_server.tool(task="required")
+def protocol_error_job() -> str:
+    """Fails with an error of the protocol."""
+    raise ProtocolError(-32603, "This job always breaks")
+
+
+@conformance_server.tool(task="optional")
+def confirm_delete(filename: str, ctx: Context) -> str:
+    """Asks before it would delete a file.
+
+    Args:
+        filename: any name
+    """
+    answer = ctx.elicit(f"Delete {filename}?", CONFIRM, key="confirm")
+    sure = answer.accepted and answer.data["confirm"]
+    return f"Deleted {filename}." if sure else f"Kept {filename}."
+
+
+@conformance_server.tool(task="optional")
+def multi_input(ctx: Context) -> str:
+    """Asks two things at the same time."""
+    answers = ctx.elicit_all({"first": ("The first?", ANYTHING), "second": ("The second?", ANYTHING)})
+    return ", ".join(f"{key}: {answer.action}" for key, answer in answers.items())
+
+
+def ask_name(ctx: Context) -> Any:
+    return ctx.elicit("What is your name?", NAME, key="name")
+
+
+@conformance_server.tool(task="optional", before_task=ask_name)
+def test_tool_with_task(ctx: Context) -> str:
+    """Asks for a name, and greets it in a task."""
+    answer = ask_name(ctx)
+    return f"Hello, {answer.data['name']}!" if answer.data else "Hello!"
 
 
 # Resources. The suite reads whichever is listed first.
