@@ -392,7 +392,7 @@ def confirm_delete(filename: str, ctx: Context) -> str:
         filename: any name
     """
     answer = ctx.elicit(f"Delete {filename}?", CONFIRM, key="confirm")
-    sure = answer.accepted and answer.data["confirm"]
+    sure = answer.data is not None and answer.data["confirm"]
     return f"Deleted {filename}." if sure else f"Kept {filename}."
 
 

@@ -33,7 +33,7 @@ def check_backend() -> Iterator[CheckMessage]:
         return
     if mcp_settings.TASK_QUEUE not in (queue.backend().queues or {mcp_settings.TASK_QUEUE}):
         yield _unusable(f"its QUEUES have no {mcp_settings.TASK_QUEUE!r}")
-    if name == "DummyBackend":
+    elif name == "DummyBackend":
         yield _unusable("DummyBackend runs nothing")
     elif name in IN_PROCESS and not settings.DEBUG:
         yield Warning(

@@ -54,7 +54,7 @@ def read_options(tool: DeclaredTool) -> TaskOptions:
     mode, before = tool.options.get("task", "never"), tool.options.get("before_task")
     if mode not in MODES:
         raise ImproperlyConfigured(f"{tool.label}: task is one of {', '.join(MODES)}, not {mode!r}.")
-    if mode == "never" and len(tool.options) > 1:
+    if mode == "never" and tool.options.keys() - {"task"}:
         raise ImproperlyConfigured(f"{tool.label}: its other options of tasks need task='optional' or 'required'.")
     for name in ("task_ttl", "poll_seconds"):
         value = tool.options.get(name)

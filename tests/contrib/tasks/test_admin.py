@@ -1,0 +1,75 @@
+"""Tasks in the admin: looked at, and cancelled by those who may."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from django_mcp.contrib.tasks.models import Task
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/django_mcp_tasks/task/"
+
+
+@pytest.fixture
+def task():
+    ada = User.objects.create_user("ada", password="x")
+    return Task.objects.create(
+        server="tasked",
+        user=ada,
+        principal="user:1",
+        tool="add",
+        arguments={"a": "secret"},
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+
+
+def staff(*codenames):
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_it_shows_the_owner_and_the_state_and_nothing_of_the_users(task):
+    client = staff("view_task")
+    pages = [client.get(LIST), client.get(f"{LIST}{task.pk}/change/")]
+
+    for page in pages:
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert "ada" in text
+        assert "queued" in text
+        assert "secret" not in text
+        assert task.task_id not in text
+
+
+def test_who_may_cancels(task):
+    def cancel(client):
+        return client.post(LIST, {"action": "cancel_selected", "_selected_action": [task.pk]})
+
+    cancel(staff("view_task"))
+    assert Task.objects.get().status == "working"
+    User.objects.filter(username="staff").delete()
+    cancel(staff("view_task", "cancel_task"))
+    assert Task.objects.get().status == "cancelled"
+    assert LogEntry.objects.get().change_message == "Cancelled."
+
+
+def test_nobody_adds_changes_or_deletes_one(task):
+    client = staff("view_task", "cancel_task", "add_task", "change_task", "delete_task")
+
+    for url in (f"{LIST}add/", f"{LIST}{task.pk}/delete/"):
+        assert client.get(url).status_code == 403
+    client.post(f"{LIST}{task.pk}/change/", {"tool": "other"})
+    assert Task.objects.get().tool == "add"
+
+
+def test_a_running_task_is_shown_as_cancelling(task):
+    Task.objects.update(started_at=timezone.now(), cancel_requested_at=timezone.now())
+
+    assert "cancelling" in staff("view_task").get(LIST).content.decode()
