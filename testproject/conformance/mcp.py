@@ -374,7 +374,7 @@ def slow_compute(seconds: float, ctx: Context, label: str = "it") -> str:
 
 @conformance_server.tool(task="required")
 def failing_job() -> str:
-    """Fails, and tells the model so."""
+    """Fails in a task, and tells the model so."""
     raise ToolError("This job always fails")
 
 

@@ -50,10 +50,15 @@ class TaskClient(MCPClient):
 
 
 @pytest.fixture
-def client_of(lane: dict[str, Any]) -> Callable[..., TaskClient]:
+def client_of() -> Callable[..., TaskClient]:
     return lambda user=None, **values: TaskClient(
-        "/tasked", **{"era": "modern", "user": user, "capabilities": DECLARED, **lane, **values}
+        "/tasked", **{"era": "modern", "user": user, "capabilities": DECLARED, **values}
     )
+
+
+@pytest.fixture
+def client_in_lane(client_of: Callable[..., TaskClient], jobs: Jobs, lane: dict[str, Any]) -> TaskClient:
+    return client_of(**lane)
 
 
 @pytest.fixture

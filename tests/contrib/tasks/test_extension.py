@@ -89,7 +89,8 @@ def test_a_parameter_task_is_ignored(client):
 # Creation and the outcome
 
 
-def test_a_call_becomes_a_task_whose_result_is_that_of_the_call(client, jobs):
+def test_a_call_becomes_a_task_whose_result_is_that_of_the_call(client_in_lane, jobs):
+    client = client_in_lane
     created = client.start("add", a=1, b=2)
 
     task_id = created["taskId"]
@@ -158,7 +159,8 @@ def test_invalid_arguments_and_unknown_tools_make_no_task(client):
     assert not Task.objects.exists()
 
 
-def test_a_queue_that_is_down_leaves_no_orphan(client, jobs, caplog):
+def test_a_queue_that_is_down_leaves_no_orphan(client_in_lane, jobs, caplog):
+    client = client_in_lane
     jobs.is_down = True
 
     assert refused(client.start, "add", a=1, b=2) == (
@@ -260,7 +262,8 @@ def test_parameters_of_the_wrong_type_are_refused(client, method, params):
 # Questions
 
 
-def test_questions_are_answered_by_updates_and_their_keys_are_never_used_twice(client, jobs):
+def test_questions_are_answered_by_updates_and_their_keys_are_never_used_twice(client_in_lane, jobs):
+    client = client_in_lane
     task_id = client.start("book")["taskId"]
     jobs.work()
     asked = client.get(task_id)
