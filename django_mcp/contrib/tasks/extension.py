@@ -92,10 +92,10 @@ class Tasks(Extension):
     def checks(self, server: "MCPServer") -> Iterable[CheckMessage]:
         return check_backend()
 
-    def purge(self, *, batch_size: int, dry_run: bool) -> Mapping[str, int]:
+    def purge(self, *, batch_size: int, dry_run: bool, limit: int | None = None) -> Mapping[str, int]:
         if not dry_run:
-            storage.sweep(batch_size)
-        return {"tasks": storage.purge(batch_size, dry_run=dry_run)}
+            storage.sweep(batch_size if limit is None else limit)
+        return {"tasks": storage.purge(batch_size, dry_run=dry_run, limit=limit)}
 
     def _get(self, params: TaskParams, ctx: Context) -> Mapping[str, Any]:
         return wire.state_of(_find(params, ctx))

@@ -204,15 +204,19 @@ def requeue(limit: int) -> None:
                 _queue(task, otherwise=lambda: None, must=False)
 
 
-def purge(batch_size: int, *, dry_run: bool) -> int:
-    """Deletes the tasks whose time is over, in batches, and returns how many."""
+def purge(batch_size: int, *, dry_run: bool, limit: int | None = None) -> int:
+    """Deletes the tasks whose time is over, in batches and at most `limit`, and returns how many."""
     expired = tasks().filter(expires_at__lte=timezone.now())
     if dry_run:
         return expired.count()
     deleted = 0
-    while batch := list(expired.values_list("pk", flat=True)[:batch_size]):
+    while batch := list(expired.values_list("pk", flat=True)[: _next(batch_size, deleted, limit)]):
         deleted += tasks().filter(pk__in=batch).delete()[0]
     return deleted
+
+
+def _next(batch_size: int, deleted: int, limit: int | None) -> int:
+    return batch_size if limit is None else min(batch_size, limit - deleted)
 
 
 def announce(task: Task) -> None:
