@@ -5,6 +5,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from django_mcp.management.clients import CLIENTS, Http
+
 MODERN = "2026-07-28"
 
 # A tool of the airports server, and arguments that find something.
@@ -21,14 +23,10 @@ class ClientConfiguration:
 
 
 def client_configurations(name: str, url: str) -> list[ClientConfiguration]:
-    """How Claude Code, Cursor and VS Code are told of the server at `url`, each in its own spelling."""
+    """The entries of Claude Code, Cursor and VS Code for the server at `url`, each in its own spelling."""
+    shown = [CLIENTS[client] for client in ("claude-code", "cursor", "vscode")]
     return [
-        ClientConfiguration(client, file, json.dumps(content, indent=2))
-        for client, file, content in (
-            ("Claude Code", ".mcp.json", {"mcpServers": {name: {"type": "http", "url": url}}}),
-            ("Cursor", ".cursor/mcp.json", {"mcpServers": {name: {"url": url}}}),
-            ("VS Code", ".vscode/mcp.json", {"servers": {name: {"type": "http", "url": url}}}),
-        )
+        ClientConfiguration(client.title, str(client.file()), client.text(name, Http(url)).rstrip()) for client in shown
     ]
 
 

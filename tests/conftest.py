@@ -20,6 +20,7 @@ ERAS = ("handshake", "modern")
 MARKED = {
     "live": (
         "tests/live/",
+        "tests/inspector/",
         "tests/typescript/",
         "tests/contrib/oauth/test_flow.py",
         "tests/test_sdk_client.py",

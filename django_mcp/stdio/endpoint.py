@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -70,6 +71,10 @@ class LocalEndpoint:
     def view(self) -> MCPView:
         return self._local_class(**self.options)
 
+    def project_view(self) -> MCPView:
+        """The view as it is over HTTP, with its own authenticators."""
+        return self.view_class(**self.options)
+
     @property
     def limits(self) -> Limits:
         return self.view().get_limits()
@@ -92,12 +97,16 @@ class LocalEndpoint:
             "server": ("127.0.0.1", 0),
         }
 
-    def admit(self) -> tuple[MCPServer, Caller] | None:
-        """The server and the caller, if the endpoint's policies admit the user. Counts for no throttle."""
+    def request(self) -> HttpRequest:
+        """A request of this process, for hooks that want one."""
         request = ASGIRequest(self.scope("POST", {}), BytesIO())
         request.user = AnonymousUser()
+        return request
+
+    def admit(self) -> tuple[MCPServer, Caller] | None:
+        """The server and the caller, if the endpoint's policies admit the user. Counts for no throttle."""
         view = self.view()
-        caller = view.recognise(request, **self.kwargs)
+        caller = view.recognise(self.request(), **self.kwargs)
         return None if caller is None else (view.get_server(), caller)
 
 

@@ -1,0 +1,77 @@
+"""The lock file of a project's servers: all that clients see, in a form that a person reviews and a script compares."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from django.core.management.base import CommandError
+
+from django_mcp.page.shown import key_of
+from django_mcp.primitives.access import Access
+from django_mcp.primitives.tools import Tool
+from django_mcp.server import MCPServer
+
+Lock: TypeAlias = dict[str, Any]
+"""`{"version": 1, "servers": {name: {kind: {key: definition}}}}`."""
+
+VERSION: Final = 1
+ASKS: Final = "asks"
+"""The member of a definition that has its permissions and scopes, which no client is sent."""
+
+
+def lock_of(servers: Iterable[MCPServer]) -> Lock:
+    """All that is registered on the servers."""
+    return {"version": VERSION, "servers": {server.name: _server(server) for server in servers}}
+
+
+def dump(lock: Lock) -> str:
+    """The text of a lock file: the same on every machine, with a line for each change."""
+    return json.dumps(lock, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def load(path: Path) -> Lock:
+    """The lock of a file. Raises `CommandError` with the remedy."""
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CommandError(
+            f"There is no {path}. Write it by manage.py mcp_schema, and commit it.", returncode=3
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CommandError(
+            f"{path} cannot be read: {error}. Write it again by manage.py mcp_schema.", returncode=3
+        ) from None
+    if not isinstance(lock, dict) or lock.get("version") != VERSION or not isinstance(lock.get("servers"), dict):
+        raise CommandError(
+            f"{path} is no lock file of this version. Write it again by manage.py mcp_schema.", returncode=3
+        )
+    return lock
+
+
+def _server(server: MCPServer) -> dict[str, Any]:
+    registry = server.registry
+    kinds: dict[str, list[dict[str, Any]]] = {
+        "tools": [_with_access(_definition(tool), tool.access) for tool in registry.tools.values()],
+        "resources": [_with_access(entry.definition, entry.access) for entry in registry.resources.values()],
+        "resourceTemplates": [_with_access(entry.definition, entry.access) for entry in registry.templates.values()],
+        "prompts": [_with_access(entry.definition, entry.access) for entry in registry.prompts.values()],
+    }
+    named = {kind: {key_of(entry): entry for entry in entries} for kind, entries in kinds.items()}
+    return {"instructions": server.instructions or "", **named}
+
+
+def _definition(tool: Tool) -> dict[str, Any]:
+    """The entry of a tool; without a schema where that is made for each caller and needs one."""
+    try:
+        return tool.described(None).definition
+    except Exception:
+        return tool.definition
+
+
+def _with_access(definition: dict[str, Any], access: Access | None) -> dict[str, Any]:
+    if access is None:
+        return definition
+    rules = len(access.rules) - len(access.codenames)
+    asks = [*sorted(access.codenames), *(f"scope {scope}" for scope in sorted(access.scopes)), *["a rule"] * rules]
+    return {**definition, ASKS: asks}
