@@ -25,6 +25,7 @@ WITHOUT_TESTS = {
     "asgi/standalone.py": "in asgi/test_streams.py",
     "asgi/replay.py": "in asgi/test_streams.py",
     "asgi/listen.py": "in asgi/test_streams.py",
+    "management/addresses.py": "in management/test_mcp_config.py and test_mcp_inspector.py",
     "management/answers.py": "in management/test_mcp_call.py",
     "management/endpoints.py": "in management/test_mcp_call.py and stdio/test_endpoint.py",
     "management/helpful.py": "in test_transcripts.py",

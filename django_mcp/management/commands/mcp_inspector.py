@@ -32,7 +32,9 @@ examples:
   manage.py mcp_inspector --cli --stdio --user ada -- --method tools/list
 
 exit codes:
-  the Inspector's own; 1 when it could not be started
+  0  printed, or the Inspector has ended well
+  1  the Inspector could not be started
+  otherwise the Inspector's own
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
