@@ -22,9 +22,18 @@ class MCPConfig(AppConfig):
         )
 
         receivers.connect()
+        self._log_calls()
         self._extend_default_server()
         # Ignores an app without an mcp.py; an error inside one is raised.
         autodiscover_modules("mcp")
+
+    def _log_calls(self) -> None:
+        from django_mcp.call_log import CallLog
+        from django_mcp.conf import mcp_settings
+        from django_mcp.observers import observe
+
+        if mcp_settings.LOG_CALLS:
+            observe(CallLog())
 
     def _extend_default_server(self) -> None:
         """Gives the default server its extensions, before the apps' tools use their options."""

@@ -215,6 +215,9 @@ class Settings:
     SWEEP_ROWS: int = 10_000
     """The maximum number of rows that one sweep deletes."""
 
+    LOG_CALLS: bool = False
+    """Whether each call is a record of the logger "django_mcp.calls". Read when the process starts."""
+
     HEALTH_REQUIRES: Sequence[str] = ("database",)
     """The parts without which the health view answers 503: "database", "layer", "purge". The server still works without
     its channel layer.

@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -47,17 +48,25 @@ class Observer:
 
     `started` and `finished` run where the call runs, which may be an event loop: they must not block. With `blocks`,
     `finished` runs in a thread, may query the database, and the answer leaves after it. With `counts_queries`, the
-    queries and rows of each call are counted. An exception of an observer is logged, and cannot fail a call.
+    queries and rows of each call are counted. With `surrounds`, the function of the call runs inside `around`. An
+    exception of an observer is logged, and cannot fail a call.
     """
 
     blocks: bool = False
     counts_queries: bool = False
+    surrounds: bool = False
 
     def started(self, call: "ObservedCall") -> None:
         """A call was read, its caller is admitted, and its session is resumed."""
 
     def finished(self, call: "ObservedCall") -> None:
         """The call has ended: its outcome is known, and its answer has not been sent."""
+
+    def around(self, call: "ObservedCall") -> AbstractContextManager[object]:
+        """A context manager around the call's function, in its thread, or in its task on the event loop: once for each
+        time that the function runs. It hears of no exception.
+        """
+        return nullcontext()
 
 
 observing: Final[list[Observer]] = []
@@ -124,6 +133,8 @@ class ObservedCall:
     """
     body: bytes = b""
     """The JSON-RPC response."""
+    notes: dict[Any, Any] = field(default_factory=dict)
+    """For observers: anything that one of them keeps with the call, under itself as the key."""
     seconds: float = 0
     """From the time when the message was read to the answer."""
     _began: float = field(default_factory=time.perf_counter)
@@ -155,6 +166,10 @@ class ObservedCall:
     def counts_queries(self) -> bool:
         return any(observer.counts_queries for observer in self._observers)
 
+    def around(self) -> "_Around":
+        """A context manager for the function of the call."""
+        return _Around(self, [observer for observer in self._observers if observer.surrounds])
+
     def start(self) -> None:
         """Tells the observers that the call starts."""
         for observer in self._observers:
@@ -181,3 +196,28 @@ class ObservedCall:
             receive(self)
         except Exception:
             logger.exception("An observer of calls failed: %s", receive)
+
+
+class _Around:
+    """The context managers of the observers that surround a call; none of them can fail it."""
+
+    __slots__ = ("_call", "_entered", "_observers")
+
+    def __init__(self, call: ObservedCall, observers: list[Observer]) -> None:
+        self._call = call
+        self._observers = observers
+        self._entered: list[AbstractContextManager[object]] = []
+
+    def __enter__(self) -> None:
+        for observer in self._observers:
+            self._call._tell(lambda call, observer=observer: self._enter(observer))  # type: ignore[misc]
+
+    def _enter(self, observer: Observer) -> None:
+        manager = observer.around(self._call)
+        manager.__enter__()
+        self._entered.append(manager)
+
+    def __exit__(self, *error: object) -> None:
+        while self._entered:
+            manager = self._entered.pop()
+            self._call._tell(lambda call, manager=manager: manager.__exit__(None, None, None))  # type: ignore[misc]

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -15,7 +18,7 @@ from django_mcp.observers import Observer
 from django_mcp.testing import MCPClient
 from tests import wire
 from tests.asgi.connections import Connection
-from tests.calls import SECRET, SENT
+from tests.calls import SECRET, SENT, calls
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -178,3 +181,71 @@ def test_the_trace_context_is_that_of_meta_else_of_the_header(connect, seen):
 
 def client_info(client):
     return wire.ENVELOPE["io.modelcontextprotocol/clientInfo"] if client.era == "modern" else client.client_info
+
+
+class Surrounding(Observer):
+    """Notes where it is entered and left."""
+
+    surrounds = True
+
+    def __init__(self, *, fails=""):
+        self.fails = fails
+        self.heard = []
+
+    @contextmanager
+    def around(self, call):
+        self.heard.append(f"enter {call.name}")
+        if self.fails == "enter":
+            raise RuntimeError("enter")
+        inside.set(self)
+        yield
+        inside.set(None)
+        self.heard.append(f"leave {call.name}")
+        if self.fails == "leave":
+            raise RuntimeError("leave")
+
+
+inside = ContextVar("inside", default=None)
+
+
+@pytest.mark.every_combination
+@pytest.mark.parametrize("tool", ["greet", "greet_async", "fail", "fail_async"])
+def test_the_function_runs_inside_of_what_an_observer_puts_around_it(connect, lane, tool, monkeypatch):
+    observer, seen = Surrounding(), []
+    observers.observe(observer)
+    client = connect("/calls")
+    client.initialize()
+    entry = calls.registry.tools[tool]
+    function = entry.signature.function
+
+    def spy(*args, **kwargs):
+        seen.append(inside.get())
+        return function(*args, **kwargs)
+
+    monkeypatch.setitem(calls.registry.tools, tool, replace(entry, signature=replace(entry.signature, function=spy)))
+
+    send(
+        client, "tools/call", {"name": tool, "arguments": {"password": "x"} | ({"name": "Ada"} if "g" in tool else {})}
+    )
+
+    observers.stop_observing(observer)
+    assert observer.heard == [f"enter {tool}", f"leave {tool}"]
+    assert seen == [observer]
+
+
+@pytest.mark.parametrize("fails", ["enter", "leave"])
+@pytest.mark.parametrize("tool", ["greet", "greet_async"])
+def test_an_observer_that_fails_around_a_call_is_logged_and_the_call_goes_on(connect, tool, fails, caplog):
+    first, second = Surrounding(fails=fails), Surrounding()
+    for one in (first, second):
+        observers.observe(one)
+    client = connect("/calls")
+    client.initialize()
+
+    answered = send(client, "tools/call", {"name": tool, "arguments": {"name": "Ada"}})
+
+    for one in (first, second):
+        observers.stop_observing(one)
+    assert b"Hello, Ada" in answered.content
+    assert second.heard == [f"enter {tool}", f"leave {tool}"]
+    assert [record.exc_info[1].args[0] for record in caplog.records if record.exc_info] == [fails]

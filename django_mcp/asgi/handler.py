@@ -286,7 +286,7 @@ class EndpointRequest:
             stream=stream,
             streams=True,
             count=self._count_one_more,
-            lane="asgi",
+            lane=self.scope.get("mcp_lane", "asgi"),
             path=self.scope["path"],
         )
 

@@ -34,7 +34,13 @@ def run(call: Call) -> Outcome:
     try:
         while True:
             step = rounds.send(answer)
-            answer = _run_once(step) if isinstance(step, Call) else step.stream.ask(step.question)
+            if not isinstance(step, Call):
+                answer = step.stream.ask(step.question)
+            elif step.request.observed is None:
+                answer = _run_once(step)
+            else:
+                with step.request.observed.around():
+                    answer = _run_once(step)
     except StopIteration as end:
         outcome: Outcome = end.value
         return outcome
@@ -119,7 +125,11 @@ async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
             return await _arun_in_callers_thread(call)
         with OwnThread(_call_context(call)) as thread:
             try:
-                outcome = await _arun_async(call)
+                if call.request.observed is None:
+                    outcome = await _arun_async(call)
+                else:
+                    with call.request.observed.around():
+                        outcome = await _arun_async(call)
             except BaseException as interruption:
                 await thread.finish(interruption)
                 raise
@@ -209,7 +219,8 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
     await sync_to_async(atomic.__enter__)()
     error: BaseException | None = None
     try:
-        outcome = await _arun_async(call)
+        with nullcontext() if call.request.observed is None else call.request.observed.around():
+            outcome = await _arun_async(call)
         error = _reason_to_undo(call, outcome)
         return outcome
     except BaseException as interruption:

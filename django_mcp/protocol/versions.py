@@ -26,6 +26,9 @@ LATEST_MODERN: Final = LATEST_MODERN_VERSION
 BATCH_VERSION: Final = "2025-03-26"
 """The one revision whose clients may send several messages in an array."""
 
+KNOWN_VERSIONS: Final = frozenset(KNOWN_PROTOCOL_VERSIONS)
+"""The revisions of both eras."""
+
 _ORDER: Final = {version: index for index, version in enumerate(KNOWN_PROTOCOL_VERSIONS)}
 
 

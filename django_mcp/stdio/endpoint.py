@@ -84,6 +84,7 @@ class LocalEndpoint:
         sent = {"host": _host(), **headers}
         return {
             "type": "http",
+            "mcp_lane": "stdio",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": method,
