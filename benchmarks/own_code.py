@@ -218,7 +218,7 @@ def measure(sent: Sent, repeats: int, seconds: float) -> list[str]:
     steps: list[Callable[[], object]] = [sent.read, lambda: sent.prepare(message)]
     if isinstance(step, Call):
         outcome = run(step)
-        steps += [lambda: run(step), lambda: sent.case.server.finish(step, outcome)]
+        steps += [lambda: run(step), lambda: finish(step, outcome)]
     medians = [f"{time_it(function, repeats, seconds / 4).median:.1f}" for function in steps]
     whole = time_it(sent.answer, repeats, seconds)
     budget = f"{BUDGET_MICROSECONDS}" if sent.case.budget else ""

@@ -82,7 +82,7 @@ class MCPServer:
         self.search_tools_above = search_tools_above
         self._language = language
         self.registry = Registry()
-        self._middlewares = list(middleware)
+        self.middlewares = list(middleware)
         self.tables = extending.NO_TABLES
         self.methods = self.tables.methods
         _servers.add(self)
@@ -160,7 +160,7 @@ class MCPServer:
 
     def middleware(self, middleware: MiddlewareFunction, /) -> MiddlewareFunction:
         """Adds middleware around each call, inside the middleware that exists already."""
-        self._middlewares.append(middleware)
+        self.middlewares.append(middleware)
         return middleware
 
     def extend(self, *extensions: Extension) -> None:
@@ -170,7 +170,7 @@ class MCPServer:
         self.tables = extending.build([*self.tables.extensions, *extensions])
         self.methods = self.tables.methods
         for extension in extensions:
-            self._middlewares.extend(extension.middleware())
+            self.middlewares.extend(extension.middleware())
             extension.install(self)
 
     @property
@@ -269,11 +269,6 @@ class MCPServer:
     def chooses_tools(self) -> bool:
         """Whether a subclass overrides `get_tools()`."""
         return type(self).get_tools is not MCPServer.get_tools
-
-    @property
-    def middlewares(self) -> list[Middleware]:
-        """The middleware around each call, the outermost first."""
-        return self._middlewares
 
     def has(self, capability: str) -> bool:
         """Whether the server has something for a capability: a tool for `tools`, and so on."""

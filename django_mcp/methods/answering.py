@@ -90,7 +90,8 @@ def prepare(
         return PendingReply(replies.ACCEPTED, effect, None) if effect else replies.ACCEPTED
     try:
         request = _read_request(server, inbound, inbound.id, session, caller, stream, streams, observed)
-        return _to_step(request, server.methods[request.method].handler(request))
+        answer = server.methods[request.method].handler(request)
+        return _ready(answer) if isinstance(answer, Call) else _to_step(request, answer)
     except ProtocolError as error:
         if observed is not None:
             observed.error, observed.error_code = error, error.code
@@ -147,12 +148,7 @@ def _with_status(server: "MCPServer", error: ProtocolError, era: Era) -> Protoco
     return error
 
 
-def _to_step(
-    request: Request, answer: Result | ResultWithEffect | Call | Listen
-) -> Reply | PendingReply | Call | Listen:
-    if isinstance(answer, Call):
-        wrapped = _wrapped(answer)
-        return wrapped if wrapped.tool is None else intercepted(wrapped)
+def _to_step(request: Request, answer: Result | ResultWithEffect | Listen) -> Reply | PendingReply | Listen:
     if isinstance(answer, Listen):
         return answer
     if isinstance(answer, ResultWithEffect):

@@ -78,12 +78,13 @@ def _call_open(request: Request, *, deferred: bool) -> Call | Result:
     if tool.throttle is not None and not deferred and (wait_seconds := tool.throttle(request.caller)) is not None:
         raise TooManyCalls(wait_seconds)
     sent = arguments = request.params.get("arguments") or {}
-    try:
-        tool = tool.described(request.caller)
-    except Exception as error:
-        logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
-        request.note(error=error)
-        return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
+    if tool.describe is not None:
+        try:
+            tool = tool.described(request.caller)
+        except Exception as error:
+            logger.error("Tool %s cannot be called: its arguments cannot be described", tool.name, exc_info=error)
+            request.note(error=error)
+            return error_result(f"The tool {tool.name} cannot be used now. The server's log has the details.")
     if request.era == "modern" and tool.param_headers and not deferred:
         modern.check_param_headers(tool.param_headers, arguments, request.headers)
     if request.inputs is not None:

@@ -50,7 +50,8 @@ class Signature:
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises pydantic's `ValidationError`; `explain` makes it readable."""
-        bound = self.adapter.validate_python(arguments)
+        # The adapter's own method checks arguments that are not used here, at the cost of a call.
+        bound: dict[str, Any] = self.adapter.validator.validate_python(arguments)
         for name in self.context_names:
             bound[name] = context
         return bound

@@ -58,8 +58,8 @@ class Output:
     def dump(self, value: Any) -> Any:
         """The JSON value. Raises `ValueError` when the value does not fit the tool's annotation or schema."""
         if self.adapter is not None:
-            checked = self.adapter.validate_python(listed(value), from_attributes=True)
-            return self.adapter.dump_python(checked, mode="json", by_alias=True)
+            checked = self.adapter.validator.validate_python(listed(value), from_attributes=True)
+            return self.adapter.serializer.to_python(checked, mode="json", by_alias=True)
         written = to_json_value(value)
         if self.check and (problems := self.check(written)):
             raise ValueError("The structured content does not fit output_schema:\n" + "\n".join(problems))

@@ -26,7 +26,8 @@ def decode(body: bytes, max_depth: int, max_values: int = 100_000) -> JSON:
     """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, nests deeper than
     `max_depth`, or has more than about `max_values` values.
     """
-    if _has_more_values(body, max_values):
+    # A body cannot have more values than bytes: only larger ones are counted.
+    if len(body) > max_values and _has_more_values(body, max_values):
         raise ProtocolError(PARSE_ERROR, f"Parse error: JSON of more than {max_values} values", status=400)
     try:
         value = _DECODER.decode(body.decode())

@@ -7,6 +7,7 @@ and a body is read as the standard library reads it.
 
 import json
 import sys
+from pathlib import Path
 
 import atheris
 
@@ -14,6 +15,8 @@ with atheris.instrument_imports(include=["django_mcp.protocol"]):
     from django_mcp.protocol import inbound
     from django_mcp.protocol.inbound import Batch, Inbound, Limits
     from django_mcp.protocol.replies import Reply
+
+from tests import wire
 
 LIMITS = Limits(body_bytes=10_000, json_depth=32)
 NAMES = (
@@ -47,6 +50,26 @@ def read_one(data: bytes) -> None:
         assert len(found.messages) <= len(json.loads(rest)), found
 
 
+def write_seeds(corpus: Path) -> None:
+    """A first corpus of messages of each kind and era: from nothing, the fuzzer rarely finds its way past the JSON."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    messages = [
+        wire.initialize(),
+        wire.request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}}),
+        wire.modern_request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}}),
+        wire.modern_request("resources/read", {"uri": "airport://ZRH"}, "id"),
+        wire.notification(),
+        wire.answer({"action": "accept"}),
+        wire.error(-32600, "No", 1),
+        [wire.request("ping"), wire.notification("notifications/cancelled")],
+    ]
+    for number, message in enumerate(messages):
+        for right in (b"\xff", b"\xf3\n\n", b"\xdf", b"\xeftools/call\n"):
+            (corpus / f"seed-{number}-{right[0]:x}").write_bytes(right + json.dumps(message).encode())
+
+
 if __name__ == "__main__":
+    if corpora := [Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")]:
+        write_seeds(corpora[0])
     atheris.Setup(sys.argv, read_one)
     atheris.Fuzz()
