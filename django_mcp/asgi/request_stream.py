@@ -28,7 +28,7 @@ from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import is_at_least
-from django_mcp.storage import events
+from django_mcp.storage import events, sessions
 from django_mcp.storage.session_state import SessionState
 
 
@@ -325,10 +325,11 @@ class ASGIRequestStream(RequestStream):
             await self._make_known()
             renewed = self._loop.time()
             while not await hop(events.is_cancelled, session.pk, self.transcript.key):
-                await wakeup.wait(mcp_settings.STREAM_LEASE_SECONDS / 3)
-                if self._loop.time() - renewed >= mcp_settings.STREAM_LEASE_SECONDS / 3:
+                seconds = sessions.touch_seconds(mcp_settings.STREAM_LEASE_SECONDS / 3)
+                await wakeup.wait(seconds)
+                if self._loop.time() - renewed >= seconds:
                     renewed = self._loop.time()
-                    await hop(events.renew_stream, session.pk, self.transcript.key)
+                    await hop(sessions.renew_request, session.pk, self.transcript.key)
         self._cancel()
 
     def _cancel(self) -> None:

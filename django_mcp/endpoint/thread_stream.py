@@ -25,7 +25,7 @@ from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.replies import Reply
-from django_mcp.storage import events
+from django_mcp.storage import sessions
 
 from .questions import ClientQuestion
 from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream
@@ -236,7 +236,7 @@ class ThreadRequestStream(RequestStream):
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
 
     def _check_cancelled(self) -> None:
-        if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
+        if self.session is not None and sessions.renew_request(self.session.pk, self.transcript.key):
             self._cancel()
 
 

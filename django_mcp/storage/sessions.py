@@ -37,7 +37,7 @@ from django_mcp.signals import session_opened, session_terminated
 from . import sweep
 from .changes import last_change
 from .database import alias, batches
-from .events import id_text
+from .events import id_text, renew_stream
 from .purge import delete_ended
 from .session_state import SessionState
 
@@ -327,6 +327,14 @@ def touch_all(pks: Collection[int], now: datetime | None = None) -> None:
     now = now or timezone.now()
     rows = Session.objects.using(alias()).filter(pk__in=pks)
     _touch(rows.filter(last_seen_at__lt=now - _touch_interval()), now)
+
+
+def renew_request(pk: int, stream_key: str) -> bool:
+    """Renews the lease of a running request, and marks its session as used: a long call keeps its session. Returns
+    whether the client has cancelled the request.
+    """
+    touch_all([pk])
+    return renew_stream(pk, stream_key)
 
 
 def note_presence(pk: int, now: datetime | None = None) -> None:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
 from django_mcp.models import Session
 from django_mcp.signals import session_expired
-from django_mcp.storage import purge, session_state, sessions, standalone
+from django_mcp.storage import events, purge, session_state, sessions, standalone
 from tests.storage import rows
 from tests.storage.rows import in_threads
 
@@ -390,6 +390,23 @@ def test_a_touch_slides_the_expiry_with_one_update(django_assert_num_queries):
     row = row_of(session)
     assert (row.last_seen_at, row.expires_at, row.created_at) == (after(minutes=30), after(minutes=90), NOW)
     assert not sessions.resume(session.session_id, **OWNER, now=after(minutes=30, seconds=60)).needs_touch
+
+
+@pytest.mark.django_db
+def test_a_running_request_keeps_its_session_and_a_terminated_one_stays_terminated(time_machine, settings):
+    settings.MCP_SESSION_TTL_SECONDS = 10
+    time_machine.move_to(NOW, tick=False)
+    session = open_session(now=None)
+    events.open_stream(session.pk, "k", 1)
+
+    for seconds in (8, 16, 24):
+        time_machine.move_to(after(seconds=seconds), tick=False)
+        assert not sessions.renew_request(session.pk, "k")
+    assert row_of(session).expires_at == after(seconds=34)
+
+    sessions.terminate(session.session_id, **OWNER)
+    sessions.renew_request(session.pk, "k")
+    assert row_of(session).expires_at == after(seconds=24)
 
 
 @pytest.mark.django_db
