@@ -28,6 +28,7 @@ from django_mcp.primitives.content import (
 from django_mcp.primitives.context import Context, Principal
 from django_mcp.primitives.middleware import Invocation
 from django_mcp.primitives.param_headers import ParamHeader
+from django_mcp.primitives.sensitive import Sensitive
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, tool_options
 from django_mcp.protocol.errors import ProtocolError
@@ -56,6 +57,7 @@ __all__ = [
     "ProtocolError",
     "ResourceLink",
     "ResourceNotFound",
+    "Sensitive",
     "Text",
     "ToolError",
     "ToolResult",

@@ -113,6 +113,69 @@ class Settings:
     "staff", a permission ("app.codename"), a function of the request, or False: nobody.
     """
 
+    AUDIT: str = "buffered"
+    """How `django_mcp.contrib.audit` writes calls: "buffered" (soon after them, in bulk), "durable" (before the answer
+    leaves) or "off".
+    """
+
+    AUDIT_RETENTION_DAYS: int | None = 90
+    """`mcp_purge` deletes audited calls that are older. None: they are kept."""
+
+    AUDIT_REDACT: Sequence[str] = (
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "auth_token",
+        "bearer",
+        "authorization",
+        "credential",
+        "credentials",
+        "api_key",
+        "access_key",
+        "private_key",
+        "cookie",
+        "session_id",
+        "csrf",
+        "otp",
+        "pin",
+        "ssn",
+        "iban",
+        "card_number",
+        "cvc",
+        "cvv",
+        "signature",
+    )
+    """Arguments whose names contain one of these words are not kept in the audit, at any depth."""
+
+    AUDIT_CHARACTERS: int = 4096
+    """The audit keeps about this many characters of the arguments of a call, and of its result."""
+
+    AUDIT_RESULTS: Sequence[str] = ()
+    """The names of the tools and prompts, and the URIs of the resources and templates, whose results are kept."""
+
+    AUDIT_ADDRESS: bool = False
+    """Whether the audit keeps the client's address, as Django sees it."""
+
+    AUDIT_QUERIES: bool = True
+    """Whether the queries and the rows of each call are counted for the audit."""
+
+    AUDIT_TRACE_URL: str = ""
+    """The page of a trace, for links in the admin: "https://traces.example.com/trace/{trace_id}"."""
+
+    AUDIT_BUFFER_CALLS: int = 10_000
+    """Calls of one process that wait to be written. Above it, calls are not recorded, and their number is logged."""
+
+    AUDIT_BUFFER_CHARACTERS: int = 16 * 1024 * 1024
+    """The maximum number of characters of these calls."""
+
+    AUDIT_FLUSH_SECONDS: float = 1
+    """Calls are written at most this long after they ended: a process that is killed loses them."""
+
     PAGE_SIZE: int = 1000
     """Entries in a page of a list. Large, because many clients read only the first page."""
 
@@ -347,6 +410,8 @@ _MAY_BE_ZERO: Final = frozenset(
 """The numbers that must be greater than zero."""
 
 
+AUDIT_MODES: Final = ("buffered", "durable", "off")
+
 PAGE_POLICIES: Final = '"debug", "staff", a permission ("app.codename"), a function of the request, or False'
 
 
@@ -379,6 +444,8 @@ def _problem(name: str, value: Any, hint: Any) -> str:
         if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
             return "" if value >= 0 else "zero or more"
         return "" if value > 0 else "more than zero"
+    if name == "AUDIT" and value not in AUDIT_MODES:
+        return '"buffered", "durable" or "off"'
     if name == "ALLOWED_ORIGINS" and not all(map(_is_origin, value)):
         return 'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end'
     if name == "PUBLIC_URL" and value and not _is_origin(value.rstrip("/")):

@@ -3,7 +3,8 @@
 DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process channel layer without it), CHANNEL_LAYER
 (none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
 (this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE, PUBLIC_URL (where clients
-reach the project, when requests do not say it rightly), TASKS_BACKEND (threads of the web process by default).
+reach the project, when requests do not say it rightly), TASKS_BACKEND (threads of the web process by default), AUDIT
+(buffered by default; durable or off).
 """
 
 import os
@@ -98,6 +99,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "django_mcp.contrib.oauth",
     "django_mcp.contrib.tokens",
+    "django_mcp.contrib.audit",
     "django_mcp.contrib.operations",
     "django_mcp.contrib.tasks",
     "django_tasks",
@@ -176,6 +178,7 @@ REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.Dja
 MCP_PUBLIC_URL = os.environ.get("PUBLIC_URL", "")
 # Measurements open thousands of sessions without signing in.
 MCP_MAX_ANONYMOUS_SESSIONS = int(os.environ.get("MAX_ANONYMOUS_SESSIONS") or 0) or None
+MCP_AUDIT = os.environ.get("AUDIT") or "buffered"
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"
 MCP_SERVER_VERSION = "1.0"

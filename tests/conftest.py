@@ -7,6 +7,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.test import override_settings
 
+from django_mcp.contrib.audit import recorder
 from django_mcp.execution import threads
 from django_mcp.execution.aside import aside
 from django_mcp.gates import remove_gate
@@ -96,6 +97,12 @@ def nothing_is_stopped() -> None:
     from django_mcp.contrib.operations.board import board
 
     remove_gate(board)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_audited() -> None:
+    """The example project has the audit, and the tests of the audit turn it on."""
+    recorder.stop()
 
 
 @pytest.fixture(autouse=True)

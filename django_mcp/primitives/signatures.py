@@ -22,6 +22,7 @@ from . import schemas
 from .context import Context
 from .errors import explain as explain
 from .schemas import Schema
+from .sensitive import sensitive_names
 from .validators import runs_own_code
 
 _SECTION: Final = re.compile(
@@ -47,6 +48,8 @@ class Signature:
     misnamed: tuple[str, ...] = ()
     """Names that the docstring describes but that are not parameters."""
     has_validators: bool = False
+    sensitive: frozenset[str] = frozenset()
+    """The names of secret parameters and fields; `sensitive.ALL` when all are."""
 
     def bind(self, arguments: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
         """The keyword arguments of a call. Raises pydantic's `ValidationError`; `explain` makes it readable."""
@@ -101,6 +104,7 @@ def read(function: Callable[..., Any], *, open_ended: bool = False) -> Signature
         description=description,
         misnamed=() if takes_anything else tuple(_misnamed(function, documented, parameters)),
         has_validators=runs_own_code(adapter),
+        sensitive=sensitive_names(function, hints),
     )
 
 
