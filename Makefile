@@ -7,10 +7,11 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKED := tests/protocol tests/primitives tests/test_architecture.py
+EXTRAS = $(shell $(BIN)/python -c 'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint docs bench clean
+.PHONY: help demo check test lint docs dist bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -35,6 +36,14 @@ lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 docs: $(VENV)/.docs ## the site, in build/docs: warnings are errors
 	$(BIN)/python -m sphinx -b html -d build/doctrees --fail-on-warning --show-traceback --quiet docs build/docs
 
+dist: $(VENV)/.dist ## a release: sdist and wheel in dist/, and build/sbom.cdx.json, which lists what the wheel installs
+	rm -rf dist build/sbom
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m venv build/sbom
+	build/sbom/bin/python -m pip --disable-pip-version-check install --quiet "$$(ls dist/*.whl)[$(EXTRAS)]"
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file build/sbom.cdx.json build/sbom/bin/python
+
 bench: $(VENV)/.bench ## all that is measured, beside the peers (half an hour; wrk, if it is installed, makes the load)
 	@for benchmark in own_code serve cycles streams purge growth; do \
 		echo "==> $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
@@ -57,6 +66,7 @@ $(VENV)/.demo: GROUPS := --group demo --group redis --group postgres
 $(VENV)/.test: GROUPS := --group test --group postgres
 $(VENV)/.lint: GROUPS := --group dev
 $(VENV)/.docs: GROUPS := --group docs
+$(VENV)/.dist: GROUPS := --group release
 $(VENV)/.bench: GROUPS := --group test --group postgres --group bench
 $(VENV)/.%: pyproject.toml | $(VENV)/.created
 	@echo "==> Installing what make $* needs (a minute, the first time)"

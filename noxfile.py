@@ -4,8 +4,11 @@ An interpreter that is not installed is named in the summary as skipped: what it
 """
 
 import os
+import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -52,6 +55,42 @@ def main(session: nox.Session) -> None:
     session.install("--editable", ".", "--group", "test", "--group", "postgres")
     session.install("--upgrade", *MAIN)
     run(session, session.posargs)
+
+
+@nox.session(python="3.12")
+def lowest(session: nox.Session) -> None:
+    """The lowest releases of the dependencies that pyproject.toml admits: `nox -s lowest`."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(floors()))
+    session.install(
+        "--editable", everything(), "--group", "test", "--group", "postgres", "--constraint", str(constraints)
+    )
+    run(session, session.posargs)
+
+
+@nox.session(python="3.14")
+def newest(session: nox.Session) -> None:
+    """The newest releases of the dependencies, and of what those depend on: `nox -s newest`."""
+    upgrade = ("--upgrade", "--upgrade-strategy", "eager")
+    session.install("--editable", everything(), "--group", "test", "--group", "postgres", *upgrade)
+    run(session, session.posargs)
+
+
+def project() -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    return table
+
+
+def everything() -> str:
+    """The project with all of its extras, for pip."""
+    return f".[{','.join(project()['optional-dependencies'])}]"
+
+
+def floors() -> list[str]:
+    """The lowest release of each dependency of the project and its extras, as `name==release`."""
+    extras = [requirement for extra in project()["optional-dependencies"].values() for requirement in extra]
+    found = [re.match(r"([\w.-]+)(?:\[.*?\])?>=([\w.]+)", text) for text in [*project()["dependencies"], *extras]]
+    return [f"{match[1]}=={match[2]}" for match in found if match]
 
 
 def run(session: nox.Session, arguments: Sequence[str]) -> None:

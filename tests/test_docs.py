@@ -18,6 +18,7 @@ import sys
 import types
 import unittest
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -232,7 +233,16 @@ class Desk:
     folder: Path
     listening: socket.socket
     environment: dict[str, str]
+    python: str = sys.executable
     server: "subprocess.Popen[bytes] | None" = None
+
+    def follow(self, page: Path) -> None:
+        """Types the blocks of a page, those that are quoted from the example project left out."""
+        for block in blocks_of(page):
+            if block.file and not block.file.startswith("testproject/"):
+                self.write(block)
+            elif block.info == "console" and "make " not in block.code:
+                self.run(block)
 
     def write(self, block: Block) -> None:
         """Adds a block to the end of the file that it names, and makes the file if it is missing. A block that is a
@@ -265,7 +275,7 @@ class Desk:
 
     def call(self, arguments: list[str]) -> str:
         made = subprocess.run(
-            [sys.executable, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True
+            [self.python, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
         assert made.returncode == 0, made.stderr
         return made.stdout
@@ -274,7 +284,7 @@ class Desk:
         log = self.folder / "log"
         with log.open("w") as output:
             self.server = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", *arguments, "--fd", str(self.listening.fileno())],
+                [self.python, "-m", "uvicorn", *arguments, "--fd", str(self.listening.fileno())],
                 cwd=self.folder,
                 env=self.environment,
                 pass_fds=[self.listening.fileno()],
@@ -285,25 +295,27 @@ class Desk:
         live_site.wait_until_served(f"http://127.0.0.1:{self.listening.getsockname()[1]}/admin/login/", log)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    environment["PYTHONPATH"] = str(ROOT)
+@contextmanager
+def desk_in(folder: Path, **environment: str) -> Iterator[Desk]:
+    """A desk in an empty folder, whose shell has these variables beside its own."""
+    own = {name: value for name, value in os.environ.items() if name not in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH")}
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        desk = Desk(tmp_path, listening, environment)
+        desk = Desk(folder, listening, own | environment)
         yield desk
         if desk.server is not None:
             live_site.stop(desk.server)
 
 
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path, PYTHONPATH=str(ROOT)) as desk:
+        yield desk
+
+
 @pytest.mark.project
 @pytest.mark.parametrize("page", [README, ROOT / "docs" / "quickstart.md"], ids=lambda page: page.name)
 def test_who_follows_a_quickstart_word_for_word_gets_the_answers_that_it_shows(page: Path, desk: Desk) -> None:
-    for block in blocks_of(page):
-        if block.file and not block.file.startswith("testproject/"):
-            desk.write(block)
-        elif block.info == "console" and "make " not in block.code:
-            desk.run(block)
+    desk.follow(page)
 
     assert desk.server is not None
 

@@ -11,7 +11,7 @@ from tests.tables import cases
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("django_mcp", "benchmarks", "docs", "testproject", "tests")
-SCRIPTS = ("manage.py", "noxfile.py", ".ci/audit", ".ci/conformance", ".ci/demo")
+SCRIPTS = ("manage.py", "noxfile.py", ".ci/audit", ".ci/conformance", ".ci/demo", ".ci/release")
 RIDDLE = re.compile(r"(?:^|[.!?:]\s+|\n\s*\n\s*)(?:What|Who|Whoever|Whom|Whose|One that)\b[^.\n]*")
 
 

@@ -1,0 +1,108 @@
+"""The wheel and the sdist: they hold the package in full, and the wheel alone serves the README's quickstart."""
+
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.test_docs import README, ROOT, desk_in
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+DJANGO = """
+import django
+from django.conf import settings
+apps = ["admin", "auth", "contenttypes", "messages", "sessions"]
+settings.configure(
+    INSTALLED_APPS=[*(f"django.contrib.{app}" for app in apps), "django_mcp", *EXTRA_APPS],
+    OAUTH2_PROVIDER={},
+    SECRET_KEY="wheel",
+)
+django.setup()
+"""
+
+USES = {
+    "": "import django_mcp.asgi, django_mcp.urls, django_mcp.contrib.model_toolset, django_mcp.contrib.viewset_toolset",
+    "external-tokens": "import django_mcp.contrib.external_tokens",
+    "jsonschema": "import jsonschema, django_mcp.primitives.validators",
+    "oauth": "import django_mcp.contrib.oauth.urls, django_mcp.contrib.oauth.validators",
+    "otel": "import opentelemetry.trace",
+    "redis": "import channels_redis.core",
+}
+"""For each extra, imports that need it."""
+
+APPS = {"oauth": ["oauth2_provider", "django_mcp.contrib.oauth"]}
+"""Apps to install for the imports of an extra."""
+
+
+def run(*command: object) -> str:
+    made = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return made.stdout
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist, and the wheel that is built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    return folder
+
+
+def test_each_extra_is_tried() -> None:
+    assert sorted(USES) == sorted(["", *PROJECT["optional-dependencies"]])
+
+
+def test_the_version_is_said_in_one_place() -> None:
+    """The changelog and `pyproject.toml` name it; the code asks the installed distribution."""
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == PROJECT["version"]
+    sources = (ROOT / "django_mcp").rglob("*.py")
+    assert [path for path in sources if f'"{PROJECT["version"]}"' in path.read_text()] == []
+
+
+@pytest.mark.project
+def test_the_wheel_and_the_sdist_hold_the_package_in_full(dist: Path) -> None:
+    tracked = set(run("git", "ls-files", "django_mcp").split())
+    [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
+
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("django_mcp/")}
+    with tarfile.open(sdist) as archive:
+        shipped = {member.name.partition("/")[2] for member in archive if member.isfile()}
+
+    assert packed == tracked
+    assert shipped == tracked | {
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "SECURITY.md",
+        "pyproject.toml",
+        ".gitignore",
+    }
+
+
+@pytest.mark.project
+@pytest.mark.parametrize("extra", USES)
+def test_the_wheel_alone_serves_the_quickstart(dist: Path, extra: str, tmp_path: Path) -> None:
+    [wheel] = dist.glob("*.whl")
+    venv.create(tmp_path / "env", with_pip=True)
+    python, project = tmp_path / "env" / "bin" / "python", tmp_path / "project"
+    pip = (python, "-m", "pip", "--disable-pip-version-check")
+    run(*pip, "install", f"{wheel}[{extra}]" if extra else wheel)
+
+    run(python, "-c", f"EXTRA_APPS = {APPS.get(extra, [])}\n{DJANGO}\n{USES[extra]}")
+    run(*pip, "install", "uvicorn", "mcp")
+    run(*pip, "check")
+    project.mkdir()
+    with desk_in(project) as desk:
+        desk.python = str(python)
+        desk.follow(README)
+        assert "site-packages/django_mcp/" in desk.call(["-c", "import django_mcp; print(django_mcp.__file__)"])
