@@ -34,10 +34,11 @@ USES = {
     "oauth": "import django_mcp.contrib.oauth.urls, django_mcp.contrib.oauth.validators",
     "otel": "import opentelemetry.trace",
     "redis": "import channels_redis.core",
+    "tasks": "import django_tasks, django_mcp.contrib.tasks.models",
 }
 """For each extra, imports that need it."""
 
-APPS = {"oauth": ["oauth2_provider", "django_mcp.contrib.oauth"]}
+APPS = {"oauth": ["oauth2_provider", "django_mcp.contrib.oauth"], "tasks": ["django_mcp.contrib.tasks"]}
 """Apps to install for the imports of an extra."""
 
 
