@@ -156,7 +156,7 @@ class Extension:
     """Names of further options of `@tool`; `read_tool` gets them."""
 
     result_types: ClassVar[Sequence[str]] = ()
-    """The `resultType`s that its results may have."""
+    """The values of `resultType` that its results may have."""
 
     error_statuses: ClassVar[Mapping[int, int]] = {}
     """The HTTP status of its error codes, for modern clients; a code without one is 200."""

@@ -92,6 +92,9 @@ def directive(module: str, name: str, one: Any) -> str:
             return f".. autoclass:: {module}.{name}\n   :inherited-members: {foreign}\n"
         case _ if inspect.isroutine(one):
             return f".. autofunction:: {module}.{name}\n"
+        case _ if inspect.isroutine(function := getattr(one, "func", None)):
+            # A task of Django's: the docstring is that of its function.
+            return f".. py:data:: {module}.{name}\n\n{indented(function.__doc__ or '')}\n"
     return f".. autodata:: {module}.{name}\n   :no-value:\n"
 
 
