@@ -127,8 +127,13 @@ def test_a_sweep_that_fails_is_logged_and_leaves_no_connection(monkeypatch, capl
         raise OSError("the disk is full")
 
     monkeypatch.setattr(sweep, "sweep", fail)
-    closed = []
-    monkeypatch.setattr(sweep.connections, "close_all", lambda: closed.append(threading.current_thread().name))
+    closed, close_all = [], sweep.connections.close_all
+
+    def close():
+        close_all()
+        closed.append(threading.current_thread().name)
+
+    monkeypatch.setattr(sweep.connections, "close_all", close)
 
     sweep.consider()
     for thread in threading.enumerate():
