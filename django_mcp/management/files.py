@@ -56,10 +56,10 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any], depth: int) -> dict[
 
 def append_toml(path: Path, tables: tuple[str, str], text: str) -> str:
     """The text of a TOML file with a table added at its end. Raises `CommandError` when it has the table already."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
         document = tomllib.loads(before)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise CommandError(f"{path} is not TOML ({error}), and is kept.") from None
     outer, inner = tables
     if inner in document.get(outer, {}):

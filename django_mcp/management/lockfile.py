@@ -42,11 +42,23 @@ def load(path: Path) -> Lock:
         raise CommandError(
             f"{path} cannot be read: {error}. Write it again by manage.py mcp_schema.", returncode=3
         ) from None
-    if not isinstance(lock, dict) or lock.get("version") != VERSION or not isinstance(lock.get("servers"), dict):
+    if not _is_lock(lock):
         raise CommandError(
             f"{path} is no lock file of this version. Write it again by manage.py mcp_schema.", returncode=3
         )
     return lock
+
+
+def _is_lock(lock: Any) -> bool:
+    if not isinstance(lock, dict) or lock.get("version") != VERSION or not isinstance(lock.get("servers"), dict):
+        return False
+    kinds = [kind for server in lock["servers"].values() for kind in _members(server) if not isinstance(kind, str)]
+    return all(isinstance(entry, dict) for kind in kinds for entry in _members(kind))
+
+
+def _members(value: Any) -> list[Any]:
+    """The values of an object; a value that is none stands for itself, and fits nowhere."""
+    return list(value.values()) if isinstance(value, dict) else [value]
 
 
 def _server(server: MCPServer) -> dict[str, Any]:

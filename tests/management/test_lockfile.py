@@ -36,6 +36,8 @@ def test_the_text_of_a_lock_is_the_same_however_it_was_made(tmp_path):
         ("{", "cannot be read"),
         ("[]", "is no lock file of this version"),
         (json.dumps({"version": 99, "servers": {}}), "is no lock file of this version"),
+        (json.dumps({"version": 1, "servers": {"a": 5}}), "is no lock file of this version"),
+        (json.dumps({"version": 1, "servers": {"a": {"tools": [5]}}}), "is no lock file of this version"),
     ],
 )
 def test_a_file_that_is_no_lock_is_refused_with_the_remedy(tmp_path, text, message):

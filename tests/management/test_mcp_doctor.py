@@ -56,6 +56,7 @@ def test_findings_are_printed_as_json():
     ("arguments", "message"),
     [
         (["example.com/mcp"], "'example.com/mcp' is no URL of an endpoint: https://…/mcp"),
+        (["http://[::1"], "'http://[::1' is no URL of an endpoint: https://…/mcp"),
         (["ftp://example.com"], "'ftp://example.com' is no URL of an endpoint: https://…/mcp"),
         (
             ["https://example.com/mcp", "--token-env", "NOT_SET"],

@@ -43,15 +43,25 @@ def test_a_command_is_in_a_file_that_the_inspector_reads():
     assert words[-4:] == ["--protocol-era", "modern", "--method", "tools/list"]
 
 
-def test_it_is_started_with_the_token_and_its_exit_code_is_the_commands(monkeypatch, tmp_path):
-    script = tmp_path / "inspector.py"
+def test_it_is_started_with_the_token_in_a_file_of_its_own_and_its_exit_code_is_the_commands(monkeypatch, tmp_path):
+    script, said = tmp_path / "inspector.py", tmp_path / "said"
     script.write_text(
-        f"import pathlib, sys\npathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))\n"
+        "import pathlib, sys\n"
+        "path = pathlib.Path(sys.argv[sys.argv.index('--config') + 1])\n"
+        "mode = oct(path.parent.stat().st_mode)\n"
+        f"pathlib.Path({str(said)!r}).write_text(f'{{path}} {{mode}} {{path.read_text()}}')\n"
     )
     monkeypatch.setenv("PLAIN_TOKEN", "t0ken")
     inspector("--path", "/token", "--inspector", f"{sys.executable} {script}")
+    path, mode, text = said.read_text().split(" ", 2)
 
-    assert "--header Authorization: Token t0ken --protocol-era modern" in (tmp_path / "said").read_text()
+    assert json.loads(text)["mcpServers"]["plain"] == {
+        "type": "streamable-http",
+        "url": "http://127.0.0.1:8000/token",
+        "headers": {"Authorization": "Token t0ken"},
+    }
+    assert mode.endswith("700")
+    assert not Path(path).exists()
     script.write_text("raise SystemExit(7)")
     with pytest.raises(CommandError, match=r"The Inspector has ended with 7\.") as ended:
         inspector("--path", "/token", "--inspector", f"{sys.executable} {script}")

@@ -61,8 +61,7 @@ exit codes:
             raise CommandError(f"Problems: {problems}.")
 
     def _deployed(self, options: dict[str, Any]) -> Iterable[Finding]:
-        parts = urlsplit(options["url"])
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_url(options["url"]):
             raise CommandError(f"{options['url']!r} is no URL of an endpoint: https://…/mcp", returncode=2)
         headers = {}
         if (variable := options["token_env"]) is not None:
@@ -85,3 +84,11 @@ exit codes:
             if proxy in (None, name.lower()):
                 indented = lines.replace("\n", "\n             ")
                 self.stdout.write(f"         {name}:\n             {indented}")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False

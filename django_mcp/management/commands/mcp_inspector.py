@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from argparse import ArgumentParser
@@ -12,7 +13,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_mcp.management import addresses
-from django_mcp.management.clients import Http
+from django_mcp.management.clients import Http, Stdio
 from django_mcp.management.helpful import HelpfulCommand
 
 INSPECTOR = "npx --yes @modelcontextprotocol/inspector@2"
@@ -60,36 +61,51 @@ exit codes:
             raise CommandError(f"The endpoint at {endpoint.path} does not serve the {era} era.")
         mode = "--cli" if options["cli"] else "--tui" if options["tui"] else "--web"
         command = [*shlex.split(options["inspector"]), mode]
-        if options["stdio"]:
-            command += _stdio_arguments(addresses.name_of(endpoint), options)
-        else:
-            command += self._http_arguments(addresses.http_server(endpoint, options), options)
-        command += ["--protocol-era", ERAS[era], *options["more"]]
+        more = ["--protocol-era", ERAS[era], *options["more"]]
+        server = addresses.stdio_server(options) if options["stdio"] else addresses.http_server(endpoint, options)
+        if options["print"] and isinstance(server, Http):
+            self.stdout.write(_shell([*command, *_http_arguments(server, options["token_env"]), *more]))
+            return
+        entry = _http_entry(server, options["token_env"]) if isinstance(server, Http) else _stdio_entry(server)
+        name = addresses.name_of(endpoint)
+        # A file: other users of the machine see arguments, and the web page takes a command from a file alone.
+        path = _write(name, entry)
+        command += ["--config", str(path), "--server", name, *more]
         if options["print"]:
             self.stdout.write(_shell(command))
-        else:
+            return
+        try:
             _start(command)
-
-    def _http_arguments(self, server: Http, options: dict[str, Any]) -> list[str]:
-        arguments = ["--server-url", server.url, "--transport", "http"]
-        variable = options["token_env"] or server.variable
-        if not variable:
-            return arguments
-        if options["print"]:
-            return [*arguments, "--header", f"Authorization: {server.scheme} ${variable}"]
-        if variable not in os.environ:
-            raise CommandError(
-                f"Put your token into the environment variable {variable}, or name another: --token-env."
-            )
-        return [*arguments, "--header", f"Authorization: {server.scheme} {os.environ[variable]}"]
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _stdio_arguments(name: str, options: dict[str, Any]) -> list[str]:
-    """The arguments for a command: the Inspector's web page reads it from a file alone."""
-    document = {"mcpServers": {name: {"type": "stdio", **addresses.stdio_server(options).entry()}}}
+def _http_arguments(server: Http, variable: str | None) -> list[str]:
+    """The arguments of a printed command line, in which the shell puts the token."""
+    arguments = ["--server-url", server.url, "--transport", "http"]
+    name = variable or server.variable
+    return [*arguments, "--header", f"Authorization: {server.scheme} ${name}"] if name else arguments
+
+
+def _http_entry(server: Http, variable: str | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {"type": "streamable-http", "url": server.url}
+    name = variable or server.variable
+    if not name:
+        return entry
+    if name not in os.environ:
+        raise CommandError(f"Put your token into the environment variable {name}, or name another: --token-env.")
+    return {**entry, "headers": {"Authorization": f"{server.scheme} {os.environ[name]}"}}
+
+
+def _stdio_entry(server: Stdio) -> dict[str, Any]:
+    return {"type": "stdio", **server.entry()}
+
+
+def _write(name: str, entry: dict[str, Any]) -> Path:
+    """The Inspector's configuration in a new folder that only this user can read."""
     path = Path(tempfile.mkdtemp(prefix="mcp-inspector-")) / "mcp.json"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    return ["--config", str(path), "--server", name]
+    path.write_text(json.dumps({"mcpServers": {name: entry}}), encoding="utf-8")
+    return path
 
 
 def _shell(command: list[str]) -> str:

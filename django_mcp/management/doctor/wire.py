@@ -91,8 +91,11 @@ class Wire:
 
     def at(self, url: str) -> "Wire":
         """The same for another URL. Credentials go to the same host alone."""
-        moved = replace(self, url=urljoin(self.url, url))
-        return moved if moved.host == self.host else replace(moved, headers={})
+        try:
+            moved = replace(self, url=urljoin(self.url, url))
+            return moved if moved.host == self.host else replace(moved, headers={})
+        except ValueError as error:
+            raise Unreachable(f"{url!r} is no URL: {error}") from None
 
     def send(self, method: str, body: bytes | None = None, **headers: str) -> Answer:
         """The whole response to a request on a connection of its own. Raises `Unreachable`."""
@@ -118,7 +121,7 @@ class Wire:
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
             answer = Answer(response.status, received, b"", time.monotonic() - started)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             connection.close()
             raise Unreachable(f"{self.url} does not answer: {_reason(error)}") from None
         try:
@@ -133,8 +136,8 @@ class Wire:
         return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def _connect(self) -> HTTPConnection:
-        parts = urlsplit(self.url)
         try:
+            parts = urlsplit(self.url)
             if parts.scheme == "https":
                 context = ssl.create_default_context()
                 return HTTPSConnection(self.host, parts.port, timeout=self.timeout_seconds, context=context)

@@ -33,7 +33,12 @@ def test_a_credential_goes_to_its_own_host_alone():
     assert wire.at("https://b.example/mcp").headers == {}
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/mcp", "http://127.0.0.1:99999/mcp", "http://[::1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/mcp", "http://127.0.0.1:99999/mcp", "http://127.0.0.1:1/\u00e9 x"])
 def test_a_server_that_does_not_answer_is_unreachable(url):
-    with pytest.raises((Unreachable, ValueError)):
+    with pytest.raises(Unreachable):
         Wire(url, timeout_seconds=1).send("GET")
+
+
+def test_a_location_that_is_no_url_leads_nowhere():
+    with pytest.raises(Unreachable, match="is no URL"):
+        Wire("https://a.example/mcp").at("http://[::1")
