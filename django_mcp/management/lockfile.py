@@ -33,7 +33,7 @@ def dump(lock: Lock) -> str:
 def load(path: Path) -> Lock:
     """The lock of a file. Raises `CommandError` with the remedy."""
     try:
-        lock = json.loads(path.read_text(encoding="utf-8"))
+        lock: Lock = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CommandError(
             f"There is no {path}. Write it by manage.py mcp_schema, and commit it.", returncode=3
