@@ -2,7 +2,7 @@
 
 No I/O, no framework, no event loop: a body goes in, a reply comes out. The steps are those of every lane: `read` the
 message, `prepare` the call, `run` the tool's function and turn what it returned into a result, `finish` the reply.
-Each step is timed by itself as well as in the row.
+Each step is timed by itself as well as in the row. A second table has what the audit adds to an exchange.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from statistics import median
 from time import process_time
@@ -22,8 +23,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
 django.setup()
 
 # The package knows models, so it is imported once Django has loaded its apps.
+from django.conf import settings  # noqa: E402
+from django.core import mail  # noqa: E402
+from django.db import connections, transaction  # noqa: E402
+
 from django_mcp import MCPServer  # noqa: E402
 from django_mcp.authentication import anonymous_caller  # noqa: E402
+from django_mcp.contrib.audit import recorder  # noqa: E402
+from django_mcp.contrib.audit.models import Call as AuditedCall  # noqa: E402
+from django_mcp.contrib.audit.writer import BATCH, _insert, writer  # noqa: E402
+from django_mcp.endpoint.exchange import Exchange  # noqa: E402
 from django_mcp.methods.answering import finish, prepare  # noqa: E402
 from django_mcp.methods.request import Call, Outcome  # noqa: E402
 from django_mcp.protocol import inbound  # noqa: E402
@@ -38,6 +47,8 @@ ERAS: tuple[Era, ...] = ("handshake", "modern")
 LIMITS = Limits(body_bytes=4 * 1024 * 1024, json_depth=64)
 CALLER = anonymous_caller(lambda: None)
 BUDGET_MICROSECONDS = 60
+AUDIT_BUDGET_MICROSECONDS = 40
+MEMORY = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "OPTIONS": {}}
 
 SESSION = SessionState(
     pk=1,
@@ -225,16 +236,78 @@ def measure(sent: Sent, repeats: int, seconds: float) -> list[str]:
     return [sent.case.name, sent.era, *medians, *[""] * (4 - len(medians)), f"{whole.median:.1f}", whole.spread, budget]
 
 
+def measure_audit(era: Era, repeats: int, seconds: float) -> list[str]:
+    """The row of an audited call, buffered: an exchange without and with the audit, the difference, and its budget.
+    Writing the row is the work of another thread, and is timed by itself.
+    """
+    sent = send(CASES[0], era)
+
+    def answer() -> Reply:
+        reply = Exchange(sent.case.server, "off", CALLER).answer(sent.read())
+        # The buffer stays empty, as the writer's thread would keep it.
+        writer._rows.clear()
+        writer._characters = 0
+        if not isinstance(reply, Reply) or reply.status != 200:
+            raise SystemExit(f"{sent.case.name}, {era}: {reply!r}")
+        return reply
+
+    plain = time_it(answer, repeats, seconds)
+    recorder.start()
+    audited = time_it(answer, repeats, seconds)
+    Exchange(sent.case.server, "off", CALLER).answer(sent.read())
+    rows = [list(writer._rows[0]) for _ in range(BATCH)]
+    recorder.stop()
+    written = time_it(lambda: write_nowhere(rows), repeats, seconds).median / BATCH
+    more = audited.median - plain.median
+    return [
+        *(f"{sent.case.name}, audited", era, f"{plain.median:.1f}", f"{audited.median:.1f}"),
+        *(f"{more:.1f}", f"{written:.1f}", audited.spread, f"{AUDIT_BUDGET_MICROSECONDS}"),
+    ]
+
+
+def write_nowhere(rows: list[list[Any]]) -> None:
+    """Writes rows as the writer does, into a table in memory that stays empty."""
+    with suppress(Undone), transaction.atomic("memory"):
+        _insert(rows)
+        raise Undone
+
+
+class Undone(Exception):
+    """Rolls the rows back."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Microseconds of our own code per message, without I/O.")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.2, help="of each repeat")
     options = parser.parse_args()
+    recorder.stop()  # The example project audits; the first table is without.
     print(f"{platform.python_implementation()} {platform.python_version()}, Django {django.__version__};", end=" ")
     print(f"microseconds, the median of {options.repeats} repeats")
     rows = [["", "era", "read", "prepare", "run", "finish", "whole", "least-most", "budget"]]
     rows += [measure(send(case, era), options.repeats, options.seconds) for case in CASES for era in ERAS]
     print_table(rows, labels=2)
+    print()
+    make_table()
+    rows = [["", "era", "plain", "audited", "more", "writer", "least-most", "budget"]]
+    rows += [measure_audit(era, options.repeats, options.seconds) for era in ERAS]
+    print_table(rows, labels=2)
+
+
+def make_table() -> None:
+    """Makes the audit's table in memory, where the rows go; and lets no thread write them."""
+    mail.outbox = []  # type: ignore[attr-defined]
+    connections.settings["memory"] = {**connections.settings["default"], **MEMORY}
+    settings.DATABASE_ROUTERS = [InMemory()]
+    with connections["memory"].schema_editor() as editor:
+        editor.create_model(AuditedCall)
+
+
+class InMemory:
+    """A database router: the audit's rows go into memory."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        return "memory" if model is AuditedCall else None
 
 
 if __name__ == "__main__":

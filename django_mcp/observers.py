@@ -6,7 +6,7 @@ of them.
 """
 
 import logging
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -75,6 +75,11 @@ observing: Final[list[Observer]] = []
 blocking: Final[list[Observer]] = []
 """Those of them that block."""
 
+counting: Final[list[Observer]] = []
+"""Those of them that want queries to be counted."""
+
+_NOTHING: Final = nullcontext()
+
 
 def observe(observer: Observer) -> None:
     """Adds an observer, for the calls that start from now on. Does nothing when it has been added before."""
@@ -82,11 +87,13 @@ def observe(observer: Observer) -> None:
         observing.append(observer)
         if observer.blocks:
             blocking.append(observer)
+        if observer.counts_queries:
+            counting.append(observer)
 
 
 def stop_observing(observer: Observer) -> None:
     """Removes an observer; calls that it saw start still tell it when they finish."""
-    for observers in (observing, blocking):
+    for observers in (observing, blocking, counting):
         if observer in observers:
             observers.remove(observer)
 
@@ -116,7 +123,7 @@ class ObservedCall:
     primitive: Any = None
     stream: Any = None
     """The stream of the request while the call runs; `cancel()` of it stops a call that can be stopped."""
-    key: str = field(default_factory=lambda: secrets.token_hex(12))
+    key: str = field(default_factory=lambda: os.urandom(12).hex())
     round: int = 0
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     queries: int | None = None
@@ -137,6 +144,8 @@ class ObservedCall:
     """For observers: anything that one of them keeps with the call, under itself as the key."""
     seconds: float = 0
     """From the time when the message was read to the answer."""
+    blocks: bool = field(default_factory=lambda: bool(blocking))
+    counts_queries: bool = field(default_factory=lambda: bool(counting))
     _began: float = field(default_factory=time.perf_counter)
     _observers: tuple[Observer, ...] = field(default_factory=lambda: tuple(observing))
     _open: list[None] = field(default_factory=lambda: [None])
@@ -158,17 +167,10 @@ class ObservedCall:
         named = self.meta.get("traceparent")
         return named if isinstance(named, str) else self.headers.get("traceparent", "")
 
-    @property
-    def blocks(self) -> bool:
-        return any(observer.blocks for observer in self._observers)
-
-    @property
-    def counts_queries(self) -> bool:
-        return any(observer.counts_queries for observer in self._observers)
-
-    def around(self) -> "_Around":
+    def around(self) -> AbstractContextManager[object]:
         """A context manager for the function of the call."""
-        return _Around(self, [observer for observer in self._observers if observer.surrounds])
+        surrounding = [observer for observer in self._observers if observer.surrounds]
+        return _Around(self, surrounding) if surrounding else _NOTHING
 
     def start(self) -> None:
         """Tells the observers that the call starts."""

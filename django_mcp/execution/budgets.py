@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Final
 
@@ -27,25 +26,28 @@ class Meter:
     def __init__(self, budget: Budget, observed: ObservedCall | None = None) -> None:
         self._budget = budget
         self._observed = observed
+        self._counts_rows = budget.rows is not None or observed is not None
         self._deadline = time.monotonic() + budget.seconds if budget.seconds is not None else None
         self._queries = 0
         self._rows = 0
-        self._stack = ExitStack()
+        self._entered: list[BaseDatabaseWrapper] = []
 
     def __enter__(self) -> "Meter":
         for connection in connections.all():
             # Not Django's `execute_wrapper`, which removes the last wrapper: that may be a guard by now.
-            wrapper = self._execute
-            connection.execute_wrappers.append(wrapper)
-            self._stack.callback(connection.execute_wrappers.remove, wrapper)
-            if self._budget.rows is not None or self._observed is not None:
+            connection.execute_wrappers.append(self._execute)
+            self._entered.append(connection)
+            if self._counts_rows:
                 self._count_rows_of(connection)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stack.close()
+        for connection in reversed(self._entered):
+            if self._counts_rows:
+                connection.__dict__.pop("_prepare_cursor", None)
+            connection.execute_wrappers.remove(self._execute)
         if self._observed is not None:
             # A call may run more than once: its client is asked in between.
             self._observed.queries = (self._observed.queries or 0) + self._queries
@@ -69,7 +71,6 @@ class Meter:
         # Django has a hook for statements but none for their rows, so a proxy of the cursor counts them.
         prepare = connection._prepare_cursor  # type: ignore[attr-defined]
         connection.__dict__["_prepare_cursor"] = lambda cursor: _CountingCursor(prepare(cursor), self._read)
-        self._stack.callback(connection.__dict__.pop, "_prepare_cursor")
 
     def _read(self, count: int) -> None:
         self._rows += count

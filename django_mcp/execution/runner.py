@@ -6,7 +6,7 @@ functions alike.
 
 import asyncio
 from collections.abc import Generator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -248,11 +248,15 @@ class _Metered:
     def __init__(self, transaction: AbstractContextManager[object], meter: Meter) -> None:
         self._transaction = transaction
         self._meter = meter
-        self._stack = ExitStack()
 
     def __enter__(self) -> None:
-        self._stack.enter_context(self._transaction)
-        self._stack.enter_context(self._meter)
+        self._transaction.__enter__()
+        self._meter.__enter__()
 
     def __exit__(self, *error: Any) -> bool | None:
-        return self._stack.__exit__(*error)
+        try:
+            self._meter.__exit__(*error)
+        except BaseException as exceeded_at_end:
+            self._transaction.__exit__(type(exceeded_at_end), exceeded_at_end, exceeded_at_end.__traceback__)
+            raise
+        return self._transaction.__exit__(*error)

@@ -4,8 +4,8 @@ The result is always JSON, whatever a client sent, and takes time in proportion 
 """
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -32,9 +32,18 @@ _QUERY: Final = re.compile(r"([?&;])([^=&;]+)=([^&;#]*)")
 _USERINFO: Final = re.compile(r"(//[^/@:]*):[^/@]*@")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8)
+def matcher(words: tuple[str, ...]) -> Callable[[str], bool]:
+    """A function that says of an argument's name whether its value is secret; it remembers names."""
+    return lru_cache(maxsize=4096)(partial(_is_secret, words))
+
+
 def is_secret(name: str, words: tuple[str, ...]) -> bool:
     """Whether an argument's name says that its value is secret."""
+    return matcher(words)(name)
+
+
+def _is_secret(words: tuple[str, ...], name: str) -> bool:
     parts = [part.lower() for part in _WORD.findall(name)]
     joined, spaced = "".join(parts), f" {' '.join(parts)} "
     for word in words:
@@ -56,13 +65,18 @@ class Redaction:
     `kept()` leaves at most about `characters` of a value. `scrub()` takes the secrets that it found out of a text.
     """
 
-    __slots__ = ("_left", "_secrets", "_sensitive", "_words")
+    __slots__ = ("_characters", "_is_named_secret", "_left", "_secrets", "_sensitive")
 
     def __init__(self, sensitive: frozenset[str], words: tuple[str, ...], characters: int) -> None:
         self._sensitive = sensitive
-        self._words = words
-        self._left = characters
+        self._is_named_secret = matcher(words)
+        self._left = self._characters = characters
         self._secrets: list[str] = []
+
+    @property
+    def spent(self) -> int:
+        """About the characters that were kept."""
+        return self._characters - max(self._left, 0)
 
     @property
     def has_secrets(self) -> bool:
@@ -95,7 +109,7 @@ class Redaction:
         return self.scrub(_QUERY.sub(self._query, uri)) if "=" in uri or self._secrets else uri
 
     def _query(self, match: re.Match[str]) -> str:
-        is_kept = not is_secret(unquote(match[2])[:MAX_KEY], self._words)
+        is_kept = not self._is_named_secret(unquote(match[2])[:MAX_KEY])
         return match[0] if is_kept else f"{match[1]}{match[2]}={REDACTED}"
 
     def _text(self, text: str) -> str:
@@ -124,7 +138,7 @@ class Redaction:
         return kept
 
     def _is_secret(self, name: str) -> bool:
-        return self._sensitive is ALL or name in self._sensitive or is_secret(name, self._words)
+        return self._sensitive is ALL or name in self._sensitive or self._is_named_secret(name)
 
     def _hide(self, value: Any) -> str:
         """Notes the secret values within a value, so that a message that repeats one can be cleaned."""

@@ -12,21 +12,26 @@ from .models import Call
 from .redaction import MORE, Redaction
 
 COLUMNS: Final = tuple(field.attname for field in Call._meta.concrete_fields if not field.primary_key)
-_RESULT: Final = COLUMNS.index("result")
 
 MAX_RESULT_BYTES: Final = 256 * 1024
 """A larger result is not parsed for the audit."""
+
+OTHERS: Final = 600
+"""About the characters of a row's other columns."""
 
 _NO_NAMES: Final[frozenset[str]] = frozenset()
 
 
 def values_of(call: ObservedCall) -> list[Any]:
-    """The values of a row in the order of `COLUMNS`. A result that is kept is still the response's bytes."""
+    """The values of a row in the order of `COLUMNS`. The arguments are not JSON yet, the result is the
+    response's bytes where it is kept, and the last value is the row's size in characters.
+    """
     principal, session, info = call.principal, call.session, call.client_info
     user = principal.user
     sensitive = getattr(getattr(call.primitive, "signature", None), "sensitive", _NO_NAMES)
     redaction = Redaction(sensitive, tuple(mcp_settings.AUDIT_REDACT), mcp_settings.AUDIT_CHARACTERS)
-    arguments = to_json_text(redaction.kept(call.arguments))
+    arguments = redaction.kept(call.arguments)
+    body = call.body if _keeps_result(call) else None
     text = call.error_text
     return [
         call.started_at,
@@ -36,22 +41,22 @@ def values_of(call: ObservedCall) -> list[Any]:
         call.outcome,
         call.error_class[:100],
         call.error_code,
-        label(redaction.scrub(text), 500) if text else "",
+        _clean(redaction.scrub(text), 500) if text else "",
         "" if user.pk is None else str(user.pk)[:64],
-        "" if user.pk is None else label(user.get_username(), 150),
-        label(principal.key, 255),
-        label(principal.client_id, 255),
-        label(principal.token_id, 255),
-        label(info.get("name"), 100),
-        label(info.get("version"), 40),
+        "" if user.pk is None else _clean(user.get_username(), 150),
+        _clean(principal.key, 255),
+        _clean(principal.client_id, 255),
+        _clean(principal.token_id, 255),
+        _clean(info.get("name"), 100),
+        _clean(info.get("version"), 40),
         call.server[:100],
-        label(call.path, 200),
+        _clean(call.path, 200),
         call.lane,
         call.era,
-        label(call.protocol_version, 16),
+        _clean(call.protocol_version, 16),
         getattr(session, "pk", None),
         session.session_id[:8] if session is not None else "",
-        label(str(call.request_id), 64),
+        _clean(str(call.request_id), 64),
         call.key,
         min(call.round, 32_767),
         call.queries,
@@ -60,21 +65,27 @@ def values_of(call: ObservedCall) -> list[Any]:
         _trace_of(call.traceparent),
         _address_of(call) if mcp_settings.AUDIT_ADDRESS else "",
         arguments,
-        call.body if _keeps_result(call) else None,
+        body,
+        redaction.spent + (len(body) if body else 0) + OTHERS,
     ]
 
 
-def with_result(values: list[Any]) -> list[Any]:
-    """The values with the result as JSON text. Parsing takes long, so the writer does it."""
-    body = values[_RESULT]
-    if isinstance(body, bytes):
-        values[_RESULT] = to_json_text(_result_in(body))
-    return values
+def in_json(values: list[Any]) -> list[Any]:
+    """The values with the arguments and the result as JSON text. That takes long, so the writer does it."""
+    *others, arguments, body, _size = values
+    result = None if body is None else to_json_text(_result_in(body))
+    return [*others, to_json_text(arguments), result]
 
 
 def characters_of(values: list[Any]) -> int:
     """About the memory of a row."""
-    return len(values[_RESULT - 1]) + len(values[_RESULT] or b"") + 600
+    return int(values[-1])
+
+
+def _clean(value: Any, max_length: int) -> str:
+    """See label(), which takes longer for the text that most text is."""
+    is_plain = type(value) is str and value.isascii() and value.isprintable()
+    return str(value[:max_length]) if is_plain else label(value, max_length)
 
 
 def _result_in(body: bytes) -> Any:
@@ -93,9 +104,9 @@ def _keeps_result(call: ObservedCall) -> bool:
 def _name_of(call: ObservedCall, redaction: Redaction) -> str:
     """The name of the call; a URI with a secret variable is that of its template."""
     if call.method == "tools/call" or call.method == "prompts/get":
-        return label(call.name, 255)
+        return _clean(call.name, 255)
     template = _template_of(call)
-    return label(template if template and redaction.has_secrets else redaction.uri(call.name), 255)
+    return _clean(template if template and redaction.has_secrets else redaction.uri(call.name), 255)
 
 
 def _template_of(call: ObservedCall) -> str:
@@ -112,4 +123,4 @@ def _trace_of(traceparent: str) -> str:
 
 def _address_of(call: ObservedCall) -> str:
     get_request: Callable[[], Any] = call.caller.get_request
-    return label(get_request().META.get("REMOTE_ADDR") or "", 45)
+    return _clean(get_request().META.get("REMOTE_ADDR") or "", 45)

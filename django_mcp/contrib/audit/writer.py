@@ -29,7 +29,7 @@ from django.db import (
 from django_mcp.conf import mcp_settings
 
 from .models import Call
-from .rows import COLUMNS, characters_of, with_result
+from .rows import COLUMNS, characters_of, in_json
 from .signals import call_recorded
 
 logger = logging.getLogger("django_mcp.audit")
@@ -101,12 +101,12 @@ def _insert(rows: list[list[Any]]) -> None:
     quote = connection.ops.quote_name
     columns = ", ".join(map(quote, _COLUMNS))
     places = ", ".join(["%s"] * len(_COLUMNS))
-    values = [_adapted(with_result(row), connection) for row in rows]
+    values = [_adapted(in_json(row), connection) for row in rows]
     with transaction.atomic(using=alias), connection.cursor() as cursor:
         cursor.executemany(f"INSERT INTO {quote(Call._meta.db_table)} ({columns}) VALUES ({places})", values)
     if call_recorded.has_listeners(Call):
         for row in rows:
-            call_recorded.send_robust(Call, call=_call_of(row))
+            call_recorded.send_robust(Call, call=_call_of(in_json(row)))
 
 
 def _call_of(row: list[Any]) -> Call:

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from django_mcp.contrib.audit.models import Call
-from django_mcp.contrib.audit.rows import COLUMNS, MAX_RESULT_BYTES, values_of, with_result
+from django_mcp.contrib.audit.rows import COLUMNS, MAX_RESULT_BYTES, in_json, values_of
 from django_mcp.contrib.audit.writer import flush, losses
 from django_mcp.observers import ObservedCall
 from django_mcp.primitives.context import Caller, Principal
@@ -28,7 +28,7 @@ def observed(**values):
 
 
 def row(**values):
-    return dict(zip(COLUMNS, with_result(values_of(observed(**values))), strict=True))
+    return dict(zip(COLUMNS, in_json(values_of(observed(**values))), strict=True))
 
 
 @pytest.mark.django_db

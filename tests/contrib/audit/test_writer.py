@@ -25,9 +25,8 @@ ROOT = Path(__file__).parents[3]
 def row(make_call):
     call = make_call()
     values = [getattr(call, name) for name in COLUMNS]
-    values[COLUMNS.index("arguments")] = "{}"
     call.delete()
-    return values
+    return [*values, 1000]
 
 
 def stored():
