@@ -37,6 +37,7 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 SEARCH_LENGTH = 255
+LONG_WORD = 16
 
 
 @admin.register(Call)
@@ -52,6 +53,7 @@ class CallAdmin(ModelAdmin):
     paginator = BoundedPaginator
     list_per_page = 100
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # Each would count the table.
     actions = None
     search_fields = ("name",)
     search_help_text = gettext_lazy("The whole name of a tool, prompt or resource, of a user, or the key of a call.")
@@ -140,7 +142,7 @@ class CallAdmin(ModelAdmin):
         address = ("address",) if obj is not None and obj.address else ()
         payload = ("arguments_json", "result_json") if self._may(request, "view_payload") else ("payload_hidden",)
         return (
-            (None, {"fields": ("started_at", "method", "name", "how", "error", "rounds")}),
+            (None, {"fields": ("when", "method", "name", "how", "error", "rounds")}),
             (_("Arguments and result"), {"fields": payload}),
             (_("Timing"), {"fields": ("took", "queries", "rows", "result_bytes", "trace")}),
             (
@@ -160,10 +162,10 @@ class CallAdmin(ModelAdmin):
         context = {"may_replay": may_replay, "replayable": METHODS, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)
 
-    @admin.display(description=gettext_lazy("error"), empty_value="-")
-    def error(self, call: Call) -> SafeString | None:
+    @admin.display(description=gettext_lazy("error"))
+    def error(self, call: Call) -> SafeString | str:
         if not call.error_class and not call.message:
-            return None
+            return "-"
         code = "" if call.error_code is None else f" ({call.error_code})"
         return format_html(
             '{}{}<br><span style="white-space: pre-wrap; overflow-wrap: anywhere">{}</span>',
@@ -186,17 +188,17 @@ class CallAdmin(ModelAdmin):
     def payload_hidden(self, call: Call) -> str:
         return _("You do not have the permission to view them.")
 
-    @admin.display(description=gettext_lazy("trace"), empty_value="-")
-    def trace(self, call: Call) -> SafeString | str | None:
+    @admin.display(description=gettext_lazy("trace"))
+    def trace(self, call: Call) -> SafeString | str:
         template = mcp_settings.AUDIT_TRACE_URL
         if not (call.trace_id and template):
-            return call.trace_id or None
+            return call.trace_id or "-"
         return format_html('<a href="{}">{}</a>', template.replace("{trace_id}", call.trace_id), call.trace_id)
 
-    @admin.display(description=gettext_lazy("user"), empty_value="-")
-    def user_link(self, call: Call) -> SafeString | None:
+    @admin.display(description=gettext_lazy("user"))
+    def user_link(self, call: Call) -> SafeString | str:
         if not call.user_pk:
-            return None
+            return "-"
         meta = get_user_model()._meta
         name = call.user_name or call.user_pk
         own = self._page_of(f"{meta.app_label}_{meta.model_name}_change", call.user_pk, name)
@@ -210,16 +212,16 @@ class CallAdmin(ModelAdmin):
         link = self._link({"client_name": call.client_name}, _("calls of the client")) if call.client_name else ""
         return format_html("{} {}", shown or "-", link)
 
-    @admin.display(description=gettext_lazy("token"), empty_value="-")
-    def token_link(self, call: Call) -> SafeString | None:
+    @admin.display(description=gettext_lazy("token"))
+    def token_link(self, call: Call) -> SafeString | str:
         if not call.token_id:
-            return None
+            return "-"
         return format_html("{} · {}", call.token_id, self._link({"token_id": call.token_id}, _("calls of the token")))
 
-    @admin.display(description=gettext_lazy("session"), empty_value="-")
-    def session_link(self, call: Call) -> SafeString | None:
+    @admin.display(description=gettext_lazy("session"))
+    def session_link(self, call: Call) -> SafeString | str:
         if call.session_pk is None:
-            return None
+            return "-"
         shown = f"{call.session_start}…"
         exists = Session.objects.filter(pk=call.session_pk).exists()
         own = self._page_of("django_mcp_session_change", call.session_pk, shown) if exists else shown
@@ -338,8 +340,9 @@ def duration(seconds: float) -> str:
 
 
 def breakable(text: str) -> SafeString:
-    """Text that may break anywhere, so that a long name does not push other columns off the screen."""
-    return format_html('<span style="overflow-wrap: anywhere">{}</span>', text)
+    """Text that may break anywhere if it has a long word, so that it does not push other columns off the screen."""
+    wraps = "anywhere" if max(map(len, text.split()), default=0) > LONG_WORD else "normal"
+    return format_html('<span style="overflow-wrap: {}">{}</span>', wraps, text)
 
 
 def printable(text: str) -> str:

@@ -56,6 +56,7 @@ def test_the_list_names_calls_in_few_queries_and_counts_no_table(staff, make_cal
     assert [text.index(f"tool_{number}") for number in range(len(OUTCOMES))]
     counts = [query["sql"] for query in queries if "COUNT(*)" in query["sql"] and "audit" in query["sql"]]
     assert all("LIMIT 10000" in sql for sql in counts)
+    assert "Show counts" not in text
     assert "arguments" not in "".join(query["sql"] for query in queries)
 
 
