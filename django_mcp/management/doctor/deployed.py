@@ -75,7 +75,8 @@ def _examine(visit: Visit) -> Iterator[Finding]:
     yield from _handshake(visit)
     if not (visit.is_modern or visit.session_id):
         return
-    yield from _workers(visit)
+    if not (yield from _workers(visit)):
+        return
     yield from _stream(visit)
     yield from _large_body(visit)
     yield from _tools(visit)
@@ -204,9 +205,10 @@ def _handshake(visit: Visit) -> Iterator[Finding]:
         visit.session_id = ""
 
 
-def _workers(visit: Visit) -> Iterator[Finding]:
+def _workers(visit: Visit) -> Generator[Finding, None, bool]:
+    """Returns whether every worker knows the session; the other checks need that."""
     if not visit.session_id:
-        return
+        return True
     answers = [visit.wire.post(_message("ping"), **visit.in_session) for _ in range(WORKER_REQUESTS)]
     lost = sum(answer.status != 200 for answer in answers)
     if lost:
@@ -215,6 +217,7 @@ def _workers(visit: Visit) -> Iterator[Finding]:
         yield Finding("workers", "problem", text, advice)
     else:
         yield Finding("workers", "ok", f"{WORKER_REQUESTS} requests of one session, each on a new connection, find it.")
+    return not lost
 
 
 # Streams
