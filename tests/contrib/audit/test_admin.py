@@ -5,9 +5,11 @@ import json
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
 from django.utils import timezone
@@ -189,7 +191,9 @@ def test_under_asgi_an_export_is_not_collected_before_it_is_sent(admin_user, mak
         await client.aforce_login(admin_user)
         response = await client.get(url("export"), {"format": "jsonl"})
         assert response.is_async
-        return b"".join([part async for part in response.streaming_content])
+        content = b"".join([part async for part in response.streaming_content])
+        await sync_to_async(connections.close_all)()
+        return content
 
     assert len(asyncio.run(read()).splitlines()) == 3
 
