@@ -20,6 +20,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
+os.environ.setdefault("OPERATIONS", "0")
 django.setup()
 
 # The package knows models, so it is imported once Django has loaded its apps.

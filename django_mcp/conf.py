@@ -349,6 +349,15 @@ class Settings:
     MAX_UNFINISHED_TASKS: int | None = 10_000
     """The maximum number of unfinished tasks of everybody; one more is 503. None: no limit."""
 
+    OPERATIONS_RUNNING_CALLS: int = 500
+    """The maximum number of running calls that a process writes into the table of django_mcp.contrib.operations."""
+
+    OPERATIONS_MAX_REPORTS: int = 10_000
+    """The maximum number of reports of missing capabilities that are kept; the oldest are deleted."""
+
+    OPERATIONS_REPORTS_PER_PRINCIPAL: int = 20
+    """The maximum number of reports of missing capabilities from one caller in a day."""
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer a tool's questions."""
 

@@ -4,7 +4,7 @@ DATABASE_URL (SQLite in the checkout by default), REDIS_URL (an in-process chann
 (none, memory, redis, redis-pubsub or postgres; by default what REDIS_URL says), DEBUG (off by default), ALLOWED_HOSTS
 (this machine by default), SECRET_KEY (kept in an untracked file by default), CONN_MAX_AGE, PUBLIC_URL (where clients
 reach the project, when requests do not say it rightly), TASKS_BACKEND (threads of the web process by default), AUDIT
-(buffered by default; durable or off).
+(buffered by default; durable or off), OPERATIONS (on by default).
 """
 
 import os
@@ -100,11 +100,12 @@ INSTALLED_APPS = [
     "django_mcp.contrib.oauth",
     "django_mcp.contrib.tokens",
     "django_mcp.contrib.audit",
-    "django_mcp.contrib.operations",
     "django_mcp.contrib.tasks",
     "django_tasks",
     "django_tasks_db",
 ]
+if env_bool("OPERATIONS", default=True):
+    INSTALLED_APPS.append("django_mcp.contrib.operations")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -11,6 +11,7 @@ from django_mcp.contrib.audit import recorder
 from django_mcp.execution import threads
 from django_mcp.execution.aside import aside
 from django_mcp.gates import remove_gate
+from django_mcp.observers import stop_observing
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from tests import live_site, rotation
@@ -93,10 +94,12 @@ def nothing_by_chance() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def nothing_is_stopped() -> None:
-    """The switches of operators are asked in the tests of switches alone."""
+    """The switches of operators are asked, and running calls kept, in their own tests alone."""
     from django_mcp.contrib.operations.board import board
+    from django_mcp.contrib.operations.running import running
 
     remove_gate(board)
+    stop_observing(running)
 
 
 @pytest.fixture(autouse=True, scope="session")

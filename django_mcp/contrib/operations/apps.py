@@ -13,9 +13,17 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         from django_mcp.gates import add_gate
+        from django_mcp.observers import observe
+        from django_mcp.storage.purge import also_purged
 
         from .board import board
+        from .purge import purge_counts
+        from .running import running
         from .watch import watch
 
         board.when_asked = watch.start
+        board.when_changed.append(running.note_switches)
         add_gate(board)
+        observe(running)
+        if purge_counts not in also_purged:
+            also_purged.append(purge_counts)

@@ -1,4 +1,4 @@
-"""The tables of the operators: switches, and their edition."""
+"""The tables of the operators: switches and their edition, running calls, and counts of calls by minute and hour."""
 
 import hashlib
 from datetime import datetime
@@ -9,7 +9,7 @@ from django.db import models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_mcp.models import ExactCharField
+from django_mcp.models import ExactCharField, JSONTextField, Session
 
 KINDS: Final = {
     "tool": _("tool"),
@@ -104,6 +104,141 @@ class Edition(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class Process(models.Model):
+    """A process that serves. It writes its counts every few seconds; one that does not is dead."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    started_at = models.DateTimeField(_("started"), default=timezone.now)
+    seen_at = models.DateTimeField(_("seen"), default=timezone.now, db_index=True)
+    running = models.PositiveIntegerField(_("calls"), default=0)
+    streams = models.PositiveIntegerField(_("streams"), default=0)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunningCall(models.Model):
+    """A call that has run for longer than a second, and still runs. Its process deletes the row at its end."""
+
+    process = models.ForeignKey(Process, on_delete=models.CASCADE, verbose_name=_("process"))
+    # The call's number in its process.
+    number = models.PositiveBigIntegerField()
+    started_at = models.DateTimeField(_("started"))
+    server = ExactCharField(_("server"), max_length=200)
+    method = models.CharField(_("method"), max_length=32)
+    name = ExactCharField(_("name"), max_length=255)
+    principal = ExactCharField(_("principal"), max_length=255)
+    user_name = models.CharField(_("user"), max_length=150)
+    client_name = models.CharField(_("client"), max_length=100)
+    session_pk = models.BigIntegerField(_("session"), null=True)
+    cancel_asked_at = models.DateTimeField(_("cancel asked"), null=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        verbose_name = _("running call")
+        verbose_name_plural = _("running now")
+        constraints = (models.UniqueConstraint(fields=["process", "number"], name="mcp_running_call_unique"),)
+        default_permissions = ("view",)
+        permissions = (("cancel_runningcall", "Can cancel running calls"),)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+
+
+class Rollup(models.Model):
+    """The counts of one thing in one minute or hour: of a tool on a server, a user, a client or a revision.
+
+    `seconds` is the length of the time. `buckets` counts the calls of a tool by their duration (see histogram.py).
+    """
+
+    at = models.DateTimeField()
+    seconds = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=8)
+    server = ExactCharField(max_length=200, blank=True)
+    key = ExactCharField(max_length=255)
+    calls = models.PositiveBigIntegerField()
+    errors = models.PositiveBigIntegerField()
+    buckets = JSONTextField(default=list)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
+        indexes = (models.Index(fields=["seconds", "at"], name="mcp_rollup_at"),)
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key} {self.at}"
+
+
+class RollupMark(models.Model):
+    """How far the calls are counted, in one row: all up to the primary key `counted`.
+
+    `seen` was the newest key at `seen_at`. A row gets its key before its transaction ends, so a key is `settled`, and
+    may be counted, some time after it was seen.
+    """
+
+    counted = models.BigIntegerField(default=0)
+    settled = models.BigIntegerField(default=0)
+    seen = models.BigIntegerField(default=0)
+    seen_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.counted)
+
+
+class MissingCapability(models.Model):
+    """A report of a model that it needed something which no tool does."""
+
+    reported_at = models.DateTimeField(_("reported"), default=timezone.now, db_index=True)
+    server = ExactCharField(_("server"), max_length=200)
+    principal = ExactCharField(_("principal"), max_length=255, db_index=True)
+    user_name = models.CharField(_("user"), max_length=150)
+    client_name = models.CharField(_("client"), max_length=100)
+    wanted = models.CharField(_("wanted"), max_length=500)
+    why = models.CharField(_("for what"), max_length=1000, blank=True)
+
+    objects: ClassVar[Any] = models.Manager()
+
+    class Meta:
+        verbose_name = _("missing capability")
+        verbose_name_plural = _("missing capabilities")
+        ordering = ("-pk",)
+        default_permissions = ("view", "delete")
+
+    def __str__(self) -> str:
+        return self.wanted
+
+
+class OperatedSession(Session):
+    """The permissions for what the operators' page of sessions adds."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        permissions = (
+            ("view_session_payload", "Can view the state and the capabilities of sessions"),
+            ("close_session_streams", "Can close the streams of sessions"),
+            ("message_session", "Can send messages to the clients of sessions"),
+        )
 
 
 def alias() -> str:

@@ -21,9 +21,14 @@ from django_mcp.execution.loops import serving_loop
 from .board import Stops, board, is_under_test
 from .models import Edition, alias
 from .rarely import Rarely
+from .rollups import PORTION, catch_up, delete_old
+from .running import running
 from .switches import GROUP, announce, start_expired
 
 logger = logging.getLogger("django_mcp")
+
+COUNT_SECONDS: Final = 15
+"""How often each process counts audited calls; any of them counts all."""
 
 SETTLE_SECONDS: Final = 2.5
 """After this time every process has read a new edition: clients are told once more, since a client that was quick may
@@ -35,7 +40,14 @@ class Watch:
     """The background thread of a process, and its jobs."""
 
     def __init__(self) -> None:
-        self.jobs: list[Callable[[], None]] = [board.refresh, self._start_expired, self._announce_settled]
+        self.jobs: list[Callable[[], None]] = [
+            board.refresh,
+            self._start_expired,
+            self._announce_settled,
+            running.sync,
+            self._count_calls,
+        ]
+        self._counts_at = 0.0
         self._starting = threading.Lock()
         self._rung = threading.Event()
         self._process: int | None = None
@@ -101,6 +113,14 @@ class Watch:
         if any(not stop.holds() for stop in board.stops.by_target.values()):
             start_expired()
             board.refresh()
+
+    def _count_calls(self) -> None:
+        if time.monotonic() >= self._counts_at:
+            self._counts_at = time.monotonic() + COUNT_SECONDS
+            if catch_up() > PORTION:
+                # Far behind: goes on at the next look.
+                self._counts_at = 0.0
+            delete_old()
 
 
 watch: Final = Watch()

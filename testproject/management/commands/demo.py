@@ -29,11 +29,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--load", action="store_true", help="also load a busy week for the operators' pages")
 
-    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+    def handle(self, *args: Any, host: str, port: int, load: bool, **options: Any) -> None:
         check_free(host, port)
         try:
             self.prepare(host)
+            if load:
+                self.step("Loading a busy week")
+                call_command("load_calls")
             self.say_what_to_try(host, port)
             serve(host, port)
         except KeyboardInterrupt:

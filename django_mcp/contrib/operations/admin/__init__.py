@@ -1,5 +1,5 @@
 """The operators' pages in the admin."""
 
-from . import switches
+from . import overview, reports, running, sessions, switches
 
-__all__ = ["switches"]
+__all__ = ["overview", "reports", "running", "sessions", "switches"]

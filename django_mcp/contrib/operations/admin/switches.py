@@ -7,9 +7,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_mcp.contrib.operations.board import localtime
 from django_mcp.contrib.operations.models import Switch
 from django_mcp.contrib.operations.switches import SwitchError, Target, doubt_of, find_target, start, stop
 
@@ -76,7 +79,7 @@ class SwitchAdmin(ModelAdmin):
     """Switches are added and changed, and never deleted: their history stays."""
 
     form = SwitchForm
-    list_display = ("target_text", "state", "reason", "until", "stopped_by", "stopped_at")
+    list_display = ("target_text", "state", "reason", "stopped_by")
     list_filter = (IsStoppedFilter, "kind")
     list_select_related = ("stopped_by",)
     search_fields = ("label", "reason")
@@ -167,4 +170,12 @@ class SwitchAdmin(ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, switch: Switch) -> Any:
-        return _("stopped") if switch.is_off() else _("runs")
+        """The state, and in a second line since when or until when."""
+        if not switch.is_off():
+            return _("runs")
+        if switch.until is not None:
+            when = gettext("until %(time)s") % {"time": date_format(localtime(switch.until), "SHORT_DATETIME_FORMAT")}
+        else:
+            since = date_format(localtime(switch.stopped_at or timezone.now()), "SHORT_DATETIME_FORMAT")
+            when = gettext("since %(time)s") % {"time": since}
+        return format_html('{}<br><span class="quiet">{}</span>', gettext("stopped"), when)
