@@ -69,7 +69,7 @@ class Server:
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("DJANGO_", "MCP_"))}
         environ |= {"PYTHONPATH": str(PEERS if self.requirements else ROOT), "SECRET_KEY": secrets.token_hex()}
         environ |= {"PYTHONDONTWRITEBYTECODE": "1", "MAX_ANONYMOUS_SESSIONS": "10000"}
-        environ |= {"AUDIT": "off", **self.environ}
+        environ |= {"AUDIT": "off", "OPERATIONS": "0", **self.environ}
         if self.migrate:
             subprocess.run([self.python, *self.migrate], env=environ, cwd=ROOT, check=True)
         command = [*pinned(core), self.python, *(part.format(port=port) for part in self.command)]
