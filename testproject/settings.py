@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django import VERSION
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
@@ -101,11 +102,12 @@ INSTALLED_APPS = [
     "django_mcp.contrib.tokens",
     "django_mcp.contrib.audit",
     "django_mcp.contrib.tasks",
-    "django_tasks",
     "django_tasks_db",
 ]
 if env_bool("OPERATIONS", default=True):
     INSTALLED_APPS.append("django_mcp.contrib.operations")
+if VERSION < (6, 0):
+    INSTALLED_APPS.append("django_tasks")  # Django 6 has it.
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -18,3 +18,9 @@ MCP_SESSION_TOUCH_SECONDS = 1
 # One client has many calls wait at once, so that its server's threads are tried.
 MCP_MAX_WAITING_CALLS = 100
 MCP_MAX_WAITING_CALLS_PER_PRINCIPAL = 40
+
+MCP_TASK_LEASE_SECONDS = float(os.environ.get("LIVE_LEASE_SECONDS", "3"))
+MCP_MAX_UNFINISHED_TASKS_PER_PRINCIPAL = MCP_MAX_TASKS_PER_PRINCIPAL = 10_000
+if rq := os.environ.get("RQ_REDIS_URL"):
+    INSTALLED_APPS += ["django_rq", "django_tasks_rq"]  # noqa: F405
+    RQ_QUEUES = {"default": {"URL": rq}}

@@ -37,8 +37,8 @@ def found():
     [
         (THREADS, False, [(Warning, "django_mcp.W060")]),
         (THREADS, True, []),
-        ("django_tasks.backends.immediate.ImmediateBackend", False, [(Warning, "django_mcp.W060")]),
-        ("django_tasks.backends.dummy.DummyBackend", True, [(Error, "django_mcp.E061")]),
+        (f"{queue.framework().__name__}.backends.immediate.ImmediateBackend", False, [(Warning, "django_mcp.W060")]),
+        (f"{queue.framework().__name__}.backends.dummy.DummyBackend", True, [(Error, "django_mcp.E061")]),
         ("django_tasks_db.DatabaseBackend", False, []),
         ("nothing.here", False, [(Error, "django_mcp.E061")]),
     ],
