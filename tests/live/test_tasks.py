@@ -225,8 +225,7 @@ def test_a_thousand_tasks_over_two_workers_run_once_each(two: Cluster, client: C
     assert {task["status"] for task in done} == {"completed"}
     ran = [task["result"]["structuredContent"] for task in done]
     assert {worker.pid for worker in both} == set(ran)
-    names = two.manage("shell", "-c", COUNT).split()
-    assert names == [str(count)]
+    assert two.manage("shell", "-c", COUNT).split()[-1] == str(count)
 
 
 COUNT = """
