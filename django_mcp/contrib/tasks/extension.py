@@ -129,7 +129,8 @@ def _known(value: Any, ctx: Context) -> list[str]:
         raise ProtocolError(
             INVALID_PARAMS, "Invalid params: notifications.taskIds must be a list of strings", status=400
         )
-    own = storage.tasks().live().filter(server=ctx.server.name, principal=ctx.principal.key, task_id__in=value)
+    ids = list(filter(storage.is_task_id, value))
+    own = storage.tasks().live().filter(server=ctx.server.name, principal=ctx.principal.key, task_id__in=ids)
     known = set(own.values_list("task_id", flat=True))
     return [one for one in dict.fromkeys(value) if one in known]
 

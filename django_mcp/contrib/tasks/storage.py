@@ -36,7 +36,14 @@ def tasks() -> TaskQuerySet:
 
 def find(task_id: str, server: str, principal: str) -> Task | None:
     """A task of a principal on a server, if its time is not over."""
+    if not is_task_id(task_id):
+        return None
     return tasks().live().filter(task_id=task_id, server=server, principal=principal).first()
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a client's text may be an id: others may hold characters that a database refuses."""
+    return 0 < len(text) <= 43 and text.isascii() and text.isprintable()
 
 
 def create(**values: Any) -> Task:

@@ -421,7 +421,7 @@ def test_a_listener_hears_of_its_own_tasks_alone(client_of, jobs, django_user_mo
         return prepare(server, inbound(message, MODERN), None, caller, streams=True)
 
     caller = Caller(Principal(f"user:{ada.pk}", ada), CALLER.get_request)
-    heard = listen([own, foreign, "unknown", own])
+    heard = listen([own, foreign, "unknown", own, "\u0000"])
     assert heard.honoured == {"taskIds": [own]}
     assert heard.wants("notifications/tasks", own)
     assert not heard.wants("notifications/tasks", foreign)
