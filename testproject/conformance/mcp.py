@@ -24,6 +24,7 @@ from django_mcp import (
     ToolError,
     UserMessage,
 )
+from django_mcp.contrib.skills import Skills
 from django_mcp.contrib.tasks import Tasks
 from django_mcp.protocol.modern import missing_capability
 
@@ -491,3 +492,8 @@ def test_input_required_result_prompt(ctx: Context) -> str:
     """Asks for the context that it needs."""
     answer = ctx.elicit("What context should the prompt use?", CONTEXT, key="user_context")
     return f"Use this context: {(answer.data or {}).get('context')}"
+
+
+# Skills. They come after the resources that the suite expects first.
+
+conformance_server.extend(Skills(apps=["conformance"]))

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 import django_mcp
 from django_mcp import MCPServer
+from django_mcp.contrib.skills.folders import read_skills
 from django_mcp.management.commands.startmcp import source
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +129,33 @@ def test_a_new_project_is_wired_by_one_command_which_shows_each_edit_first(tmp_p
     assert run("manage.py", "check").strip() == "System check identified no issues (0 silenced)."
     post = "Client(headers={'host': 'localhost'}).post('/mcp', '{}', content_type='application/json').status_code"
     assert run("manage.py", "shell", "-v", "0", "-c", f"from django.test import Client; print({post})") == "401\n"
+
+
+def test_a_skill_is_written_that_can_be_served(monkeypatch, tmp_path):
+    monkeypatch.setattr(apps.get_app_config("airports"), "path", str(tmp_path))
+    said = StringIO()
+
+    call_command("startmcp", "airports", skill="find-flights", stdout=said)
+
+    [skill] = read_skills("airports", tmp_path / "skills")
+    assert skill.uri == "skill://airports/find-flights/SKILL.md"
+    assert f"Wrote {tmp_path}/skills/find-flights/SKILL.md" in said.getvalue()
+    with pytest.raises(CommandError, match="is there already, and is kept"):
+        call_command("startmcp", "airports", skill="find-flights")
+    assert list(tmp_path.iterdir()) == [tmp_path / "skills"]
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "said"),
+    [
+        ("airports", "../../x", "no name of a skill"),
+        ("airports", "", "no name of a skill"),
+        ("nothing", "find-flights", "Write the app's label"),
+        (None, "find-flights", "manage.py startmcp APP --skill find-flights"),
+        ("auth", "find-flights", "an installed package"),
+    ],
+)
+def test_a_skill_that_cannot_be_written_is_refused(label, name, said):
+    with pytest.raises(CommandError) as error:
+        call_command("startmcp", *([label] if label else []), skill=name)
+    assert said in str(error.value)

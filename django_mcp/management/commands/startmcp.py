@@ -1,4 +1,6 @@
-"""manage.py startmcp: writes a first mcp.py for an app, with its models, and says what else the project lacks."""
+"""manage.py startmcp: writes a first mcp.py for an app, with its models, or a first skill, and says what else the
+project lacks.
+"""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,10 +11,14 @@ from django.contrib.auth import get_permission_codename
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models
 
+from django_mcp.extensions import servers
+from django_mcp.management import skill_draft
 from django_mcp.management.wiring import Lack, is_installed, lacks
 
 SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
 """Parts of field names that a first draft leaves out."""
+
+SKILLS = "io.modelcontextprotocol/skills"
 
 HEAD = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."""
 
@@ -49,8 +55,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--write", action="store_true", help="add what the settings, the URLconf and the ASGI module lack"
         )
+        parser.add_argument(
+            "--skill", metavar="NAME", help="write a first skill of the app, such as refund-order, and no mcp.py"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["skill"] is not None:
+            self._start_skill(options["app"], options["skill"])
+            return
         if options["app"] is not None:
             self._start(options["app"])
         found = list(lacks())
@@ -62,20 +74,32 @@ class Command(BaseCommand):
             self.stdout.write("Nothing of this was written: manage.py startmcp --write does it.")
 
     def _start(self, label: str) -> None:
-        try:
-            app = apps.get_app_config(label)
-        except LookupError as error:
-            raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
+        app = _find_app(label)
         path = Path(app.path) / "mcp.py"
         if is_installed(path):
             raise CommandError(
                 f"{app.label} is an installed package, whose next upgrade would remove {path}. Write the mcp.py of an "
                 f"app of your own, with a ModelToolset of the models that you need: from {app.name}.models import …"
             )
-        if path.exists():
-            raise CommandError(f"{path} is there already, and is kept.")
+        _keep(path)
         path.write_text(source(app))
         self.stdout.write(f"Wrote {path}. See what a user's model would see: manage.py mcp_inspect --user <name>")
+
+    def _start_skill(self, label: str | None, name: str) -> None:
+        if label is None:
+            raise CommandError(f"Name the app that gets the skill: manage.py startmcp APP --skill {name}")
+        if not skill_draft.NAME.fullmatch(name):
+            raise CommandError(f"{name!r} is no name of a skill: 1 to 64 of a-z, 0-9 and single hyphens.")
+        app = _find_app(label)
+        path = skill_draft.path_of(app.path, name)
+        if is_installed(path):
+            raise CommandError(f"{app.label} is an installed package: write the skill in an app of your own.")
+        _keep(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(skill_draft.draft(name), encoding="utf-8")
+        self.stdout.write(f"Wrote {path}. Say in its description when a model should use it.")
+        if not any(extension.id == SKILLS for server in servers() for extension in server.extensions):
+            self.stdout.write('No server has skills: MCP_SERVER_EXTENSIONS = ["django_mcp.contrib.skills.Skills"]')
 
     def _tell(self, lack: Lack, is_to_be_mended: bool) -> None:
         """Prints a lack with its edit, and makes the edit if that is asked for."""
@@ -87,6 +111,18 @@ class Command(BaseCommand):
         if is_to_be_mended:
             lack.mend()
             self.stdout.write(f"Wrote {lack.path}.")
+
+
+def _find_app(label: str) -> AppConfig:
+    try:
+        return apps.get_app_config(label)
+    except LookupError as error:
+        raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
+
+
+def _keep(path: Path) -> None:
+    if path.exists():
+        raise CommandError(f"{path} is there already, and is kept.")
 
 
 def source(app: AppConfig) -> str:
