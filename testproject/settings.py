@@ -186,8 +186,6 @@ MCP_AUDIT = os.environ.get("AUDIT") or "buffered"
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"
 MCP_SERVER_VERSION = "1.0"
-# The package's own skills, for agents that work on the demo.
-MCP_SERVER_EXTENSIONS = ["testproject.airports.extensions.skills"]
 MCP_SERVER_INSTRUCTIONS = (
     "Look up airports, measure distances and routes between them, and keep the user's own trip plans. "
     "Airports are named by their IATA or ICAO code."

@@ -17,6 +17,7 @@ from django_mcp.urls import endpoint
 from testproject.airports.api import AirportViewSet
 from testproject.bench.mcp import bench, many
 from testproject.conformance.mcp import conformance_server
+from testproject.guides import guides
 from testproject.views import HomeView
 
 api = SimpleRouter()
@@ -28,6 +29,7 @@ urlpatterns = [
     path("bench/mcp", endpoint(bench, public=True)),
     path("bench/many/mcp", endpoint(many, public=True)),
     path("conformance/mcp", endpoint(conformance_server, public=True)),
+    path("guides/mcp", endpoint(guides, public=True)),
     path(
         "secure/mcp",
         endpoint(

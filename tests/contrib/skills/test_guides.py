@@ -65,7 +65,7 @@ def test_commands_and_their_options_exist():
 
 
 def test_decorators_and_names_of_the_package_exist():
-    assert named(r"\n@(\w+)", "\n".join(CODE)) <= set(django_mcp.__all__)
+    assert named(r"\n@(\w+)", "\n".join(CODE)) <= {*django_mcp.__all__, "dataclass"}
     for one in named(r"`([A-Z][a-z]+[A-Z]\w+|Budget)[`(]"):
         assert hasattr(django_mcp, one), one
     for path in named(r"\bdjango_mcp(?:\.\w+)+"):
@@ -110,6 +110,6 @@ def test_what_the_code_imports_exists():
 
 @pytest.mark.django_db
 def test_the_demo_serves_them():
-    skills = MCPClient("/mcp").request("skills/list")["skills"]
+    skills = MCPClient("/guides/mcp").request("skills/list")["skills"]
 
     assert [skill["frontmatter"]["name"] for skill in skills] == ["operate-mcp-server", "write-mcp-tools"]
