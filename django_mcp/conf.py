@@ -358,6 +358,17 @@ class Settings:
     OPERATIONS_REPORTS_PER_PRINCIPAL: int = 20
     """The maximum number of reports of missing capabilities from one caller in a day."""
 
+    REGISTRY_AUTH: str = ""
+    """The line at /.well-known/mcp-registry-auth, such as "v=MCPv1; k=ed25519; p=…", with the public key
+    (`django_mcp.contrib.cards`).
+    """
+
+    CATALOG_SPEC_VERSION: str = "1.0"
+    """The version that the AI catalog says it is of (`django_mcp.contrib.cards`)."""
+
+    CATALOG_IDENTIFIER: str = "urn:air:{publisher}:{name}"
+    """The identifiers in the AI catalog (`django_mcp.contrib.cards`)."""
+
     REQUEST_STATE_TTL_SECONDS: int = 600
     """How long a modern client may take to answer a tool's questions."""
 

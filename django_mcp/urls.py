@@ -52,7 +52,8 @@ def _patterns(server: MCPServer | None = None, view_class: type[MCPView] = MCPVi
     own: Patterns = [re_path(r"^(?:/)?$", view_class.as_view(server=server, **options), name="endpoint")]
     served = server or default_server
     below = [url for extension in served.extensions for url in extension.urls(served)]
-    return [*own, re_path(r"^(?:/)", include(below))] if below else own
+    # The slash may be the end of the endpoint's own path.
+    return [*own, re_path(r"^(?:/)?", include(below))] if below else own
 
 
 urlpatterns = _patterns()

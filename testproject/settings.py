@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "django_mcp.contrib.audit",
     "django_mcp.contrib.tasks",
     "django_mcp.contrib.skills.guides",
+    "django_mcp.contrib.cards",
     "django_tasks_db",
 ]
 if env_bool("OPERATIONS", default=True):

@@ -40,6 +40,8 @@ WITHOUT_TESTS = {
     "contrib/tasks/queue.py": "in test_checks.py",
     "contrib/tasks/storage.py": "in test_worker.py and test_extension.py, which change rows",
     "contrib/tasks/wire.py": "in test_extension.py, where it is sent",
+    "contrib/cards/apps.py": "declares",
+    "contrib/cards/documents.py": "in test_views.py, where they are served, and management/test_mcp_card.py",
     "contrib/skills/guides/apps.py": "declares; its skills are tested",
     "contrib/skills/skill.py": "in test_folders.py, test_functions.py and test_extension.py, which make skills",
     "management/skill_draft.py": "in management/test_startmcp.py",
