@@ -25,7 +25,7 @@ _SHARED: Final = ("version", "title", "websiteUrl", "icons")
 def card_of(server: "MCPServer", cards: "Cards", remotes: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """A server card with these remotes."""
     live = server.implementation()
-    members = {
+    members: dict[str, Any] = {
         "$schema": CARD_SCHEMA,
         "name": name_of(server, cards),
         "description": cards.description or live.get("description", ""),

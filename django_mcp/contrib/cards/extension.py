@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.protected_resource import hosts_are_named
+from django_mcp.endpoint.routes import mounted_servers
 from django_mcp.extensions import Extension
 
 from . import documents, views
@@ -71,6 +72,8 @@ class Cards(Extension):
         ]
 
     def checks(self, server: "MCPServer") -> Iterable[CheckMessage]:
+        if server not in mounted_servers():
+            return  # Its documents have no URLs.
         if (key := mcp_settings.REGISTRY_AUTH) and not REGISTRY_AUTH.fullmatch(key):
             hint = "Write it as v=MCPv1; k=ed25519; p=…, with the public key in Base64, never the private one."
             yield Error("MCP_REGISTRY_AUTH is no proof for the registry.", hint=hint, id="django_mcp.E065")

@@ -7,6 +7,8 @@ from django_mcp import MCPServer
 from django_mcp.contrib.cards import Cards
 from tests.contrib.cards.serving import shop
 
+pytestmark = pytest.mark.urls("tests.contrib.cards.serving")
+
 KEY = "v=MCPv1; k=ed25519; p=" + "A" * 43 + "="
 
 

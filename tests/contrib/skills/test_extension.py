@@ -233,9 +233,9 @@ def test_the_same_skills_on_another_server_and_skills_of_one_name():
     twins = Skills(apps=[])
     for under in ("a", "b"):
         twins.skill(under=under, name="refund", description="How to refund")(lambda: "")
-    [warning] = twins.checks(MCPServer("twins", extensions=[twins]))
+    [warning] = twins.checks(server)
     assert warning.id == "django_mcp.W062"
-    assert warning.msg == "The server 'twins' has several skills named 'refund': a/refund, b/refund."
+    assert warning.msg == "The server 'skilled' has several skills named 'refund': a/refund, b/refund."
 
 
 def test_a_permission_of_no_skill_is_refused():
