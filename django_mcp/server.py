@@ -322,7 +322,8 @@ class MCPServer:
             own = {option: options.pop(option) for option in extension.tool_options if option in options}
             if not own:
                 continue
-            part = extension.read_tool(self, DeclaredTool(name, function, own, label, repeatable))
+            permission, scopes = options.get("permission"), tuple(options.get("scopes") or ())
+            part = extension.read_tool(self, DeclaredTool(name, function, own, label, repeatable, permission, scopes))
             if taken := meta.keys() & part.meta.keys():
                 raise ImproperlyConfigured(
                     f"{label}: {extension.id} writes the {min(taken)!r} of its meta; take it out of meta=…."

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "django_mcp.contrib.oauth",
     "django_mcp.contrib.tokens",
     "django_mcp.contrib.audit",
+    "django_mcp.contrib.apps",
     "django_mcp.contrib.tasks",
     "django_mcp.contrib.skills.guides",
     "django_mcp.contrib.cards",
@@ -168,7 +169,7 @@ STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
 # The demo, the conformance fixture and the benchmark are for everybody.
-SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060"]
+SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060", "django_mcp.W080"]
 
 LOGIN_URL = "/accounts/login/"
 OAUTH2_PROVIDER = provider_settings(

@@ -15,6 +15,7 @@ from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.contrib.tokens.authentication import APITokenAuthentication
 from django_mcp.urls import endpoint
 from testproject.airports.api import AirportViewSet
+from testproject.airports.atlas import atlas
 from testproject.bench.mcp import bench, many
 from testproject.conformance.mcp import conformance_server
 from testproject.guides import guides
@@ -26,6 +27,7 @@ api.register("airports", AirportViewSet)
 urlpatterns = [
     # The most frequent path comes first: Django tries one after the other.
     path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
+    path("atlas/mcp", endpoint(atlas, public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
     path("bench/mcp", endpoint(bench, public=True)),
     path("bench/many/mcp", endpoint(many, public=True)),
     path("conformance/mcp", endpoint(conformance_server, public=True)),

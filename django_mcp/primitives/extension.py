@@ -75,13 +75,18 @@ class ListenKey:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredTool:
-    """A tool that is being declared with options of the extension: its name, its function, and those options."""
+    """A tool that is being declared with options of the extension: its name, its function, and those options.
+
+    `permission` and `scopes` are the tool's own, for an extension that guards something else as the tool is.
+    """
 
     name: str
     function: Callable[..., Any]
     options: Mapping[str, Any]
     label: str
     is_repeatable: bool = False
+    permission: Permission | Iterable[Permission] | None = None
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ const MCP = (() => {
   const data = JSON.parse(document.getElementById("mcp-data").textContent);
   const KEPT_MESSAGES = 200;
   const TARGETS = { "tools/call": "name", "prompts/get": "name", "resources/read": "uri" };
-  const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+  const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {}, ...data.clientCapabilities };
   const INFO = { name: "django-mcp-page", title: "The page of the endpoint", version: "1" };
   let lastId = 0;
   let session = null;
