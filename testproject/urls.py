@@ -27,7 +27,9 @@ api.register("airports", AirportViewSet)
 urlpatterns = [
     # The most frequent path comes first: Django tries one after the other.
     path("mcp", endpoint(public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
-    path("atlas/mcp", endpoint(atlas, public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
+    path(
+        "atlas/mcp", endpoint(atlas, public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])
+    ),
     path("bench/mcp", endpoint(bench, public=True)),
     path("bench/many/mcp", endpoint(many, public=True)),
     path("conformance/mcp", endpoint(conformance_server, public=True)),

@@ -58,7 +58,7 @@ def _check_app(extension: "Apps", server: "MCPServer", one: App) -> Iterator[Che
     except Exception as error:
         yield Error(
             f"The app {one.template!r} cannot be rendered: {type(error).__name__}: {error}",
-            hint="It is rendered without a request and a user, before any call of its tools: their results are its data.",
+            hint="It is rendered without a request and a user: the results of its tools are its data.",
             id="django_mcp.E081",
         )
         return

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
@@ -31,7 +31,7 @@ class App:
     name: str
     title: str | None = None
     description: str | None = None
-    origins: Origins = Origins()
+    origins: Origins = field(default_factory=Origins)
     permissions: tuple[str, ...] = ()
     border: bool | None = None
     domain: str | None = None
@@ -41,7 +41,7 @@ class App:
 
     def meta(self, origins: Origins) -> dict[str, Any]:
         """The `_meta` of its resource, with the origins that are granted to it."""
-        members = {
+        members: dict[str, Any] = {
             "csp": origins.to_wire() or None,
             "permissions": {name: {} for name in self.permissions} or None,
             "domain": self.domain,

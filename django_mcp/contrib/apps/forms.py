@@ -75,7 +75,7 @@ def _names(name: str, widget: forms.Widget, label: str) -> list[str]:
         raise ImproperlyConfigured(f"{label}: {name} is a file, which an app cannot send; leave it out of the form.")
     if isinstance(widget, forms.SelectDateWidget):
         return [part % name for part in (widget.year_field, widget.month_field, widget.day_field)]
-    suffixes = [str(one) for one in widget.widgets_names] if isinstance(widget, forms.MultiWidget) else [""]
+    suffixes = getattr(widget, "widgets_names", [""])  # Of a MultiWidget, whose parts are inputs of their own.
     names = [f"{name}{suffix}" for suffix in suffixes]
     if wrong := [one for one in names if not one.isidentifier()]:
         raise ImproperlyConfigured(f"{label}: the form's input {wrong[0]!r} is no name of an argument; rename it.")
@@ -114,4 +114,6 @@ def _result(form: forms.BaseForm, value: Any) -> ToolResult:
         return ToolResult(
             content=value.content, structured={"errors": {}, **own}, is_error=value.is_error, meta=value.meta
         )
-    return ToolResult(content="Done" if value is None else value, structured={"errors": {}, "data": to_json_value(value)})
+    return ToolResult(
+        content="Done" if value is None else value, structured={"errors": {}, "data": to_json_value(value)}
+    )

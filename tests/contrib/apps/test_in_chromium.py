@@ -1,9 +1,11 @@
 """The preview and its apps in a real browser: `pytest -m browser` runs these."""
 
 import json
+import os
 
 import airportsdata
 import pytest
+from django.contrib.auth.models import Permission
 
 from testproject.airports.management.commands.load_airports import airport_from
 from testproject.airports.models import Airport, TripPlan
@@ -69,7 +71,8 @@ def driver():
 @pytest.fixture
 def airports(db):
     rows = airportsdata.load("ICAO")
-    codes = [code for code, row in rows.items() if row["iata"]][::3] + ["EGLL", "EGKK", "EGLC", "KJFK"]
+    some = [code for code, row in rows.items() if row["iata"]][::3]
+    codes = [*some, "EGLL", "EGKK", "EGLC", "KJFK"]
     Airport.objects.bulk_create(airport_from(rows[code]) for code in dict.fromkeys(codes))
 
 
@@ -89,10 +92,10 @@ def opened(live_server, driver, settings):
     return lambda path: Preview(driver, live_server.url + path)
 
 
-def test_a_person_searches_the_map_and_adds_a_flight_after_an_error(opened, airports, signed_in, tmp_path):
+def test_a_person_searches_the_map_and_adds_a_flight_after_an_error(opened, airports, signed_in):
     app = opened("/atlas/mcp/apps")
     app.show("airports_map", query="london")
-    assert app.find("#found button").text.startswith("L")
+    assert "London" in app.find("#found button").text
     assert app.find("#land").get_attribute("d").startswith("M")
 
     search = app.find("#search input")
@@ -109,8 +112,7 @@ def test_a_person_searches_the_map_and_adds_a_flight_after_an_error(opened, airp
     assert destination.get_attribute("aria-invalid") == "true"
     assert app.driver.switch_to.active_element == destination
     assert not TripPlan.objects.exists()
-    shot = tmp_path / "light.png"
-    app.driver.save_screenshot(str(shot))
+    keep(app, "light")
 
     destination.clear()
     destination.send_keys("JFK\n")  # Enter presses the button, in a sandbox without forms too.
@@ -122,5 +124,101 @@ def test_a_person_searches_the_map_and_adds_a_flight_after_an_error(opened, airp
     assert app.violations() == []
     app.leave()
     choose(app.find("#theme")).select_by_value("dark")
-    app.driver.save_screenshot(str(tmp_path / "dark.png"))
-    print(tmp_path)
+    app.enter()
+    app.wait(lambda _: app.driver.execute_script("return document.documentElement.dataset.theme") == "dark")
+    assert app.violations() == []
+    keep(app, "dark")
+
+
+def keep(app, name):
+    """A screenshot, for somebody who wants to look."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        app.driver.save_screenshot(f"{folder}/{name}.png")
+
+
+@pytest.fixture
+def edited(opened, settings, signed_in):
+    """The app of the shop's groups, for a user who may add some."""
+    settings.ROOT_URLCONF = "tests.contrib.apps.serving"
+    signed_in.user_permissions.add(Permission.objects.get(codename="add_group"))
+    app = opened("/shop/apps")
+    app.show("edit_group")
+    return app
+
+
+def test_the_preview_blocks_what_the_policy_does_not_grant(edited):
+    app = edited
+    app.wait(lambda _: app.violations())
+    assert app.violations() == ["img-src https://elsewhere.example/x.png"]
+
+    for script, directive in {
+        "fetch('https://elsewhere.example/').catch(() => {})": "connect-src",
+        "fetch('/shop').catch(() => {})": "connect-src",
+        "new Image().src = '/static/x.png'": "img-src",
+        "document.body.appendChild(document.createElement('script')).textContent = `eval('1')`": "script-src eval",
+        "document.body.appendChild(document.createElement('iframe')).src = 'https://elsewhere.example/'": "frame-src",
+    }.items():
+        app.driver.execute_script(script)
+        app.wait(lambda _, directive=directive: app.violations()[0].startswith(directive))
+        assert app.driver.execute_script("return window.origin") == "null"
+    assert app.driver.execute_script("try { return parent.document.title } catch (error) { return error.name }") == (
+        "SecurityError"
+    )
+
+
+def test_a_call_of_a_tool_that_is_not_for_apps_is_refused(edited):
+    app = edited
+    script = """const [name, done] = arguments
+        mcp.callTool(name).then((one) => done(one.content[0].text), (one) => done(one.message))"""
+
+    assert app.driver.execute_async_script(script, "for_models") == "The tool for_models is not for apps."
+    assert app.driver.execute_async_script(script, "nothing") == "The server has no tool nothing."
+    assert app.driver.execute_async_script(script, "list_orders") == "apps"
+
+
+def test_a_forms_errors_are_shown_at_its_fields_and_go_when_it_is_sent_again(edited):
+    app = edited
+    assert app.find("#list").text == "<script>\nb"  # The fragment of the result, as text.
+    app.find("form button").click()
+    assert app.find("#id_name ~ .errorlist, .errorlist").text == "This field is required."
+    app.find("#id_name").send_keys("no\n")
+    app.wait(lambda _: app.find(".errorlist").text == "Not this one.")
+    assert app.driver.execute_script("return document.querySelector('form').firstElementChild.className") == "errorlist"
+
+    app.find("#id_name").clear()
+    app.find("#id_name").send_keys("ok")
+    choose(app.find("#id_kinds")).select_by_value("a")
+    choose(app.find("#id_kinds")).select_by_value("b")
+    app.driver.execute_script("addEventListener('mcp:done', (event) => { window.done = event.detail.result })")
+    app.find("form button").click()
+    done = app.wait(lambda _: app.driver.execute_script("return window.done"))
+    assert done["structuredContent"] == {"errors": {}, "data": {"name": "ok", "kinds": ["a", "b"], "user": "amelia"}}
+    assert app.driver.find_elements(CSS, ".errorlist, [aria-invalid], [aria-busy]") == []
+
+
+def test_an_app_follows_the_hosts_theme_and_the_host_its_size(edited):
+    app = edited
+    script = (
+        "return [document.documentElement.dataset.theme, getComputedStyle(document.documentElement).colorScheme, "
+        "document.documentElement.style.getPropertyValue('--color-background-primary')]"
+    )
+    assert app.driver.execute_script(script) == ["light", "light", "#ffffff"]
+    app.leave()
+    choose(app.find("#theme")).select_by_value("dark")
+    app.enter()
+    app.wait(lambda _: app.driver.execute_script(script) == ["dark", "dark", "#1d1f24"])
+
+    for height in (900, 300):
+        app.driver.execute_script(
+            "document.body.innerHTML = ''; document.body.style.cssText = `margin:0;height:${arguments[0]}px`", height
+        )
+        app.wait(lambda _, height=height: app.height() == height)
+
+
+def test_a_link_is_opened_by_the_host(edited):
+    app = edited
+    app.find("#help").click()
+
+    assert app.wait(lambda _: app.outside("document.getElementById('status').textContent")) == (
+        "The app opens https://shop.example/help"
+    )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django import template
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.template import Context, TemplateSyntaxError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -67,7 +68,9 @@ def mcp_form(context: Context, tool: str) -> Any:
 def _rendering(context: Context, tag: str) -> Rendering:
     rendering = context.get(NAME)
     if not isinstance(rendering, Rendering):
-        raise TemplateSyntaxError(f"{{% {tag} %}} is for the template of an app, and for what it includes without only.")
+        raise TemplateSyntaxError(
+            f"{{% {tag} %}} is for the template of an app, and for what it includes without only."
+        )
     return rendering
 
 
@@ -100,11 +103,13 @@ def _replaced(text: str, found: str, by: str) -> str:
 
 
 def _read(path: str) -> bytes:
-    found = finders.find(path)
-    if isinstance(found, str):
-        return Path(found).read_bytes()
-    stored = getattr(staticfiles_storage, "stored_name", lambda name: name)(path)
-    if not staticfiles_storage.exists(stored):
-        raise TemplateSyntaxError(f"{{% mcp_static {path!r} %}}: there is no such static file.")
-    with staticfiles_storage.open(stored) as file:
-        return bytes(file.read())
+    """The bytes of a static file: its source, or where that is not deployed, the file that was collected."""
+    try:
+        found = finders.find(path)
+        if isinstance(found, str):
+            return Path(found).read_bytes()
+        stored = getattr(staticfiles_storage, "stored_name", lambda name: name)(path)
+        with staticfiles_storage.open(stored) as file:
+            return bytes(file.read())
+    except (OSError, ValueError, ImproperlyConfigured, SuspiciousFileOperation) as error:
+        raise TemplateSyntaxError(f"{{% mcp_static {path!r} %}}: there is no such static file ({error}).") from error
