@@ -1,14 +1,26 @@
 """The templates of the apps, in memory."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.test import override_settings
 
+from django_mcp.server import _servers
 from django_mcp.testing import MCPClient
-from tests.contrib.apps.serving import TEMPLATES
+from tests.contrib.apps.serving import TEMPLATES, server
+
+# The checks of other tests do not see the servers of these, whose templates are here only.
+_servers.discard(server)
+
+
+@pytest.fixture(autouse=True)
+def servers_of_its_own() -> Iterator[None]:
+    before = set(_servers)
+    yield
+    for one in set(_servers) - before:
+        _servers.discard(one)
 
 
 @pytest.fixture(autouse=True)
