@@ -169,7 +169,7 @@ STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
 # The demo, the conformance fixture and the benchmark are for everybody.
-SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060", "django_mcp.W080"]
+SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060"]
 
 LOGIN_URL = "/accounts/login/"
 OAUTH2_PROVIDER = provider_settings(

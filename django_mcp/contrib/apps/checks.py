@@ -42,8 +42,8 @@ def check_apps(extension: "Apps", server: "MCPServer") -> Iterator[CheckMessage]
             yield Warning(
                 f"{server.name}: everybody may call the tool {tool.name!r}, which is for apps only.",
                 hint=(
-                    "Servers cannot tell an app's call from any other. Give the tool a permission= or scopes=, or say "
-                    "that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W080']."
+                    "Servers cannot tell an app's call from any other. Give the tool a permission= or scopes=; a "
+                    "permission that is a function which returns True says that everybody is meant."
                 ),
                 id="django_mcp.W080",
             )
