@@ -169,7 +169,7 @@ STATIC_URL = "static/"
 MEDIA_ROOT = BASE_DIR / "media"
 
 # The demo, the conformance fixture and the benchmark are for everybody.
-SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W060"]
+SILENCED_SYSTEM_CHECKS = ["django_mcp.W006", "django_mcp.W047", "django_mcp.W063"]
 
 LOGIN_URL = "/accounts/login/"
 OAUTH2_PROVIDER = provider_settings(
@@ -185,6 +185,7 @@ MCP_PUBLIC_URL = os.environ.get("PUBLIC_URL", "")
 # Measurements open thousands of sessions without signing in.
 MCP_MAX_ANONYMOUS_SESSIONS = int(os.environ.get("MAX_ANONYMOUS_SESSIONS") or 0) or None
 MCP_AUDIT = os.environ.get("AUDIT") or "buffered"
+MCP_AUDIT_RETENTION_DAYS = 90
 MCP_SERVER_NAME = "airports"
 MCP_SERVER_TITLE = "Airports of the world"
 MCP_SERVER_VERSION = "1.0"

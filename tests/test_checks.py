@@ -1,5 +1,7 @@
 """`manage.py check` names what is misspelt, and what would serve better."""
 
+import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,6 +15,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
 from rest_framework.throttling import AnonRateThrottle
 
+import django_mcp
 from django_mcp import MCPServer
 from django_mcp.asgi import mcp_application
 from django_mcp.testing import MCPClient
@@ -42,7 +45,7 @@ def test_the_example_project_has_nothing_to_mend():
 def test_a_misspelt_setting_is_named(settings):
     settings.MCP_SESION_TTL_SECONDS = 5
 
-    (message,) = run_checks(tags=["mcp"])
+    [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.W001"]
 
     assert message.id == "django_mcp.W001"
     assert "MCP_SESION_TTL_SECONDS" in message.msg
@@ -246,7 +249,7 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
 def test_a_value_that_cannot_be_meant_is_named(settings, name, value, wanted):
     setattr(settings, f"MCP_{name}", value)
 
-    (message,) = run_checks(tags=["mcp"])
+    [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.E032"]
 
     assert (message.id, message.msg, message.hint) == (
         "django_mcp.E032",
@@ -333,3 +336,16 @@ def test_tools_that_a_directory_would_refuse_are_named(settings):
         "A directory of MCP servers would refuse tools of the server 'unready': find.",
         "manage.py mcp_inspect --server unready --ready says why.",
     )
+
+
+def test_an_id_belongs_to_the_checks_of_one_app():
+    """Two apps that took the same number would silence each other."""
+    package = Path(django_mcp.__file__).parent
+    owners: dict[str, set[str]] = {}
+    for module in package.rglob("*.py"):
+        app = "/".join(module.relative_to(package).parts[:2]) if "contrib" in module.parts else "core"
+        for found in re.findall(r"id=\"(django_mcp\.[EWI]\d{3})\"", module.read_text()):
+            owners.setdefault(found, set()).add(app)
+
+    assert len(owners) > 30
+    assert {found: apps for found, apps in owners.items() if len(apps) > 1} == {}

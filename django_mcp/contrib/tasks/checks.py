@@ -40,9 +40,9 @@ def check_backend() -> Iterator[CheckMessage]:
             f"MCP tasks run {IN_PROCESS[name]}.",
             hint=(
                 "Name a queue with workers in TASKS, such as django_tasks_db.DatabaseBackend with manage.py db_worker, "
-                "or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W060']."
+                "or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W063']."
             ),
-            id="django_mcp.W060",
+            id="django_mcp.W063",
         )
 
 

@@ -35,9 +35,9 @@ def found():
 @pytest.mark.parametrize(
     ("path", "debug", "expected"),
     [
-        (THREADS, False, [(Warning, "django_mcp.W060")]),
+        (THREADS, False, [(Warning, "django_mcp.W063")]),
         (THREADS, True, []),
-        (f"{queue.framework().__name__}.backends.immediate.ImmediateBackend", False, [(Warning, "django_mcp.W060")]),
+        (f"{queue.framework().__name__}.backends.immediate.ImmediateBackend", False, [(Warning, "django_mcp.W063")]),
         (f"{queue.framework().__name__}.backends.dummy.DummyBackend", True, [(Error, "django_mcp.E061")]),
         ("django_tasks_db.DatabaseBackend", False, []),
         ("nothing.here", False, [(Error, "django_mcp.E061")]),
