@@ -117,7 +117,7 @@ async def test_a_stream_of_a_user_who_is_dismissed_is_closed(four: Cluster, clie
         "-c",
         "from django.contrib.auth.models import User; User.objects.create_user('ada', password='x')",
     )
-    token = four.manage("drf_create_token", "ada").split()[2]
+    token = four.manage("drf_create_token", "ada").split()[-4]
     client.headers["Authorization"] = f"Token {token}"
     await client.open(first)
     standing = client.listen(second)

@@ -19,7 +19,7 @@ def token(four: Cluster) -> str:
     """Of a user of one's own. The only superuser is the operator."""
     for name in ("amelia", "grace"):
         four.manage("createsuperuser", "--noinput", "--username", name, "--email", f"{name}@example.com")
-    return four.manage("drf_create_token", "amelia").split()[2]
+    return four.manage("drf_create_token", "amelia").split()[-4]  # "… Generated token … for user amelia"
 
 
 async def throw(four: Cluster, *arguments: str) -> float:
