@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY
 
+from django_mcp import gates
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import Cancelled
 from django_mcp.methods.answering import prepare_deferred, settle_deferred
 from django_mcp.methods.request import Call, Request, Result
 from django_mcp.primitives.asking import InputRequired, Inputs, Question, check_capability
 from django_mcp.primitives.context import Caller, RequestStream
-from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_REQUEST, ProtocolError
 from django_mcp.protocol.versions import LATEST_MODERN
 
 from .runner import run
@@ -53,11 +54,14 @@ class Ended:
 
 
 def run_tool(server: "MCPServer", call: DeferredCall) -> Ended:
-    """Runs a tool in this thread, as a request of the modern era would: with its permissions, its transaction, its
-    budget and the server's middleware, but without throttles and interceptors. Questions end the run: with their
-    answers, the tool is run again from the top.
+    """Runs a tool in this thread, as a request of the modern era would: with the gates, its permissions, its
+    transaction, its budget and the server's middleware, but without throttles and interceptors. Questions end the run:
+    with their answers, the tool is run again from the top.
     """
     try:
+        # Asked first in a worker too, where no request has loaded what the gates know.
+        if (refusal := gates.refusal_of(server.name, call.caller.principal)) is not None:
+            raise ProtocolError(INVALID_REQUEST, refusal.message)
         prepared = prepare_deferred(_request_of(server, call))
         if not isinstance(prepared, Call):
             return Ended(prepared)

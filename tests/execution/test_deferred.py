@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django_mcp import Budget, Context, InputRequired, MCPServer, ProtocolError, ToolError
 from django_mcp.exceptions import Cancelled
 from django_mcp.extensions import DeferredCall, Extension, Instead, run_tool
+from django_mcp.gates import Gate, Refusal, add_gate, remove_gate
 from django_mcp.primitives.context import Caller, Principal
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,21 @@ def test_permissions_are_asked_again(django_user_model):
     assert (denied.error.code, denied.error.message) == (-32602, "Unknown tool: write")
     assert run("nothing").error.message == "Unknown tool: nothing"
     assert run("greet", arguments={}).result["isError"]
+
+
+def test_a_caller_whom_a_gate_refuses_gets_no_run():
+    class Refuses(Gate):
+        def refuse_caller(self, server, principal):
+            return Refusal(f"{principal.key} is stopped on {server}.")
+
+    gate = Refuses()
+    add_gate(gate)
+    try:
+        refused = run("greet", arguments={"name": "Bo"})
+    finally:
+        remove_gate(gate)
+
+    assert (refused.error.code, refused.error.message) == (-32600, "user:1 is stopped on deferred.")
 
 
 @pytest.mark.parametrize("how", ["tool", "protocol", "fault", "cancelled"])

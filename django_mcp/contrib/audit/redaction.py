@@ -28,7 +28,8 @@ _SHORT: Final = 6
 """A word of this length or more is found anywhere in a name; a shorter one (`pin`) must be a word of it."""
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_QUERY: Final = re.compile(r"([?&;])([^=&;]+)=([^&;#]*)")
+# A name ends at the next delimiter, so that each character is read once.
+_QUERY: Final = re.compile(r"([?&;])([^=?&;]+)=([^&;#]*)")
 _USERINFO: Final = re.compile(r"(//[^/@:]*):[^/@]*@")
 
 
@@ -98,10 +99,11 @@ class Redaction:
         return self._text(type(value).__name__)
 
     def scrub(self, text: str) -> str:
-        """The text without the secret values."""
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return text
+        """The text without the secret values, the longest first."""
+        # One character holds the places: a client could choose secrets that occur in REDACTED, and multiply it.
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "\0")
+        return text.replace("\0", REDACTED) if self._secrets else text
 
     def uri(self, uri: str) -> str:
         """A URI without its password, and without secret values of its query."""
