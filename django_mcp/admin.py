@@ -6,12 +6,15 @@ that is shown.
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth import get_user_model
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,13 +23,28 @@ from django.utils.timesince import timesince
 from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
 from django_mcp.storage.sessions import terminate_all
 
-SEARCH_LENGTH = 100
-"""The longest search, in characters; the rest is dropped, because each word adds a condition to the query."""
+SEARCH_LENGTH: Final = 100
+"""The longest search, in characters."""
+
+MOST_COUNTED: Final = 10_000
+"""A list counts no further, and has pages up to here: counting a large table takes longer than showing a page of it."""
+
+MOST_USERS: Final = 1000
+"""A search finds the sessions of so many users at most."""
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Session]
 else:
     ModelAdmin = admin.ModelAdmin
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """A paginator that counts at most `MOST_COUNTED` rows."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -50,9 +68,12 @@ class RecentValuesFilter(admin.SimpleListFilter):
     newest = 1000
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        newest = Session.objects.order_by("-pk").values_list(self.parameter_name, flat=True)[: self.newest]
-        values = {*newest, self.value() or ""} - {""}
+        values = {*self.recent_values(), self.value() or ""} - {""}
         return [(value, value) for value in sorted(values)]
+
+    @classmethod
+    def recent_values(cls) -> set[str]:
+        return {*Session.objects.order_by("-pk").values_list(cls.parameter_name, flat=True)[: cls.newest]}
 
     def value(self) -> str | None:
         return label(super().value(), 255) or None
@@ -88,7 +109,8 @@ class SessionAdmin(ModelAdmin):
     list_select_related = ("user",)
     ordering = ("-pk",)
     show_full_result_count = False
-    search_help_text = "The beginning of a session id, a user name, or a client."
+    paginator = BoundedPaginator
+    search_help_text = "The beginning of a session id, a part of a user name, or of the name of a recent client."
     actions = ("terminate_selected",)
     fieldsets = (
         (None, {"fields": ("short_id", "status", "server", "user", "principal")}),
@@ -101,12 +123,16 @@ class SessionAdmin(ModelAdmin):
         return (f"user__{get_user_model().USERNAME_FIELD}", "client_name")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        search_term = search_term.strip()[:SEARCH_LENGTH]
-        found, duplicates = super().get_search_results(request, queryset, search_term)
-        if search_term:
-            # Only the part that is shown: otherwise, searching for longer and longer beginnings would reveal the id.
-            found |= queryset.filter(session_id__startswith=search_term[:SHORT_ID_LENGTH])
-        return found, duplicates
+        term = label(search_term, SEARCH_LENGTH).strip()
+        if not term:
+            return queryset, False
+        # Each of the three is found by an index where there is one; a join with the users would read both tables.
+        users = get_user_model()._default_manager.filter(**{f"{get_user_model().USERNAME_FIELD}__icontains": term})
+        clients = [name for name in ClientFilter.recent_values() if term.lower() in name.lower()]
+        # Only the part of the id that is shown: otherwise, searching for longer beginnings would reveal the id.
+        found = Q(session_id__startswith=term[:SHORT_ID_LENGTH])
+        found |= Q(user__in=[*users.values_list("pk", flat=True)[:MOST_USERS]])
+        return queryset.filter(found | Q(client_name__in=clients) if clients else found), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allows only the filters' own lookups. Django allows every lookup of the model's columns, and

@@ -176,6 +176,17 @@ def test_the_list_is_filtered_by_its_filters_and_by_no_other_lookup(admin_client
         assert admin_client.get(reverse(LIST), {lookup: session.session_id[:3]}).status_code == 400, lookup
 
 
+def test_a_search_names_its_users_and_clients_so_that_it_joins_no_table(admin_client, django_assert_max_num_queries):
+    create_session(user=get_user_model().objects.create_user("ada"), client_info={"name": "adapter"})
+
+    with django_assert_max_num_queries(20) as queries:
+        listed(admin_client, q="ada")
+
+    searches = [one["sql"] for one in queries if "session_id" in one["sql"] and "LIKE" in one["sql"]]
+    assert any("COUNT(" in sql and "LIMIT 10000" in sql for sql in searches)
+    assert not [sql for sql in searches if "LIKE '%" in sql]
+
+
 def test_a_search_is_cut_to_a_bounded_length(admin_client):
     mine = create_session(client_info={"name": "a" * 100})
 

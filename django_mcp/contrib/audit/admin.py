@@ -22,12 +22,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_mcp.admin import MOST_COUNTED, BoundedPaginator
 from django_mcp.conf import mcp_settings
 from django_mcp.models import Session
 
 from .export import CONTENT_TYPES, export
 from .failures import HOURS, group_failures
-from .lists import FILTERS, MOST_COUNTED, BoundedPaginator
+from .lists import FILTERS
 from .models import FAILURES, OUTCOMES, Call
 from .replay import METHODS, CannotReplay, is_complete, replay
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import cached_property
 from typing import Any, Final
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -16,20 +14,8 @@ from django_mcp.models import label
 
 from .models import FAILURES, OUTCOMES, Call
 
-MOST_COUNTED: Final = 10_000
-"""A list counts no further, and has pages up to here. Filters by day reach the rest."""
-
 NEWEST: Final = 1000
 """A filter offers the values of so many of the newest calls."""
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """A paginator that counts at most `MOST_COUNTED` rows."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows.order_by()[:MOST_COUNTED].count())
 
 
 class OutcomeFilter(admin.SimpleListFilter):

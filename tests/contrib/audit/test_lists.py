@@ -3,13 +3,15 @@
 import pytest
 from django.db import connection
 
+from django_mcp import admin
+from django_mcp.admin import BoundedPaginator
 from django_mcp.contrib.audit import lists
-from django_mcp.contrib.audit.lists import FILTERS, BoundedPaginator, RecentValuesFilter
+from django_mcp.contrib.audit.lists import FILTERS, RecentValuesFilter
 from django_mcp.contrib.audit.models import Call
 
 
 def test_a_paginator_counts_to_its_bound(make_call, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(lists, "MOST_COUNTED", 3)
+    monkeypatch.setattr(admin, "MOST_COUNTED", 3)
     for _ in range(5):
         make_call()
 
