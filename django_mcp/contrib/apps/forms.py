@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ImproperlyConfigured, ValidationError
 from django.db import transaction
+from django.utils.datastructures import MultiValueDict
 from pydantic import Field
 
 from django_mcp import Context, ToolResult
@@ -38,8 +39,7 @@ def form_tool(form_class: type[forms.BaseForm]) -> Callable[[Callable[..., Any]]
 
         def submit(**given: Any) -> ToolResult:
             ctx = given.pop(_CONTEXT)
-            data = {name: value for name, value in given.items() if value is not None}
-            form = form_class(data=data)
+            form = form_class(data=_posted(given))
             value = _handle(form, lambda: function(form, **dict.fromkeys(contexts, ctx)))
             return _result(form, value)
 
@@ -80,6 +80,16 @@ def _names(name: str, widget: forms.Widget, label: str) -> list[str]:
     if wrong := [one for one in names if not one.isidentifier()]:
         raise ImproperlyConfigured(f"{label}: the form's input {wrong[0]!r} is no name of an argument; rename it.")
     return names
+
+
+def _posted(given: Mapping[str, Any]) -> MultiValueDict[str, str]:
+    """The values as a browser posts them: fields of dates fail with an exception on anything but text."""
+    listed = {name: value if isinstance(value, list) else [value] for name, value in given.items() if value is not None}
+    return MultiValueDict({name: [_as_text(one) for one in values] for name, values in listed.items()})
+
+
+def _as_text(value: str | bool | int | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _handle(form: forms.BaseForm, function: Callable[[], Any]) -> Any:

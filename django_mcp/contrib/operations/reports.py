@@ -23,12 +23,14 @@ def report_missing_capability(
     """
     now = timezone.now()
     rows = MissingCapability.objects.using(alias())
-    own = rows.filter(principal=ctx.principal.key, reported_at__gte=now - timedelta(days=1))
+    # A user may have many clients, each with a key of its own.
+    account = ctx.principal.account
+    own = rows.filter(principal=account, reported_at__gte=now - timedelta(days=1))
     if own.count() >= mcp_settings.OPERATIONS_REPORTS_PER_PRINCIPAL:
         raise ToolError("There are enough reports for today.")
     rows.create(
         server=ctx.server.name[:200],
-        principal=ctx.principal.key,
+        principal=account,
         user_name=label(str(ctx.user), 150) if ctx.principal.key else "",
         client_name=label(ctx.client_info.get("name"), 100),
         wanted=label(wanted, 500),

@@ -20,6 +20,9 @@ SCOPE: Final = "django_mcp"
 BUCKETS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 """Seconds; as the conventions say."""
 
+MAX_MESSAGE: Final = 1000
+"""The most characters of an error's message in a span."""
+
 
 class Telemetry(Observer):
     """A span and a measurement for each call. The span is the current one while the call's function runs, so spans of
@@ -84,8 +87,9 @@ def _message_of(call: ObservedCall) -> str | None:
     """The message of a JSON-RPC error. The text of a tool's own error is left out: it may contain somebody's data."""
     if call.error_code is None or not call.body:
         return None
+    # It may repeat a name that a client has made up, of any length.
     message: str = json.loads(call.body)["error"]["message"]
-    return message
+    return message[:MAX_MESSAGE]
 
 
 def _parent_of(call: ObservedCall) -> tuple[Context, list[Link]]:

@@ -12,6 +12,9 @@ from tests.tables import cases
 pytestmark = pytest.mark.django_db
 
 
+DATE_AND_TIME = ["Enter a valid date.", "Enter a valid time."]
+
+
 @pytest.fixture
 def ada(django_user_model):
     ada = django_user_model.objects.create_user("ada")
@@ -52,7 +55,8 @@ def test_a_form_is_a_tool(client_of, ada, era, lane):
         ({"name": "late"}, {"name": ["Too late."], "__all__": ["Unknown field."]}),
         ({"name": "add"}, {"kinds": ["Choose better."]}),
         ({"name": "\u0000"}, {"name": ["Null characters are not allowed."]}),
-        ({"name": True, "kinds": 7}, {"kinds": ["Enter a list of values."]}),
+        ({"name": True, "kinds": 7}, {"kinds": ["Select a valid choice. 7 is not one of the available choices."]}),
+        *[({"name": "ok", "at_0": odd, "at_1": odd}, {"at": DATE_AND_TIME}) for odd in (7, 1.5, True, ["x"])],
     ],
 )
 def test_errors_come_back_by_field_and_nothing_is_written(client_of, ada, values, errors):

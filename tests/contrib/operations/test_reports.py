@@ -1,11 +1,15 @@
 """Reports of missing capabilities: rows with a bound for each caller."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from django_mcp import ToolError
 from django_mcp.contrib.operations.models import MissingCapability
-from django_mcp.contrib.operations.reports import offer_reports
+from django_mcp.contrib.operations.reports import offer_reports, report_missing_capability
+from django_mcp.primitives.context import Principal
 from django_mcp.testing import MCPClient
 from tests.servers import other
 
@@ -36,6 +40,18 @@ def test_a_report_is_a_row(lane, settings):
     stranger = MCPClient("/other", **lane).call_tool("report_missing_capability", {"wanted": "x" * 501})
     assert stranger.is_error
     assert MissingCapability.objects.count() == 2
+
+
+def test_the_clients_of_a_user_share_its_bound(settings):
+    settings.MCP_OPERATIONS_REPORTS_PER_PRINCIPAL = 1
+    keys = ["user:1:client:a", "user:1:client:b", "user:2"]
+    contexts = [SimpleNamespace(principal=Principal(key, None), user=key, server=other, client_info={}) for key in keys]
+    first, again, another = contexts
+    report_missing_capability(first, "Cancel a booking")
+
+    with pytest.raises(ToolError, match="enough reports"):
+        report_missing_capability(again, "Cancel a booking")
+    report_missing_capability(another, "Cancel a booking")
 
 
 @pytest.mark.urls("testproject.urls")

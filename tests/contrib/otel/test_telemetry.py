@@ -275,3 +275,4 @@ def test_a_name_that_a_client_makes_up_is_cut_and_one_line(exported):
 
     (span,) = exported.spans()
     assert (span.name, span.attributes["gen_ai.tool.name"]) == ("tools/call", "x\ufffd" + "y" * 254)
+    assert len(span.status.description) == 1000
