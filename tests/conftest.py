@@ -92,9 +92,11 @@ def nothing_by_chance() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def nothing_is_stopped() -> None:
-    """The switches of operators are asked, and running calls kept, in their own tests alone."""
+    """The switches of operators are asked, and running calls kept, in their own tests alone. Removed before each test:
+    one that overrides INSTALLED_APPS makes all apps ready again.
+    """
     from django_mcp.contrib.operations.board import board
     from django_mcp.contrib.operations.running import running
 
@@ -102,7 +104,7 @@ def nothing_is_stopped() -> None:
     stop_observing(running)
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def nothing_is_audited() -> None:
     """The example project has the audit, and the tests of the audit turn it on."""
     recorder.stop()

@@ -34,6 +34,7 @@ USES = {
     "oauth": "import django_mcp.contrib.oauth.urls, django_mcp.contrib.oauth.validators",
     "otel": "import opentelemetry.trace",
     "redis": "import channels_redis.core",
+    "skills": "import yaml, django_mcp.contrib.skills",
     "tasks": "import django_tasks, django_mcp.contrib.tasks.models",
 }
 """For each extra, imports that need it."""

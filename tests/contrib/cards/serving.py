@@ -10,7 +10,7 @@ described = {"version": "1.4.0", "title": "The shop", "description": "Find produ
 shop = MCPServer("shop", **described, icons=[Icon("https://e.com/i.png")], extensions=[Cards("com.example")])
 headers = [{"name": "X-Key", "isSecret": True}]
 slashed = MCPServer("slashed", version="2", description="x", extensions=[Cards("com.example", headers=headers)])
-plain = MCPServer("plain", version="1")
+plain = MCPServer("cardless", version="1")
 
 urlpatterns = [
     path("shop", endpoint(shop, public=True)),

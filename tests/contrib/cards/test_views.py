@@ -5,7 +5,7 @@ import pytest
 from django_mcp.protocol.versions import HANDSHAKE_VERSIONS, MODERN_VERSIONS
 from django_mcp.testing import MCPClient
 
-pytestmark = [pytest.mark.urls("tests.contrib.cards.serving")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.contrib.cards.serving")]
 
 BOTH = [*HANDSHAKE_VERSIONS, *MODERN_VERSIONS]
 SHARED = ("version", "title", "websiteUrl", "icons", "description")

@@ -20,7 +20,7 @@ def test_the_app_observes_calls_and_the_ends_of_sessions(config):
     config.ready()
 
     try:
-        assert observers.observing == [config.telemetry]
+        assert config.telemetry in observers.observing
         assert session_terminated.disconnect(dispatch_uid="django_mcp.contrib.otel")
     finally:
         observers.stop_observing(config.telemetry)

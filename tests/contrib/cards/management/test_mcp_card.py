@@ -47,7 +47,7 @@ def test_it_fails_for_what_the_registry_refuses():
     with pytest.raises(CommandError, match="Say where clients reach the server"):
         run()
     with pytest.raises(CommandError, match=r"Name a server with cards, --server .*shop"):
-        run(server="plain", url="https://example.com")
+        run(server="cardless", url="https://example.com")
 
 
 def test_it_prints_the_card_and_the_catalog():
