@@ -13,7 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from django_mcp import authentication
+from django_mcp import authentication, gates
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.django_http import read_body, read_headers, to_response, to_stream
@@ -176,7 +176,10 @@ class MCPView(EndpointOptions):
         return self._refuse(method, headers) is None and people.may_see(self.get_page(), request)
 
     def _show_page(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return answer.respond(self.get_server(), self.recognise(request, *args, **kwargs), self.eras, request)
+        server, caller = self.get_server(), self.recognise(request, *args, **kwargs)
+        if caller is not None and gates.gates and gates.refusal_of(server.name, caller.principal) is not None:
+            caller = None
+        return answer.respond(server, caller, self.eras, request)
 
     def _has_own_hooks(self) -> bool:
         own_methods = self.http_method_names is not MCPView.http_method_names

@@ -27,8 +27,8 @@ from django_mcp.protocol.replies import Reply
 if TYPE_CHECKING:
     from .exchange import Exchange
 
-MAX_TEXT: Final = 500
-"""The most characters of an error's text."""
+MAX_TEXT: Final = 4000
+"""The most characters of an error's text. The audit keeps less of it, and finds no secret that is cut here."""
 
 _OF_STATUS: Final[Mapping[int, CallOutcome]] = {
     400: "invalid",

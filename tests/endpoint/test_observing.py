@@ -39,7 +39,7 @@ from tests.tables import cases
         (ProtocolError(INTERNAL_ERROR, "No"), "failed", "No"),
         (drf.APIException("a secret"), "failed", "APIException"),
         (KeyError("a secret"), "failed", "KeyError"),
-        (ToolError("x" * 1000), "tool_error", "x" * 500),
+        (ToolError("x" * 5000), "tool_error", "x" * 4000),
     ],
 )
 def test_the_outcome_and_the_text_follow_from_the_error(error, outcome, text):

@@ -69,6 +69,13 @@ def test_a_call_is_the_users_and_writes_what_the_tool_writes():
         ),
         (["greet", "--server", "piped", "--arg", "name"], 2, "--arg 'name' is not NAME=VALUE.", ""),
         (
+            ["greet", "--server", "piped", "--arguments", "[" * 100_000],
+            2,
+            "--arguments is not JSON: maximum recursion depth exceeded while decoding a JSON array from a unicode "
+            "string.",
+            "",
+        ),
+        (
             ["greet", "--server", "piped", "--arguments", "{"],
             2,
             "--arguments is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1).",

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from django.test import override_settings
 
+from django_mcp import gates
 from tests.servers import MARKUP
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls"), pytest.mark.usefixtures("debug")]
@@ -93,6 +94,17 @@ def test_an_endpoint_that_does_not_let_a_person_in_shows_nothing_of_itself(brows
     assert "greet" not in page.partition("<script nonce")[0]
     assert "greet" in browser.sign_in(ada).open("/closed").content.decode()
     assert "This endpoint does not let you in" in browser.open("/forbidden").content.decode()
+
+
+def test_a_person_whom_a_gate_refuses_sees_nothing_of_the_endpoint(browser, ada, monkeypatch):
+    class Refuses(gates.Gate):
+        def refuse_caller(self, server, principal):
+            return gates.Refusal("Stopped.") if principal.account == f"user:{ada.pk}" else None
+
+    monkeypatch.setattr(gates, "gates", [Refuses()])
+
+    assert "greet" in browser.open("/plain").content.decode().partition("<script nonce")[0]
+    assert "greet" not in browser.sign_in(ada).open("/plain").content.decode().partition("<script nonce")[0]
 
 
 def test_the_script_is_told_the_era_and_the_address(browser):

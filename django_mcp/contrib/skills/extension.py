@@ -192,7 +192,7 @@ class Skills(Extension):
     def _read_directory(self, params: DirectoryParams, ctx: Context) -> Mapping[str, Any]:
         children: dict[str, dict[str, Any]] = {}
         for skill in self._skills.values():
-            found = dict(_children(skill, params.uri))
+            found = dict(_children(skill, params.uri)) if params.uri.startswith(skill.uri_of()) else {}
             if found and self._is_known(skill, ctx):
                 children |= found
         if not children:

@@ -23,9 +23,14 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file's bytes, which never change."""
+    """A file's bytes, which never change, and their digest."""
 
     data: bytes
+    digest: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once: every client asks for the digests of all files.
+        object.__setattr__(self, "digest", f"sha256:{hashlib.sha256(self.data).hexdigest()}")
 
     @property
     def text(self) -> str | None:
@@ -37,7 +42,7 @@ class Content:
 
     def described(self, uri: str) -> dict[str, Any]:
         """The file's entry in a skill's list of files."""
-        return {"uri": uri, "digest": f"sha256:{hashlib.sha256(self.data).hexdigest()}", "size": len(self.data)}
+        return {"uri": uri, "digest": self.digest, "size": len(self.data)}
 
     def as_resource(self, path: str) -> EmbeddedResource:
         mime_type = mime_type_of(path, is_text=self.text is not None)

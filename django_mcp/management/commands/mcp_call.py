@@ -123,7 +123,7 @@ def _arguments(options: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
         return arguments_of(options["arg"], schema)
     try:
         given = json.loads(options["arguments"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"--arguments is not JSON: {error}.") from None
     if not isinstance(given, dict):
         raise CommandError("--arguments is not a JSON object.")

@@ -88,6 +88,13 @@ def test_a_listed_file_has_the_digest_of_the_bytes_that_are_served(client):
         assert client.request("skills/get", {"uri": skill["uri"]})["skill"] == skill
 
 
+def test_no_file_is_hashed_for_a_client(client, monkeypatch):
+    listed(client)
+    monkeypatch.setattr("django_mcp.contrib.skills.skill.hashlib", None)
+
+    assert listed(client)
+
+
 def test_a_function_without_a_context_is_called_once(client):
     first = data_of(client, COUNT)
 

@@ -73,3 +73,11 @@ def test_a_running_task_is_shown_as_cancelling(task):
     Task.objects.update(started_at=timezone.now(), cancel_requested_at=timezone.now())
 
     assert "cancelling" in staff("view_task").get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("hidden", ["task_id", "arguments", "answers", "result", "state"])
+def test_no_lookup_reveals_what_the_pages_hide(task, hidden, caplog):
+    client = staff("view_task")
+
+    assert client.get(LIST, {f"{hidden}__startswith": "x"}).status_code == 400
+    assert client.get(LIST, {"tool": "add", "server": "tasked", "status__exact": "working"}).status_code == 200
