@@ -94,9 +94,23 @@ def endpoint_paths() -> list[str]:
 
 
 def mounted_views() -> Iterator[tuple[str, Any]]:
-    """All endpoints of the URLconf, decorated ones included: the path as in the URLconf, and the view."""
+    """All endpoints of the URLconf, decorated ones included: the path as in the URLconf, and the view. A view that
+    chooses its server for each request has the one that it declares.
+    """
     for route in _walk(get_resolver().url_patterns, ()):
-        yield route.pattern, route.view()
+        yield route.pattern, _without_request(route.view())
+
+
+def _without_request(view: Any) -> Any:
+    try:
+        view.get_server()
+    except (AttributeError, LookupError):
+        # Its own get_server() reads the request, or the arguments from the path.
+        from django_mcp import default_server
+
+        server = view.server or default_server
+        view.get_server = lambda: server
+    return view
 
 
 def mounted_servers() -> list[Any]:

@@ -6,9 +6,11 @@ import pytest
 from django.http import HttpResponse
 from django.urls import include, path, re_path
 
+from django_mcp import default_server
 from django_mcp.endpoint import routes
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
+from django_mcp.views import MCPView
 from tests import wire
 from tests.servers import other, plain
 from tests.urls import stamped
@@ -22,6 +24,18 @@ def mount(settings):
         settings.ROOT_URLCONF = urlconf
 
     return mount
+
+
+class OfTenant(MCPView):
+    def get_server(self):
+        return {"acme": other}[self.kwargs["tenant"]]
+
+
+def test_a_view_that_chooses_its_server_for_each_request_stands_with_the_one_that_it_declares(mount):
+    views = [OfTenant.as_view(), OfTenant.as_view(server=plain), endpoint(other)]
+    mount(*(path(f"<slug:tenant>/{number}", view) for number, view in enumerate(views)))
+
+    assert routes.mounted_servers() == [default_server, plain, other]
 
 
 def switched_off(request, **kwargs):

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -115,7 +116,8 @@ def cancel(call: ObservedCall | None) -> None:
     """Cancels a call as its client could. A sync function without a context runs to its end, and is rolled back."""
     stream = call.stream if call is not None else None
     if stream is not None and not stream.cancelled:
-        stream.cancel()
+        with suppress(RuntimeError):  # Its event loop is closed: the call has ended. Others are still to be cancelled.
+            stream.cancel()
 
 
 def ask_to_cancel(rows: Any, by: Any) -> int:

@@ -159,6 +159,22 @@ def test_a_switch_cancels_the_running_calls_of_its_target_where_it_says_so(kind,
     assert (ours.cancelled, other.cancelled) == (["slow"] if cancels else [], [])
 
 
+def test_a_call_whose_event_loop_is_closed_keeps_no_other_from_being_cancelled(board):
+    def closed():
+        raise RuntimeError("Event loop is closed")
+
+    running, calls = Running(), [call(), call()]
+    calls[0].stream.cancel = closed
+    for one in calls:
+        running.started(one)
+    stop(find_target("tool", "slow"), reason="Closed", cancels=True)
+    before = board.stops
+    board.refresh()
+    running.note_switches(before, board.stops)
+
+    assert calls[1].cancelled == ["slow"]
+
+
 def test_calls_are_heard_of_in_both_lanes(lane):
     seen, running = [], Running()
 
