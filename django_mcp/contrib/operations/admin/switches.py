@@ -115,7 +115,8 @@ class SwitchAdmin(ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Switch | None = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
         if obj is not None and "seen" in form.base_fields:
-            form.base_fields["seen"].initial = obj.version
+            # All classes of the form share the field, and so do the requests of other operators.
+            form.base_fields["seen"] = forms.IntegerField(required=False, widget=forms.HiddenInput, initial=obj.version)
         return form
 
     def save_model(self, request: HttpRequest, obj: Switch, form: Any, change: bool) -> None:

@@ -1,10 +1,12 @@
 """Switches in the admin: thrown with a permission of their own, with a history, and by one operator at a time."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from django_mcp.contrib.operations.admin.switches import SwitchAdmin
 from django_mcp.contrib.operations.models import Switch
 from django_mcp.contrib.operations.switches import find_target, start, stop
 
@@ -129,3 +131,15 @@ def test_nobody_deletes_a_switch(admin_client, operator):
     row = stop(TARGET, reason="First", by=operator)
     address = reverse("admin:django_mcp_operations_switch_delete", args=[row.pk])
     assert admin_client.post(address, {"post": "yes"}).status_code == 403
+
+
+def test_the_forms_of_two_requests_keep_their_versions_apart(rf, operator):
+    rows = [stop(find_target("tool", name), reason="Wrong", by=operator) for name in ("one", "other")]
+    Switch.objects.filter(pk=rows[1].pk).update(version=7)
+    rows[1].refresh_from_db()
+    request = rf.get("/")
+    request.user = User.objects.create_superuser("root")
+    page = SwitchAdmin(Switch, admin.site)
+    forms = [page.get_form(request, row, change=True) for row in rows]
+
+    assert [form.base_fields["seen"].initial for form in forms] == [1, 7]
