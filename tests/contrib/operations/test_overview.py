@@ -13,7 +13,7 @@ from django_mcp.contrib.operations.rollups import SETTLED, catch_up
 from django_mcp.models import Session, Upkeep
 from django_mcp.storage import standalone
 from tests.asgi.connections import open_session
-from tests.contrib.operations.calls import record
+from tests.contrib.operations.calls import count_from_here, record
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,7 @@ def test_the_numbers_are_the_same_before_and_after_the_calls_are_counted(clock, 
 def test_the_numbers_end_at_the_last_counted_call_when_too_many_wait(clock, monkeypatch):
     monkeypatch.setattr(module, "TAIL", 3)
     monkeypatch.setattr(module, "PORTION", 2)
+    count_from_here()
     record(10)
     assert (look("hour").behind, look("hour").total.calls) == (10, 0)
     clock.shift(SETTLED)

@@ -8,7 +8,7 @@ import time_machine
 from django_mcp.contrib.operations import rollups
 from django_mcp.contrib.operations.models import HOUR, MINUTE, Rollup, RollupMark
 from django_mcp.contrib.operations.rollups import OTHERS, SETTLED, catch_up, delete_old
-from tests.contrib.operations.calls import record
+from tests.contrib.operations.calls import count_from_here, record
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,7 @@ def test_a_row_that_comes_late_is_counted_in_its_minute(clock):
 
 
 def test_a_key_is_counted_when_it_has_settled(clock):
+    count_from_here()
     record()
     assert catch_up() == 1
     clock.shift(SETTLED - timedelta(seconds=1))
@@ -82,6 +83,7 @@ def test_a_key_is_counted_when_it_has_settled(clock):
 
 
 def test_a_run_counts_a_portion_and_says_how_many_wait(clock):
+    count_from_here()
     record(10)
     assert run(clock, portion=4) == 6
     assert catch_up(portion=4) == 2
