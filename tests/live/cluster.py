@@ -77,7 +77,8 @@ class Cluster:
 
     def manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
-        made = subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
+        made = subprocess.run(command, cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True)
+        assert made.returncode == 0, made.stderr
         return made.stdout
 
     def wait_until_served(self) -> None:
