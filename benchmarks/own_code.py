@@ -18,13 +18,15 @@ from timeit import Timer
 from typing import Any
 
 import django
+from django.conf import settings
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
-os.environ.setdefault("OPERATIONS", "0")
+if not settings.configured:
+    # Tests import this too: what they start must not inherit these.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
+    os.environ.setdefault("OPERATIONS", "0")
 django.setup()
 
 # The package knows models, so it is imported once Django has loaded its apps.
-from django.conf import settings  # noqa: E402
 from django.core import mail  # noqa: E402
 from django.db import connections, transaction  # noqa: E402
 
