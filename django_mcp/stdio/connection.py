@@ -62,6 +62,7 @@ class Connection:
         self._version = ""
         self._running: dict[RequestId, Running] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._is_ending = False
 
     async def receive(self, line: Line) -> None:
         """Takes a line. Returns before a request is answered, so that others and its cancellation can follow."""
@@ -82,10 +83,13 @@ class Connection:
             await asyncio.wait(calls, timeout=seconds)
         for one in running:
             one.disconnect()
-        tasks = [task for task in (*(one.task for one in running), self._listening) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._is_ending = True
+        pending = {task for task in (*(one.task for one in running), self._listening) if task is not None}
+        while pending:
+            # A stream that is being closed may take a cancellation for its client's going away.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=1)
         if self._session_id is not None and not self.is_over.is_set():
             headers = session_headers(self._version, self._session_id)
             await LocalRequest(self.endpoint, "DELETE", headers, b"", self._deliver).run()
@@ -165,6 +169,7 @@ class Connection:
             early.cancel()
             serving.cancel()
             self._running.pop(running.id, None)
+            await asyncio.wait([serving], timeout=1)
 
     async def _resume(self, request: LocalRequest, running: Running) -> None:
         """Reads the rest of a stream whose connection the server has closed, as a client over HTTP does."""
@@ -187,7 +192,7 @@ class Connection:
     async def _listen(self) -> None:
         """Keeps the session's standalone stream open, as long as the session lives."""
         last_event_id = ""
-        while not self.is_over.is_set():
+        while not (self.is_over.is_set() or self._is_ending):
             request = self._get(self._deliver, last_event_id)
             await request.run()
             last_event_id = request.last_event_id
