@@ -86,7 +86,7 @@ class Connection:
         self._is_ending = True
         pending = {task for task in (*(one.task for one in running), self._listening) if task is not None}
         while pending:
-            # A stream that is being closed may take a cancellation for its client's going away.
+            # A stream that the server closes cancels its own task, and may take this cancellation for that one.
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=1)

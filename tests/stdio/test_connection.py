@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from rest_framework.throttling import BaseThrottle
 
 from django_mcp.models import Session
+from django_mcp.stdio.request import LocalRequest
 from django_mcp.storage import sessions
 from tests import wire
 from tests.stdio.pipes import begun, local_endpoint, server, talk
@@ -248,3 +249,30 @@ def test_the_endpoints_own_policies_hold_and_are_answered_with_the_requests_id()
     [refused] = talk(conversation, local_endpoint(throttle_classes=[NoMore]))
 
     assert refused == wire.error(-32600, "Too many requests", 1)
+
+
+def test_the_end_waits_for_no_stream_that_takes_a_cancellation_for_its_own(monkeypatch):
+    """As a stream does that closes itself in the same moment: it cancels its own task."""
+    run, listening = LocalRequest.run, asyncio.Event()
+
+    async def closing(request):
+        if request._scope["method"] != "GET":
+            return await run(request)
+        request.status = 200
+        listening.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            asyncio.current_task().uncancel()
+
+    monkeypatch.setattr(LocalRequest, "run", closing)
+
+    async def conversation(client):
+        await client.initialize()
+        async with asyncio.timeout(10):
+            await listening.wait()
+            await client.connection.end(0)
+
+    talk(conversation)
+
+    assert Session.objects.get().terminated_at is not None
