@@ -61,10 +61,24 @@ class StatusFilter(admin.SimpleListFilter):
         return verbs.get(self.value() or "", queryset.all)()
 
 
-class RecentValuesFilter(admin.SimpleListFilter):
-    """Filters by a column. Offers the values of the newest sessions: Django's own filters read the whole table."""
+class ColumnFilter(admin.SimpleListFilter):
+    """Filters by a column, whose name is that of the parameter."""
 
     parameter_name: str
+    longest = 255
+    """The longest value, in characters; the rest is cut off."""
+
+    def value(self) -> str | None:
+        return label(super().value(), self.longest) or None
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return queryset.filter(**{self.parameter_name: value}) if value else queryset
+
+
+class RecentValuesFilter(ColumnFilter):
+    """Offers the values of the newest sessions: Django's own filters read the whole table."""
+
     newest = 1000
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
@@ -74,13 +88,6 @@ class RecentValuesFilter(admin.SimpleListFilter):
     @classmethod
     def recent_values(cls) -> set[str]:
         return {*Session.objects.order_by("-pk").values_list(cls.parameter_name, flat=True)[: cls.newest]}
-
-    def value(self) -> str | None:
-        return label(super().value(), 255) or None
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        value = self.value()
-        return queryset.filter(**{self.parameter_name: value}) if value else queryset
 
 
 class ServerFilter(RecentValuesFilter):

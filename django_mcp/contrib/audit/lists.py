@@ -1,15 +1,17 @@
 """The list of calls in the admin: pages and filters that stay quick when there are millions of rows."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
+from django_mcp.admin import ColumnFilter
 from django_mcp.models import label
 
 from .models import FAILURES, OUTCOMES, Call
@@ -60,7 +62,8 @@ class TimeFilter(admin.SimpleListFilter):
         if (hours := self.hours.get(self.value() or "")) is not None:
             return queryset.filter(started_at__gte=timezone.now() - timedelta(hours=hours))
         if (day := self._day()) is not None:
-            begin = timezone.make_aware(timezone.datetime(day.year, day.month, day.day))  # type: ignore[attr-defined]
+            begin = datetime(day.year, day.month, day.day)
+            begin = timezone.make_aware(begin) if settings.USE_TZ else begin
             return queryset.filter(started_at__gte=begin, started_at__lt=begin + timedelta(days=1))
         return queryset
 
@@ -72,10 +75,9 @@ class TimeFilter(admin.SimpleListFilter):
         return day if day is not None and 1970 < day.year < 9999 else None
 
 
-class RecentValuesFilter(admin.SimpleListFilter):
-    """Filters by a column. Offers the values of the newest calls: Django's own filters read the whole table."""
+class RecentValuesFilter(ColumnFilter):
+    """Offers the values of the newest calls: Django's own filters read the whole table."""
 
-    parameter_name: str
     shown: str = ""
     """The column that people read, when it is another."""
 
@@ -85,12 +87,6 @@ class RecentValuesFilter(admin.SimpleListFilter):
         chosen = {self.value(): self._name_of(self.value())} if self.value() else {}
         values = {key: text for key, text in (chosen | newest).items() if key}
         return sorted(((str(key), str(text or key)) for key, text in values.items()), key=lambda pair: pair[1])[:50]
-
-    def value(self) -> str | None:
-        return label(super().value(), 255) or None
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
 
     def _name_of(self, value: str | None) -> str:
         return str(value)
@@ -117,22 +113,16 @@ class ServerFilter(RecentValuesFilter):
     parameter_name = "server"
 
 
-class LinkedFilter(admin.SimpleListFilter):
+class LinkedFilter(ColumnFilter):
     """A filter that links set, and that is shown only while it is set."""
 
-    parameter_name: str
+    longest = 500
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [(self.value() or "", self.value() or "")] if self.value() else []
 
     def has_output(self) -> bool:
         return bool(self.value())
-
-    def value(self) -> str | None:
-        return label(super().value(), 500) or None
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
 
 
 class SessionFilter(LinkedFilter):

@@ -220,3 +220,9 @@ def test_a_call_is_made_again_as_oneself_after_a_confirmation(admin_client, admi
 )
 def test_a_length_of_time_is_for_people(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_day_is_found_in_a_project_without_time_zones(admin_client, settings):
+    settings.USE_TZ = False
+
+    assert admin_client.get(f"{url('changelist')}?time=2020-03-01").status_code == 200
