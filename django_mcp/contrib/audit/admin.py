@@ -16,7 +16,6 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -24,6 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from django_mcp.admin import MOST_COUNTED, BoundedPaginator
 from django_mcp.conf import mcp_settings
+from django_mcp.contrib.times import localtime
 from django_mcp.models import Session
 
 from .export import CONTENT_TYPES, export
@@ -111,7 +111,7 @@ class CallAdmin(ModelAdmin):
 
     @admin.display(description=gettext_lazy("when"), ordering="started_at")
     def when(self, call: Call) -> SafeString:
-        day, time = timezone.localtime(call.started_at).strftime("%Y-%m-%d %H:%M:%S").split()
+        day, time = localtime(call.started_at).strftime("%Y-%m-%d %H:%M:%S").split()
         return format_html('<span style="white-space: nowrap">{}</span> {}', day, time)
 
     @admin.display(description=gettext_lazy("call"))

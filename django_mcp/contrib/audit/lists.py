@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
@@ -12,6 +11,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from django_mcp.admin import ColumnFilter
+from django_mcp.contrib.times import stored, today
 from django_mcp.models import label
 
 from .models import FAILURES, OUTCOMES, Call
@@ -52,8 +52,7 @@ class TimeFilter(admin.SimpleListFilter):
             ("week", _("Last 7 days")),
             ("month", _("Last 30 days")),
         ]
-        today = timezone.localdate()
-        days = [today - timedelta(days=number) for number in range(7)]
+        days = [today() - timedelta(days=number) for number in range(7)]
         if (chosen := self._day()) is not None and chosen not in days:
             days = [chosen + timedelta(days=1), chosen, chosen - timedelta(days=1)]
         return [*names, *[(day.isoformat(), day.isoformat()) for day in days]]
@@ -62,8 +61,7 @@ class TimeFilter(admin.SimpleListFilter):
         if (hours := self.hours.get(self.value() or "")) is not None:
             return queryset.filter(started_at__gte=timezone.now() - timedelta(hours=hours))
         if (day := self._day()) is not None:
-            begin = datetime(day.year, day.month, day.day)
-            begin = timezone.make_aware(begin) if settings.USE_TZ else begin
+            begin = stored(datetime(day.year, day.month, day.day))
             return queryset.filter(started_at__gte=begin, started_at__lt=begin + timedelta(days=1))
         return queryset
 

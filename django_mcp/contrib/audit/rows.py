@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django_mcp.conf import mcp_settings
+from django_mcp.contrib.times import stored
 from django_mcp.models import label, to_json_text
 from django_mcp.observers import ObservedCall
 
@@ -34,7 +35,7 @@ def values_of(call: ObservedCall) -> list[Any]:
     body = call.body if _keeps_result(call) else None
     text = call.error_text
     return [
-        call.started_at,
+        stored(call.started_at),
         call.seconds,
         call.method,
         _name_of(call, redaction),

@@ -9,13 +9,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final, TypeAlias
 
 from django.core import mail
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from django_mcp.contrib.times import localtime
 from django_mcp.gates import Gate, Kind, Refusal, gates_changed
 from django_mcp.primitives.context import Principal
 
@@ -151,11 +151,6 @@ class Board(Gate):
         for listener in self.when_changed:
             listener(before, after)
         gates_changed()
-
-
-def localtime(moment: datetime) -> datetime:
-    """A time in the project's time zone; unchanged where the project uses none."""
-    return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 
 def _stops_of(number: int, rows: Iterable[Switch]) -> Stops:

@@ -8,7 +8,7 @@ from typing import Final
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from .board import localtime
+from django_mcp.contrib.times import localtime
 
 WIDTH: Final = 640
 HEIGHT: Final = 200

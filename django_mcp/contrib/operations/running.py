@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_mcp.asgi.stream import open_streams
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
+from django_mcp.contrib.times import stored
 from django_mcp.models import label
 from django_mcp.observers import ObservedCall, Observer
 
@@ -140,7 +141,7 @@ def _row_of(process: Process, number: int, call: ObservedCall) -> RunningCall:
     return RunningCall(
         process=process,
         number=number,
-        started_at=call.started_at if timezone.is_aware(timezone.now()) else call.started_at.replace(tzinfo=None),
+        started_at=stored(call.started_at),
         server=call.server[:200],
         method=call.method,
         name=label(call.name, 255),

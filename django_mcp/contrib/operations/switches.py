@@ -18,10 +18,11 @@ from django.utils import timezone
 from django_mcp import MCPServer
 from django_mcp.authentication import principal_key
 from django_mcp.bus import bell
+from django_mcp.contrib.times import localtime
 from django_mcp.endpoint.routes import mounted_views
 from django_mcp.signals import server_changed
 
-from .board import board, localtime
+from .board import board
 from .models import KINDS, Edition, Switch, alias, target_of
 
 GROUP: Final = "mcp.operations"

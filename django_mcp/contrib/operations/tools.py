@@ -10,8 +10,8 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from django_mcp import Toolset, tool_options
+from django_mcp.contrib.times import localtime
 
-from .board import localtime
 from .models import MissingCapability, RunningCall, Switch, alias
 from .overview import Row, latency_of, look
 from .rollups import ERRORS, audited_calls

@@ -2,9 +2,11 @@
 
 import json
 import logging
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from django_mcp.contrib.audit import recorder
@@ -88,6 +90,15 @@ def test_the_rounds_of_a_call_are_rows_with_one_key(mode):
     rows = Call.objects.order_by("pk")
     assert [(row.outcome, row.round) for row in rows] == [("input_required", 0), ("ok", 1)]
     assert rows[0].key == rows[1].key
+
+
+def test_a_project_without_time_zones_has_its_rows(mode, settings):
+    settings.USE_TZ = False
+
+    MCPClient("/calls", era="modern").call_tool("greet", {"name": "Ada"})
+    flush()
+
+    assert abs(Call.objects.get().started_at - timezone.now()) < timedelta(minutes=1)
 
 
 def test_calls_go_on_without_the_table_and_the_loss_is_counted_and_logged(mode, caplog, monkeypatch):

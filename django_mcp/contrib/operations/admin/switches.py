@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from django_mcp.contrib.operations.board import localtime
 from django_mcp.contrib.operations.models import Switch
 from django_mcp.contrib.operations.switches import SwitchError, Target, doubt_of, find_target, start, stop
+from django_mcp.contrib.times import localtime
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Switch]

@@ -2,15 +2,15 @@
 
 import sys
 from argparse import RawDescriptionHelpFormatter
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from django_mcp.contrib.audit.export import export
 from django_mcp.contrib.audit.models import OUTCOMES, Call
+from django_mcp.contrib.times import stored
 
 EXAMPLES = """
 examples:
@@ -29,7 +29,7 @@ def moment(option: str, text: str) -> datetime:
         found = None
     if found is None:
         raise CommandError(f"{option} {text!r} is not a time: write 2026-03-01 or 2026-03-01T12:00.")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found.astimezone(UTC)
+    return stored(found)
 
 
 class Command(BaseCommand):

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime, parse_time
 
-from django_mcp.contrib.operations.board import localtime
 from django_mcp.contrib.operations.models import KINDS, Switch
 from django_mcp.contrib.operations.switches import SwitchError, Target, doubt_of, find_target, start, stop
+from django_mcp.contrib.times import localtime, stored
 from django_mcp.management.users import SIGNS_IN, find_user
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -140,7 +140,7 @@ def moment_of(text: str | None) -> datetime | None:
             today = localtime(now).replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
             return today if today > now else today + timedelta(days=1)
         if (moment := parse_datetime(text)) is not None:
-            return timezone.make_aware(moment) if timezone.is_naive(moment) and timezone.is_aware(now) else moment
+            return stored(moment)
     except (ValueError, OverflowError):
         pass
     raise CommandError(f"--until {text!r} is no time: write 30m, 2h, 1d, 06:00 or 2026-11-29T06:00.")
