@@ -16,11 +16,12 @@ from django.http import HttpRequest
 
 from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import cors, hooks, observing
+from django_mcp.endpoint import cors, hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
 from django_mcp.endpoint.request_stream import InlineRequestStream
 from django_mcp.endpoint.routes import Route
 from django_mcp.exceptions import Cancelled
+from django_mcp.execution import outcomes
 from django_mcp.execution.threads import LoopContext
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
@@ -208,7 +209,7 @@ class EndpointRequest:
             stream.abandon()
             stream.is_given_up = True
             if stream.awaited is not None:
-                await observing.afail(stream.awaited, error, self.loop_context)
+                await outcomes.afail(stream.awaited, error, self.loop_context)
             raise
         if isinstance(reply, Reply):
             return await stream.finish(reply)
@@ -234,7 +235,7 @@ class EndpointRequest:
         if is_late:
             # The client was quicker than the event loop.
             if call.request.observed is not None:
-                await observing.afail(call.request.observed, Cancelled(), self.loop_context)
+                await outcomes.afail(call.request.observed, Cancelled(), self.loop_context)
             return stream.cancelled_reply()
         if call.is_async:
             stream.runs_in(self.task)

@@ -14,6 +14,7 @@ from django_mcp import exceptions, gates
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
+from django_mcp.execution import outcomes
 from django_mcp.execution.runner import arun, run
 from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.answering import PendingReply, finish, is_inert, prepare
@@ -41,7 +42,7 @@ from django_mcp.storage import client_requests, events, session_state, sessions,
 from django_mcp.storage.session_state import SessionState
 from django_mcp.storage.spent_states import spend
 
-from . import observing as tell
+from .observed_calls import observed_call, start
 from .request_stream import RequestStream
 from .thread_stream import Lines
 
@@ -136,7 +137,7 @@ class Exchange:
             outcome = await arun(call, loop_context)
         except BaseException as error:
             if observed is not None:
-                await tell.afail(observed, error, loop_context)
+                await outcomes.afail(observed, error, loop_context)
             raise
         # A state that was never loaded has not changed.
         has_state = self.session is not None and self.session.has_loaded_state
@@ -156,7 +157,7 @@ class Exchange:
 
     def find(self, inbound: Inbound | Batch) -> Step:
         """The reply or the call for a message, in its session."""
-        if observing and isinstance(inbound, Inbound) and (observed := tell.observed(self, inbound)) is not None:
+        if observing and isinstance(inbound, Inbound) and (observed := observed_call(self, inbound)) is not None:
             step = self._find_observed(inbound, observed, self._resume)
         else:
             step = self._resume(inbound) or self._prepare(inbound)
@@ -184,13 +185,13 @@ class Exchange:
             try:
                 refusal = resume(inbound)
             finally:
-                tell.start(observed, self)
+                start(observed, self)
             step = refusal or self._prepare(inbound, observed)
         except BaseException as error:
-            tell.fail(observed, error)
+            outcomes.fail(observed, error)
             raise
         if isinstance(step, Reply):
-            tell.refuse(observed, step)
+            outcomes.refuse(observed, step)
         return step
 
     def _prepare(self, inbound: Inbound | Batch, observed: ObservedCall | None = None) -> Step:
@@ -212,7 +213,7 @@ class Exchange:
             return self._end(call, run(call))
         except BaseException as error:
             if call.request.observed is not None:
-                tell.fail(call.request.observed, error)
+                outcomes.fail(call.request.observed, error)
             raise
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
@@ -230,7 +231,7 @@ class Exchange:
             self.session.discard_changes()
         reply = finish(call, outcome)
         if call.request.observed is not None:
-            tell.end(call, call.request.observed, outcome, reply)
+            outcomes.end(call, call.request.observed, outcome, reply)
         return reply
 
     def terminate(self, headers: Headers) -> Reply:
@@ -341,7 +342,7 @@ class Exchange:
         return Reply(200, b"[" + b",".join(answers) + b"]") if answers else replies.ACCEPTED
 
     def _answer_one(self, message: Inbound, refusal: Reply | None) -> Reply:
-        if observing and (observed := tell.observed(self, message)) is not None:
+        if observing and (observed := observed_call(self, message)) is not None:
             step = self._find_observed(message, observed, lambda _: refusal)
         else:
             step = refusal or self._prepare(message)

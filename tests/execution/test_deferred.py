@@ -1,5 +1,6 @@
 """A tool outside of its request: asked again for permission, in its transaction, with the answers so far."""
 
+import json
 import logging
 
 import pytest
@@ -10,7 +11,9 @@ from django_mcp import Budget, Context, InputRequired, MCPServer, ProtocolError,
 from django_mcp.exceptions import Cancelled
 from django_mcp.extensions import DeferredCall, Extension, Instead, run_tool
 from django_mcp.gates import Gate, Refusal, add_gate, remove_gate
+from django_mcp.observers import Observer, observe, stop_observing
 from django_mcp.primitives.context import Caller, Principal
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +88,27 @@ def run(tool, user=None, **values):
     return run_tool(server, DeferredCall(id="t1", tool=tool, caller=caller, **values))
 
 
+class Heard(Observer):
+    counts_queries = True
+
+    def __init__(self):
+        self.started_calls, self.finished_calls = [], []
+
+    def started(self, call):
+        self.started_calls.append(call.stream)
+
+    def finished(self, call):
+        self.finished_calls.append(call)
+
+
+@pytest.fixture
+def heard():
+    observer = Heard()
+    observe(observer)
+    yield observer
+    stop_observing(observer)
+
+
 def test_a_tool_runs_as_its_user_with_middleware_and_without_throttles_and_interceptors():
     stream = Stream()
 
@@ -107,7 +131,7 @@ def test_permissions_are_asked_again(django_user_model):
     assert run("greet", arguments={}).result["isError"]
 
 
-def test_a_caller_whom_a_gate_refuses_gets_no_run():
+def test_a_caller_whom_a_gate_refuses_gets_no_run(heard):
     class Refuses(Gate):
         def refuse_caller(self, server, principal):
             return Refusal(f"{principal.key} is stopped on {server}.")
@@ -120,6 +144,7 @@ def test_a_caller_whom_a_gate_refuses_gets_no_run():
         remove_gate(gate)
 
     assert (refused.error.code, refused.error.message) == (-32600, "user:1 is stopped on deferred.")
+    assert [(seen.outcome, seen.error_text) for seen in heard.finished_calls] == [("forbidden", refused.error.message)]
 
 
 @pytest.mark.parametrize("how", ["tool", "protocol", "fault", "cancelled"])
@@ -156,3 +181,40 @@ def test_a_cancelled_stream_ends_the_call():
     stream.cancelled = True
 
     assert run("greet", arguments={"name": "Bo"}, stream=stream).is_cancelled
+
+
+@cases(
+    ("tool", "arguments", "outcome", "error_class"),
+    [
+        ("greet", {"name": "Bo"}, "ok", ""),
+        ("greet", {}, "invalid", "InvalidArguments"),
+        ("nothing", {}, "unknown", "ProtocolError"),
+        ("write", {"how": "tool"}, "tool_error", "ToolError"),
+        ("write", {"how": "protocol"}, "failed", "ProtocolError"),
+        ("write", {"how": "fault"}, "failed", "ValueError"),
+        ("write", {"how": "cancelled"}, "cancelled", "Cancelled"),
+        ("spend", {}, "over_budget", "BudgetExceeded"),
+        ("ask", {}, "input_required", ""),
+    ],
+)
+def test_a_run_is_observed_once(tool, arguments, outcome, error_class, heard, caplog):
+    caplog.set_level(logging.CRITICAL)
+    ended = run(tool, User(username="ada", is_superuser=True), arguments=arguments)
+
+    stream, seen = heard.started_calls.pop(), heard.finished_calls.pop()
+    assert heard.started_calls == heard.finished_calls == []
+    assert (seen.outcome, seen.error_class) == (outcome, error_class)
+    assert (seen.lane, seen.path, seen.era, seen.name) == ("task", "", "modern", tool)
+    assert stream is not None  # By which an operator cancels it.
+    if ended.result is not None:
+        assert json.loads(seen.body) == {"jsonrpc": "2.0", "id": "t1", "result": ended.result}
+    if tool == "spend":
+        assert seen.queries >= 1
+
+
+def test_the_runs_of_one_call_have_one_key(heard):
+    run("ask")
+    run("ask", answers={"raw": {}}, state={"asked": True}, round=1)
+
+    first, second = heard.finished_calls
+    assert (first.key, first.round, second.round) == (second.key, 0, 1)

@@ -1,5 +1,6 @@
 """A call again, from its row: as the person who asks for it, and through all the rules of the endpoint."""
 
+import base64
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,6 +48,8 @@ def replay(call: Call, arguments: dict[str, Any], request: HttpRequest) -> Repla
     """Makes the call at the endpoint as the request's user, and returns the answer. Raises `CannotReplay`."""
     if call.method not in METHODS:
         raise CannotReplay(f"{call.method} is not made again.")
+    if call.lane == "task":
+        raise CannotReplay("The run of a task is not made again: make the call again that created the task.")
     try:
         match = resolve(call.path)
     except Resolver404:
@@ -96,8 +99,6 @@ def _request_of(call: Call, arguments: dict[str, Any], request: HttpRequest) -> 
 
 
 def _header_value(text: str) -> str:
-    import base64
-
     if text.isascii() and text.isprintable() and text == text.strip():
         return text
     return f"=?base64?{base64.b64encode(text.encode()).decode()}?="

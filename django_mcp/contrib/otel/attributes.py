@@ -21,6 +21,8 @@ _NO_FAILURES: Final = frozenset({"ok", "dry_run", "input_required"})
 
 
 def transport_of(lane: str) -> Attributes:
+    if lane == "task":
+        return {}  # A worker runs it, without a connection.
     if lane == "stdio":
         return {"network.transport": "pipe"}
     return {"network.transport": "tcp", "network.protocol.name": "http"}

@@ -6,6 +6,9 @@ import pytest
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
+from django_mcp.contrib.audit import recorder
+from django_mcp.contrib.audit.models import Call
+from django_mcp.contrib.audit.writer import flush
 from django_mcp.contrib.tasks import storage, worker
 from django_mcp.contrib.tasks.models import Status, Task
 from django_mcp.exceptions import Cancelled, ClientCannot
@@ -36,6 +39,20 @@ def test_progress_becomes_the_message_and_changes_the_time(client, jobs):
     done = client.get(task_id)
     assert done["statusMessage"] == "half\ufffd \ufffd"
     assert done["lastUpdatedAt"] >= before["lastUpdatedAt"]
+
+
+def test_the_run_of_a_task_is_a_row_of_the_audit_beside_the_call_that_made_it(client, jobs):
+    recorder.start()
+    try:
+        task_id = client.start("again")["taskId"]
+        jobs.work()
+        flush()
+    finally:
+        recorder.stop()
+
+    rows = Call.objects.order_by("pk").values_list("lane", "name", "outcome", "request_id")
+    assert rows[0][1:3] == ("again", "ok")
+    assert rows[1] == ("task", "again", "ok", task_id)
 
 
 def test_the_thread_beside_a_run_learns_that_its_task_was_cancelled(client, jobs):

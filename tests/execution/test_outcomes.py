@@ -4,8 +4,8 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, Validat
 from rest_framework import exceptions as drf
 
 from django_mcp import BudgetExceeded, Cancelled, ProtocolError, ToolError
-from django_mcp.endpoint.observing import _outcome_of, _text_of
 from django_mcp.exceptions import InvalidArguments
+from django_mcp.execution.outcomes import _outcome_of, _text_of
 from django_mcp.protocol.errors import (
     INTERNAL_ERROR,
     INVALID_PARAMS,

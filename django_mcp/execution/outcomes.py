@@ -1,17 +1,16 @@
-"""Telling the observers of calls: makes the call from its message, and its outcome from an error."""
+"""Tells the observers of calls how a call has ended: its outcome, from its result, its reply or its error."""
 
 import asyncio
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.core import exceptions
 
 from django_mcp.exceptions import BudgetExceeded, Cancelled, InvalidArguments
-from django_mcp.execution.threads import LoopContext
 from django_mcp.methods.failures import in_words
 from django_mcp.methods.request import Call, Outcome
-from django_mcp.observers import OBSERVED_METHODS, CallOutcome, ObservedCall
+from django_mcp.observers import CallOutcome, ObservedCall
 from django_mcp.protocol.errors import (
     INTERNAL_ERROR,
     METHOD_NOT_FOUND,
@@ -21,11 +20,9 @@ from django_mcp.protocol.errors import (
     ProtocolError,
     TooManyCalls,
 )
-from django_mcp.protocol.inbound import Inbound
 from django_mcp.protocol.replies import Reply
 
-if TYPE_CHECKING:
-    from .exchange import Exchange
+from .threads import LoopContext
 
 MAX_TEXT: Final = 4000
 """The most characters of an error's text. The audit keeps less of it, and finds no secret that is cut here."""
@@ -39,50 +36,14 @@ _OF_STATUS: Final[Mapping[int, CallOutcome]] = {
 }
 """The outcome of an exception of DRF, by its status."""
 
-_OF_REFUSAL: Final[Mapping[int, CallOutcome]] = {403: "forbidden", 429: "throttled"}
+_OF_REFUSAL: Final[Mapping[int, CallOutcome]] = {403: "forbidden", 429: "throttled", 503: "forbidden"}
+"""The outcome of a refusal, by its status. A gate that closes a server refuses with 503."""
 
 _OF_CODE: Final[Mapping[int, CallOutcome]] = {
     INTERNAL_ERROR: "failed",
     METHOD_NOT_FOUND: "unknown",
     REQUEST_CANCELLED: "cancelled",
 }
-
-
-def observed(exchange: "Exchange", inbound: Inbound) -> ObservedCall | None:
-    """The observed call of a message; `None` for a message that is no call."""
-    if inbound.method not in OBSERVED_METHODS or inbound.kind != "request":
-        return None
-    name, arguments = _named(inbound)
-    meta = inbound.params.get("_meta")
-    meta = meta if isinstance(meta, dict) else {}
-    call = ObservedCall(
-        method=inbound.method,
-        name=name,
-        arguments=arguments,
-        server=exchange.server.name,
-        path=exchange.path,
-        lane=exchange.lane,
-        era=inbound.era,
-        protocol_version=inbound.version or "",
-        request_id=inbound.id,
-        caller=exchange.caller,
-        session=None,
-        meta=meta,
-        headers=inbound.headers,
-        stream=exchange.stream,
-    )
-    if call.counts_queries:
-        call.queries = call.rows = 0
-    return call
-
-
-def start(call: ObservedCall, exchange: "Exchange") -> None:
-    """Tells the observers that a call starts, in its session if it has one."""
-    session = exchange.session
-    if session is not None:
-        call.session = session
-        call.protocol_version = call.protocol_version or session.protocol_version
-    call.start()
 
 
 def refuse(call: ObservedCall, reply: Reply) -> None:
@@ -121,28 +82,6 @@ async def afail(call: ObservedCall, error: BaseException, loop_context: LoopCont
         await asyncio.shield(asyncio.ensure_future(loop_context.hop(fail, call, error)))
     else:
         fail(call, error)
-
-
-def _named(inbound: Inbound) -> tuple[str, Mapping[str, Any]]:
-    """The name and the arguments in a call's parameters, which are unchecked."""
-    params = inbound.params
-    if inbound.method == "completion/complete":
-        reference, argument = _object(params.get("ref")), _object(params.get("argument"))
-        filled = _object(_object(params.get("context")).get("arguments"))
-        return _string(reference.get("name") or reference.get("uri")), {
-            **filled,
-            _string(argument.get("name")): argument.get("value"),
-        }
-    name = params.get("uri" if inbound.method == "resources/read" else "name")
-    return _string(name), _object(params.get("arguments"))
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _outcome_of(error: BaseException, noted: CallOutcome) -> CallOutcome:
