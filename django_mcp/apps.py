@@ -13,13 +13,7 @@ class MCPConfig(AppConfig):
 
     def ready(self) -> None:
         # The checks register themselves.
-        from django_mcp import (  # noqa: F401
-            checks,
-            declaration_checks,
-            deployment_checks,
-            receivers,
-            tool_checks,
-        )
+        from django_mcp import checks, receivers  # noqa: F401
 
         receivers.connect()
         self._log_calls()

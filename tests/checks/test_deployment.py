@@ -112,7 +112,7 @@ def compress_not(get_response):
 
 
 def test_middleware_that_holds_a_stream_back_is_named_and_djangos_gzip_is_not(settings):
-    here = "tests.test_deployment_checks"
+    here = "tests.checks.test_deployment"
     harmless = ["minify_never", "compress_in_a_coroutine", "compress_not"]
     settings.MIDDLEWARE = [
         "django.middleware.gzip.GZipMiddleware",
@@ -179,7 +179,7 @@ class LeftToDjango(MCPView):
     ("application", "is_named"), [("in_lane", True), ("in_view", False), ("without_lane", False), ("nowhere", False)]
 )
 def test_an_endpoint_of_the_lane_that_only_djangos_sessions_open_is_named(settings, application, is_named):
-    settings.ASGI_APPLICATION = f"tests.test_deployment_checks.{application}"
+    settings.ASGI_APPLICATION = f"tests.checks.test_deployment.{application}"
     own, only = MCPServer("own"), [SessionAuthentication]
     mount(
         settings,

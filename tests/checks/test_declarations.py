@@ -161,7 +161,7 @@ def test_a_permission_that_no_model_has_is_named_where_models_alone_have_permiss
             "own: resource 'x://y' asks for the permission 'nowhere.add_it', which no installed model has.",
         ),
     ]
-    settings.AUTHENTICATION_BACKENDS = ["tests.test_declaration_checks.Rules"]
+    settings.AUTHENTICATION_BACKENDS = ["tests.checks.test_declarations.Rules"]
     assert check() == []
 
 

@@ -55,8 +55,8 @@ def test_a_misspelt_setting_is_named(settings):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("tests.test_checks.plain_application", ["django_mcp.W003"]),
-        ("tests.test_checks.wrapped_application", []),
+        ("tests.checks.test_endpoints.plain_application", ["django_mcp.W003"]),
+        ("tests.checks.test_endpoints.wrapped_application", []),
         ("tests.nowhere.application", ["django_mcp.W002"]),
         (None, []),
     ],
