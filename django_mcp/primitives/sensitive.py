@@ -88,7 +88,8 @@ def _decorated(function: Callable[..., Any]) -> Any:
 
 
 def _names_of(function: Any) -> Any:
-    if inspect.iscoroutinefunction(function):
+    # From Python 3.12 on, objects can be marked as coroutine functions: asgiref's are, and have no code.
+    if inspect.iscoroutinefunction(function) and inspect.isfunction(function):
         key = hash(f"{inspect.getfile(function)}:{function.__code__.co_firstlineno}")
         return coroutine_functions_to_sensitive_variables.get(key, ())
     code = getattr(function, "__code__", None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
+from asgiref.sync import sync_to_async
 from django.views.decorators.debug import sensitive_variables
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
@@ -80,6 +81,8 @@ class Tools:
         (wholly, ALL),
         (partial(decorated, b="x"), {"a", "local"}),
         (Tools().method, {"a"}),
+        (sync_to_async(plain), set()),
+        (sync_to_async(decorated), {"a", "local"}),
     ],
 )
 def test_the_secret_names_of_a_function(function, names):
