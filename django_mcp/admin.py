@@ -6,6 +6,7 @@ that is shown.
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,18 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from django_mcp.models import SHORT_ID_LENGTH, Session, SessionQuerySet, label
 from django_mcp.storage.sessions import terminate_all
+
+STATUSES: Final = {
+    "live": gettext_noop("live"),
+    "expired": gettext_noop("expired"),
+    "terminated": gettext_noop("terminated"),
+}
+"""The statuses of a session, for people."""
 
 SEARCH_LENGTH: Final = 100
 """The longest search, in characters."""
@@ -50,11 +60,11 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 class StatusFilter(admin.SimpleListFilter):
     """Filters sessions by status."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [("live", "Live"), ("expired", "Expired"), ("terminated", "Terminated")]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [("live", _("Live")), ("expired", _("Expired")), ("terminated", _("Terminated"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         verbs = {"live": queryset.active, "expired": queryset.expired, "terminated": queryset.terminated}
@@ -91,17 +101,17 @@ class RecentValuesFilter(ColumnFilter):
 
 
 class ServerFilter(RecentValuesFilter):
-    title = "server"
+    title = _("server")
     parameter_name = "server"
 
 
 class VersionFilter(RecentValuesFilter):
-    title = "protocol version"
+    title = _("protocol version")
     parameter_name = "protocol_version"
 
 
 class ClientFilter(RecentValuesFilter):
-    title = "client"
+    title = _("client")
     parameter_name = "client_name"
 
 
@@ -117,13 +127,13 @@ class SessionAdmin(ModelAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
     paginator = BoundedPaginator
-    search_help_text = "The beginning of a session id, a part of a user name, or of the name of a recent client."
+    search_help_text = _("The beginning of a session id, a part of a user name, or of the name of a recent client.")
     actions = ("terminate_selected",)
     fieldsets = (
         (None, {"fields": ("short_id", "status", "server", "user", "principal")}),
-        ("Client", {"fields": ("client", "protocol_version", "log_level", "info_json", "capabilities_json")}),
-        ("State", {"fields": ("state_json",)}),
-        ("Times", {"fields": ("created_at", "last_seen_at", "expires_at", "terminated_at")}),
+        (_("Client"), {"fields": ("client", "protocol_version", "log_level", "info_json", "capabilities_json")}),
+        (_("State"), {"fields": ("state_json",)}),
+        (_("Times"), {"fields": ("created_at", "last_seen_at", "expires_at", "terminated_at")}),
     )
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
@@ -164,44 +174,50 @@ class SessionAdmin(ModelAdmin):
     def has_terminate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_mcp.terminate_session")
 
-    @admin.action(description="Terminate selected sessions", permissions=["terminate"])
+    @admin.action(description=_("Terminate selected sessions"), permissions=["terminate"])
     def terminate_selected(self, request: HttpRequest, queryset: SessionQuerySet) -> None:
         ended = terminate_all(queryset)
         if ended and request.user.pk is not None:
             LogEntry.objects.log_actions(request.user.pk, ended, CHANGE, "Terminated.")
-        self.message_user(request, f"Sessions terminated: {len(ended)}.", messages.SUCCESS)
+        text = ngettext("%(count)d session is terminated.", "%(count)d sessions are terminated.", len(ended))
+        self.message_user(request, text % {"count": len(ended)}, messages.SUCCESS)
 
-    @admin.display(description="session")
+    @admin.display(description=_("session"))
     def short_id(self, session: Session) -> str:
         return session.short_id
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def status(self, session: Session) -> str:
-        return session.status
+        return gettext(STATUSES[session.status])
 
-    @admin.display(description="user", ordering="user", empty_value="-")
+    @admin.display(description=_("user"), ordering="user", empty_value="-")
     def whose(self, session: Session) -> SafeString | None:
         return None if session.user is None else breakable(str(session.user))
 
-    @admin.display(description="client", ordering="client_name")
+    @admin.display(description=_("client"), ordering="client_name")
     def client(self, session: Session) -> SafeString:
         return breakable(f"{session.client_name} {label(session.client_info.get('version'), 40)}".strip())
 
-    @admin.display(description="last seen", ordering="last_seen_at")
+    @admin.display(description=_("last seen"), ordering="last_seen_at")
     def last_seen(self, session: Session) -> str:
-        return f"{timesince(session.last_seen_at, depth=1)} ago"
+        return ago(session.last_seen_at)
 
-    @admin.display(description="client info")
+    @admin.display(description=_("client info"))
     def info_json(self, session: Session) -> SafeString:
         return pretty(session.client_info)
 
-    @admin.display(description="client capabilities")
+    @admin.display(description=_("client capabilities"))
     def capabilities_json(self, session: Session) -> SafeString:
         return pretty(session.client_capabilities)
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state_json(self, session: Session) -> SafeString:
         return pretty(session.state)
+
+
+def ago(moment: datetime) -> str:
+    """The time since a moment, for people."""
+    return gettext("%(time)s ago") % {"time": timesince(moment, depth=1)}
 
 
 def breakable(text: str) -> SafeString:

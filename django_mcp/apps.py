@@ -2,13 +2,14 @@
 
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules, import_string
+from django.utils.translation import gettext_lazy as _
 
 
 class MCPConfig(AppConfig):
     """django_mcp in INSTALLED_APPS."""
 
     name = "django_mcp"
-    verbose_name = "MCP"
+    verbose_name = _("MCP")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

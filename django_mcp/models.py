@@ -15,6 +15,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from django_mcp.signals import session_message
 
@@ -36,7 +38,7 @@ class JSONTextField(TextField):
     looks inside the JSON.
     """
 
-    description = "JSON as ASCII text"
+    description = _("JSON as ASCII text")
 
     # For django-stubs: the types for assigning and for reading.
     _pyi_private_set_type: Any
@@ -55,7 +57,8 @@ class JSONTextField(TextField):
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ValidationError(f"This is not JSON: {error}", code="invalid") from error
+            text = gettext("This is not JSON: %(error)s") % {"error": error}
+            raise ValidationError(text, code="invalid") from error
 
     def value_to_string(self, obj: models.Model) -> str:
         return to_json_text(self.value_from_object(obj))
@@ -118,25 +121,30 @@ class Session(models.Model):
     purge.
     """
 
-    session_id = ExactCharField(max_length=43, default=new_session_id, editable=False)
-    server = ExactCharField(max_length=200)
+    session_id = ExactCharField(_("session id"), max_length=43, default=new_session_id, editable=False)
+    server = ExactCharField(_("server"), max_length=200)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="mcp_sessions"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="mcp_sessions",
+        verbose_name=_("user"),
     )
     # The principal's key from authentication. "" is anonymous: every caller with the id may use the session.
-    principal = ExactCharField(max_length=255, blank=True, default="")
-    protocol_version = models.CharField(max_length=32)
-    client_info = JSONTextField(default=dict)
+    principal = ExactCharField(_("principal"), max_length=255, blank=True, default="")
+    protocol_version = models.CharField(_("protocol version"), max_length=32)
+    client_info = JSONTextField(_("client info"), default=dict)
     # A copy of client_info["name"], for lists and filters.
-    client_name = ExactCharField("client", max_length=100, blank=True, default="")
-    client_capabilities = JSONTextField(default=dict)
+    client_name = ExactCharField(_("client"), max_length=100, blank=True, default="")
+    client_capabilities = JSONTextField(_("client capabilities"), default=dict)
     # "" until the client sets a level.
-    log_level = models.CharField(max_length=16, blank=True, default="")
-    state = JSONTextField(default=dict)
-    created_at = models.DateTimeField("created", default=timezone.now)
-    last_seen_at = models.DateTimeField("last seen", default=timezone.now)
-    expires_at = models.DateTimeField("expires")
-    terminated_at = models.DateTimeField("terminated", null=True, blank=True)
+    log_level = models.CharField(_("log level"), max_length=16, blank=True, default="")
+    state = JSONTextField(_("state"), default=dict)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires"))
+    terminated_at = models.DateTimeField(_("terminated"), null=True, blank=True)
     # A hash of the user's password when the session was opened: changing the password ends the session.
     auth_hash = models.CharField(max_length=128, blank=True, default="", editable=False)
     # The connection that has the standalone stream, the end of its lease, and its position.
@@ -147,6 +155,8 @@ class Session(models.Model):
     objects = SessionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         # Not unique=True on the field, which adds a second, unused index on PostgreSQL.
         constraints = (models.UniqueConstraint(fields=["session_id"], name="mcp_session_id_unique"),)
         indexes = (
@@ -158,7 +168,7 @@ class Session(models.Model):
         default_permissions = ("view", "terminate")
 
     def __str__(self) -> str:
-        return f"{self.short_id} on {self.server}"
+        return gettext("%(session)s on %(server)s") % {"session": self.short_id, "server": self.server}
 
     @property
     def short_id(self) -> str:
@@ -209,6 +219,8 @@ class Stream(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = _("stream")
+        verbose_name_plural = _("streams")
         constraints = (models.UniqueConstraint(fields=["session", "key"], name="mcp_stream_unique"),)
         default_permissions = ()
 
@@ -229,6 +241,8 @@ class Event(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         constraints = (models.UniqueConstraint(fields=["session", "stream", "sequence"], name="mcp_event_unique"),)
         default_permissions = ()
 
@@ -246,6 +260,8 @@ class ClientRequest(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = _("request to a client")
+        verbose_name_plural = _("requests to clients")
         constraints = (models.UniqueConstraint(fields=["session", "request_id"], name="mcp_client_request_unique"),)
         default_permissions = ()
 
@@ -263,6 +279,8 @@ class Subscription(models.Model):
     uri_key = models.CharField(max_length=64)
 
     class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
         constraints = (models.UniqueConstraint(fields=["session", "uri_key"], name="mcp_subscription_unique"),)
         default_permissions = ()
 

@@ -289,7 +289,7 @@ def test_selected_sessions_are_terminated(admin_client):
     finally:
         session_terminated.disconnect(receiver)
 
-    assert "Sessions terminated: 2." in content
+    assert "2 sessions are terminated." in content
     assert {*Session.objects.active()} == {kept}
     assert sorted(ended) == sorted([one.session_id, other.session_id])
     assert [*LogEntry.objects.values_list("change_message", flat=True)] == ["Terminated."] * 2
@@ -299,7 +299,7 @@ def test_terminating_what_has_ended_changes_nothing(admin_client):
     expired = create_session(expires_at=timezone.now())
     terminated = create_session(terminated_at=timezone.now() - timedelta(days=1))
 
-    assert "Sessions terminated: 0." in terminate(admin_client, expired, terminated).content.decode()
+    assert "0 sessions are terminated." in terminate(admin_client, expired, terminated).content.decode()
 
     assert Session.objects.get(pk=terminated.pk).terminated_at == terminated.terminated_at
     assert Session.objects.get(pk=expired.pk).terminated_at is None

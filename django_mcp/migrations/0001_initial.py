@@ -39,20 +39,29 @@ class Migration(migrations.Migration):
                 (
                     "session_id",
                     django_mcp.models.ExactCharField(
-                        default=django_mcp.models.new_session_id, editable=False, max_length=43
+                        default=django_mcp.models.new_session_id,
+                        editable=False,
+                        max_length=43,
+                        verbose_name="session id",
                     ),
                 ),
-                ("server", django_mcp.models.ExactCharField(max_length=200)),
-                ("principal", django_mcp.models.ExactCharField(blank=True, default="", max_length=255)),
-                ("protocol_version", models.CharField(max_length=32)),
-                ("client_info", django_mcp.models.JSONTextField(default=dict)),
+                ("server", django_mcp.models.ExactCharField(max_length=200, verbose_name="server")),
+                (
+                    "principal",
+                    django_mcp.models.ExactCharField(blank=True, default="", max_length=255, verbose_name="principal"),
+                ),
+                ("protocol_version", models.CharField(max_length=32, verbose_name="protocol version")),
+                ("client_info", django_mcp.models.JSONTextField(default=dict, verbose_name="client info")),
                 (
                     "client_name",
                     django_mcp.models.ExactCharField(blank=True, default="", max_length=100, verbose_name="client"),
                 ),
-                ("client_capabilities", django_mcp.models.JSONTextField(default=dict)),
-                ("log_level", models.CharField(blank=True, default="", max_length=16)),
-                ("state", django_mcp.models.JSONTextField(default=dict)),
+                (
+                    "client_capabilities",
+                    django_mcp.models.JSONTextField(default=dict, verbose_name="client capabilities"),
+                ),
+                ("log_level", models.CharField(blank=True, default="", max_length=16, verbose_name="log level")),
+                ("state", django_mcp.models.JSONTextField(default=dict, verbose_name="state")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
                 ("last_seen_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="last seen")),
                 ("expires_at", models.DateTimeField(verbose_name="expires")),
@@ -69,10 +78,13 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="mcp_sessions",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
                     ),
                 ),
             ],
             options={
+                "verbose_name_plural": "sessions",
+                "verbose_name": "session",
                 "default_permissions": ("view", "terminate"),
             },
         ),
@@ -96,6 +108,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "events",
+                "verbose_name": "event",
                 "default_permissions": (),
             },
         ),
@@ -118,6 +132,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "requests to clients",
+                "verbose_name": "request to a client",
                 "default_permissions": (),
             },
         ),
@@ -138,6 +154,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "streams",
+                "verbose_name": "stream",
                 "default_permissions": (),
             },
         ),
@@ -158,6 +176,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name_plural": "subscriptions",
+                "verbose_name": "subscription",
                 "default_permissions": (),
             },
         ),

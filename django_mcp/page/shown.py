@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.apps import apps
+from django.utils.translation import gettext, gettext_noop
 
 from django_mcp.methods.answering import prepare
 from django_mcp.primitives.access import Access
@@ -25,16 +26,16 @@ CHARACTERS_PER_TOKEN: Final = 4
 """A rule of thumb for JSON in English; each model has its own."""
 
 _HINTS: Final = {
-    "readOnlyHint": "read only",
-    "destructiveHint": "may destroy",
-    "idempotentHint": "idempotent",
-    "openWorldHint": "open world",
+    "readOnlyHint": gettext_noop("read only"),
+    "destructiveHint": gettext_noop("may destroy"),
+    "idempotentHint": gettext_noop("idempotent"),
+    "openWorldHint": gettext_noop("open world"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A word about a primitive, and its kind: `hint`, `permission` or `scope`."""
+    """A word about a primitive, and its kind: `hint`, `danger`, `permission` or `scope`."""
 
     kind: str
     text: str
@@ -137,14 +138,16 @@ def _hints(kind: str, definition: Mapping[str, Any]) -> Iterator[Badge]:
     hints = definition.get("annotations") or {}
     # A tool that says nothing may destroy; one that only reads does not (spec 2025-11-25 schema, ToolAnnotations).
     hints = {"destructiveHint": True, **hints, **({"destructiveHint": False} if hints.get("readOnlyHint") else {})}
-    yield from (Badge("hint", text) for name, text in _HINTS.items() if hints.get(name))
+    for name, text in _HINTS.items():
+        if hints.get(name):
+            yield Badge("danger" if name == "destructiveHint" else "hint", gettext(text))
 
 
 def _asked(access: Access | None) -> Iterator[Badge]:
     if access is not None:
         yield from (Badge("permission", codename) for codename in access.codenames)
         if len(access.rules) > len(access.codenames):
-            yield Badge("permission", "a rule")
+            yield Badge("permission", gettext("a rule"))
         yield from (Badge("scope", scope) for scope in access.scopes)
 
 
@@ -156,4 +159,4 @@ def _group_of(primitive: Any) -> str:
         return owner.rpartition(".")[2]
     module = getattr(function, "__module__", "") or ""
     config = apps.get_containing_app_config(module)
-    return str(config.verbose_name) if config is not None else module.partition(".")[0] or "Others"
+    return str(config.verbose_name) if config is not None else module.partition(".")[0] or gettext("Others")

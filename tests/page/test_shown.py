@@ -45,9 +45,9 @@ def test_badges_tell_hints_permissions_and_scopes(django_user_model):
     tools = [entry for group in shown_to(guarded, admin).groups["tools"].values() for entry in group]
     badges = {tool.key: [f"{one.kind} {one.text}" for one in tool.badges] for tool in tools}
 
-    assert badges["open_door"] == ["hint may destroy"]
-    assert badges["sync_staff"] == ["hint may destroy", "permission auth.view_group", "permission a rule"]
-    assert badges["rename_group"] == ["hint may destroy", "scope groups:read", "scope groups:write"]
+    assert badges["open_door"] == ["danger may destroy"]
+    assert badges["sync_staff"] == ["danger may destroy", "permission auth.view_group", "permission a rule"]
+    assert badges["rename_group"] == ["danger may destroy", "scope groups:read", "scope groups:write"]
     (markup,) = [
         entry for group in shown_to(hostile).groups["tools"].values() for entry in group if entry.key == "huge"
     ]

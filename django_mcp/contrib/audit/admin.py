@@ -16,6 +16,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -272,7 +273,7 @@ class CallAdmin(ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         asked = request.GET.get("hours", "")
-        hours = int(asked) if asked in map(str, HOURS) else HOURS[1]
+        hours = int(asked) if asked in map(str, HOURS) else 24
         groups, is_cut = group_failures(hours)
         return self._page(
             request, "failures.html", _("Failures"), groups=groups, is_cut=is_cut, hours=hours, choices=HOURS
@@ -336,8 +337,10 @@ async def _abytes(lines: Iterator[str]) -> AsyncIterator[bytes]:
 def duration(seconds: float) -> str:
     """A length of time for people."""
     if seconds < 1:
-        return f"{seconds * 1000:.1f} ms"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+        return _("%(number)s ms") % {"number": number_format(seconds * 1000, 1)}
+    if seconds < 120:
+        return _("%(number)s s") % {"number": number_format(seconds, 1)}
+    return _("%(number)s min") % {"number": number_format(seconds / 60, 0)}
 
 
 def breakable(text: str) -> SafeString:

@@ -1,6 +1,7 @@
 """The optional Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditConfig(AppConfig):
@@ -8,7 +9,7 @@ class AuditConfig(AppConfig):
 
     name = "django_mcp.contrib.audit"
     label = "django_mcp_audit"
-    verbose_name = "MCP audit"
+    verbose_name = _("MCP audit")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

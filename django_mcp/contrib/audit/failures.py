@@ -7,10 +7,13 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from .models import FAILURES, Call
+from .models import FAILURES, OUTCOMES, Call
 
-HOURS: Final = (1, 24, 7 * 24)
+HOURS: Final = {1: _("Last hour"), 24: _("Last 24 hours"), 7 * 24: _("Last 7 days")}
+"""The lengths of time that the page offers, in hours, with their names."""
+
 MOST_READ: Final = 10_000
 """The newest failures of the time that are grouped, so that a flood of them costs no more."""
 MOST_GROUPS: Final = 100
@@ -28,6 +31,11 @@ class Group:
     newest_at: datetime
     count: int = 0
     users: int = 0
+
+    @property
+    def outcome_name(self) -> str:
+        """The outcome for people."""
+        return str(dict(OUTCOMES).get(self.outcome, self.outcome))
 
     @property
     def query(self) -> str:

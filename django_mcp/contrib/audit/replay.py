@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 
 from django_mcp.page.people import META_KEY
 from django_mcp.protocol.modern import NAME_SOURCES
@@ -47,18 +48,18 @@ def is_complete(call: Call) -> bool:
 def replay(call: Call, arguments: dict[str, Any], request: HttpRequest) -> Replayed:
     """Makes the call at the endpoint as the request's user, and returns the answer. Raises `CannotReplay`."""
     if call.method not in METHODS:
-        raise CannotReplay(f"{call.method} is not made again.")
+        raise CannotReplay(_("%(method)s is not made again.") % {"method": call.method})
     if call.lane == "task":
-        raise CannotReplay("The run of a task is not made again: make the call again that created the task.")
+        raise CannotReplay(_("The run of a task is not made again: make the call again that created the task."))
     try:
         match = resolve(call.path)
     except Resolver404:
-        raise CannotReplay(f"There is no endpoint at {call.path} any more.") from None
+        raise CannotReplay(_("There is no endpoint at %(path)s any more.") % {"path": call.path}) from None
     view = getattr(match.func, "mcp_view", None)
     if view is None:
-        raise CannotReplay(f"There is no endpoint at {call.path} any more.")
+        raise CannotReplay(_("There is no endpoint at %(path)s any more.") % {"path": call.path})
     if "modern" not in view.view_initkwargs.get("eras", view.view_class.eras):
-        raise CannotReplay("The endpoint serves clients with a session alone.")
+        raise CannotReplay(_("The endpoint serves clients with a session alone."))
     response = match.func(_request_of(call, arguments, request), *match.args, **match.kwargs)
     parts = response.streaming_content if response.streaming else [response.content]
     return Replayed(response.status_code, _answer_in(b"".join(parts), response.status_code))

@@ -1,6 +1,7 @@
 """The optional Django app, which has the command `mcp_card`."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CardsConfig(AppConfig):
@@ -8,4 +9,4 @@ class CardsConfig(AppConfig):
 
     name = "django_mcp.contrib.cards"
     label = "django_mcp_cards"
-    verbose_name = "MCP cards"
+    verbose_name = _("MCP cards")

@@ -1,6 +1,7 @@
 """The optional Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class OAuthConfig(AppConfig):
@@ -8,7 +9,7 @@ class OAuthConfig(AppConfig):
 
     name = "django_mcp.contrib.oauth"
     label = "django_mcp_oauth"
-    verbose_name = "MCP OAuth"
+    verbose_name = _("MCP OAuth")
 
     def ready(self) -> None:
         from . import checks, client_secrets, revocation  # noqa: F401  # the checks register themselves

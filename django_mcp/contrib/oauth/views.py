@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from oauth2_provider import views
@@ -37,7 +38,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if holds_nul(request):
             self.request = request
-            response = self._show_error("invalid_request", "The request has characters that no request has.")
+            response = self._show_error("invalid_request", _("The request has characters that no request has."))
         else:
             response = super().dispatch(request, *args, **kwargs)
         response["Content-Security-Policy"] = "frame-ancestors 'none'"
@@ -58,7 +59,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
             return super().get(request, *args, **kwargs)  # type: ignore[no-any-return]
         # Only a known client is redirected with the error, to its registered address.
         try:
-            _, credentials = self.validate_authorization_request(request)
+            _scopes, credentials = self.validate_authorization_request(request)
         except OAuthToolkitError as error:
             return self.error_response(error, application=None)  # type: ignore[no-any-return]
         invalid = _invalid_target(request, asked.getlist("resource"), credentials.get("state"))
@@ -71,7 +72,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         application = get_application_model().objects.filter(client_id=answered["client_id"]).first()
         uri = answered["redirect_uri"]
         if application is None or not (is_safe(uri) and application.redirect_uri_allowed(uri)):
-            return self._show_error("invalid_request", "There is no such client, or it has another address.")
+            return self._show_error("invalid_request", _("There is no such client, or it has another address."))
         invalid = _invalid_target(self.request, answered["resource"].split(), answered["state"])
         if invalid is not None:
             error = OAuthToolkitError(error=invalid, redirect_uri=answered["redirect_uri"])
@@ -79,7 +80,7 @@ class AuthorizeView(views.AuthorizationView):  # type: ignore[misc]
         return super().form_valid(form)  # type: ignore[no-any-return]
 
     def form_invalid(self, form: Any) -> HttpResponseBase:
-        return self._show_error("invalid_request", "The form was sent without what it held.")
+        return self._show_error("invalid_request", _("The form was sent without what it held."))
 
     def _show_error(self, error: str, description: str, **context: Any) -> HttpResponseBase:
         # Shown to the user, because there is no address to redirect the client to.

@@ -1,6 +1,7 @@
 """The optional Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class OperationsConfig(AppConfig):
@@ -8,7 +9,7 @@ class OperationsConfig(AppConfig):
 
     name = "django_mcp.contrib.operations"
     label = "django_mcp_operations"
-    verbose_name = "MCP operations"
+    verbose_name = _("MCP operations")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

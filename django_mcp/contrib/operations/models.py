@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from django.db import models, router
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from django_mcp.models import ExactCharField, JSONTextField, Session
@@ -76,8 +77,17 @@ class Switch(models.Model):
         permissions = (("throw_switch", "Can stop and start tools, servers and callers"),)
 
     def __str__(self) -> str:
-        where = f" on {self.server}" if self.server and self.kind != "server" else ""
-        return f"{self.kind} {self.label}{where}"
+        words = {"kind": self.get_kind_display(), "name": self.label, "server": self.server}
+        return (gettext("%(kind)s %(name)s on %(server)s") if self._has_place else "%(kind)s %(name)s") % words
+
+    @property
+    def in_english(self) -> str:
+        """The target for models, commands and logs."""
+        return f"{self.kind} {self.label}{f' on {self.server}' if self._has_place else ''}"
+
+    @property
+    def _has_place(self) -> bool:
+        return bool(self.server) and self.kind != "server"
 
     def is_off(self, now: datetime | None = None) -> bool:
         """Whether the target is stopped: its time is not over."""
@@ -118,6 +128,8 @@ class Process(models.Model):
     objects: ClassVar[Any] = models.Manager()
 
     class Meta:
+        verbose_name = _("process")
+        verbose_name_plural = _("processes")
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -233,6 +245,8 @@ class OperatedSession(Session):
 
     class Meta:
         proxy = True
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
         default_permissions = ()
         permissions = (
             ("view_session_payload", "Can view the state and the capabilities of sessions"),

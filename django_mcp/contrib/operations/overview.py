@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.formats import number_format
 
 from django_mcp.models import Event, Session
 
@@ -158,10 +159,26 @@ def look_at_now(now: datetime | None = None) -> dict[str, Any]:
     }
 
 
-def at_most(rows: Any, limit: int) -> str:
-    """The number of rows; "10,000+" where there are more than are counted."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number of rows; `is_more` where there are more than are counted. As text "10,000+"."""
+
+    number: int
+    is_more: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}{'+' if self.is_more else ''}"
+
+    @property
+    def localized(self) -> str:
+        """The text with the separators of the language."""
+        return f"{number_format(self.number, force_grouping=True)}{'+' if self.is_more else ''}"
+
+
+def at_most(rows: Any, limit: int) -> Counted:
+    """The number of rows, counted up to a limit."""
     found = rows.order_by()[: limit + 1].count()
-    return f"{limit:,}+" if found > limit else f"{found:,}"
+    return Counted(min(found, limit), found > limit)
 
 
 def events_waiting() -> int:

@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from django_mcp import MCPServer
 from django_mcp.authentication import principal_key
@@ -58,19 +59,20 @@ def find_target(kind: str, name: str, server: str = "") -> Target:
     """The target of an operator's words. Raises `SwitchError` for one that cannot be."""
     name, server = name.strip(), server.strip()
     if kind not in KINDS:
-        raise SwitchError(f"There is no kind {kind!r}; there are {', '.join(KINDS)}.")
+        text = _("There is no kind %(kind)r; there are %(kinds)s.")
+        raise SwitchError(text % {"kind": kind, "kinds": ", ".join(KINDS)})
     if kind == "server":
         if name and server and name != server:
-            raise SwitchError("A server is named once.")
+            raise SwitchError(_("A server is named once."))
         if not (name or server):
-            raise SwitchError("Name the server.")
+            raise SwitchError(_("Name the server."))
         return Target(kind, name or server, "", name or server)
     if not name:
-        raise SwitchError(f"Name the {kind}.")
+        raise SwitchError(_("Name the %(kind)s.") % {"kind": KINDS[kind]})
     if len(name) > 1000 or len(server) > 200:
-        raise SwitchError("A name has at most 1000 characters, and a server's at most 200.")
+        raise SwitchError(_("A name has at most 1000 characters, and a server's at most 200."))
     if "\x00" in name + server or not (name + server).isprintable():
-        raise SwitchError("A name has no control characters.")
+        raise SwitchError(_("A name has no control characters."))
     return Target(kind, server, _key_of_user(name) if kind == "user" else name, name[:255])
 
 
@@ -78,7 +80,7 @@ def _key_of_user(name: str) -> str:
     model: Any = get_user_model()
     user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
     if user is None:
-        raise SwitchError(f"There is no user {name!r}.")
+        raise SwitchError(_("There is no user %(name)r.") % {"name": name})
     return principal_key(user)
 
 
@@ -88,14 +90,18 @@ def doubt_of(target: Target) -> str:
     """
     servers = {server.name: server for server in _servers()}
     if target.server and target.server not in servers:
-        return f"No server here is named {target.server!r}; there are {', '.join(sorted(servers))}."
+        text = _("No server here is named %(server)r; there are %(servers)s.")
+        return text % {"server": target.server, "servers": ", ".join(sorted(servers))}
     if target.kind not in NOTIFICATIONS:
         return ""
     asked = [servers[target.server]] if target.server else servers.values()
     if any(_has(server, target) for server in asked):
         return ""
-    where = f"server {target.server!r} here" if target.server else "server here"
-    return f"No {where} has declared the {target.kind} {target.name!r}. It is stopped wherever it turns up."
+    if target.server:
+        text = _("No server %(server)r here has declared the %(kind)s %(name)r. It is stopped wherever it turns up.")
+    else:
+        text = _("No server here has declared the %(kind)s %(name)r. It is stopped wherever it turns up.")
+    return text % {"server": target.server, "kind": KINDS[target.kind], "name": target.name}
 
 
 def _has(server: MCPServer, target: Target) -> bool:
@@ -119,15 +125,16 @@ def stop(
     since. Raises `SwitchError` when another operator was faster.
     """
     if not reason.strip():
-        raise SwitchError("Give a reason: clients and other operators read it.")
+        raise SwitchError(_("Give a reason: clients and other operators read it."))
     if until is not None and until <= timezone.now():
-        raise SwitchError("The end must be in the future.")
+        raise SwitchError(_("The end must be in the future."))
     with transaction.atomic(using=alias()):
         _next_edition()
         row = _row_of(target)
         _check_version(row, version)
         if row.is_off() and version is None:
-            raise SwitchError(f"The {row} is stopped already: {row.reason} ({_by(row)})")
+            text = _("The %(target)s is stopped already: %(reason)s (%(by)s)")
+            raise SwitchError(text % {"target": row, "reason": row.reason, "by": _by(row)})
         row.reason, row.until, row.cancels = reason.strip(), until, cancels
         if version is None:
             row.is_stopped, row.stopped_at, row.stopped_by = True, timezone.now(), by
@@ -146,7 +153,7 @@ def start(target: Target, *, by: Any = None, reason: str = "", how: str = "") ->
         _next_edition()
         row = _row_of(target)
         if not row.is_stopped:
-            raise SwitchError(f"The {row} is not stopped.")
+            raise SwitchError(_("The %(target)s is not stopped.") % {"target": row})
         row.is_stopped = False
         row.version += 1
         row.save(using=alias())
@@ -188,11 +195,12 @@ def _row_of(target: Target) -> Switch:
 
 def _check_version(row: Switch, version: int | None) -> None:
     if version is not None and (row.version != version or not row.is_stopped):
-        raise SwitchError(f"Another operator has changed the {row} meanwhile. Look again before you change it.")
+        text = _("Another operator has changed the %(target)s meanwhile. Look again before you change it.")
+        raise SwitchError(text % {"target": row})
 
 
 def _by(row: Switch) -> str:
-    who = f"by {row.stopped_by}" if row.stopped_by is not None else "by an operator"
+    who = _("by %(user)s") % {"user": row.stopped_by} if row.stopped_by is not None else _("by an operator")
     return f"{who}, {localtime(row.stopped_at):%Y-%m-%d %H:%M}" if row.stopped_at is not None else who
 
 

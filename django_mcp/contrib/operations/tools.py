@@ -100,7 +100,7 @@ class Operations(Toolset):
             calls=seen.total.calls,
             errors=seen.total.errors,
             uncounted=seen.behind,
-            sessions=now["sessions"],
+            sessions=str(now["sessions"]),
             streams=now["streams"],
             running=now["running"],
             processes=now["processes"],
@@ -149,7 +149,7 @@ class Operations(Toolset):
         rows = Switch.objects.using(alias()).filter(is_stopped=True).select_related("stopped_by")[:MOST]
         return [
             Stopped(
-                target=str(row),
+                target=row.in_english,
                 reason=row.reason,
                 until=f"{localtime(row.until):%Y-%m-%d %H:%M}" if row.until else None,
                 by=str(row.stopped_by or ""),

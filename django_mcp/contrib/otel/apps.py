@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from django_mcp.observers import observe
 from django_mcp.signals import session_terminated
@@ -12,7 +13,7 @@ class OpenTelemetryConfig(AppConfig):
 
     name = "django_mcp.contrib.otel"
     label = "django_mcp_otel"
-    verbose_name = "MCP telemetry"
+    verbose_name = _("MCP telemetry")
 
     def ready(self) -> None:
         try:

@@ -59,23 +59,28 @@ class Task(models.Model):
     renews that. `run` numbers the jobs in the queue: a job of an earlier number finds nothing to do.
     """
 
-    task_id = ExactCharField(max_length=43, default=new_task_id, editable=False)
-    server = ExactCharField(max_length=200)
+    task_id = ExactCharField(_("task id"), max_length=43, default=new_task_id, editable=False)
+    server = ExactCharField(_("server"), max_length=200)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="mcp_tasks"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="mcp_tasks",
+        verbose_name=_("user"),
     )
     # The key of the principal, and of its account, for which tasks are counted. "" is anonymous.
-    principal = ExactCharField(max_length=255, blank=True, default="")
+    principal = ExactCharField(_("principal"), max_length=255, blank=True, default="")
     account = ExactCharField(max_length=255, blank=True, default="")
     # The client id, the scopes and the token's id. Never the token.
     credential = JSONTextField(default=dict)
     client_info = JSONTextField(default=dict)
     client_capabilities = JSONTextField(default=dict)
-    tool = ExactCharField(max_length=128)
+    tool = ExactCharField(_("tool"), max_length=128)
     arguments = JSONTextField(default=dict)
-    is_repeatable = models.BooleanField(default=False)
-    status = models.CharField(max_length=16, choices=Status.choices, default=Status.WORKING)
-    message = models.TextField(blank=True, default="")
+    is_repeatable = models.BooleanField(_("repeatable"), default=False)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.WORKING)
+    message = models.TextField(_("message"), blank=True, default="")
     result = JSONTextField(null=True)
     error = JSONTextField(null=True)
     # The questions that the client has not answered: {"key on the wire": {"key": the tool's, "request": {…}}}.
@@ -84,16 +89,16 @@ class Task(models.Model):
     used_keys = JSONTextField(default=list)
     answers = JSONTextField(default=dict)
     state = JSONTextField(null=True)
-    round = models.PositiveIntegerField(default=0)
-    run = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveIntegerField(default=0)
+    round = models.PositiveIntegerField(_("round"), default=0)
+    run = models.PositiveIntegerField(_("run"), default=0)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
     poll_milliseconds = models.PositiveIntegerField(default=2000)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
-    queued_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(_("queued"), default=timezone.now)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = TaskQuerySet.as_manager()

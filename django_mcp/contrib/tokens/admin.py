@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from .models import APIToken
 from .scopes import fault_of
@@ -73,7 +75,7 @@ class APITokenAdmin(ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Copy the token now",
+            "title": gettext("Copy the token now"),
             "token": obj,
             "text": obj.text,  # type: ignore[attr-defined]
         }
@@ -82,13 +84,14 @@ class APITokenAdmin(ModelAdmin):
         add_never_cache_headers(response)
         return response
 
-    @admin.action(description="Revoke the selected %(verbose_name_plural)s", permissions=["change"])
+    @admin.action(description=_("Revoke the selected %(verbose_name_plural)s"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         tokens = list(queryset.filter(revoked_at__isnull=True))
         for token in tokens:
             token.revoke()
             self.log_change(request, token, "Revoked.")
-        messages.success(request, f"{len(tokens)} revoked.")
+        text = ngettext("%(count)d token is revoked.", "%(count)d tokens are revoked.", len(tokens))
+        messages.success(request, text % {"count": len(tokens)})
 
 
 def _is_superuser(user: Any) -> bool:

@@ -1,6 +1,7 @@
 """The optional Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TokensConfig(AppConfig):
@@ -8,5 +9,5 @@ class TokensConfig(AppConfig):
 
     name = "django_mcp.contrib.tokens"
     label = "django_mcp_tokens"
-    verbose_name = "MCP tokens"
+    verbose_name = _("MCP tokens")
     default_auto_field = "django.db.models.BigAutoField"

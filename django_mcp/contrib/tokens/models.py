@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from django_mcp.authentication import principal_key
 from django_mcp.signals import credential_ended
@@ -41,20 +42,27 @@ class APIToken(models.Model):
     It has 256 random bits, so a plain SHA-256 protects it: it cannot be guessed.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=100, help_text="What it is for: the client, the machine.")
-    start = models.CharField(max_length=SHOWN, editable=False, help_text="How the token begins, to know it by.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=100, help_text=_("What it is for: the client, the machine."))
+    start = models.CharField(
+        _("beginning"), max_length=SHOWN, editable=False, help_text=_("How the token begins, to know it by.")
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = models.CharField(max_length=1000, blank=True, help_text="Separated by spaces. Empty: all that there are.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, editable=False)
-    revoked_at = models.DateTimeField(null=True, editable=False)
+    scopes = models.CharField(
+        _("scopes"), max_length=1000, blank=True, help_text=_("Separated by spaces. Empty: all that there are.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
 
     objects: ClassVar[Any] = TokenQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "API token"
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
         ordering = ("-created_at", "-pk")
 
     def __str__(self) -> str:

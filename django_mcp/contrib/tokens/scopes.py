@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.apps import apps
+from django.utils.translation import gettext as _
 
 from django_mcp.endpoint.protected_resource import known_scopes
 
@@ -13,8 +14,14 @@ def fault_of(scopes: Iterable[str]) -> str | None:
     unknown = [scope for scope in scopes if scope not in known]
     if not unknown:
         return None
-    there_are = f"There are {', '.join(sorted(known))}." if known else "There are none: a token without scopes may all."
-    return f"No server knows the scope {unknown[0]!r}. {there_are} An endpoint names more with scopes_supported=[…]."
+    if not known:
+        return _(
+            "No server knows the scope %(scope)r. There are none: a token without scopes may all. An endpoint names "
+            "more with scopes_supported=[…]."
+        ) % {"scope": unknown[0]}
+    return _(
+        "No server knows the scope %(scope)r. There are %(scopes)s. An endpoint names more with scopes_supported=[…]."
+    ) % {"scope": unknown[0], "scopes": ", ".join(sorted(known))}
 
 
 def _scopes_of_clients() -> set[str]:

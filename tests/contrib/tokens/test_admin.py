@@ -107,6 +107,6 @@ def test_tokens_are_revoked(admin_client, ada):
 
     page = admin_client.post(ADMIN, {"action": "revoke", "_selected_action": [token.pk]}, follow=True)
 
-    assert "1 revoked." in page.content.decode()
+    assert "1 token is revoked." in page.content.decode()
     assert APIToken.objects.bearing(text) is None
     assert LogEntry.objects.get().get_change_message() == "Revoked."

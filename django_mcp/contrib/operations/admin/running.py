@@ -4,14 +4,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_mcp.admin import breakable
 from django_mcp.contrib.operations.models import RunningCall
 from django_mcp.contrib.operations.running import LONG, alive, ask_to_cancel
+from django_mcp.contrib.operations.templatetags.humanize_calls import short_age
 
 from .windows import WindowAdmin
 
@@ -34,9 +34,7 @@ class RunningCallAdmin(WindowAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         found = list(alive().values_list("running", flat=True))
-        subtitle = gettext(
-            "%(running)d calls in %(processes)d processes; those of more than %(seconds)d second are listed"
-        )
+        subtitle = gettext("Calls: %(running)d. Processes: %(processes)d. Listed: calls of more than %(seconds)d s.")
         counts = {"running": sum(found), "processes": len(found), "seconds": LONG.total_seconds()}
         context = {"title": gettext("Running now"), "subtitle": subtitle % counts, **(extra_context or {})}
         return super().changelist_view(request, context)
@@ -44,7 +42,8 @@ class RunningCallAdmin(WindowAdmin):
     @admin.action(description=_("Cancel the selected calls"), permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: Any) -> None:
         asked = ask_to_cancel(queryset, request.user)
-        messages.success(request, gettext("Calls that will be cancelled: %(count)d.") % {"count": asked})
+        text = ngettext("%(count)d call will be cancelled.", "%(count)d calls will be cancelled.", asked)
+        messages.success(request, text % {"count": asked})
 
     @admin.display(description=_("user"), ordering="user_name")
     def whose(self, call: RunningCall) -> str:
@@ -52,8 +51,7 @@ class RunningCallAdmin(WindowAdmin):
 
     @admin.display(description=_("runs for"), ordering="-started_at")
     def since(self, call: RunningCall) -> str:
-        seconds = (timezone.now() - call.started_at).total_seconds()
-        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+        return short_age(call.started_at)
 
     @admin.display(description=_("process"), ordering="process")
     def place(self, call: RunningCall) -> SafeString:

@@ -14,22 +14,23 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from django_mcp.admin import SessionAdmin, breakable
+from django_mcp.admin import SessionAdmin, ago, breakable
 from django_mcp.contrib.operations.rollups import audited_calls
 from django_mcp.contrib.operations.sessions import Facts, close_streams, facts_of, send_message, subscriptions_of
 from django_mcp.contrib.operations.switches import note
-from django_mcp.contrib.operations.templatetags.humanize_calls import short_age
+from django_mcp.contrib.operations.templatetags.humanize_calls import grouped, short_age
 from django_mcp.models import Session
 
 
 class MessageForm(forms.Form):
     """The message that an operator sends."""
 
-    text = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}))
+    text = forms.CharField(
+        label=_("Message"), max_length=1000, widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})
+    )
 
 
 class SessionChangeList(ChangeList):
@@ -74,7 +75,8 @@ class OperatedSessionAdmin(SessionAdmin):
         closed = close_streams(queryset)
         for session in closed:
             note(session, request.user, "Closed the stream.")
-        messages.success(request, gettext("Streams closed: %(count)d.") % {"count": len(closed)})
+        text = ngettext("%(count)d stream is closed.", "%(count)d streams are closed.", len(closed))
+        messages.success(request, text % {"count": len(closed)})
 
     @admin.action(description=_("Send a message to selected sessions"), permissions=["message"])
     def message_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
@@ -84,7 +86,8 @@ class OperatedSessionAdmin(SessionAdmin):
             told = send_message(queryset, form.cleaned_data["text"])
             for session in told:
                 note(session, request.user, f"Sent a message: {form.cleaned_data['text'][:200]}")
-            messages.success(request, gettext("Messages sent: %(count)d.") % {"count": len(told)})
+            text = ngettext("%(count)d message is sent.", "%(count)d messages are sent.", len(told))
+            messages.success(request, text % {"count": len(told)})
             return None
         context = {
             **self.admin_site.each_context(request),
@@ -113,7 +116,7 @@ class OperatedSessionAdmin(SessionAdmin):
         """The id, and in a second line the status and the time since the session was used."""
         age = short_age(session.last_seen_at)
         return format_html(
-            '{}<br><span class="quiet"><span>{}</span>, {}</span>', session.short_id, session.status, age
+            '{}<br><span class="quiet"><span>{}</span>, {}</span>', session.short_id, self.status(session), age
         )
 
     @admin.display(description=_("streams"))
@@ -139,7 +142,7 @@ class OperatedSessionAdmin(SessionAdmin):
         facts = _facts(session)
         if facts.calls is None:
             return "-"
-        text = format_html("{}", f"{facts.calls:,}")
+        text = format_html("{}", grouped(facts.calls))
         if audited_calls() is not None and facts.calls:
             address = reverse("admin:django_mcp_audit_call_changelist")
             text = format_html('<a href="{}?session_pk={}">{}</a>', address, session.pk, text)
@@ -151,7 +154,7 @@ class OperatedSessionAdmin(SessionAdmin):
     @admin.display(description=_("last call"))
     def last_call(self, session: Session) -> str:
         at = _facts(session).last_call_at
-        return f"{timesince(at, depth=1)} ago" if at is not None else "-"
+        return ago(at) if at is not None else "-"
 
     @admin.display(description=_("subscriptions"))
     def subscriptions(self, session: Session) -> SafeString | str:

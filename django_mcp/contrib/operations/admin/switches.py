@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from django_mcp.contrib.operations.models import Switch
@@ -163,7 +163,8 @@ class SwitchAdmin(ModelAdmin):
                 started += 1
             except SwitchError as error:
                 messages.warning(request, str(error))
-        messages.success(request, gettext("Started again: %(count)d.") % {"count": started})
+        text = ngettext("%(count)d target is started again.", "%(count)d targets are started again.", started)
+        messages.success(request, text % {"count": started})
 
     @admin.display(description=_("target"), ordering="label")
     def target_text(self, switch: Switch) -> str:

@@ -53,6 +53,8 @@ class Migration(migrations.Migration):
                 ("streams", models.PositiveIntegerField(default=0, verbose_name="streams")),
             ],
             options={
+                "verbose_name_plural": "processes",
+                "verbose_name": "process",
                 "default_permissions": (),
             },
         ),
@@ -73,6 +75,8 @@ class Migration(migrations.Migration):
             name="OperatedSession",
             fields=[],
             options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
                 "permissions": (
                     ("view_session_payload", "Can view the state and the capabilities of sessions"),
                     ("close_session_streams", "Can close the streams of sessions"),

@@ -1,6 +1,7 @@
 """The optional Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class GuidesConfig(AppConfig):
@@ -8,4 +9,4 @@ class GuidesConfig(AppConfig):
 
     name = "django_mcp.contrib.skills.guides"
     label = "mcp_guides"
-    verbose_name = "MCP guides"
+    verbose_name = _("MCP guides")

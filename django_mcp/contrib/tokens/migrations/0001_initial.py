@@ -17,30 +17,47 @@ class Migration(migrations.Migration):
             name="APIToken",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="What it is for: the client, the machine.", max_length=100)),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="What it is for: the client, the machine.", max_length=100, verbose_name="name"
+                    ),
+                ),
                 (
                     "start",
-                    models.CharField(editable=False, help_text="How the token begins, to know it by.", max_length=10),
+                    models.CharField(
+                        editable=False,
+                        help_text="How the token begins, to know it by.",
+                        max_length=10,
+                        verbose_name="beginning",
+                    ),
                 ),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                 (
                     "scopes",
                     models.CharField(
-                        blank=True, help_text="Separated by spaces. Empty: all that there are.", max_length=1000
+                        blank=True,
+                        help_text="Separated by spaces. Empty: all that there are.",
+                        max_length=1000,
+                        verbose_name="scopes",
                     ),
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("expires_at", models.DateTimeField(blank=True, null=True)),
-                ("last_used_at", models.DateTimeField(editable=False, null=True)),
-                ("revoked_at", models.DateTimeField(editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                ("last_used_at", models.DateTimeField(editable=False, null=True, verbose_name="last used")),
+                ("revoked_at", models.DateTimeField(editable=False, null=True, verbose_name="revoked")),
                 (
                     "user",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
                     ),
                 ),
             ],
             options={
+                "verbose_name_plural": "API tokens",
                 "verbose_name": "API token",
                 "ordering": ("-created_at", "-pk"),
             },

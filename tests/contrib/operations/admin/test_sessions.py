@@ -74,10 +74,10 @@ def test_a_message_is_asked_for_and_sent(admin_client, session, django_capture_o
     with django_capture_on_commit_callbacks(execute=True):
         said = act(admin_client, session, "message_selected", text="We stop at noon.").content.decode()
 
-    assert "Messages sent: 1." in said
+    assert "1 message is sent." in said
     assert "We stop at noon." in Event.objects.get().message
     assert LogEntry.objects.get().change_message == "Sent a message: We stop at noon."
 
 
 def test_closing_says_how_many_streams_there_were(admin_client, session):
-    assert "Streams closed: 0." in act(admin_client, session, "close_streams_of_selected").content.decode()
+    assert "0 streams are closed." in act(admin_client, session, "close_streams_of_selected").content.decode()

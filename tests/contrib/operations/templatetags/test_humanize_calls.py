@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 from django.utils import timezone
 
-from django_mcp.contrib.operations.templatetags.humanize_calls import error_share, milliseconds, short_age, with_commas
+from django_mcp.contrib.operations.templatetags.humanize_calls import error_share, grouped, milliseconds, short_age
 from tests.tables import cases
 
 
@@ -23,4 +23,4 @@ def test_an_age_is_short(seconds, text):
 
 
 def test_large_numbers_have_commas():
-    assert with_commas(1234567) == "1,234,567"
+    assert grouped(1234567) == "1,234,567"

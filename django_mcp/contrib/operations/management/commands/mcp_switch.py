@@ -69,7 +69,7 @@ class Command(BaseCommand):
             row = stop(target, reason=reason, until=end, cancels=options["cancel"], by=by, how=_how())
         except SwitchError as error:
             raise CommandError(str(error)) from None
-        self._say(row, target, f"Stopped the {row}.", options["json"])
+        self._say(row, target, f"Stopped the {row.in_english}.", options["json"])
 
     def _on(self, kind: str, name: str, server: str, reason: str, **options: Any) -> None:
         by = self._operator(options["by"])
@@ -78,7 +78,7 @@ class Command(BaseCommand):
             row = start(target, by=by, reason=reason, how=_how())
         except SwitchError as error:
             raise CommandError(str(error)) from None
-        self._say(row, target, f"Started the {row}.", options["json"])
+        self._say(row, target, f"Started the {row.in_english}.", options["json"])
 
     def _list(self, all: bool, **options: Any) -> None:
         rows = Switch.objects.select_related("stopped_by")
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             ends = f"until {localtime(row.until):%Y-%m-%d %H:%M}" if row.until else "until it is started"
             state = f"stopped {ends}" if row.is_off() else "runs"
             who = row.stopped_by if row.stopped_by is not None else "-"
-            self.stdout.write(f"{row}: {state}, by {who}: {row.reason}")
+            self.stdout.write(f"{row.in_english}: {state}, by {who}: {row.reason}")
         if not shown:
             self.stdout.write("Nothing is stopped.")
 

@@ -1,0 +1,149 @@
+"""Each string that a person reads is marked for translation, and each catalogue has all of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from django.template.base import Lexer, TokenType
+
+from tests import catalogues
+from tests.tables import cases
+
+MARKERS = {*catalogues.KEYWORDS}
+WORD = re.compile(r"[^\W\d_]{2,}")
+NAMES = {"MCP", "HTTP", "p50", "p95", "p99"}
+"""Words that are the same in every language."""
+
+KEYWORDS = {"verbose_name", "verbose_name_plural", "help_text", "label", "empty_label", "error_messages"}
+ATTRIBUTES = {"verbose_name", "verbose_name_plural", "help_text", "title", "search_help_text", "short_description"}
+TOLD = {"message_user", "success", "error", "warning", "info", "add_message"}
+"""The functions that tell a person something: their second argument is read."""
+
+RAISED = {"ValidationError", "SwitchError", "CannotReplay"}
+SHOWN = {"display", "filter"}
+"""The decorators of functions whose results are shown."""
+
+
+def name_of(node: ast.AST) -> str:
+    """The last name of a call's function, or of a decorator."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def words(node: ast.AST | None) -> Iterator[str]:
+    """The texts in an expression that no function of gettext has."""
+    match node:
+        case ast.Constant(value=str(text)):
+            if any(word not in NAMES for word in WORD.findall(re.sub(r"<[^>]*>|%\(\w+\)\w|\{\w*\}", " ", text))):
+                yield text
+        case ast.JoinedStr(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.BoolOp(values=parts):
+            for part in parts:
+                yield from words(part)
+        case ast.BinOp():
+            yield from words(node.left)
+            yield from words(node.right if isinstance(node.op, ast.Add) else None)
+        case ast.IfExp():
+            yield from words(node.body)
+            yield from words(node.orelse)
+        case ast.Dict(values=values):
+            for value in values:
+                yield from words(value)
+        case ast.Call() if name_of(node) == "format_html":
+            for argument in node.args:
+                yield from words(argument)
+
+
+def read(node: ast.AST) -> Iterator[ast.AST | None]:
+    """The expressions of a node that people read."""
+    match node:
+        case ast.Call():
+            name = name_of(node)
+            for keyword in node.keywords:
+                if keyword.arg in KEYWORDS or (keyword.arg == "description" and name in {"display", "action"}):
+                    yield keyword.value
+            if name.endswith(("Field", "ForeignKey")) and node.args and name != "JSONSchemaField":
+                yield node.args[0] if isinstance(node.args[0], ast.Constant) else None
+            if (
+                name in TOLD
+                and isinstance(node.func, ast.Attribute)
+                and name_of(node.func.value) in {"messages", "self"}
+            ):
+                yield from node.args[1:2]
+            if name in RAISED:
+                yield from node.args[:1]
+        case ast.ClassDef():
+            for line in node.body:
+                if isinstance(line, ast.Assign) and name_of(line.targets[0]) in ATTRIBUTES:
+                    yield line.value
+                if isinstance(line, ast.Assign) and "TextChoices" in map(name_of, node.bases):
+                    yield line.value.elts[1]
+        case ast.Tuple(elts=[heading, ast.Dict(keys=[ast.Constant(value="fields"), *_])]):
+            yield heading
+        case ast.Dict():
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value in {"title", "subtitle"}:
+                    yield value
+        case ast.FunctionDef(name="lookups"):
+            pairs = [pair for pair in ast.walk(node) if isinstance(pair, ast.Tuple) and len(pair.elts) == 2]
+            yield from (pair.elts[1] for pair in pairs)
+        case ast.FunctionDef() if SHOWN & set(map(name_of, node.decorator_list)):
+            yield from (line.value for line in ast.walk(node) if isinstance(line, ast.Return))
+
+
+def unmarked(source: str) -> list[str]:
+    return [text for node in ast.walk(ast.parse(source)) for place in read(node) for text in words(place)]
+
+
+class Texts(HTMLParser):
+    """The texts of a page that people read, also those in attributes."""
+
+    read = {"title", "placeholder", "aria-label", "alt", "summary"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.raw = 0
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.raw += tag in {"style", "script", "pre", "code"}
+        is_button = tag == "input" and dict(attributes).get("type") == "submit"
+        self.found += [
+            value or "" for name, value in attributes if name in self.read or (is_button and name == "value")
+        ]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.raw -= tag in {"style", "script", "pre", "code"}
+
+    def handle_data(self, data: str) -> None:
+        if not self.raw:
+            self.found.append(data)
+
+
+def texts_of(html: str) -> list[str]:
+    parser = Texts()
+    parser.feed(html)
+    parser.close()
+    return [text.strip() for text in parser.found if any(word not in NAMES for word in WORD.findall(text))]
+
+
+def without_tags(template: str) -> str:
+    """A template's HTML, without what Django puts there, and without the blocks that are marked."""
+    kept, is_marked = [], False
+    for token in Lexer(template).tokenize():
+        if token.token_type == TokenType.BLOCK:
+            tag = token.split_contents()[0]
+            is_marked = (is_marked or tag.startswith("blocktrans")) and not tag.startswith("endblocktrans")
+        if token.token_type == TokenType.TEXT and not is_marked:
+            kept.append(token.contents)
+    return "".join(kept)
+
+
+@cases("path", catalogues.modules())
+def test_a_module_marks_the_strings_that_people_read(path):
+    assert unmarked(path.read_text(encoding="utf-8")) == [], path
+
+
+@cases("path", catalogues.templates())
+def test_a_template_marks_the_strings_that_people_read(path):
+    assert texts_of(without_tags(path.read_text(encoding="utf-8"))) == [], path
