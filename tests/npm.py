@@ -12,9 +12,9 @@ NODE_MAJOR = 20
 INSTALL_SECONDS = 300
 
 
-def installed(request: pytest.FixtureRequest, place: Path) -> Path:
+def installed(request: pytest.FixtureRequest, place: Path, node_major: int = NODE_MAJOR) -> Path:
     """The folder where npm has installed the packages of the lockfile at a place."""
-    check_node()
+    check_node(node_major)
     folder = request.config.cache.mkdir(place.name)
     wanted = (place / "package-lock.json").read_text()
     stamp = folder / "installed"
@@ -24,13 +24,13 @@ def installed(request: pytest.FixtureRequest, place: Path) -> Path:
     return folder
 
 
-def check_node() -> None:
+def check_node(major: int) -> None:
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             skip_without(f"{tool} is not installed")
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.removeprefix("v").partition(".")[0]) < NODE_MAJOR:
-        skip_without(f"node {NODE_MAJOR} or newer is not installed ({version} is)")
+    if int(version.removeprefix("v").partition(".")[0]) < major:
+        skip_without(f"node {major} or newer is not installed ({version} is)")
 
 
 def install(place: Path, folder: Path) -> None:

@@ -1,14 +1,18 @@
-"""The templates of the apps, in memory."""
+"""The templates of the apps, in memory; a browser, and the airports of the example that it shows."""
 
 import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import airportsdata
 import pytest
 from django.test import override_settings
 
 from django_mcp.server import _servers
 from django_mcp.testing import MCPClient
+from testproject.airports.management.commands.load_airports import airport_from
+from testproject.airports.models import Airport
+from tests.browser import open_chromium
 from tests.contrib.apps.serving import TEMPLATES, server
 
 # The checks of other tests do not see the servers of these, whose templates are here only.
@@ -46,3 +50,18 @@ def urls() -> Any:
 @pytest.fixture
 def client_of(urls: None) -> Callable[..., MCPClient]:
     return lambda user=None, **values: MCPClient("/shop", user=user, **values)
+
+
+@pytest.fixture
+def driver() -> Iterator[Any]:
+    driver = open_chromium(1100, 1400)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def airports(db: None) -> None:
+    rows = airportsdata.load("ICAO")
+    some = [code for code, row in rows.items() if row["iata"]][::3]
+    codes = [*some, "EGLL", "EGKK", "EGLC", "KJFK"]
+    Airport.objects.bulk_create(airport_from(rows[code]) for code in dict.fromkeys(codes))

@@ -3,13 +3,11 @@
 import json
 import os
 
-import airportsdata
 import pytest
 from django.contrib.auth.models import Permission
 
-from testproject.airports.management.commands.load_airports import airport_from
-from testproject.airports.models import Airport, TripPlan
-from tests.browser import CSS, choose, open_chromium, waiting
+from testproject.airports.models import TripPlan
+from tests.browser import CSS, choose, waiting
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -59,21 +57,6 @@ class Preview:
 
     def height(self):
         return self.outside("document.querySelector('#stage iframe').getBoundingClientRect().height")
-
-
-@pytest.fixture
-def driver():
-    driver = open_chromium(1100, 1400)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def airports(db):
-    rows = airportsdata.load("ICAO")
-    some = [code for code, row in rows.items() if row["iata"]][::3]
-    codes = [*some, "EGLL", "EGKK", "EGLC", "KJFK"]
-    Airport.objects.bulk_create(airport_from(rows[code]) for code in dict.fromkeys(codes))
 
 
 @pytest.fixture
