@@ -21,13 +21,17 @@ def inspector(request: pytest.FixtureRequest) -> str:
 
 
 def inspect(inspector: str, data: Data, *arguments: str, token: str = "") -> Any:
+    return json.loads(said_by(inspector, data, *arguments, token=token))
+
+
+def said_by(inspector: str, data: Data, *arguments: str, token: str = "") -> str:
     command = [sys.executable, "manage.py", "mcp_inspector", "--cli", "--inspector", inspector, *arguments]
     environment = {**data.environment, "AIRPORTS_TOKEN": token}
     run = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return run.stdout
 
 
 CALL = ["--", "--connect-timeout", "120000", "--method", "tools/call", "--tool-name", "my_trips"]
@@ -61,3 +65,30 @@ def test_the_inspector_calls_a_tool_over_http_with_the_users_token(
     url = ["--url", f"{site.url}/mcp", "--token-env", "AIRPORTS_TOKEN"]
 
     assert inspect(inspector, live_data, *url, "--era", era, *CALL, token=token)["isError"] is False
+
+
+@pytest.mark.parametrize("era", ["handshake", "modern"])
+def test_the_inspector_finds_the_app_of_a_tool(inspector: str, live_data: Data, site: Site, era: str) -> None:
+    asked = ["--url", f"{site.url}/atlas/mcp", "--era", era, "--", "--method", "tools/list", "--app-info"]
+
+    assert [json.loads(line) for line in said_by(inspector, live_data, *asked).splitlines()] == [
+        {
+            "hasApp": True,
+            "toolName": "airports_map",
+            "resourceUri": "ui://airports/map",
+            "resourceMimeType": "text/html;profile=mcp-app",
+            "prefersBorder": True,
+        },
+        {"hasApp": False, "toolName": "map_background"},
+        {"hasApp": False, "toolName": "airport_facts"},
+    ]
+
+
+def test_the_inspector_verifies_the_skills(inspector: str, live_data: Data, site: Site) -> None:
+    asked = ["--url", f"{site.url}/guides/mcp", "--era", "modern", "--", "--method", "skills/list", "--verify"]
+
+    reports = [json.loads(line) for line in said_by(inspector, live_data, *asked).splitlines()]
+    assert {one["name"]: one["outcome"] for one in reports} == {
+        "operate-mcp-server": "verified",
+        "write-mcp-tools": "verified",
+    }
