@@ -363,6 +363,11 @@ class Settings:
     (`django_mcp.contrib.cards`).
     """
 
+    CARD_RATE: str | None = "120/minute"
+    """The maximum rate at which one address may fetch cards, catalogs and proofs (`django_mcp.contrib.cards`); above it
+    the answer is 429. None: no limit.
+    """
+
     CATALOG_SPEC_VERSION: str = "1.0"
     """The version that the AI catalog says it is of (`django_mcp.contrib.cards`)."""
 

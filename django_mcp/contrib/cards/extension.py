@@ -67,7 +67,8 @@ class Cards(Extension):
 
     def root_urls(self, server: "MCPServer") -> Sequence[URLPattern]:
         return [
-            path(".well-known/ai-catalog.json", views.ai_catalog),
+            path(views.CATALOG_PATH.lstrip("/"), views.ai_catalog),
+            path(".well-known/mcp/server-card.json", views.only_card),
             path(".well-known/mcp-registry-auth", views.registry_auth),
         ]
 
@@ -80,6 +81,14 @@ class Cards(Extension):
         if key and settings.SECURE_SSL_REDIRECT and settings.SECURE_SSL_HOST:
             hint = r"Add r'^\.well-known/mcp-registry-auth$' to SECURE_REDIRECT_EXEMPT."
             yield Warning("The registry follows no redirect to SECURE_SSL_HOST.", hint=hint, id="django_mcp.W066")
+        if key and settings.PREPEND_WWW:
+            hint = "Turn PREPEND_WWW off, and let the web server redirect everything else."
+            yield Warning("The registry follows no redirect of PREPEND_WWW.", hint=hint, id="django_mcp.W066")
+        try:
+            views.CardThrottle()
+        except (ValueError, KeyError, IndexError):
+            hint = "Write it as '120/minute', or None for no limit."
+            yield Error(f"MCP_CARD_RATE is no rate: {mcp_settings.CARD_RATE!r}.", hint=hint, id="django_mcp.E066")
         if not mcp_settings.PUBLIC_URL and not hosts_are_named():
             hint = "Set MCP_PUBLIC_URL, or name every host in ALLOWED_HOSTS."
             yield Warning("Anybody can choose the URLs in the cards.", hint=hint, id="django_mcp.W067")

@@ -12,6 +12,23 @@ NAMESPACE: Final = re.compile(r"[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+")
 MAX_TEXT: Final = 100
 PUBLISHER: Final = "io.modelcontextprotocol.registry/publisher-provided"
 
+REPOSITORY_MEMBERS: Final = frozenset({"url", "source", "subfolder", "id"})
+HEADER_MEMBERS: Final = frozenset(
+    (
+        "name",
+        "description",
+        "isRequired",
+        "isSecret",
+        "default",
+        "placeholder",
+        "value",
+        "choices",
+        "format",
+        "variables",
+    )
+)
+"""Cards with other members are refused."""
+
 _VERSION_RANGE: Final = re.compile(r"[\^~<>=*|]|\s-\s|(^|\.)[xX](\.|$)")
 _LOCAL: Final = (".local", ".localhost", ".internal", ".test", ".invalid")
 
@@ -26,9 +43,14 @@ def problems_of_card(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"the description has 1 to {MAX_TEXT} characters: give the server a short one, or Cards(description=…)"
     if len(card.get("title", "x")) not in range(1, MAX_TEXT + 1):
         yield f"the title has 1 to {MAX_TEXT} characters"
+    yield from _problems_of_repository(card.get("repository"))
     for header in (header for remote in card.get("remotes", ()) for header in remote.get("headers", ())):
         if header.get("isSecret") and header.keys() & {"value", "default"}:
             yield f"the header {header.get('name')!r} is secret, and its value is written in it: leave it out"
+        if not header.get("name"):
+            yield "a header has no name"
+        if unknown := header.keys() - HEADER_MEMBERS:
+            yield f"the header {header.get('name')!r} has {min(unknown)!r}, which cards do not have"
 
 
 def problems_of_server_json(document: Mapping[str, Any]) -> Iterator[str]:
@@ -47,9 +69,21 @@ def problems_of_server_json(document: Mapping[str, Any]) -> Iterator[str]:
     for package in document.get("packages", ()):
         if missing := [name for name in ("registryType", "identifier", "transport") if name not in package]:
             yield f"a package needs {', '.join(missing)}"
+        version = package.get("version", "1")
+        if version == "latest" or _VERSION_RANGE.search(version):
+            yield f"the version {version!r} of a package is no single version, such as '1.4.0'"
     meta = document.get("_meta", {})
     if meta.keys() - {PUBLISHER} or len(json.dumps(meta, ensure_ascii=False).encode()) > 4096:
         yield f"the registry keeps {PUBLISHER!r} alone of _meta, of at most 4096 bytes"
+
+
+def _problems_of_repository(repository: Mapping[str, Any] | None) -> Iterator[str]:
+    if repository is None:
+        return
+    if missing := {"url", "source"} - repository.keys():
+        yield f"the repository has no {min(missing)}"
+    if unknown := repository.keys() - REPOSITORY_MEMBERS:
+        yield f"the repository has {min(unknown)!r}, which cards do not have: own data are in meta"
 
 
 def _problem_of_url(url: str) -> str:

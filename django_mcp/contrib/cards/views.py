@@ -7,12 +7,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import Resolver404, resolve
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_http_methods
 
 from django_mcp.conf import mcp_settings
+from django_mcp.drf.throttles import AddressThrottle
 from django_mcp.endpoint.protected_resource import hosts_are_named, public_url
-from django_mcp.endpoint.routes import find_view
+from django_mcp.endpoint.routes import find_view, mounted_views
 
 from . import documents
 
@@ -23,16 +25,38 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS: Final = 3600
 CATALOG_TYPE: Final = "application/ai-catalog+json"
+CATALOG_PATH: Final = "/.well-known/ai-catalog.json"
 
 View = Callable[..., HttpResponseBase]
 
 
+class CardThrottle(AddressThrottle):
+    """Counts the requests of an address for all documents together."""
+
+    scope = "mcp_cards"
+
+    def get_rate(self) -> str | None:
+        return mcp_settings.CARD_RATE
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
+
+
 def public(view: View) -> View:
-    """A view that answers GET, HEAD and OPTIONS, to pages of every origin, and needs no login."""
+    """A view that answers GET, HEAD and OPTIONS, to pages of every origin, and needs no login. Above
+    MCP_CARD_RATE it answers 429.
+    """
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = HttpResponse(status=204) if request.method == "OPTIONS" else view(request, *args, **kwargs)
+        response: HttpResponseBase
+        if request.method == "OPTIONS":
+            response = HttpResponse(status=204)
+        elif (throttle := CardThrottle()).allow_request(request, None):  # type: ignore[arg-type]
+            response = view(request, *args, **kwargs)
+        else:
+            response = HttpResponse("Too many requests", status=429, content_type="text/plain")
+            response["Retry-After"] = str(max(1, round(throttle.wait() or 1)))
         response["Access-Control-Allow-Origin"] = "*"
         response["Access-Control-Allow-Methods"] = "GET"
         response["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match"
@@ -58,14 +82,27 @@ def server_card(request: HttpRequest, *, server: "MCPServer", cards: "Cards", **
     view = find_view(f"{above}{slash}")
     eras = view.eras if view is not None else ("handshake", "modern")
     remote = documents.remote_of(cards, f"{public_url(request)}{request.path.removesuffix(suffix)}{slash}", eras)
-    return _document(request, documents.card_of(server, cards, [remote]), documents.CARD_TYPE)
+    return _card(request, server, cards, remote)
+
+
+@public
+def only_card(request: HttpRequest) -> HttpResponseBase:
+    """The card of the project's only endpoint that has one, for clients that look for it at the host's root."""
+    carded = [
+        (path, view, cards)
+        for path, view in mounted_views()
+        if "<" not in path and (cards := documents.cards_of(view.get_server())) is not None
+    ]
+    if len(carded) != 1:
+        raise Http404
+    path, view, cards = carded[0]
+    return _card(request, view.get_server(), cards, documents.remote_of(cards, f"{_base(request)}{path}", view.eras))
 
 
 @public
 def ai_catalog(request: HttpRequest) -> HttpResponseBase:
     """The catalog of the project's endpoints."""
-    prefix = request.path.removesuffix(request.path_info)
-    entries = documents.catalog_entries(f"{public_url(request)}{prefix}")
+    entries = documents.catalog_entries(_base(request))
     return _document(request, {"specVersion": mcp_settings.CATALOG_SPEC_VERSION, "entries": entries}, CATALOG_TYPE)
 
 
@@ -75,6 +112,27 @@ def registry_auth(request: HttpRequest) -> HttpResponseBase:
     if not mcp_settings.REGISTRY_AUTH:
         raise Http404
     return HttpResponse(mcp_settings.REGISTRY_AUTH, content_type="text/plain")
+
+
+def _base(request: HttpRequest) -> str:
+    """The scheme and host, and the prefix under which the project is served, if any."""
+    return f"{public_url(request)}{request.path.removesuffix(request.path_info)}"
+
+
+def _card(request: HttpRequest, server: "MCPServer", cards: "Cards", remote: dict[str, Any]) -> HttpResponseBase:
+    response = _document(request, documents.card_of(server, cards, [remote]), documents.CARD_TYPE)
+    if _has_catalog():
+        response["Link"] = f'<{_base(request)}{CATALOG_PATH}>; rel="ai-catalog"'
+    return response
+
+
+def _has_catalog() -> bool:
+    """Whether the project serves a catalog, this one or its own."""
+    try:
+        resolve(CATALOG_PATH)
+    except Resolver404:
+        return False
+    return True
 
 
 def _document(request: HttpRequest, document: Any, content_type: str) -> HttpResponseBase:

@@ -42,5 +42,7 @@ def test_the_checks_name_what_the_registry_would_refuse(settings):
     assert ids(settings, MCP_REGISTRY_AUTH=KEY + "\n") == ["django_mcp.E065"]
     redirects = {"SECURE_SSL_REDIRECT": True, "SECURE_SSL_HOST": "www.example.com"}
     assert ids(settings, MCP_REGISTRY_AUTH=KEY, **redirects) == ["django_mcp.W066"]
-    assert ids(settings, SECURE_SSL_HOST=None, ALLOWED_HOSTS=["*"]) == ["django_mcp.W067"]
+    assert ids(settings, SECURE_SSL_HOST=None, PREPEND_WWW=True) == ["django_mcp.W066"]
+    assert ids(settings, PREPEND_WWW=False, MCP_CARD_RATE="often") == ["django_mcp.E066"]
+    assert ids(settings, MCP_CARD_RATE=None, ALLOWED_HOSTS=["*"]) == ["django_mcp.W067"]
     assert ids(settings, MCP_PUBLIC_URL="https://example.com") == []

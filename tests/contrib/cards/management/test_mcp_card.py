@@ -36,9 +36,10 @@ def test_it_prints_server_json(tmp_path):
     file.write_text(text.replace("1.4.0", "1.3.0"))
     with pytest.raises(CommandError, match=r"server.json is not what this command prints"):
         run(url="https://example.com", check=str(file))
-    file.write_text("{")
-    with pytest.raises(CommandError, match="cannot be read as JSON"):
-        run(url="https://example.com", check=str(file))
+    for broken in ("{", "[" * 100_000):
+        file.write_text(broken)
+        with pytest.raises(CommandError, match="cannot be read as JSON"):
+            run(url="https://example.com", check=str(file))
 
 
 def test_it_fails_for_what_the_registry_refuses():
