@@ -36,7 +36,7 @@ def visible(request: Request, entries: Mapping[str, Primitive]) -> Iterable[tupl
         (key, entry)
         for key, entry in entries.items()
         if (entry.access is None or entry.access.admits(request.caller))
-        and not (gates.gates and gates.reason_of(request.server.name, entry.kind, entry.key))
+        and not (gates.gates and any(gates.reason_of(request.server.name, entry.kind, key) for key in _keys(entry)))
     )
 
 
@@ -51,7 +51,8 @@ def admit(request: Request, entry: Primitive | None) -> Primitive | None:
     if entry.access is not None and not entry.access.grants(request.caller):
         raise InsufficientScope(entry.access.scopes)
     if gates.gates:
-        check_open(request, entry.kind, entry.key)
+        for key in _keys(entry):
+            check_open(request, entry.kind, key)
     return entry
 
 
@@ -59,3 +60,8 @@ def check_open(request: Request, kind: Kind, key: str) -> None:
     """Raises `Closed` when a gate has closed a primitive, which the caller may know of."""
     if (reason := gates.reason_of(request.server.name, kind, key)) is not None:
         raise Closed(reason)
+
+
+def _keys(entry: Guarded) -> tuple[str, ...]:
+    """The keys by which gates close an entry: its own, and those of the resources that it is a part of."""
+    return (entry.key, *getattr(entry, "part_of", ()))

@@ -28,13 +28,16 @@ class Resources(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A registered resource; `uri` is its key. `definition` is its entry in `resources/list`."""
+    """A registered resource; `uri` is its key. `definition` is its entry in `resources/list`. A gate that closes a
+    resource of `part_of` closes this one too.
+    """
 
     uri: str
     signature: Signature
     definition: dict[str, Any]
     mime_type: str | None
     access: Access | None = None
+    part_of: tuple[str, ...] = ()
     kind: ClassVar[Literal["resource"]] = "resource"
 
     @property
@@ -77,6 +80,7 @@ def make_resource(
     permission: Permission | Iterable[Permission] | None = None,
     scopes: Iterable[str] = (),
     template: str | None = None,
+    part_of: Iterable[str] = (),
 ) -> Resource | ResourceTemplate:
     """A resource from a function, or a resource template when the URI has variables. With `template`, a Django template
     whose context the function returns. Raises `ImproperlyConfigured` with the remedy.
@@ -117,7 +121,12 @@ def make_resource(
     if size is not None:
         definition["size"] = size
     return Resource(
-        uri=uri, signature=signature, definition={"uri": uri, **definition}, mime_type=mime_type, access=access
+        uri=uri,
+        signature=signature,
+        definition={"uri": uri, **definition},
+        mime_type=mime_type,
+        access=access,
+        part_of=tuple(part_of),
     )
 
 

@@ -97,7 +97,7 @@ class Skills(Extension):
             self._read_folders()
         self._servers.append(server)
         for skill in self._skills.values():
-            _register(server, skill)
+            _register(server, skill, self._around(skill))
 
     def checks(self, server: "MCPServer") -> Iterable[CheckMessage]:
         names = [skill.name for skill in self._skills.values()]
@@ -146,7 +146,7 @@ class Skills(Extension):
             )
             self._add(skill)
             for server in self._servers:
-                _register(server, skill)
+                _register(server, skill, self._around(skill))
             return function
 
         return register if function is None else register(function)
@@ -176,6 +176,10 @@ class Skills(Extension):
         self._access[skill.uri] = make_access(skill.permission, skill.scopes, skill.origin)
         self._skills[skill.uri] = skill
 
+    def _around(self, skill: Skill) -> tuple[str, ...]:
+        """The URIs of a skill and of those around it. Closed with one of them, its files are closed too."""
+        return tuple(one.uri for one in self._skills.values() if f"{skill.path}/".startswith(f"{one.path}/"))
+
     # Methods
 
     def _list(self, params: ListParams, ctx: Context) -> Mapping[str, Any]:
@@ -202,20 +206,21 @@ class Skills(Extension):
 
     def _is_visible(self, skill: Skill, ctx: Context) -> bool:
         access = self._access[skill.uri]
-        return (access is None or access.admits(ctx.caller)) and not _is_closed(skill, ctx)
+        return (access is None or access.admits(ctx.caller)) and not self._is_closed(skill, ctx)
 
     def _is_known(self, skill: Skill, ctx: Context) -> bool:
         """Whether the caller may know of a skill. Raises `InsufficientScope` when only a scope is missing."""
         access = self._access[skill.uri]
-        if (access is not None and not access.permits(ctx.caller)) or _is_closed(skill, ctx):
+        if (access is not None and not access.permits(ctx.caller)) or self._is_closed(skill, ctx):
             return False
         if access is not None and not access.grants(ctx.caller):
             raise InsufficientScope(access.scopes)
         return True
 
-
-def _is_closed(skill: Skill, ctx: Context) -> bool:
-    return gates.reason_of(ctx.server.name, "resource", skill.uri) is not None
+    def _is_closed(self, skill: Skill, ctx: Context) -> bool:
+        return bool(gates.gates) and any(
+            gates.reason_of(ctx.server.name, "resource", uri) for uri in self._around(skill)
+        )
 
 
 def _paged(key: str, items: list[Any], following: str | None) -> dict[str, Any]:
@@ -239,12 +244,12 @@ def _mime_type(skill: Skill, path: str) -> str:
     return MARKDOWN if path == ENTRY else mime_type_of(path, is_text=skill.files[path].text is not None)
 
 
-def _register(server: "MCPServer", skill: Skill) -> None:
+def _register(server: "MCPServer", skill: Skill, around: tuple[str, ...]) -> None:
     """Registers each file of a skill as a resource; those of a nested skill are its own."""
     for path in skill.paths:
         function = skill.entry if path == ENTRY and skill.is_dynamic else _reader(skill, path)
         assert function is not None
-        options: dict[str, Any] = {"name": path, "mime_type": _mime_type(skill, path)}
+        options: dict[str, Any] = {"name": path, "mime_type": _mime_type(skill, path), "part_of": around}
         if path == ENTRY:
             options |= {"name": skill.name, "description": str(skill.frontmatter["description"])}
         elif path in skill.files:

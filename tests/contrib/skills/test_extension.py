@@ -194,19 +194,37 @@ def test_a_missing_scope_is_named(method):
     assert (answered.status, answered.error["code"]) == (403, -32600), answered
 
 
-def test_a_skill_that_the_operator_has_closed_is_in_no_list(client):
+def test_a_skill_that_the_operator_has_closed_is_in_no_list_and_none_of_its_files_is_read(client):
     class Closed(gates.Gate):
         def refuse(self, server, kind, key):
-            return "closed" if key == CONVERT else None
+            return "closed" if key == COUNT else None
 
+    logo, folder = COUNT.replace("SKILL.md", "logo.png"), COUNT.removesuffix("/SKILL.md")
     gate = Closed()
     gates.add_gate(gate)
     try:
-        assert [skill["uri"] for skill in listed(client)] == [COUNT, MINE]
+        assert [skill["uri"] for skill in listed(client)] == [CONVERT, MINE]
+        assert not [one["uri"] for one in client.list_resources() if one["uri"].startswith(folder)]
         with pytest.raises(MCPError, match="Unknown skill"):
-            client.request("skills/get", {"uri": CONVERT})
+            client.request("skills/get", {"uri": COUNT})
+        with pytest.raises(MCPError, match="Unknown directory"):
+            client.request("resources/directory/read", {"uri": folder})
+        for uri in (COUNT, logo):
+            with pytest.raises(MCPError, match="closed"):
+                client.request("resources/read", {"uri": uri})
     finally:
         gates.remove_gate(gate)
+    assert data_of(client, logo)
+
+
+def test_a_skill_inside_of_a_closed_one_is_closed_too():
+    outer = MCPServer("nested", extensions=[own := Skills(apps=[])])
+    for under, function in (("a", lambda: "b"), ("a/b", lambda: "c")):
+        name = function()
+        own.skill(under=under, name=name, description="x", files={"more.txt": "m"})(function)
+
+    [inner] = [one for one in outer.registry.resources.values() if one.uri == "skill://a/b/c/more.txt"]
+    assert inner.part_of == ("skill://a/b/SKILL.md", "skill://a/b/c/SKILL.md")
 
 
 @pytest.mark.parametrize(
