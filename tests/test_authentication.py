@@ -66,27 +66,27 @@ def send(path, lane, verb="POST", body=b"{", **headers):
 
 def test_an_endpoint_is_closed_unless_it_says_that_it_is_public(connect, ada):
     assert connect("/closed").post(wire.initialize()).status_code == 401
-    assert connect("/closed", user=ada).call_tool("describe_caller").structured["user"] == "ada"
+    assert connect("/closed", user=ada).call_tool("describe_caller").data["user"] == "ada"
 
 
 def test_a_token_is_the_users_whom_it_belongs_to(connect, token):
     client = connect("/token", headers={"authorization": f"Token {token}"})
 
-    assert client.call_tool("describe_caller_async").structured["user"] == "ada"
+    assert client.call_tool("describe_caller_async").data["user"] == "ada"
 
 
 def test_the_second_authenticator_is_asked_when_the_first_has_nothing_to_say(connect, token):
     assert connect("/basic", headers={"authorization": basic("ada", "lovelace")}).call_tool("describe_caller")
     client = connect("/basic", headers={"authorization": f"Token {token}"})
-    assert client.call_tool("describe_caller").structured["user"] == "ada"
+    assert client.call_tool("describe_caller").data["user"] == "ada"
 
 
 def test_a_public_endpoint_with_an_authenticator_knows_its_users_and_serves_the_others(connect, token):
     user = connect("/either", headers={"authorization": f"Token {token}"})
     anonymous = connect("/either")
 
-    assert user.call_tool("describe_caller").structured["user"] == "ada"
-    assert anonymous.call_tool("describe_caller").structured["user"] == ""
+    assert user.call_tool("describe_caller").data["user"] == "ada"
+    assert anonymous.call_tool("describe_caller").data["user"] == ""
     assert connect("/either", headers={"authorization": "Token wrong"}).send("DELETE").status_code == 401
 
 

@@ -187,7 +187,7 @@ def test_the_readme_asks_the_user_in_both_eras(
     for era in ("handshake", "modern"):
         for sure, said in ((False, "The trip was kept."), (True, "The trip was deleted.")):
             trip = TripPlan.objects.create(owner=ada, name="Home")
-            answers = {"elicitation/create": {"action": "accept", "content": {"sure": sure}}}
+            answers = {"elicit": {"sure": sure}}
             client = MCPClient("/mcp", era=era, user=ada, answers=answers)
 
             assert client.call_tool("delete_trip", {"trip_id": trip.pk}).text == said

@@ -301,7 +301,7 @@ def test_a_tools_meta_is_stamped_for_every_client_alike(declaring, plain):
 def test_a_tool_that_is_not_searchable_is_not_found(plain, monkeypatch):
     monkeypatch.setattr(library, "search_tools_above", 1)
 
-    found = json.dumps(plain.call_tool("search_tools", {"query": "lent", "limit": 20}).structured)
+    found = json.dumps(plain.call_tool("search_tools", {"query": "lent", "limit": 20}).data)
 
     assert "lent_around" in found
     assert "lent_refused" not in found

@@ -91,7 +91,7 @@ def test_each_message_of_a_batch_is_seen_and_what_was_refused_before_it_was_prep
 
 
 def test_the_rounds_of_a_modern_call_share_a_key_and_a_handshake_client_has_one_round(connect, era, seen):
-    client = connect("/calls", answers={"roots/list": {"roots": []}})
+    client = connect("/calls", answers={"roots": []})
 
     client.call_tool("ask")
     client.call_tool("ask")

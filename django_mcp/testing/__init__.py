@@ -6,6 +6,7 @@ They send the same headers and envelopes as the official clients, and work insid
 
 from .clients import AsyncMCPClient, MCPClient
 from .conversation import ACCEPT, MAX_ROUNDS
-from .responses import CallResult, MCPError, Response
+from .responses import MCPError, Response
+from .results import CallResult
 
 __all__ = ["ACCEPT", "MAX_ROUNDS", "AsyncMCPClient", "CallResult", "MCPClient", "MCPError", "Response"]

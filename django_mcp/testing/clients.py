@@ -1,13 +1,16 @@
 """The two clients: the same methods, sync and async."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from asgiref.sync import async_to_sync, sync_to_async
 
 from .carriers import Outgoing, send_asgi, send_wsgi
 from .conversation import Conversation, Steps, T
-from .responses import CallResult, Response
+from .query_log import QueryLog, logged
+from .responses import Response
+from .results import CallResult
 
 Params: TypeAlias = Mapping[str, Any] | None
 Headers: TypeAlias = Mapping[str, str] | None
@@ -78,9 +81,12 @@ class MCPClient(Conversation):
                 return result
 
     def _carry(self, outgoing: Outgoing) -> Response:
-        if self._lane == "view":
-            return send_wsgi(outgoing)
-        return async_to_sync(send_asgi)(self._find_application(), outgoing)
+        with logged() as log:
+            if self._lane == "view":
+                response = send_wsgi(outgoing)
+            else:
+                response = async_to_sync(send_asgi)(self._find_application(), outgoing)
+        return replace(response, queries=tuple(log.found))
 
 
 class AsyncMCPClient(Conversation):
@@ -141,6 +147,14 @@ class AsyncMCPClient(Conversation):
                 return result
 
     async def _carry(self, outgoing: Outgoing) -> Response:
-        if self._lane == "view":
-            return await sync_to_async(send_wsgi)(outgoing)
-        return await send_asgi(self._find_application(), outgoing)
+        log = QueryLog()
+        # In the thread of sync code, where a connection is the one that the call uses.
+        await sync_to_async(log.start)()
+        try:
+            if self._lane == "view":
+                response = await sync_to_async(send_wsgi)(outgoing)
+            else:
+                response = await send_asgi(self._find_application(), outgoing)
+        finally:
+            await sync_to_async(log.stop)()
+        return replace(response, queries=tuple(log.found))

@@ -6,7 +6,7 @@ method.
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -14,22 +14,24 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from django_mcp.exceptions import ToolError
 from django_mcp.execution.under_test import calling
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
 from django_mcp.server import all_servers
 
+from .answers import Answers
 from .carriers import Outgoing
-from .responses import CallResult, MCPError, Response
+from .responses import MCPError, Response
+from .results import CallResult, Told
+from .transcript import Transcript
 
 ACCEPT = "application/json, text/event-stream"
-CAPABILITIES = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
 MAX_ROUNDS = 10
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Outgoing, Response, T]
 Lane: TypeAlias = Literal["view", "asgi"]
-Answer: TypeAlias = Mapping[str, Any] | Callable[[Mapping[str, Any]], Any]
 
 
 class Conversation:
@@ -37,8 +39,7 @@ class Conversation:
 
     `era` or `version` selects the protocol; a handshake client opens its session on first use. `lane` is `view` (WSGI)
     or `asgi` (the project's `ASGI_APPLICATION`, or `application`). `user` calls as that user, without the endpoint's
-    authenticators. `answers` are the client's answers to the server's requests, by method: results, or functions of the
-    request's parameters.
+    authenticators. `answers` are the client's answers to the server's questions: `Answers` says how.
     """
 
     def __init__(
@@ -53,14 +54,15 @@ class Conversation:
         headers: Mapping[str, str] | None = None,
         capabilities: Mapping[str, Any] | None = None,
         client_info: Mapping[str, Any] | None = None,
-        answers: Mapping[str, Answer] | None = None,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.version = version or (LATEST_HANDSHAKE if era == "handshake" else LATEST_MODERN)
         self.era: Era = "modern" if self.version in MODERN_VERSIONS else "handshake"
-        self.answers = dict(answers or {})
-        self.capabilities = {**{CAPABILITIES[method]: {} for method in self.answers}, **(capabilities or {})}
+        self.capabilities = {**Answers(answers or {}).capabilities(), **(capabilities or {})}
         self.notifications: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
+        self.transcript = Transcript(f"{path} ({self.version}, {lane})")
         self.client_info = dict(client_info or {"name": "test", "version": "1"})
         self.session_id: str | None = None
         self.server: dict[str, Any] = {}
@@ -69,6 +71,9 @@ class Conversation:
         self._user = user
         self._headers = {name.lower(): value for name, value in (headers or {}).items()}
         self._last_id = 0
+        self._answers = Answers(answers or {})
+        self._failed_answer: BaseException | None = None
+        self._queries: list[str] = []
 
     def _initialize(self) -> Steps[dict[str, Any]]:
         if self.era == "modern":
@@ -86,6 +91,10 @@ class Conversation:
         yield from self._notify("notifications/initialized")
         return self.server
 
+    def _open(self) -> Steps[None]:
+        if self.era == "handshake" and self.session_id is None and not self.server:
+            yield from self._initialize()
+
     def _list(self, method: str, key: str) -> Steps[list[dict[str, Any]]]:
         page = yield from self._request(method)
         entries: list[dict[str, Any]] = page[key]
@@ -100,7 +109,15 @@ class Conversation:
         params: dict[str, Any] = {"name": name}
         if arguments is not None:
             params["arguments"] = dict(arguments)
-        return CallResult((yield from self._request("tools/call", params, headers)))
+        yield from self._open()
+        # A server reports progress to a client that asks for it by a token.
+        params["_meta"] = {"progressToken": self._last_id + 1}
+        questions, notifications, queries = len(self.questions), len(self.notifications), len(self._queries)
+        result = yield from self._request("tools/call", params, headers)
+        told = Told(
+            self.questions[questions:], self.notifications[notifications:], self._queries[queries:], self.transcript
+        )
+        return CallResult(result, told)
 
     def _read_resource(self, uri: str) -> Steps[list[dict[str, Any]]]:
         result = yield from self._request("resources/read", {"uri": uri})
@@ -120,15 +137,15 @@ class Conversation:
     def _request(
         self, method: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Steps[dict[str, Any]]:
-        if self.era == "handshake" and self.session_id is None and not self.server:
-            yield from self._initialize()
+        yield from self._open()
         sent = dict(params or {})
         for _ in range(MAX_ROUNDS):
             result = self._result((yield from self._post(self._message(method, sent), headers)))
-            if result.get("resultType") != "input_required" or not self.answers:
+            if result.get("resultType") != "input_required" or not self._answers:
                 return result
             asked = result.get("inputRequests", {})
-            sent |= {"inputResponses": {key: self._answer(question) for key, question in asked.items()}}
+            answers = {key: self._answer_or_fail(question) for key, question in asked.items()}
+            sent |= {"inputResponses": answers}
             if "requestState" in result:
                 sent["requestState"] = result["requestState"]
         raise AssertionError(f"{method} asked for more {MAX_ROUNDS} times")
@@ -145,6 +162,10 @@ class Conversation:
         elif self.version and not (isinstance(body, dict) and body.get("method") == "initialize"):
             sent["mcp-protocol-version"] = self.version
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if isinstance(body, dict):
+            self.transcript.note_message("→", body)
+        else:
+            self.transcript.note("→", repr(body))
         return self._send("POST", raw, {**sent, **{name.lower(): value for name, value in (headers or {}).items()}})
 
     def _send(self, http_method: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Steps[Response]:
@@ -152,9 +173,25 @@ class Conversation:
         if self.session_id is not None:
             sent["mcp-session-id"] = self.session_id
         sent |= headers or {}
-        return (
-            yield Outgoing(http_method, self.path, {name: value for name, value in sent.items() if value != ""}, body)
+        response = yield Outgoing(
+            http_method, self.path, {name: value for name, value in sent.items() if value != ""}, body
         )
+        self._queries += response.queries
+        self._note(response)
+        self._raise_failed_answer()
+        return response
+
+    def _note(self, response: Response) -> None:
+        """Writes down the messages of a response, or that it has none."""
+        try:
+            messages = response.messages() if response.is_stream else [response.json()]
+        except ValueError:
+            messages = []
+        for message in messages:
+            if isinstance(message, dict):
+                self.transcript.note_message("←", message)
+        if not messages:
+            self.transcript.note("←", f"HTTP {response.status_code}, {len(response.content)} bytes")
 
     def _find_application(self) -> Any:
         return self._application or _asgi_application()
@@ -166,10 +203,35 @@ class Conversation:
             yield
 
     def _answer(self, question: Mapping[str, Any]) -> Any:
-        answer = self.answers.get(question["method"])
-        if answer is None:
-            raise AssertionError(f"The server asked for {question['method']}, and answers= has none")
-        return answer(question["params"]) if callable(answer) else answer
+        method, params = question["method"], question["params"]
+        self.questions.append(dict(question))
+        self.transcript.note("  ←", method, params)
+        try:
+            answer = self._answers.to(method, params)
+        except ToolError as error:
+            # The client's refusal, on purpose: ClientRefused, ClientTimeout.
+            self.transcript.note("  →", f"{type(error).__name__}: {error}")
+            raise
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # In the handshake era, this is inside the tool, and the server would make an answer for the model of it. (A
+            # failure of pytest is no Exception.)
+            self._failed_answer = error
+            raise AssertionError(f"The test has no answer: {error}") from None
+        self.transcript.note("  →", "", answer)
+        return answer
+
+    def _answer_or_fail(self, question: Mapping[str, Any]) -> Any:
+        try:
+            return self._answer(question)
+        finally:
+            self._raise_failed_answer()
+
+    def _raise_failed_answer(self) -> None:
+        if self._failed_answer is not None:
+            failed, self._failed_answer = self._failed_answer, None
+            raise failed
 
     def _message(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         self._last_id += 1

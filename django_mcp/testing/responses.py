@@ -1,4 +1,4 @@
-"""Responses for tests: of HTTP, of a tool, and errors."""
+"""Responses for tests: of HTTP, and errors."""
 
 import json
 from collections.abc import Mapping
@@ -26,11 +26,12 @@ class MCPError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response. Header names are lower-case."""
+    """An HTTP response. Header names are lower-case. `queries` are those that the project sent to its databases."""
 
     status_code: int
     headers: Mapping[str, str]
     content: bytes
+    queries: tuple[str, ...] = ()
 
     def json(self) -> Any:
         """The message: the body, or the last message of a stream."""
@@ -44,27 +45,3 @@ class Response:
     @property
     def is_stream(self) -> bool:
         return self.headers.get("content-type", "").startswith("text/event-stream")
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """The result of a tool; `raw` is the whole JSON-RPC result."""
-
-    raw: dict[str, Any]
-
-    @property
-    def is_error(self) -> bool:
-        return bool(self.raw.get("isError"))
-
-    @property
-    def content(self) -> list[dict[str, Any]]:
-        content: list[dict[str, Any]] = self.raw["content"]
-        return content
-
-    @property
-    def text(self) -> str:
-        return "\n".join(block["text"] for block in self.content if block["type"] == "text")
-
-    @property
-    def structured(self) -> Any:
-        return self.raw.get("structuredContent")

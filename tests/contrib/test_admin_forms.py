@@ -113,11 +113,11 @@ def test_a_field_that_the_admin_keeps_from_a_user_is_neither_shown_nor_taken(ser
     ada = staff("view_user", "change_user")
     client = serve(ada, from_admin(User, admin_class, operations=("list", "get", "update")))
 
-    [row] = client.call_tool("list_users").structured["items"]
+    [row] = client.call_tool("list_users").data["items"]
     refused = client.call_tool("update_user", {"pk": ada.pk, "changes": {"is_superuser": True}})
 
     assert ("is_superuser" in row) is is_shown
-    assert client.call_tool("get_user", {"pk": ada.pk}).structured == row
+    assert client.call_tool("get_user", {"pk": ada.pk}).data == row
     assert ada.password not in str(row)
     assert "password" not in row
     assert refused.is_error
@@ -129,7 +129,7 @@ def test_a_page_that_masks_a_value_does_not_show_it(serve):
     ada = staff("change_user")
     client = serve(ada, from_admin(User, admin_with(fields=("username", "last_name"), form=MaskedForm)))
 
-    assert client.call_tool("get_user", {"pk": ada.pk}).structured == {"id": ada.pk, "username": "ada"}
+    assert client.call_tool("get_user", {"pk": ada.pk}).data == {"id": ada.pk, "username": "ada"}
 
 
 def test_those_who_may_see_more_are_shown_and_may_write_more(serve):
@@ -138,7 +138,7 @@ def test_those_who_may_see_more_are_shown_and_may_write_more(serve):
 
     changed = client.call_tool("update_user", {"pk": root.pk, "changes": {"is_superuser": False}})
 
-    assert changed.structured["is_superuser"] is False
+    assert changed.data["is_superuser"] is False
 
 
 def test_one_who_only_looks_is_shown_the_fields_and_writes_none(serve):
@@ -146,7 +146,7 @@ def test_one_who_only_looks_is_shown_the_fields_and_writes_none(serve):
     client = serve(ada, from_admin(User, admin_with(fields=OPEN), operations=("list", "update")))
 
     assert [tool["name"] for tool in client.list_tools()] == ["list_users"]
-    assert client.call_tool("list_users").structured["items"] == [{"id": ada.pk, "first_name": "", "email": ""}]
+    assert client.call_tool("list_users").data["items"] == [{"id": ada.pk, "first_name": "", "email": ""}]
 
 
 # A hidden value cannot be found out by looking for it.
@@ -219,7 +219,7 @@ def test_a_user_is_made_by_the_form_for_new_users(serve):
 
     unlike = client.call_tool("admin_create_user", {"username": "zed", **password, "password2": "battery"})
     assert (unlike.is_error, "- password2: " in unlike.text) == (True, True)
-    made = client.call_tool("admin_create_user", {"username": "zed", **password}).structured
+    made = client.call_tool("admin_create_user", {"username": "zed", **password}).data
     zed = User.objects.get(username="zed")
     assert (made["id"], made["username"], zed.check_password("correct horse")) == (zed.pk, "zed", True)
     more = client.call_tool("admin_create_user", {"username": "eve", **password, "is_superuser": True})
@@ -245,7 +245,7 @@ def test_many_to_many_fields_are_shown_and_written(serve):
     client = serve(root, USERS)
 
     changed = client.call_tool("admin_update_user", {"pk": root.pk, "changes": {"groups": [editors.pk]}})
-    assert changed.structured["groups"] == [editors.pk]
+    assert changed.data["groups"] == [editors.pk]
     wrong = client.call_tool("admin_update_user", {"pk": root.pk, "changes": {"groups": [0]}})
     assert wrong.text.startswith("Not saved:\n- groups: ")
     assert list(root.groups.all()) == [editors]
@@ -293,7 +293,7 @@ def test_the_columns_of_the_list_are_shown(serve, trip):
     [tool] = [tool for tool in client.list_tools() if tool["name"] == "list_trip_plans"]
     columns = {"name": "East", "shouted": "EAST", "owner__username": "bob", "stops": 1}
 
-    assert client.call_tool("list_trip_plans").structured["items"] == [{"id": trip.pk, **columns}]
+    assert client.call_tool("list_trip_plans").data["items"] == [{"id": trip.pk, **columns}]
     row = tool["outputSchema"]["properties"]["items"]["items"]
     assert (row["properties"]["shouted"], row["required"]) == ({"description": "In capitals"}, ["id"])
 
@@ -302,11 +302,11 @@ def test_one_row_has_its_inlines_for_those_who_may_see_them(serve, trip):
     ada = staff("view_tripplan")
     root = User.objects.create_superuser("root")
 
-    shown = serve(root, TRIPS).call_tool("get_trip_plan", {"pk": trip.pk}).structured
+    shown = serve(root, TRIPS).call_tool("get_trip_plan", {"pk": trip.pk}).data
     assert shown["legs"] == [
         {"id": trip.legs.get().pk, "order": 1, "destination": "BIKF", "far": "Reykjavik"},
     ]
-    assert "legs" not in serve(ada, TRIPS).call_tool("get_trip_plan", {"pk": trip.pk}).structured
+    assert "legs" not in serve(ada, TRIPS).call_tool("get_trip_plan", {"pk": trip.pk}).data
 
 
 def test_a_deletion_that_takes_more_along_names_it_first(serve, trip):

@@ -127,7 +127,7 @@ def test_only_those_who_may_use_the_admin_see_the_tools(connect, client, ada):
 def test_rows_are_those_that_the_admin_lists(client, trip, ada):
     TripPlan.objects.create(owner=ada, name="hidden")
 
-    assert [row["name"] for row in client.call_tool("admin_list_trip_plans").structured["items"]] == ["East"]
+    assert [row["name"] for row in client.call_tool("admin_list_trip_plans").data["items"]] == ["East"]
 
 
 def test_search_is_the_admins(client, trip, ada):
@@ -136,15 +136,13 @@ def test_search_is_the_admins(client, trip, ada):
         Leg.objects.create(plan=trip, order=order, origin=airport, destination=airport)
 
     def found(query):
-        return [
-            row["name"] for row in client.call_tool("admin_search_trip_plans", {"query": query}).structured["items"]
-        ]
+        return [row["name"] for row in client.call_tool("admin_search_trip_plans", {"query": query}).data["items"]]
 
     assert (found("reykj"), found("east"), found("eas")) == (["East"], ["East"], [])
 
 
 def test_a_row_is_created_by_the_admins_form_and_save(client, ada):
-    made = client.call_tool("admin_create_trip_plan", {"name": "South!", "owner": ada.pk}).structured
+    made = client.call_tool("admin_create_trip_plan", {"name": "South!", "owner": ada.pk}).data
 
     assert (made["name"], made["owner"]) == ("South", ada.pk)
     assert history() == [("ada", 1, "Added “South”.")]
@@ -156,7 +154,7 @@ def test_a_row_is_created_by_the_admins_form_and_save(client, ada):
 
 
 def test_a_row_is_changed_as_in_the_admin(client, trip):
-    changed = client.call_tool("admin_update_trip_plan", {"pk": trip.pk, "changes": {"name": "West!"}}).structured
+    changed = client.call_tool("admin_update_trip_plan", {"pk": trip.pk, "changes": {"name": "West!"}}).data
 
     assert (changed["name"], changed["owner"]) == ("West", trip.owner_id)
     assert history() == [("ada", 2, "Changed “West” — Changed Name.")]

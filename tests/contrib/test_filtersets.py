@@ -50,7 +50,7 @@ def client(settings):
 
 def names(client, **arguments):
     result = client.call_tool("list_users", arguments)
-    return result.text if result.is_error else [row["username"] for row in result.structured["items"]]
+    return result.text if result.is_error else [row["username"] for row in result.data["items"]]
 
 
 def test_each_filter_is_described():
@@ -81,7 +81,7 @@ def test_rows_are_filtered(client):
     assert names(client, username__icontains="B", is_active=True) == ["bob"]
     assert names(client, joined_after="2999-01-01") == []
     assert names(client, is_superuser=True) == []
-    assert client.call_tool("count_users", {"is_active": True}).structured in (2, {"result": 2})
+    assert client.call_tool("count_users", {"is_active": True}).data in (2, {"result": 2})
 
 
 def test_several_values_are_taken(client):

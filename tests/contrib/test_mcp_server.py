@@ -73,12 +73,12 @@ def test_methods_are_tools(client):
 
 
 def test_rows_are_queried(client):
-    found = client.call_tool("list_users", {"username__icontains": "A", "order_by": "-username"}).structured["items"]
+    found = client.call_tool("list_users", {"username__icontains": "A", "order_by": "-username"}).data["items"]
 
     assert [row["username"] for row in found] == ["ada"]
     assert not {"email", "password"} & set(found[0])
     assert client.call_tool("count_users").text == "1"
-    assert [row["username"] for row in client.call_tool("search_users", {"query": "ad"}).structured["items"]] == ["ada"]
+    assert [row["username"] for row in client.call_tool("search_users", {"query": "ad"}).data["items"]] == ["ada"]
     assert client.call_tool("list_users", {"password": "x"}).is_error
 
 

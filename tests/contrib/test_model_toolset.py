@@ -98,7 +98,7 @@ def client(settings, ada):
 
 
 def icaos(result):
-    return [row["icao"] for row in result.structured["items"]]
+    return [row["icao"] for row in result.data["items"]]
 
 
 # Declaring
@@ -196,11 +196,11 @@ def test_what_cannot_work_says_what_to_change(attributes, message):
 
 def test_a_list_is_filtered_sorted_and_paged(client, airports):
     first = client.call_tool("list_airports", {"order_by": "-elevation_ft"})
-    assert (icaos(first), first.structured["next_page"]) == (["EGKK", "EGLL"], 2)
+    assert (icaos(first), first.data["next_page"]) == (["EGKK", "EGLL"], 2)
 
     second = client.call_tool("list_airports", {"order_by": "-elevation_ft", "page": 2})
-    assert (icaos(second), second.structured["next_page"]) == (["KJFK", "EHAM"], None)
-    assert second.structured["items"][0] == {
+    assert (icaos(second), second.data["next_page"]) == (["KJFK", "EHAM"], None)
+    assert second.data["items"][0] == {
         "icao": "KJFK",
         "iata": "JFK",
         "name": "John F Kennedy",
@@ -214,7 +214,7 @@ def test_a_list_is_filtered_sorted_and_paged(client, airports):
 
 
 def test_one_is_got_by_its_key_and_a_missing_one_is_said(client, airports):
-    assert client.call_tool("get_airport", {"pk": "EHAM"}).structured["name"] == "Schiphol"
+    assert client.call_tool("get_airport", {"pk": "EHAM"}).data["name"] == "Schiphol"
 
     missing = client.call_tool("get_airport", {"pk": "XXXX"})
     assert (missing.is_error, missing.text) == (True, "There is no airport XXXX.")
@@ -227,7 +227,7 @@ def test_a_search_wants_all_words_somewhere(client, airports):
 
 def test_rows_are_counted_and_summed_up(client, airports):
     def aggregate(**arguments):
-        return client.call_tool("aggregate_airports", arguments).structured
+        return client.call_tool("aggregate_airports", arguments).data
 
     assert client.call_tool("count_airports", {"country": "GB"}).text == "2"
     assert aggregate(function="max", field="elevation_ft") == [{"group": None, "value": 203}]
@@ -247,7 +247,7 @@ def test_related_rows_are_read_in_the_same_query(client, airports, ada, django_a
 
     # One, between the beginning and the end of the call's transaction.
     with django_assert_num_queries(3):
-        legs = client.call_tool("list_legs").structured["items"]
+        legs = client.call_tool("list_legs").data["items"]
 
     keys = {"id": legs[0]["id"], "plan": plan.pk, "order": 1, "origin": "EGLL", "destination": "KJFK"}
     assert legs[0] == {**keys, "origin__name": "London Heathrow", "destination__city": "New York"}
@@ -258,11 +258,11 @@ def test_related_rows_are_read_in_the_same_query(client, airports, ada, django_a
 
 
 def test_a_row_is_created_changed_and_deleted(client, ada):
-    created = client.call_tool("create_trip_plan", {"name": "North"}).structured
+    created = client.call_tool("create_trip_plan", {"name": "North"}).data
     trip = TripPlan.objects.get()
     assert created == {"id": trip.pk, "name": "North", "created_at": created["created_at"], "owner__username": "ada"}
 
-    changed = client.call_tool("update_trip_plan", {"pk": trip.pk, "changes": {"name": "South"}}).structured
+    changed = client.call_tool("update_trip_plan", {"pk": trip.pk, "changes": {"name": "South"}}).data
     assert changed == {**created, "name": "South"}
     assert client.call_tool("longest_name").text == "South"
 
@@ -273,7 +273,7 @@ def test_a_row_is_created_changed_and_deleted(client, ada):
 def test_another_users_row_is_not_there(client):
     theirs = TripPlan.objects.create(owner=User.objects.create_user("bob"), name="Bob's")
 
-    assert client.call_tool("list_trip_plans").structured == {"items": [], "next_page": None}
+    assert client.call_tool("list_trip_plans").data == {"items": [], "next_page": None}
     for name, more in [("get", {}), ("update", {"changes": {"name": "x"}}), ("delete", {})]:
         answer = client.call_tool(f"{name}_trip_plan", {"pk": theirs.pk, **more})
         assert (answer.is_error, answer.text) == (True, f"There is no trip plan {theirs.pk}.")

@@ -68,7 +68,7 @@ def test_a_serializer_that_no_form_can_hold_is_refused():
 @pytest.mark.django_db
 @pytest.mark.urls("tests.contrib.urls")
 def test_a_tool_asks_with_a_serializer(connect):
-    client = connect("/books", answers={"elicitation/create": {"action": "accept", "content": {"title": "Emma"}}})
+    client = connect("/books", answers={"elicit": {"title": "Emma"}})
 
     assert client.call_tool("register").text == "Emma, soft"
 

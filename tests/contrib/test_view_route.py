@@ -120,10 +120,10 @@ def test_a_view_that_reads_the_request_gets_the_callers_own(settings, ada, group
         "u_list_nesteds": {"username", "name"},
         "u_get_nested": {"username", "name"},
     }
-    assert [row["name"] for row in client.call_tool("list_own_groups").structured] == ["green"]
+    assert [row["name"] for row in client.call_tool("list_own_groups").data] == ["green"]
     assert client.call_tool("get_own_group", {"pk": groups[0].pk}).is_error
-    assert client.call_tool("n_list_groups", {"brief": True}).structured[0].keys() == {"id"}
-    assert [row["name"] for row in client.call_tool("u_list_nesteds", {"username": "ada"}).structured] == ["green"]
+    assert client.call_tool("n_list_groups", {"brief": True}).data[0].keys() == {"id"}
+    assert [row["name"] for row in client.call_tool("u_list_nesteds", {"username": "ada"}).data] == ["green"]
     assert client.call_tool("h_create_group", {"name": "x", "motto": "y"}).text == (
         "Invalid arguments for h_create_group:\n- motto: Unknown argument"
     )
@@ -134,7 +134,7 @@ def test_a_view_that_reads_the_request_gets_the_callers_own(settings, ada, group
     staff = MCPClient("/own", user=User.objects.get(pk=ada.pk))
     assert arguments_of(staff)["h_create_group"] == {"name", "motto"}
     assert arguments_of(staff)["n_create_group"] == {"name", "motto"}
-    assert staff.call_tool("h_create_group", {"name": "x", "motto": "y"}).structured["name"] == "x"
+    assert staff.call_tool("h_create_group", {"name": "x", "motto": "y"}).data["name"] == "x"
 
 
 class CustomFields(viewsets.ModelViewSet):

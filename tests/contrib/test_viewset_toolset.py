@@ -289,8 +289,8 @@ def test_a_method_that_is_no_action_is_served_as_the_action_that_it_is_like(sett
         "list_groups": {"limit"},
         "get_group": {"pk"},
     }
-    assert client.call_tool("list_groups", {"limit": 1}).structured == {"items": ["example: red"]}
-    assert client.call_tool("get_group", {"pk": groups[1].pk}).structured == "green"
+    assert client.call_tool("list_groups", {"limit": 1}).data == {"items": ["example: red"]}
+    assert client.call_tool("get_group", {"pk": groups[1].pk}).data == "green"
     for actions in (("listing_view",), {"listing_view": "listing"}):
         with pytest.raises(ImproperlyConfigured, match=r"like.*: actions = \{'listing_view': 'list'\}"):
             list(type("Bad", (ViewSetToolset,), {"viewset": PagesAPIViewSet, "actions": actions}).tools())
@@ -320,8 +320,8 @@ def test_arguments_that_a_view_reads_by_itself_are_declared(settings, groups):
     client = serve(settings, Declared)
 
     assert arguments_of(client) == {"list_groups": {"status"}, "group_assign": {"pk", "to", "loudly"}}
-    assert [row["name"] for row in client.call_tool("list_groups", {"status": "blue"}).structured] == ["blue"]
-    assert client.call_tool("group_assign", {"pk": groups[0].pk, "to": "ada", "loudly": True}).structured == {
+    assert [row["name"] for row in client.call_tool("list_groups", {"status": "blue"}).data] == ["blue"]
+    assert client.call_tool("group_assign", {"pk": groups[0].pk, "to": "ada", "loudly": True}).data == {
         "to": "ada",
         "loudly": "true",
     }
@@ -334,7 +334,7 @@ def test_arguments_that_a_view_reads_by_itself_are_declared(settings, groups):
 
 def test_a_list_is_filtered_ordered_searched_and_paged(client, groups):
     def names(**arguments):
-        return [group["name"] for group in client.call_tool("list_groups", arguments).structured["results"]]
+        return [group["name"] for group in client.call_tool("list_groups", arguments).data["results"]]
 
     assert names() == ["red", "green"]
     assert names(page=2) == ["blue", "locked"]
@@ -343,20 +343,20 @@ def test_a_list_is_filtered_ordered_searched_and_paged(client, groups):
     assert names(name="blue") == ["blue"]
     assert client.call_tool("list_groups", {"page": 9}).text == "Invalid page."
 
-    first = client.call_tool("list_groups", {"search": "e", "ordering": "name"}).structured
+    first = client.call_tool("list_groups", {"search": "e", "ordering": "name"}).data
     assert [first[key] for key in ("count", "next", "previous")] == [
         4,
         {"search": "e", "ordering": "name", "page": 2},
         None,
     ]
-    second = client.call_tool("list_groups", first["next"]).structured
+    second = client.call_tool("list_groups", first["next"]).data
     assert (second["next"], second["previous"]) == (None, {"search": "e", "ordering": "name"})
 
 
 def test_a_row_is_read_as_the_serializer_writes_it(client, groups, ada):
     groups[0].user_set.add(ada)
 
-    assert client.call_tool("get_group", {"pk": groups[0].pk}).structured == {
+    assert client.call_tool("get_group", {"pk": groups[0].pk}).data == {
         "id": groups[0].pk,
         "name": "red",
         "members": [{"id": ada.pk, "username": "ada"}],
@@ -371,9 +371,9 @@ def test_a_row_that_is_not_there_is_said_to_the_model(client, groups, pk):
 
 
 def test_rows_are_written(client):
-    created = client.call_tool("create_group", {"name": "new", "motto": None}).structured
-    assert client.call_tool("update_group", {"pk": created["id"], "name": "newer"}).structured["name"] == "newer"
-    assert client.call_tool("replace_group", {"pk": created["id"], "name": "newest"}).structured["name"] == "newest"
+    created = client.call_tool("create_group", {"name": "new", "motto": None}).data
+    assert client.call_tool("update_group", {"pk": created["id"], "name": "newer"}).data["name"] == "newer"
+    assert client.call_tool("replace_group", {"pk": created["id"], "name": "newest"}).data["name"] == "newest"
     assert client.call_tool("delete_group", {"pk": created["id"]}).text == "Done."
     assert not Group.objects.exists()
 
@@ -413,7 +413,7 @@ def test_throttles_hold(client, monkeypatch):
 
 
 def test_the_view_sees_the_caller_the_action_and_the_version(client):
-    assert client.call_tool("group_whoami").structured == {
+    assert client.call_tool("group_whoami").data == {
         "user": "ada",
         "action": "whoami",
         "method": "GET",
@@ -425,7 +425,7 @@ def test_the_view_sees_the_caller_the_action_and_the_version(client):
 def test_an_extra_action_takes_its_own_serializer(client, groups):
     joined = client.call_tool("group_join", {"pk": groups[1].pk, "username": "bob", "password": "secret"})
 
-    assert joined.structured == {"joined": "green"}
+    assert joined.data == {"joined": "green"}
     assert groups[1].user_set.get().username == "bob"
     assert client.call_tool("group_join", {"pk": groups[1].pk, "username": "cy", "password": "x"}).text == (
         "- password: Ensure this field has at least 3 characters."
@@ -433,7 +433,7 @@ def test_an_extra_action_takes_its_own_serializer(client, groups):
 
 
 def test_a_plain_view_is_called_with_its_url_arguments(client):
-    assert client.call_tool("echo", {"room": "hall", "text": "ah\x00"}).structured == {
+    assert client.call_tool("echo", {"room": "hall", "text": "ah\x00"}).data == {
         "room": "hall",
         "said": {"text": "ah\x00"},
     }
@@ -553,7 +553,7 @@ def test_a_token_may_do_by_tool_what_it_may_over_http(settings, lane, ada, where
         reader.call_tool("create_group", {"name": "mcp"})
     writer, seen = tools("read-write")
     assert seen == ["list_groups", "create_group"]
-    assert writer.call_tool("create_group", {"name": "mcp"}).structured["name"] == "mcp"
+    assert writer.call_tool("create_group", {"name": "mcp"}).data["name"] == "mcp"
 
 
 def test_a_view_sees_the_claims_of_a_token_and_who_checked_them(settings, lane, ada):
@@ -561,7 +561,7 @@ def test_a_view_sees_the_claims_of_a_token_and_who_checked_them(settings, lane, 
     acme = MCPClient("/claims", headers={"x-tenant": "acme"}, **lane)
     other = MCPClient("/claims", headers={"x-tenant": "other"}, **lane)
 
-    assert acme.call_tool("tenant").structured == {"tenant": "acme"}
+    assert acme.call_tool("tenant").data == {"tenant": "acme"}
     assert "tenant" not in [tool["name"] for tool in other.list_tools()]
     with pytest.raises(MCPError, match="Unknown tool: tenant"):
         other.call_tool("tenant")

@@ -142,7 +142,7 @@ def test_a_forms_schema_is_its_fields():
 def test_an_argument_arrives_validated_and_a_result_is_what_the_serializer_writes(client, tool):
     result = client.call_tool(tool, {"group": {"name": "red", "note": "x", "id": 99}})
 
-    assert result.structured == {"id": Group.objects.get().pk, "name": "red", "by": "ada"}
+    assert result.data == {"id": Group.objects.get().pk, "name": "red", "by": "ada"}
 
 
 @pytest.mark.parametrize("tool", ["create", "create_async"])
@@ -176,16 +176,16 @@ def test_lists_go_in_and_out(client):
 
 
 def _listed(result):
-    return result.structured["result"] if isinstance(result.structured, dict) else result.structured
+    return result.data["result"] if isinstance(result.data, dict) else result.data
 
 
 def test_an_optional_one_may_be_left_out(client):
     Group.objects.create(name="red")
 
     # Of either an object or nothing, the handshake era sees an object around it.
-    found = client.call_tool("find", {"name": "red"}).structured
+    found = client.call_tool("find", {"name": "red"}).data
     assert found.get("result", found)["name"] == "red"
-    nothing = client.call_tool("find", {"name": "x", "group": {"name": "blue"}}).structured
+    nothing = client.call_tool("find", {"name": "x", "group": {"name": "blue"}}).data
     assert nothing in (None, {"result": None})
     assert not client.call_tool("find", {"name": "x", "group": {"name": "blue"}}).is_error
 
@@ -193,7 +193,7 @@ def test_an_optional_one_may_be_left_out(client):
 def test_a_toolsets_method_takes_them_too(client):
     Group.objects.create(name="red")
 
-    assert client.call_tool("rename", {"group": {"name": "blue"}}).structured["name"] == "blue"
+    assert client.call_tool("rename", {"group": {"name": "blue"}}).data["name"] == "blue"
 
 
 def test_a_form_arrives_bound_and_valid(client):

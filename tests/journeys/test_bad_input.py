@@ -174,7 +174,7 @@ def test_hostile_text_that_a_tool_asks_the_database_for_is_a_failed_call_at_wors
     for text in HOSTILE:
         result = handshake_client.call_tool("find_groups", {"name": text})
 
-        assert result.is_error or result.structured == {"result": []}, text
+        assert result.is_error or result.data == {"result": []}, text
         assert handshake_client.call_tool("greet", {"name": text}).text == f"Hello, {text}"
 
 
@@ -196,7 +196,7 @@ def test_hostile_text_in_what_a_client_says_of_itself_is_kept_exactly(lane):
 
         session = Session.objects.get(session_id=client.session_id)
         assert (session.client_info, session.client_capabilities) == (said, able)
-        caller = client.call_tool("describe_caller").structured
+        caller = client.call_tool("describe_caller").data
         assert (caller["client"], caller["capabilities"]) == (said, able)
 
 

@@ -179,7 +179,7 @@ def test_an_async_tool_is_awaited(client):
 
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-11-25", "2026-07-28"])
 def test_a_client_of_any_revision_with_forms_can_be_asked(lane, version):
-    answers = {"elicitation/create": {"action": "accept", "content": {"count": 2}}}
+    answers = {"elicit": {"count": 2}}
 
     assert (
         "2" in MCPClient("/plain", version=version, answers=answers, **lane).call_tool("order", {"dish": "soup"}).text

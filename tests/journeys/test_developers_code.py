@@ -140,7 +140,7 @@ def test_code_beside_a_tool_may_ask_the_database(connect, endpoint_path, tool):
 
 
 def test_a_form_that_a_user_fills_in_may_ask_the_database(connect):
-    answers = {"elicitation/create": {"action": "accept", "content": {"name": "yes"}}}
+    answers = {"elicit": {"name": "yes"}}
     client = connect("/own", answers=answers, capabilities={"elicitation": {"form": {}}})
 
     assert client.call_tool("asking", {"value": "x"}).text == "yes"

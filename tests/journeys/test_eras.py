@@ -96,7 +96,7 @@ def test_a_request_without_the_header_speaks_its_sessions_revision(lane):
         client.initialize()
 
         assert client.post(wire.request("ping"), {"mcp-protocol-version": ""}).json() == wire.answer({})
-        assert client.call_tool("describe_caller").structured is None or version == "2025-11-25"
+        assert client.call_tool("describe_caller").data is None or version == "2025-11-25"
 
 
 def test_the_header_changes_nothing_about_the_revision_of_a_session(handshake):
@@ -215,7 +215,7 @@ def test_a_session_id_means_nothing_in_the_modern_era(modern, handshake, session
 
     assert response.status_code == 200
     assert response.json()["result"]["resultType"] == "complete"
-    assert modern.call_tool("describe_caller").structured["session"] is False
+    assert modern.call_tool("describe_caller").data["session"] is False
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -92,7 +92,7 @@ def test_credentials_and_what_was_said_with_them_are_kept_nowhere(lane, era, cre
             url,
             era=era,
             headers={"Authorization": header},
-            answers={"elicitation/create": {"action": "accept", "content": {"pin": PIN}}},
+            answers={"elicit": {"pin": PIN}},
             **lane,
         )
         client.initialize()

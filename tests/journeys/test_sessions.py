@@ -149,7 +149,7 @@ def test_two_clients_have_sessions_of_their_own(open_client):
     first = open_client(client_info={"name": "first", "version": "1"})
     second = open_client(client_info={"name": "second", "version": "1"}, version="2025-06-18")
 
-    said = [client.call_tool("describe_caller").structured for client in (first, second)]
+    said = [client.call_tool("describe_caller").data for client in (first, second)]
 
     assert [(caller["client"]["name"], caller["version"]) for caller in said] == [
         ("first", "2025-11-25"),
@@ -445,8 +445,8 @@ def test_a_log_level_is_kept_in_its_session(open_client):
 
     assert client.request("logging/setLevel", {"level": "warning"}) == {}
 
-    assert client.call_tool("describe_caller").structured["log_level"] == "warning"
-    assert neighbour.call_tool("describe_caller").structured["log_level"] == ""
+    assert client.call_tool("describe_caller").data["log_level"] == "warning"
+    assert neighbour.call_tool("describe_caller").data["log_level"] == ""
 
 
 def test_a_log_level_that_there_is_not_changes_nothing(open_client):
@@ -467,7 +467,7 @@ def test_a_session_belongs_to_the_user_who_opened_it(open_client, ada):
 
     row = Session.objects.get()
     assert (row.user, row.principal) == (ada, f"user:{ada.pk}")
-    assert client.call_tool("describe_caller").structured["user"] == "ada"
+    assert client.call_tool("describe_caller").data["user"] == "ada"
 
 
 def test_a_session_ends_with_the_password_that_it_was_opened_under(lane, ada):

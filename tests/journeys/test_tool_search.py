@@ -13,7 +13,7 @@ def names(client):
 
 
 def found(client, query):
-    structured = client.call_tool("search_tools", {"query": query}).structured
+    structured = client.call_tool("search_tools", {"query": query}).data
     return [tool["name"] for tool in (structured if isinstance(structured, list) else structured["result"])]
 
 

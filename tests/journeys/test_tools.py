@@ -126,7 +126,7 @@ def test_a_tool_knows_who_called_it_and_how(connect, era, django_user_model, col
     ada = django_user_model.objects.create_user("ada")
     client = connect("/closed", user=ada, headers={"X-Colour": "green"}, capabilities={"roots": {"listChanged": True}})
 
-    assert client.call_tool(f"describe_caller{colour}").structured == {
+    assert client.call_tool(f"describe_caller{colour}").data == {
         "user": "ada",
         "request_user": "ada",
         "same_request": True,
@@ -143,7 +143,7 @@ def test_a_tool_knows_who_called_it_and_how(connect, era, django_user_model, col
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_tool_of_a_public_endpoint_has_an_anonymous_caller_and_a_whole_request(connect, colour):
-    caller = connect("/plain").call_tool(f"describe_caller{colour}").structured
+    caller = connect("/plain").call_tool(f"describe_caller{colour}").data
 
     assert (caller["user"], caller["request_user"], caller["path"]) == ("", "", "/plain")
     assert caller["same_request"]

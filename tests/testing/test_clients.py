@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 from django.test import TestCase
 
+from django_mcp import ClientRefused, ClientTimeout
 from django_mcp.execution.under_test import NO_TEST, under_test
 from django_mcp.models import Session
 from django_mcp.testing import AsyncMCPClient, MCPClient, MCPError
@@ -87,6 +88,7 @@ def test_a_client_speaks_as_the_official_ones_do(recorder):
             "name": "greet",
             "arguments": {"name": "Ada"},
             "_meta": {
+                "progressToken": 1,
                 "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                 "io.modelcontextprotocol/clientInfo": {"name": "me", "version": "2"},
                 "io.modelcontextprotocol/clientCapabilities": {},
@@ -127,7 +129,7 @@ def test_all_pages_of_a_list_are_read(connect, settings):
 def test_a_client_calls_as_its_user_past_the_authenticators(connect, django_user_model):
     ada = django_user_model.objects.create_user("ada")
 
-    assert connect("/token", user=ada).call_tool("describe_caller").structured["user"] == "ada"
+    assert connect("/token", user=ada).call_tool("describe_caller").data["user"] == "ada"
     assert under_test() is NO_TEST
     assert connect("/token").send("DELETE").status_code == 401
 
@@ -152,27 +154,45 @@ def test_a_notification_has_no_answer(connect):
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        ({"action": "accept", "content": {"count": 2}}, "2 pies"),
-        (lambda params: {"action": "accept", "content": {"count": len(params["message"])}}, "14 pies"),
-        ({"action": "decline"}, "decline"),
+        ({"count": 2}, "2 pies"),
+        (lambda params: {"count": len(params["message"])}, "14 pies"),
+        ("decline", "decline"),
+        ([{"count": "many"}, {"count": 3}], "3 pies"),
     ],
 )
 def test_a_client_answers_what_the_server_asks(connect, answer, text):
-    client = connect("/plain", answers={"elicitation/create": answer})
+    client = connect("/plain", answers={"elicit": answer})
 
     assert client.capabilities == {"elicitation": {}}
     assert client.call_tool("order", {"dish": "pies"}).text == text
 
 
-def test_a_question_that_the_test_has_no_answer_to_names_itself():
-    client = MCPClient("/plain", answers={"roots/list": {"roots": []}}, capabilities={"elicitation": {}})
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"roots": []}, "The server sent elicitation/create, and answers= has no 'elicit'."),
+        ({"elicit": [{"count": "many"}]}, r"The server asked again, and answers\['elicit'\] has 1 answers."),
+        ({"elicit": lambda params: pytest.fail(params["message"])}, "How many pies"),
+        ({"elicit": "yes"}, "one of accept, decline, cancel: not 'yes'"),
+    ],
+)
+def test_a_question_that_the_test_cannot_answer_fails_it(connect, answers, told):
+    """Also in the handshake era, where the tool meets the failure, and would tell the model of it."""
+    client = connect("/plain", answers=answers, capabilities={"elicitation": {}})
 
-    with pytest.raises(AssertionError, match="elicitation/create"):
+    with pytest.raises((AssertionError, ValueError, pytest.fail.Exception), match=told):
         client.call_tool("order", {"dish": "pies"})
 
 
+def test_a_client_may_refuse_or_stay_silent(lane):
+    for refusal in (ClientRefused("no"), ClientTimeout("The client did not answer")):
+        client = MCPClient("/plain", era="handshake", answers={"elicit": refusal}, **lane)
+
+        client.call_tool("order", {"dish": "pies"}).error(str(refusal)).asked(times=1)
+
+
 def test_what_the_server_says_beside_its_answer_is_kept(connect, era):
-    client = connect("/plain", answers={"elicitation/create": {"action": "cancel"}})
+    client = connect("/plain", answers={"elicit": "cancel"})
     level = {"_meta": {"io.modelcontextprotocol/logLevel": "info"}} if era == "modern" else {}
 
     client.request("tools/call", {"name": "order", "arguments": {"dish": "pies\u2028"}, **level})
@@ -196,7 +216,7 @@ class ProjectTests(TestCase):
         Group.objects.create(name="mine")
 
         for lane in ("view", "asgi"):
-            assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).structured == ["mine"]
+            assert MCPClient("/plain", lane=lane).call_tool("find_groups", {"name": "mine"}).data == ["mine"]
 
 
 @cases("name", [name for name in vars(MCPClient) if not name.startswith("_")])
@@ -209,11 +229,11 @@ def test_both_clients_have_the_same_verbs(name):
 
 def converse(lane, era):
     """The client of a coroutine, and the arguments that the one of a function has too."""
-    return AsyncMCPClient("/plain", era=era, **lane, answers={"elicitation/create": eat})
+    return AsyncMCPClient("/plain", era=era, **lane, answers={"elicit": eat})
 
 
 def eat(params):
-    return {"action": "accept", "content": {"count": len(params["message"])}}
+    return {"count": len(params["message"])}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -242,7 +262,7 @@ class AsyncProjectTests(TestCase):
             for colour in ("", "_async"):
                 await client.call_tool(f"save_group{colour}", {"name": f"{lane}{colour}"})
                 assert await Group.objects.filter(name=f"{lane}{colour}").aexists()
-            assert (await client.call_tool("find_groups", {"name": "mine"})).structured == ["mine"]
+            assert (await client.call_tool("find_groups", {"name": "mine"})).data == ["mine"]
 
 
 def test_what_is_no_endpoint_is_told_by_its_status_and_path(settings):

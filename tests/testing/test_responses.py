@@ -1,13 +1,4 @@
-from django_mcp.testing import CallResult, Response
-
-
-def test_a_call_result_has_its_parts():
-    blocks = [{"type": "text", "text": "a"}, {"type": "image", "data": ""}, {"type": "text", "text": "b"}]
-    result = CallResult({"content": blocks, "structuredContent": {"a": 1}})
-
-    assert (result.is_error, result.content, result.text, result.structured) == (False, blocks, "a\nb", {"a": 1})
-    assert CallResult({"content": [], "isError": True}).is_error
-    assert CallResult({"content": []}).structured is None
+from django_mcp.testing import Response
 
 
 def test_a_stream_is_answered_by_its_last_message():

@@ -65,11 +65,11 @@ def test_the_owner_reads_and_writes_each_row_or_is_told_why_not(served, report):
         found = call(client, tools["get"], {"pk": pk})
         assert not found.is_error, found.text
         counted["read"] = True
-        _filter_by_everything(client, served, found.structured)
+        _filter_by_everything(client, served, found.data)
         if "update" in tools:
-            _write_back(client, served, pk, found.structured, counted)
+            _write_back(client, served, pk, found.data, counted)
     if "create" in tools:
-        _create(client, served, found.structured if row is not None else {}, counted)
+        _create(client, served, found.data if row is not None else {}, counted)
     if row is not None and "delete" in tools:
         arguments = {"pk": pk, "with_related": True} if served.by_admin else {"pk": pk}
         counted["deleted"] = not call(client, tools["delete"], arguments).is_error
@@ -116,8 +116,8 @@ def _write_back(client, served, pk, row, counted):
             answer = call(client, tool, {"pk": pk, "changes": {name: row[name]}})
             counted["written" if not answer.is_error else "kept"].append(name)
             if not answer.is_error:
-                read = call(client, served.tools["get"], {"pk": pk}).structured
-                assert answer.structured[name] == read[name], f"{tool}: {name} was not {answer.structured[name]!r}"
+                read = call(client, served.tools["get"], {"pk": pk}).data
+                assert answer.data[name] == read[name], f"{tool}: {name} was not {answer.data[name]!r}"
             else:
                 counted["said"].append(f"{name}={row[name]!r}: {answer.text}")
 

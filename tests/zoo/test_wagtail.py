@@ -25,6 +25,6 @@ def test_relations_that_wait_for_their_page_are_saved():
     client = client_of("owner")
     answer = client.call_tool("update_blog_page", {"pk": page.pk, "changes": {"authors": [author.pk], "tags": ["a"]}})
     assert not answer.is_error, answer.text
-    assert (answer.structured["authors"], answer.structured["tags"]) == ([author.pk], ["a"])
-    read = client.call_tool("get_blog_page", {"pk": page.pk}).structured
+    assert (answer.data["authors"], answer.data["tags"]) == ([author.pk], ["a"])
+    read = client.call_tool("get_blog_page", {"pk": page.pk}).data
     assert (read["authors"], read["tags"], read["body"][0]["value"]) == ([author.pk], ["a"], "Hello")

@@ -34,7 +34,7 @@ def test_a_form_is_a_tool(client_of, ada, era, lane):
     assert "required" not in tool["inputSchema"]
 
     done = client.call_tool("save_group", {"name": "ok", "kinds": ["b"], "at_0": "2026-11-29", "at_1": "03:00"})
-    assert (done.is_error, done.structured) == (
+    assert (done.is_error, done.data) == (
         False,
         {"errors": {}, "data": {"name": "ok", "kinds": ["b"], "user": "ada"}},
     )
@@ -62,7 +62,7 @@ def test_a_form_is_a_tool(client_of, ada, era, lane):
 def test_errors_come_back_by_field_and_nothing_is_written(client_of, ada, values, errors):
     answer = client_of(ada).call_tool("save_group", values)
 
-    assert (answer.is_error, answer.structured) == (False, {"errors": errors})
+    assert (answer.is_error, answer.data) == (False, {"errors": errors})
     assert answer.text.startswith("Not accepted:\n- ")
     assert not Group.objects.exists()
 
@@ -70,7 +70,7 @@ def test_errors_come_back_by_field_and_nothing_is_written(client_of, ada, values
 def test_a_fragment_is_escaped_and_goes_with_the_errors(client_of, ada):
     answer = client_of(ada).call_tool("save_group", {"name": "rows"})
 
-    assert answer.structured == {"errors": {}, "total": 1, "html": "<li>&lt;b&gt;</li>"}
+    assert answer.data == {"errors": {}, "total": 1, "html": "<li>&lt;b&gt;</li>"}
     assert answer.text == "1 row"
 
 

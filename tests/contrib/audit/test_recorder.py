@@ -84,7 +84,7 @@ def test_a_row_names_its_user_and_token_and_counts_queries(connect, mode):
 
 
 def test_the_rounds_of_a_call_are_rows_with_one_key(mode):
-    MCPClient("/calls", era="modern", answers={"roots/list": {"roots": []}}).call_tool("ask")
+    MCPClient("/calls", era="modern", answers={"roots": []}).call_tool("ask")
     flush()
 
     rows = Call.objects.order_by("pk")

@@ -58,15 +58,15 @@ def test_a_model_is_told_which_tools_fail(lane):
     record(name="route")
     client = client_of("view_rollup", "view_call", lane=lane)
 
-    health = client.call_tool("server_health").structured
+    health = client.call_tool("server_health").data
     assert (health["calls"], health["errors"], health["uncounted"]) == (11, 2, 0)
-    used = client.call_tool("tool_usage", {"failing_only": True}).structured
+    used = client.call_tool("tool_usage", {"failing_only": True}).data
     assert [(one["name"], one["calls"], one["errors"]) for one in used] == [("distance", 10, 2)]
     assert 200 < used[0]["p50_ms"] <= 500
-    (failure,) = client.call_tool("recent_failures", {"name": "distance"}).structured
+    (failure,) = client.call_tool("recent_failures", {"name": "distance"}).data
     assert (failure["message"], failure["count"], failure["users"]) == ("ValueError in route()", 2, 1)
-    assert client.call_tool("recent_failures", {"name": "route"}).structured == []
-    (user,) = client.call_tool("busiest_callers").structured
+    assert client.call_tool("recent_failures", {"name": "route"}).data == []
+    (user,) = client.call_tool("busiest_callers").data
     assert (user["name"], user["calls"]) == ("ada", 11)
 
 
@@ -78,9 +78,9 @@ def test_a_model_is_told_what_runs_what_is_stopped_and_what_is_missing(lane):
     MissingCapability.objects.create(wanted="Cancel a booking", server="plain")
     client = client_of(*{name for names in TOOLS.values() for name in names}, lane=lane)
 
-    (call,) = client.call_tool("running_calls").structured
+    (call,) = client.call_tool("running_calls").data
     assert (call["name"], call["server"], call["seconds"] >= 5) == ("slow", "plain", True)
-    (stopped,) = client.call_tool("stopped_targets").structured
+    (stopped,) = client.call_tool("stopped_targets").data
     assert stopped == {"target": "tool distance", "reason": "Wrong", "until": None, "by": ""}
-    (wanted,) = client.call_tool("missing_capabilities").structured
+    (wanted,) = client.call_tool("missing_capabilities").data
     assert wanted["wanted"] == "Cancel a booking"

@@ -349,7 +349,7 @@ def test_questions_before_a_task_are_rounds_of_the_call(client, client_of, jobs,
     assert not {"requestState", "inputRequests"} & created.keys()
     jobs.work()
     assert client.get(created["taskId"])["result"]["content"][0]["text"] == "Ada flies BA117"
-    inline = client_of(capabilities={}, answers={"elicitation/create": accept("Bo")})
+    inline = client_of(capabilities={}, answers={"elicit": {"name": "Bo"}})
     assert inline.call_tool(tool, {"flight": "BA118"}).text == "Bo flies BA118"
 
 

@@ -80,7 +80,7 @@ def test_airports_are_searched(client: MCPClient) -> None:
     found = client.call_tool("search_airports", {"query": "heathrow"})
 
     assert not found.is_error
-    assert rows(found.structured) == [
+    assert rows(found.data) == [
         {
             "iata": "LHR",
             "icao": "EGLL",
@@ -99,7 +99,7 @@ def test_airports_are_searched(client: MCPClient) -> None:
 def test_a_search_can_keep_to_a_country_and_to_a_number(client: MCPClient) -> None:
     in_britain = client.call_tool("search_airports", {"query": "london", "country": "gb", "limit": 2})
 
-    assert [airport["iata"] for airport in rows(in_britain.structured)] == ["BQH", "LCY"]
+    assert [airport["iata"] for airport in rows(in_britain.data)] == ["BQH", "LCY"]
 
 
 @cases(
@@ -120,7 +120,7 @@ def test_arguments_out_of_bounds_are_refused_in_band(client: MCPClient, argument
 def test_the_nearest_airports_are_found_across_the_antimeridian(client: MCPClient) -> None:
     found = client.call_tool("nearest_airports", {"latitude": -17, "longitude": 180, "limit": 3})
 
-    assert [(airport["icao"], airport["distance_km"]) for airport in rows(found.structured)] == [
+    assert [(airport["icao"], airport["distance_km"]) for airport in rows(found.data)] == [
         ("NFNM", pytest.approx(36.8, abs=0.1)),
         ("NFNH", pytest.approx(45.2, abs=0.1)),
         ("NFKB", pytest.approx(61.2, abs=0.1)),
@@ -133,22 +133,22 @@ def test_the_nearest_airports_can_be_those_with_an_iata_code(client: MCPClient) 
     anyone = client.call_tool("nearest_airports", pole)
     iata_only = client.call_tool("nearest_airports", {**pole, "iata_only": True})
 
-    assert [airport["icao"] for airport in rows(anyone.structured)] == ["CYLT", "BGMI"]
-    assert [airport["icao"] for airport in rows(iata_only.structured)] == ["CYLT", "BIBD"]
+    assert [airport["icao"] for airport in rows(anyone.data)] == ["CYLT", "BGMI"]
+    assert [airport["icao"] for airport in rows(iata_only.data)] == ["CYLT", "BIBD"]
 
 
 @cases("code", ["LHR", "lhr", "EGLL"])
 def test_an_airport_has_its_facts(client: MCPClient, code: str) -> None:
     facts = client.call_tool("airport_facts", {"code": code})
 
-    assert facts.structured["name"] == "London Heathrow Airport"
-    assert facts.structured["time_zone"] == "Europe/London"
+    assert facts.data["name"] == "London Heathrow Airport"
+    assert facts.data["time_zone"] == "Europe/London"
 
 
 def test_a_distance_is_measured_between_codes_of_either_kind(client: MCPClient) -> None:
     measured = client.call_tool("distance", {"origin": "LHR", "destination": "KJFK"})
 
-    assert measured.structured == {
+    assert measured.data == {
         "origin": "LHR",
         "destination": "JFK",
         "km": pytest.approx(5540, abs=5),
@@ -159,7 +159,7 @@ def test_a_distance_is_measured_between_codes_of_either_kind(client: MCPClient) 
 
 
 def test_a_route_is_its_legs_and_their_sum(client: MCPClient) -> None:
-    route = client.call_tool("route", {"codes": ["LHR", "SIN", "SYD", "SIN"]}).structured
+    route = client.call_tool("route", {"codes": ["LHR", "SIN", "SYD", "SIN"]}).data
 
     assert [(leg["origin"], leg["destination"]) for leg in route["legs"]] == [
         ("LHR", "SIN"),
@@ -215,14 +215,14 @@ def test_trips_need_a_user(client: MCPClient, tool: str, arguments: dict[str, An
 def test_a_trip_is_created_and_filled_and_listed(connect: Connect, amelia: User) -> None:
     client = connect(user=amelia)
 
-    trip = client.call_tool("create_trip", {"name": "East"}).structured
+    trip = client.call_tool("create_trip", {"name": "East"}).data
     for origin, destination in (("LHR", "SIN"), ("SIN", "SYD")):
         added = client.call_tool("add_leg", {"trip_id": trip["id"], "origin": origin, "destination": destination})
     listed = client.call_tool("my_trips")
 
     assert trip == {"id": trip["id"], "name": "East", "created_at": trip["created_at"], "legs": [], "km": 0}
-    assert [(leg["origin"], leg["destination"]) for leg in added.structured["legs"]] == [("LHR", "SIN"), ("SIN", "SYD")]
-    assert rows(listed.structured) == [added.structured]
+    assert [(leg["origin"], leg["destination"]) for leg in added.data["legs"]] == [("LHR", "SIN"), ("SIN", "SYD")]
+    assert rows(listed.data) == [added.data]
     assert [str(plan.owner) for plan in TripPlan.objects.all()] == ["amelia"]
 
 
@@ -236,7 +236,7 @@ def test_a_trip_that_cannot_be_named_so_is_refused_in_band(connect: Connect, ame
 
 
 def test_a_trip_keeps_its_name_in_any_script(connect: Connect, amelia: User) -> None:
-    trip = connect(user=amelia).call_tool("create_trip", {"name": "日本 ✈️ 😀"}).structured
+    trip = connect(user=amelia).call_tool("create_trip", {"name": "日本 ✈️ 😀"}).data
 
     assert TripPlan.objects.get(pk=trip["id"]).name == trip["name"] == "日本 ✈️ 😀"
 
@@ -249,7 +249,7 @@ def test_a_trip_is_its_owners_alone(connect: Connect, amelia: User, bessie: User
 
     assert refused.is_error
     assert refused.text == f"You have no trip {plan.pk}. Call my_trips for those you have."
-    assert rows(other.call_tool("my_trips").structured) == []
+    assert rows(other.call_tool("my_trips").data) == []
     assert not plan.legs.exists()
 
 
@@ -270,7 +270,7 @@ def test_a_trip_that_is_not_there_is_refused_in_words(connect: Connect, amelia: 
 
 
 def test_airports_are_browsed_as_the_api_has_them(client: MCPClient) -> None:
-    page = client.call_tool("browse_airports", {"search": "NZ", "ordering": "-elevation_ft", "limit": 1}).structured
+    page = client.call_tool("browse_airports", {"search": "NZ", "ordering": "-elevation_ft", "limit": 1}).data
 
     assert (page["count"], [airport["icao"] for airport in page["results"]]) == (1, ["NZAA"])
 
@@ -280,12 +280,10 @@ def test_trip_plans_are_for_their_owners(connect: Connect, amelia: User, bessie:
     assert not {"search_trip_plans", "delete_trip_plan"} & {tool["name"] for tool in connect().list_tools()}
 
     mine, hers = connect(user=amelia), connect(user=bessie)
-    assert [trip["name"] for trip in mine.call_tool("search_trip_plans", {"query": "eas"}).structured["items"]] == [
-        "East"
-    ]
-    assert hers.call_tool("search_trip_plans", {"query": "eas"}).structured["items"] == []
+    assert [trip["name"] for trip in mine.call_tool("search_trip_plans", {"query": "eas"}).data["items"]] == ["East"]
+    assert hers.call_tool("search_trip_plans", {"query": "eas"}).data["items"] == []
     assert hers.call_tool("delete_trip_plan", {"pk": plan.pk}).text == f"There is no trip plan {plan.pk}."
-    renamed = mine.call_tool("update_trip_plan", {"pk": plan.pk, "changes": {"name": "West"}}).structured
+    renamed = mine.call_tool("update_trip_plan", {"pk": plan.pk, "changes": {"name": "West"}}).data
     assert renamed["name"] == "West"
     assert mine.call_tool("delete_trip_plan", {"pk": plan.pk}).text == f"Deleted trip plan {plan.pk}."
     assert not TripPlan.objects.exists()

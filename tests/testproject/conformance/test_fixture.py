@@ -214,14 +214,9 @@ def test_log_messages_are_sent_to_those_who_hear_them(conformance: MCPClient) ->
 
 
 ANSWERS = {
-    "elicitation/create": lambda params: {"action": "accept", "content": FILLED[params["message"]]},
-    "sampling/createMessage": {
-        "role": "assistant",
-        "content": {"type": "text", "text": "Paris"},
-        "model": "test-model",
-        "stopReason": "endTurn",
-    },
-    "roots/list": {"roots": [{"uri": "file:///test/root", "name": "Test Root"}]},
+    "elicit": lambda params: FILLED[params["message"]],
+    "sample": "Paris",
+    "roots": [{"uri": "file:///test/root", "name": "Test Root"}],
 }
 FILLED: dict[str, dict[str, Any]] = {
     "Who are you?": {"username": "testuser", "email": "test@example.com"},
