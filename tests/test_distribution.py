@@ -72,10 +72,10 @@ def test_the_version_is_said_in_one_place() -> None:
 
 @pytest.mark.project
 def test_the_wheel_and_the_sdist_hold_the_package_in_full(dist: Path) -> None:
-    tracked = set(run("git", "ls-files", "django_mcp").split())
+    tracked = set(run("git", "ls-files", "django_mcp", "pytest_django_mcp.py").split())
     [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
 
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("django_mcp/")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     with tarfile.open(sdist) as archive:
         shipped = {member.name.partition("/")[2] for member in archive if member.isfile()}
 

@@ -115,7 +115,11 @@ class Conversation:
         questions, notifications, queries = len(self.questions), len(self.notifications), len(self._queries)
         result = yield from self._request("tools/call", params, headers)
         told = Told(
-            self.questions[questions:], self.notifications[notifications:], self._queries[queries:], self.transcript
+            self.questions[questions:],
+            self.notifications[notifications:],
+            self._queries[queries:],
+            self.transcript,
+            wraps=self.era == "handshake",
         )
         return CallResult(result, told)
 

@@ -16,12 +16,16 @@ MAX_SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """All that came with a result: the server's questions and notifications, and the project's queries (SQL)."""
+    """All that came with a result: the server's questions and notifications, and the project's queries (SQL).
+
+    `wraps`: the era knows objects only, and a server sends another value as `{"result": value}`.
+    """
 
     questions: Sequence[Mapping[str, Any]] = ()
     notifications: Sequence[Mapping[str, Any]] = ()
     queries: Sequence[str] = ()
     transcript: Transcript = field(default_factory=Transcript)
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,17 @@ class CallResult:
         return self.sees(*texts)
 
     def structured(self, *expected: Any, **members: Any) -> Self:
-        """The structured content equals the argument; or is an object that has these members, among others."""
+        """The structured content equals the argument, in both eras alike; or is an object that has these members, among
+        others.
+        """
         __tracebackhide__ = True
         if len(expected) > 1 or bool(expected) == bool(members):
             raise TypeError("structured() takes one value, or members of an object by their names.")
         if expected:
-            if self.data != expected[0]:
-                self._fail(f"The structured content is\n  {_json(self.data)}\nand not\n  {_json(expected[0])}")
+            value = expected[0]
+            wrapped = {"result": value} if self.told.wraps and not isinstance(value, Mapping) else value
+            if self.data not in (value, wrapped):
+                self._fail(f"The structured content is\n  {_json(self.data)}\nand not\n  {_json(value)}")
             return self
         found = self.data if isinstance(self.data, dict) else {}
         if wrong := [name for name, value in members.items() if name not in found or found[name] != value]:

@@ -32,6 +32,14 @@ def test_a_call_result_has_its_parts():
     assert (BAD.is_error, BAD.data, UNFINISHED.content) == (True, None, [])
 
 
+def test_a_value_that_an_era_wraps_is_compared_without_its_wrapping():
+    wrapped = {"content": [], "structuredContent": {"result": [1]}}
+
+    assert CallResult(wrapped, Told(wraps=True)).structured([1]).structured({"result": [1]})
+    with pytest.raises(AssertionError):
+        CallResult(wrapped).structured([1])
+
+
 def test_assertions_that_hold_are_chained():
     of_all = GOOD.ok().structured({"id": 7, "name": "Home"}).structured(id=7).sees("a", "note://1", "milk")
 
