@@ -11,7 +11,7 @@ EXTRAS = $(shell $(BIN)/python -c 'import tomllib; print(",".join(tomllib.load(o
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint docs dist bench clean
+.PHONY: help demo check test lint messages docs dist bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -32,6 +32,9 @@ lint: $(VENV)/.lint ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+messages: $(VENV)/.test ## the catalogues of the translations: new strings go in, and all is compiled
+	@$(BIN)/python -m tests.catalogues
 
 docs: $(VENV)/.docs ## the site, in build/docs: warnings are errors
 	$(BIN)/python -m sphinx -b html -d build/doctrees --fail-on-warning --show-traceback --quiet docs build/docs

@@ -5,9 +5,12 @@ Babel does here what makemessages and compilemessages do with the tools of GNU g
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from babel.core import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
@@ -34,6 +37,7 @@ def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "migrations")
 
 
+@cache
 def marked() -> Catalog:
     """The marked strings of the package, without translations."""
     catalog = Catalog()
@@ -60,7 +64,17 @@ def read(language: str) -> Catalog:
     """The catalogue of a language; one without entries, if there is none."""
     path = path_of(language)
     if not path.exists():
-        return Catalog(language, project="django_mcp", fuzzy=False, header_comment=f"# {language}: see CONTRIBUTING.md")
+        return Catalog(
+            language,
+            project="django_mcp",
+            version="0.1",
+            header_comment=f"# django_mcp in {Locale.parse(language).english_name}: see CONTRIBUTING.md.",
+            last_translator="django_mcp contributors",
+            language_team=str(Locale.parse(language).english_name),
+            msgid_bugs_address="none",
+            revision_date=datetime(2026, 11, 29, tzinfo=UTC),
+            fuzzy=False,
+        )
     with path.open("rb") as file:
         return read_po(file, locale=language)
 

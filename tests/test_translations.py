@@ -4,7 +4,13 @@ import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
+import django
+from babel.core import Locale
+from babel.messages.mofile import read_mo
+from babel.messages.plurals import get_plural
 from django.template.base import Lexer, TokenType
 
 from tests import catalogues
@@ -147,3 +153,63 @@ def test_a_module_marks_the_strings_that_people_read(path):
 @cases("path", catalogues.templates())
 def test_a_template_marks_the_strings_that_people_read(path):
     assert texts_of(without_tags(path.read_text(encoding="utf-8"))) == [], path
+
+
+def forms(entry: Any) -> list[str]:
+    return list(entry.string) if isinstance(entry.string, list | tuple) else [entry.string]
+
+
+def english(entry: Any) -> list[str]:
+    return list(entry.id) if isinstance(entry.id, list | tuple) else [entry.id]
+
+
+def placeholders(text: str) -> list[str]:
+    """The places of values in a text, and its tags: a translation may move them, and no more."""
+    return sorted(re.findall(r"%\(\w+\)[a-z]|%[a-z%]|</?\w+[^>]*>|\[…\]", text))
+
+
+def keys(catalog: Any) -> set[tuple[str, ...]]:
+    return {(*english(entry), entry.context or "") for entry in catalog if entry.id}
+
+
+@cases("language", catalogues.LANGUAGES)
+def test_a_catalogue_has_each_marked_string_and_its_translation(language):
+    """`make messages` adds what is missing, and says what it is."""
+    catalog = catalogues.read(language)
+
+    assert keys(catalog) == keys(catalogues.marked())
+    assert [english(entry) for entry in catalog if entry.id and not catalogues.is_translated(entry)] == []
+
+
+@cases("language", catalogues.LANGUAGES)
+def test_a_translation_has_the_placeholders_and_the_plural_forms_that_it_needs(language):
+    catalog = catalogues.read(language)
+    plural = get_plural(Locale.parse(language))
+
+    assert (catalog.num_plurals, catalog.plural_expr) == (plural.num_plurals, plural.plural_expr)
+    for entry in (entry for entry in catalog if entry.id):
+        assert len(forms(entry)) == (plural.num_plurals if entry.pluralizable else 1), entry.id
+        wanted = [placeholders(text) for text in english(entry)]
+        assert all(placeholders(text) in wanted for text in forms(entry)), entry.id
+
+
+@cases("language", catalogues.LANGUAGES)
+def test_a_compiled_catalogue_is_that_of_its_text(language):
+    with catalogues.path_of(language, ".mo").open("rb") as file:
+        compiled = read_mo(file)
+
+    assert {(*english(entry), entry.context): forms(entry) for entry in compiled if entry.id} == {
+        (*english(entry), entry.context): forms(entry) for entry in catalogues.read(language) if entry.id
+    }
+
+
+@cases("language", catalogues.LANGUAGES)
+def test_a_string_that_django_has_too_is_translated_as_django_does(language):
+    """All catalogues of a project are one: another word would change the pages of other apps."""
+    ours = {entry.id: entry.string for entry in catalogues.read(language) if isinstance(entry.id, str)}
+    compiled = f"locale/{language}/LC_MESSAGES/django.mo"
+    for place in ("conf", "contrib/admin", "contrib/auth", "contrib/sessions"):
+        with Path(django.__file__).parent.joinpath(place, compiled).open("rb") as file:
+            theirs = {one.id: one.string for one in read_mo(file) if isinstance(one.id, str) and not one.context}
+        shared = ours.keys() & theirs.keys() - {""}
+        assert {text: ours[text] for text in shared} == {text: theirs[text] for text in shared}, place
