@@ -7,7 +7,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle, SimpleRateThrottle
 
 from django_mcp.primitives.context import Caller
 
@@ -51,9 +51,14 @@ class AddressThrottle(SimpleRateThrottle):
     """
 
     def get_ident(self, request: Any) -> str:
-        if api_settings.NUM_PROXIES is None:
-            return str(request.META.get("REMOTE_ADDR") or "")
-        return str(super().get_ident(request))
+        return address_of(request)
+
+
+def address_of(request: Any) -> str:
+    """The address of the connection, or the one that NUM_PROXIES tells to read in X-Forwarded-For."""
+    if api_settings.NUM_PROXIES is None:
+        return str(request.META.get("REMOTE_ADDR") or "")
+    return str(BaseThrottle().get_ident(request))
 
 
 class _ToolThrottle(AddressThrottle):

@@ -4,15 +4,18 @@ import hashlib
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from oauth2_provider.contrib.rest_framework import OAuth2Authentication
-from oauth2_provider.models import get_access_token_model
+from oauth2_provider.models import get_access_token_model, get_application_model
 from rest_framework.authentication import get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from django_mcp.endpoint.protected_resource import resource_of
+from django_mcp.primitives.context import Principal
 
 from .resources import canonical, issuer
+from .revocation import has_token
 
 
 class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
@@ -39,6 +42,14 @@ class OAuthAuthentication(OAuth2Authentication):  # type: ignore[misc]
         if resource_of(request._request) not in map(canonical, access_token.resource or ()):
             raise AuthenticationFailed("The access token is for another resource.")
         return access_token.user, access_token
+
+    def still_admits(self, principal: Principal) -> bool:
+        """Whether the client of a task's principal still has a token of the user: another one after a refresh."""
+        if not principal.client_id:
+            tokens = get_access_token_model().objects.filter(pk=principal.token_id, user=principal.user)
+            return bool(tokens.filter(expires__gt=timezone.now()).exists())
+        application = get_application_model().objects.filter(client_id=principal.client_id).first()
+        return application is not None and has_token(principal.user, application)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

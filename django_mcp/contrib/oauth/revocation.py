@@ -56,13 +56,14 @@ def _token_ended(*, instance: Any, **kwargs: Any) -> None:
 
     def look() -> None:
         # Refreshing deletes the old token before the new one exists, so check after the commit.
-        if not _has_token(user, application):
+        if not has_token(user, application):
             credential_ended.send_robust(type(instance), principal=principal_key(user, application.client_id))
 
     transaction.on_commit(look, using=router.db_for_write(type(instance)), robust=True)
 
 
-def _has_token(user: Any, application: Any) -> bool:
+def has_token(user: Any, application: Any) -> bool:
+    """Whether a client has a valid access token of a user, or a refresh token to get one with."""
     of_both = {"user": user, "application": application}
     # A client that its user has registered has a token for changing its registration, which does not count.
     for_registration = {"scope": oauth2_settings.DCR_REGISTRATION_SCOPE}

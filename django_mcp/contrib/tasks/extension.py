@@ -29,7 +29,7 @@ from django_mcp.primitives.context import Caller
 from django_mcp.primitives.signatures import is_async
 from django_mcp.protocol.errors import INVALID_PARAMS, INVALID_REQUEST
 
-from . import storage, wire
+from . import callers, storage, wire
 from .checks import check_backend
 from .models import Task
 from .options import TaskOptions, read_options
@@ -162,18 +162,15 @@ async def _aask_and_create(call: ToolCall, options: TaskOptions) -> ExtensionRes
 def _create(call: ToolCall, options: TaskOptions, answers: Mapping[str, Any] | None = None) -> ExtensionResult:
     """Stores the task of a call, and returns its first state; it is queued when the row is committed."""
     ctx, principal = call.ctx, call.ctx.principal
-    _check_limits(principal.account)
+    account = callers.account_of(ctx)
+    _check_limits(account, is_anonymous=not principal.key)
     now = timezone.now()
     task = storage.create(
         server=ctx.server.name,
         user=ctx.user if ctx.user.is_authenticated else None,
         principal=principal.key,
-        account=principal.account,
-        credential={
-            "client_id": principal.client_id,
-            "scopes": None if principal.scopes is None else sorted(principal.scopes),
-            "token_id": principal.token_id,
-        },
+        account=account,
+        credential=callers.stored(ctx),
         client_info=dict(ctx.client_info),
         client_capabilities=dict(ctx.client_capabilities),
         tool=call.name,
@@ -189,13 +186,19 @@ def _create(call: ToolCall, options: TaskOptions, answers: Mapping[str, Any] | N
     return ExtensionResult("task", wire.fields_of(task))
 
 
-def _check_limits(account: str) -> None:
-    """Raises `ProtocolError` when the account, or all together, have as many tasks as they may."""
+def _check_limits(account: str, *, is_anonymous: bool) -> None:
+    """Raises `ProtocolError` when the account, or all together, have as many tasks as they may. Anonymous callers have
+    half of those of all, so that they lock no user out.
+    """
     limits = mcp_settings
     if limits.MAX_TASKS_PER_PRINCIPAL is not None and storage.count_kept(account) >= limits.MAX_TASKS_PER_PRINCIPAL:
         raise ProtocolError(INVALID_REQUEST, "Too many tasks are kept for you: try again later", status=429)
     unfinished = limits.MAX_UNFINISHED_TASKS_PER_PRINCIPAL
-    if unfinished is not None and storage.count_unfinished(account) >= unfinished:
+    if unfinished is not None and storage.count_unfinished(account=account) >= unfinished:
         raise ProtocolError(INVALID_REQUEST, "Too many unfinished tasks: wait for one, or cancel one", status=429)
-    if limits.MAX_UNFINISHED_TASKS is not None and storage.count_unfinished() >= limits.MAX_UNFINISHED_TASKS:
+    most = limits.MAX_UNFINISHED_TASKS
+    if most is not None and (
+        storage.count_unfinished() >= most
+        or (is_anonymous and storage.count_unfinished(principal="") >= (most + 1) // 2)
+    ):
         raise ProtocolError(INVALID_REQUEST, "Too many unfinished tasks: try again later", status=503)

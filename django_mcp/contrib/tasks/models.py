@@ -69,10 +69,10 @@ class Task(models.Model):
         related_name="mcp_tasks",
         verbose_name=_("user"),
     )
-    # The key of the principal, and of its account, for which tasks are counted. "" is anonymous.
+    # The key of the principal ("" is anonymous), and of the account for which its tasks are counted.
     principal = ExactCharField(_("principal"), max_length=255, blank=True, default="")
     account = ExactCharField(max_length=255, blank=True, default="")
-    # The client id, the scopes and the token's id. Never the token.
+    # The client id, the scopes, the token's id and its authenticator. Never the token.
     credential = JSONTextField(default=dict)
     client_info = JSONTextField(default=dict)
     client_capabilities = JSONTextField(default=dict)

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import router, transaction
 from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.extensions import servers
+from django_mcp.primitives.context import Principal
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 
 from . import queue
@@ -55,10 +57,9 @@ def create(**values: Any) -> Task:
     return task
 
 
-def count_unfinished(account: str | None = None) -> int:
-    """The unfinished tasks whose time is not over: of an account, or of all."""
-    rows = tasks().unfinished().live()
-    return rows.count() if account is None else rows.filter(account=account).count()
+def count_unfinished(**values: str) -> int:
+    """The unfinished tasks whose time is not over: of an `account`, of a `principal`, or of all."""
+    return tasks().unfinished().live().filter(**values).count()
 
 
 def count_kept(account: str) -> int:
@@ -161,6 +162,14 @@ def cancel(task: Task) -> bool:
         return True
     running = row.filter(status=Status.WORKING, started_at__isnull=False, cancel_requested_at__isnull=True)
     return running.update(cancel_requested_at=now) > 0
+
+
+def cancel_all(*, principal: str, **kwargs: Any) -> None:
+    """Cancels the tasks of a principal whose credential has ended: a receiver of `credential_ended`."""
+    if principal:
+        account = Principal(principal, AnonymousUser()).account
+        for task in tasks().unfinished().filter(account=account, principal=principal):
+            cancel(task)
 
 
 def settle(task: Task) -> None:

@@ -1,6 +1,7 @@
 """A run of a task in a worker: the tool is called as its user, and its outcome is stored.
 
-While the tool runs, a thread beside it renews the lease, stores the progress, and looks whether the task was cancelled.
+While the tool runs, a thread beside it renews the lease, stores the progress, and looks whether the task was cancelled,
+and whether its caller may still call.
 """
 
 import logging
@@ -10,10 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, connections
-from django.http import HttpRequest
 from pydantic_core import to_json
 
 from django_mcp.conf import mcp_settings
@@ -21,10 +19,10 @@ from django_mcp.exceptions import ClientCannot
 from django_mcp.extensions import DeferredCall, Ended, run_tool, servers
 from django_mcp.models import label
 from django_mcp.primitives.asking import Question
-from django_mcp.primitives.context import Caller, Principal
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 
 from . import storage
+from .callers import CallerGone, caller_of
 from .models import MESSAGE_LENGTH, Task
 
 if TYPE_CHECKING:
@@ -35,11 +33,9 @@ logger = logging.getLogger("django_mcp")
 LOOKS_EVERY_SECONDS: Final = 1.0
 """The interval at which a run's progress is stored, and at which it learns that its task was cancelled."""
 
+GONE: Final = "The user of this task, or the credential that it was made with, may not call any more"
+
 _swept_at = float("-inf")
-
-
-class UserGone(Exception):
-    """The user of a task may not call any more."""
 
 
 class TaskStream:
@@ -86,6 +82,7 @@ class Beside:
         self._task = task
         self._stream = stream
         self._ended = threading.Event()
+        self._asked_at = time.monotonic()
         self._thread = threading.Thread(target=self._look, name=f"mcp-task-{task.short_id}", daemon=True)
 
     def __enter__(self) -> None:
@@ -106,11 +103,22 @@ class Beside:
 
     def _look_once(self) -> None:
         try:
-            if not storage.renew(self._task, self._stream.take_message()):
+            if not storage.renew(self._task, self._stream.take_message()) or self._caller_is_gone():
                 self._stream.cancel()
         except DatabaseError as error:
             # SQLite has one writer, which may be the tool.
             logger.warning("The lease of task %s was not renewed: %r", self._task.short_id, error)
+
+    def _caller_is_gone(self) -> bool:
+        """Asks as often as an open stream does, and cancels the task of a caller who may not call any more."""
+        if time.monotonic() - self._asked_at < mcp_settings.KEEPALIVE_SECONDS:
+            return False
+        self._asked_at = time.monotonic()
+        try:
+            caller_of(self._task)
+        except CallerGone:
+            return storage.cancel(self._task)
+        return False
 
 
 def run_once(task_id: str, run: int) -> None:
@@ -135,8 +143,8 @@ def _run(task: Task) -> Ended:
     stream = TaskStream()
     try:
         caller = caller_of(task)
-    except UserGone:
-        return Ended(error=ProtocolError(INTERNAL_ERROR, "The user of this task may not call any more"))
+    except CallerGone:
+        return Ended(error=ProtocolError(INTERNAL_ERROR, GONE))
     call = DeferredCall(
         id=task.task_id,
         tool=task.tool,
@@ -154,35 +162,6 @@ def _run(task: Task) -> Ended:
     if (message := stream.take_message()) is not None:
         storage.renew(task, message)
     return ended
-
-
-def caller_of(task: Task) -> Caller:
-    """The caller of a task: its user as the database has it now, with the scopes of the credential that made the
-    task. Raises `UserGone`.
-    """
-    user: Any = AnonymousUser()
-    user_pk: Any = Task._meta.get_field("user").value_from_object(task)
-    if user_pk is not None:
-        user = get_user_model()._default_manager.filter(pk=user_pk).first()
-        if user is None or not getattr(user, "is_active", True):
-            raise UserGone
-    credential = task.credential
-    scopes = credential.get("scopes")
-    principal = Principal(
-        key=task.principal,
-        user=user,
-        client_id=credential.get("client_id", ""),
-        scopes=None if scopes is None else frozenset(scopes),
-        token_id=credential.get("token_id", ""),
-    )
-    return Caller(principal, lambda: _request_of(user))
-
-
-def _request_of(user: Any) -> HttpRequest:
-    """A request for code that wants one: it has the user, and nothing of the client's own request."""
-    request = HttpRequest()
-    request.method, request.user = "POST", user
-    return request
 
 
 def _store(task: Task, ended: Ended) -> None:

@@ -6,6 +6,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from django_mcp.primitives.context import Principal
+
 from .models import PREFIX, APIToken
 
 
@@ -22,6 +24,10 @@ class APITokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("The token is not valid.")
         api_token.note_use()
         return api_token.user, api_token
+
+    def still_admits(self, principal: Principal) -> bool:
+        """Whether the token of a task's principal is still valid."""
+        return APIToken.objects.alive().filter(pk=principal.token_id, user=principal.user.pk).exists()
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -8,7 +8,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application, RefreshToken
 
+from django_mcp.contrib.oauth.authentication import OAuthAuthentication
 from django_mcp.models import Session
+from django_mcp.primitives.context import Principal
 from django_mcp.storage.sessions import open as open_session
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +110,22 @@ def test_a_user_who_is_deleted_takes_the_tokens_along(ada, application, session,
         ada.delete()
 
     assert live() == set()
+
+
+def test_a_task_goes_on_while_its_client_has_a_token(ada, application):
+    token, principal = issue(ada, application), Principal(f"user:{ada.pk}:client:the-client", ada, "the-client")
+    still_admits = OAuthAuthentication().still_admits
+    assert still_admits(principal)
+    assert not still_admits(Principal(principal.key, ada, "another-client"))
+
+    refreshing = RefreshToken.objects.create(user=ada, application=application, token="r", access_token=token)
+    AccessToken.objects.update(expires=timezone.now() - timedelta(seconds=1))
+    assert still_admits(principal)
+    refreshing.revoke()
+    assert not still_admits(principal)
+
+    own = issue(ada, None, "own")
+    assert still_admits(Principal(f"user:{ada.pk}", ada, token_id=str(own.pk)))
+    gone = str(own.pk)
+    own.delete()
+    assert not still_admits(Principal(f"user:{ada.pk}", ada, token_id=gone))

@@ -10,6 +10,7 @@ from rest_framework.authentication import TokenAuthentication
 
 from django_mcp import Budget, Context, InputRequired, MCPServer, ProtocolError, ToolError
 from django_mcp.contrib.tasks import Tasks
+from django_mcp.contrib.tokens.authentication import APITokenAuthentication
 from django_mcp.urls import endpoint
 
 ID = "io.modelcontextprotocol/tasks"
@@ -102,5 +103,5 @@ def linger(ctx: Context, seconds: float = 30) -> str:
 
 urlpatterns = [
     path("mcp", include("django_mcp.urls")),
-    path("tasked", endpoint(server, public=True, authentication_classes=[TokenAuthentication])),
+    path("tasked", endpoint(server, public=True, authentication_classes=[APITokenAuthentication, TokenAuthentication])),
 ]

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.utils import timezone
 
+from django_mcp.contrib.tasks import worker
 from django_mcp.contrib.tasks.models import Status, Task
 from django_mcp.methods.answering import prepare
 from django_mcp.models import Change
@@ -186,6 +187,22 @@ def test_limits_hold_for_a_user_and_for_all(client_of, jobs, settings, django_us
     assert refused(client_of(ada).start, "add", a=1, b=2)[::2] == (-32600, 429)
 
 
+def test_a_stranger_fills_the_account_of_its_address_and_half_of_all(client_of, jobs, settings, django_user_model):
+    settings.MCP_MAX_UNFINISHED_TASKS_PER_PRINCIPAL, settings.MCP_MAX_UNFINISHED_TASKS = 1, 4
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    settings.SECRET_KEY = "By this, these addresses are of different accounts."
+
+    def start(address, user=None):
+        return client_of(user, headers={"X-Forwarded-For": f"forged, {address}"}).start("add", a=1, b=2)
+
+    start("2001:db8::1")
+    assert refused(start, "2001:db8::ffff")[2] == 429
+    start("203.0.113.9")
+    assert refused(start, "203.0.113.77")[2] == 503
+    assert start("203.0.113.77", django_user_model.objects.create_user("ada"))["taskId"]
+    assert len({*Task.objects.filter(principal="").values_list("account", flat=True)}) == 2
+
+
 # Permissions
 
 
@@ -211,7 +228,7 @@ def test_permissions_and_throttles_are_asked_before_and_permissions_again_in_the
     done, forbidden, gone = (client_of(ada).get(one) for one in ids)
     assert done["result"]["content"][0]["text"] == "ada"
     assert forbidden["error"] == {"code": -32602, "message": "Unknown tool: guarded"}
-    assert gone["error"] == {"code": -32603, "message": "The user of this task may not call any more"}
+    assert gone["error"] == {"code": -32603, "message": worker.GONE}
 
 
 def test_a_stranger_is_answered_as_for_an_unknown_task(client_of, jobs, django_user_model):
