@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from django_mcp.contrib.audit.admin import duration
 from django_mcp.contrib.audit.models import OUTCOMES
+from django_mcp.contrib.tokens.models import APIToken
 from django_mcp.models import Session
 from tests.tables import cases
 
@@ -163,6 +164,29 @@ def test_a_calls_page_links_what_it_names(admin_client, admin_user, make_call, s
     assert "<b>" not in text.partition("KeyError")[2][:200]
     session.delete()
     assert links[1] not in shown(admin_client.get(url("change", call.pk)))
+
+
+@pytest.mark.parametrize("permissions", [["view_call"], []])
+def test_the_pages_of_a_session_and_of_a_token_link_their_calls_for_those_who_may_see_calls(
+    staff, permissions, settings
+):
+    settings.USE_THOUSAND_SEPARATOR = True
+    client = staff("view_session", "view_apitoken", *permissions)
+    session = Session.objects.create(pk=12345, server="s", expires_at=timezone.now() + timedelta(hours=1))
+    token = APIToken(pk=12346, user=client.user, name="t")
+    token.renew()
+    token.save()
+
+    pages = [
+        (reverse("admin:django_mcp_session_change", args=[session.pk]), "session_pk=12345"),
+        (
+            reverse("admin:django_mcp_tokens_apitoken_change", args=[token.pk]),
+            f"token_id=12346&amp;user_pk={client.user.pk}",
+        ),
+    ]
+
+    linked = [f'href="{url("changelist")}?{query}"' in shown(client.get(page)) for page, query in pages]
+    assert linked == [bool(permissions)] * 2
 
 
 def test_the_export_is_of_the_filtered_calls_and_payloads_are_in_it_for_those_who_may_see_them(staff, make_call):

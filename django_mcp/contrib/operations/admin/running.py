@@ -3,7 +3,12 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -32,12 +37,37 @@ class RunningCallAdmin(WindowAdmin):
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_mcp_operations.cancel_runningcall")
 
+    def get_urls(self) -> list[Any]:
+        now = path("now/", self.admin_site.admin_view(self.now_view), name="django_mcp_operations_runningcall_now")
+        return [now, *super().get_urls()]
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        found = list(alive().values_list("running", flat=True))
-        subtitle = gettext("Calls: %(running)d. Processes: %(processes)d. Listed: calls of more than %(seconds)d s.")
-        counts = {"running": sum(found), "processes": len(found), "seconds": LONG.total_seconds()}
-        context = {"title": gettext("Running now"), "subtitle": subtitle % counts, **(extra_context or {})}
-        return super().changelist_view(request, context)
+        now_url = reverse(f"{self.admin_site.name}:django_mcp_operations_runningcall_now")
+        context = {
+            "title": gettext("Running now"),
+            "subtitle": _counts(),
+            "now_url": now_url,
+            "newest": self._newest(request),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _newest(self, request: HttpRequest) -> int:
+        """The highest key of a running call; 0 without one."""
+        return self.get_queryset(request).aggregate(Max("pk", default=0))["pk__max"]
+
+    def now_view(self, request: HttpRequest) -> HttpResponse:
+        """For the page's script: the counts, those calls of `?shown=1,2` that still run, and the newest call's key."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.GET.get("shown", "")[: 20 * self.list_per_page].split(",")[: self.list_per_page]
+        shown = [int(key) for key in asked if key.isascii() and key.isdigit() and len(key) < 19]
+        calls = self.get_queryset(request)
+        rows = {
+            call.pk: {"age": short_age(call.started_at), "state": _state(call)} for call in calls.filter(pk__in=shown)
+        }
+        response = JsonResponse({"subtitle": _counts(), "calls": rows, "newest": self._newest(request)})
+        add_never_cache_headers(response)
+        return response
 
     @admin.action(description=_("Cancel the selected calls"), permissions=["cancel"])
     def cancel_selected(self, request: HttpRequest, queryset: Any) -> None:
@@ -50,8 +80,8 @@ class RunningCallAdmin(WindowAdmin):
         return call.user_name or call.principal or gettext("anonymous")
 
     @admin.display(description=_("runs for"), ordering="-started_at")
-    def since(self, call: RunningCall) -> str:
-        return short_age(call.started_at)
+    def since(self, call: RunningCall) -> SafeString:
+        return format_html('<span data-age="{}">{}</span>', str(call.pk), short_age(call.started_at))
 
     @admin.display(description=_("process"), ordering="process")
     def place(self, call: RunningCall) -> SafeString:
@@ -59,5 +89,15 @@ class RunningCallAdmin(WindowAdmin):
         return breakable(call.process.name.rpartition(":")[0] or call.process.name)
 
     @admin.display(description=_("state"))
-    def state(self, call: RunningCall) -> Any:
-        return _("to be cancelled") if call.cancel_asked_at is not None else _("runs")
+    def state(self, call: RunningCall) -> SafeString:
+        return format_html('<span data-state="{}">{}</span>', str(call.pk), _state(call))
+
+
+def _counts() -> str:
+    found = list(alive().values_list("running", flat=True))
+    text = gettext("Calls: %(running)d. Processes: %(processes)d. Listed: calls of more than %(seconds)d s.")
+    return text % {"running": sum(found), "processes": len(found), "seconds": LONG.total_seconds()}
+
+
+def _state(call: RunningCall) -> str:
+    return gettext("to be cancelled") if call.cancel_asked_at is not None else gettext("runs")

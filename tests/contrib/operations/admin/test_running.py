@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_mcp.contrib.operations.models import Process, RunningCall
+from tests.browser import CSS, open_chromium, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +61,55 @@ def test_cancelling_needs_a_permission_of_its_own(staff, slow):
 
 def test_cancelling_does_not_mean_looking(staff, slow):
     assert staff("cancel_runningcall").get(reverse(LIST)).status_code == 403
+
+
+def test_the_page_asks_which_of_its_calls_still_run(staff, slow):
+    other = RunningCall.objects.create(process=slow.process, number=2, started_at=timezone.now(), name="other")
+    client, address = staff("view_runningcall"), reverse("admin:django_mcp_operations_runningcall_now")
+    assert f'data-address="{address}"' in client.get(reverse(LIST)).content.decode()
+
+    answer = client.get(address, {"shown": f"{slow.pk},999999,x,-1,{10**30}"})
+    assert answer.json() == {
+        "subtitle": "Calls: 7. Processes: 1. Listed: calls of more than 1 s.",
+        "calls": {str(slow.pk): {"age": "10 min", "state": "runs"}},
+        "newest": other.pk,
+    }
+    assert "no-store" in answer["Cache-Control"]
+    RunningCall.objects.all().delete()
+    assert client.get(address, {"shown": "1," * 10_000}).json()["newest"] == 0
+
+
+def test_the_script_of_the_page_is_told_nothing_without_the_permission(staff, slow):
+    assert staff("cancel_runningcall").get(reverse("admin:django_mcp_operations_runningcall_now")).status_code == 403
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_page_follows_the_calls_while_one_is_selected(live_server, admin_client, slow):
+    # A browser that starts slowly outlives no process here.
+    Process.objects.update(seen_at=timezone.now() + timedelta(hours=1))
+    second = RunningCall.objects.create(process=slow.process, number=2, started_at=timezone.now(), name="second")
+    driver = open_chromium(1280, 900)
+    try:
+        driver.get(live_server.url + "/admin/login/")
+        driver.add_cookie({"name": "sessionid", "value": admin_client.cookies["sessionid"].value})
+        driver.get(live_server.url + reverse(LIST))
+        driver.find_element(CSS, f"input[value='{slow.pk}']").click()
+        RunningCall.objects.filter(pk=second.pk).delete()
+        slow.cancel_asked_at = timezone.now()
+        slow.save()
+        Process.objects.update(running=6)
+        RunningCall.objects.create(process=slow.process, number=3, started_at=timezone.now(), name="third")
+
+        wait = waiting(driver, 20)
+        wait.until(lambda _: driver.find_element(CSS, f"[data-state='{second.pk}']").text == "has ended")
+        assert driver.find_element(CSS, f"[data-state='{slow.pk}']").text == "to be cancelled"
+        assert driver.find_element(CSS, "#content > h2").text.startswith("Calls: 6.")
+        assert driver.find_element(CSS, f"input[value='{slow.pk}']").is_selected()
+        driver.find_element(CSS, "#running-more a").click()
+        wait.until(lambda _: "third" in driver.find_element(CSS, "#result_list").text)
+        assert not driver.find_element(CSS, "#running-more").is_displayed()
+        wrong = [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
+        assert [line for line in wrong if "favicon.ico" not in line] == []
+    finally:
+        driver.quit()
