@@ -53,7 +53,8 @@ class RunningCallAdmin(WindowAdmin):
 
     def _newest(self, request: HttpRequest) -> int:
         """The highest key of a running call; 0 without one."""
-        return self.get_queryset(request).aggregate(Max("pk", default=0))["pk__max"]
+        newest: int = self.get_queryset(request).aggregate(Max("pk", default=0))["pk__max"]
+        return newest
 
     def now_view(self, request: HttpRequest) -> HttpResponse:
         """For the page's script: the counts, those calls of `?shown=1,2` that still run, and the newest call's key."""
