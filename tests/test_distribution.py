@@ -35,6 +35,7 @@ USES = {
     "otel": "import opentelemetry.trace",
     "redis": "import channels_redis.core",
     "skills": "import yaml, django_mcp.contrib.skills",
+    "testing": "import django_mcp.testing.fuzz",
     "tasks": "import django_tasks, django_mcp.contrib.tasks.models",
 }
 """For each extra, imports that need it."""

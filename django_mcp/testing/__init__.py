@@ -8,5 +8,17 @@ from .clients import AsyncMCPClient, MCPClient
 from .conversation import ACCEPT, MAX_ROUNDS
 from .responses import MCPError, Response
 from .results import CallResult
+from .schema import assert_schema_unchanged
+from .unit import MCPTestMixin
 
-__all__ = ["ACCEPT", "MAX_ROUNDS", "AsyncMCPClient", "CallResult", "MCPClient", "MCPError", "Response"]
+__all__ = [
+    "ACCEPT",
+    "MAX_ROUNDS",
+    "AsyncMCPClient",
+    "CallResult",
+    "MCPClient",
+    "MCPError",
+    "MCPTestMixin",
+    "Response",
+    "assert_schema_unchanged",
+]

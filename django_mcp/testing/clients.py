@@ -27,6 +27,12 @@ class MCPClient(Conversation):
         """Terminates the session."""
         return self._run(self._send("DELETE"))
 
+    def expire_session(self) -> None:
+        """Lets the session expire now, as if `MCP_SESSION_TTL_SECONDS` had passed: the next request is answered 404,
+        and `initialize` opens another.
+        """
+        self._expire()
+
     def list_tools(self) -> list[dict[str, Any]]:
         return self._run(self._list("tools/list", "tools"))
 
@@ -97,6 +103,9 @@ class AsyncMCPClient(Conversation):
 
     async def close(self) -> Response:
         return await self._run(self._send("DELETE"))
+
+    async def expire_session(self) -> None:
+        await sync_to_async(self._expire)()
 
     async def list_tools(self) -> list[dict[str, Any]]:
         return await self._run(self._list("tools/list", "tools"))

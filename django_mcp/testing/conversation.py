@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from django_mcp.exceptions import ToolError
@@ -73,12 +74,13 @@ class Conversation:
         self._last_id = 0
         self._answers = Answers(answers or {})
         self._failed_answer: BaseException | None = None
-        self._queries: list[str] = []
+        self.queries: list[str] = []
 
     def _initialize(self) -> Steps[dict[str, Any]]:
         if self.era == "modern":
             self.server = yield from self._request("server/discover")
             return self.server
+        self.session_id = None
         params = {
             "protocolVersion": self.version,
             "capabilities": self.capabilities,
@@ -90,6 +92,14 @@ class Conversation:
         self.session_id = response.headers.get("mcp-session-id")
         yield from self._notify("notifications/initialized")
         return self.server
+
+    def _expire(self) -> None:
+        if self.session_id is None:
+            raise AssertionError(f"This client has no session: it is {self.era}, or has sent nothing yet.")
+        # Late: a client can be imported before there are models.
+        from django_mcp.models import Session
+
+        Session.objects.filter(session_id=self.session_id).update(expires_at=timezone.now())
 
     def _open(self) -> Steps[None]:
         if self.era == "handshake" and self.session_id is None and not self.server:
@@ -112,12 +122,12 @@ class Conversation:
         yield from self._open()
         # A server reports progress to a client that asks for it by a token.
         params["_meta"] = {"progressToken": self._last_id + 1}
-        questions, notifications, queries = len(self.questions), len(self.notifications), len(self._queries)
+        questions, notifications, queries = len(self.questions), len(self.notifications), len(self.queries)
         result = yield from self._request("tools/call", params, headers)
         told = Told(
             self.questions[questions:],
             self.notifications[notifications:],
-            self._queries[queries:],
+            self.queries[queries:],
             self.transcript,
             wraps=self.era == "handshake",
         )
@@ -180,7 +190,7 @@ class Conversation:
         response = yield Outgoing(
             http_method, self.path, {name: value for name, value in sent.items() if value != ""}, body
         )
-        self._queries += response.queries
+        self.queries += response.queries
         self._note(response)
         self._raise_failed_answer()
         return response
