@@ -281,17 +281,21 @@ def _dump(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def remedy_for_rows(name: str) -> str:
+    """The way out for a tool that returns rows of a Django model of this name."""
+    return (
+        f"its rows are not JSON. Return a pydantic model or a dict with what clients may see, or annotate the return "
+        f"with a DRF serializer. A ModelToolset makes tools of {name}'s rows."
+    )
+
+
 def _fallback(value: Any) -> Any:
     items = dict(value) if isinstance(value, Mapping) else listed(value)
     if items is value:
         name = type(value).__name__
         if hasattr(type(value), "_meta"):
             # A Django model instance does not say which of its columns clients may see.
-            raise TypeError(
-                f"{name} is a row of the database, which is not JSON: return a pydantic model or a dict with what "
-                f"clients may see, or annotate the return with a DRF serializer. "
-                f"A ModelToolset makes tools of {name}'s rows."
-            )
+            raise TypeError(f"{name} is a model of Django: {remedy_for_rows(name)}")
         raise TypeError(f"{name} is not JSON: return a pydantic model, a dataclass, a dict or content blocks")
     return items
 

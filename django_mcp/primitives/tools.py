@@ -8,13 +8,14 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic_core import ValidationError
 
 from django_mcp.exceptions import InvalidArguments
 from django_mcp.exceptions import ToolError as ToolError
 
-from . import schemas, signatures
+from . import content, schemas, signatures
 from .access import Access, Permission, make_access
 from .call_options import Budget, CallOptions
 from .content import BLOCK_TYPES, Icon, ToolResult, is_content, listed, to_blocks, to_json_text, to_json_value
@@ -226,6 +227,8 @@ def make_tool(
     schema = signature.schema if input_schema is None else {"properties": {}, **input_schema}
     if dry_run:
         schema = _with_dry_run(schema)
+    if (row := _row_in(signature.returns)) is not None:
+        raise ImproperlyConfigured(f"{label} returns {row.__name__}: {content.remedy_for_rows(row.__name__)}")
     output = _read_output(signature.returns, output_schema, structured, label)
     annotations = {
         # Some clients read the title here, others beside the name, and some drop a tool without one.
@@ -303,6 +306,13 @@ def _read_output(hint: Any, declared: Schema | None, structured: bool | None, la
     if schema.get("title") == getattr(_plain(hint), "__name__", ""):
         del schema["title"]
     return Output(schema, adapter)
+
+
+def _row_in(hint: Any) -> type[Model] | None:
+    """The Django model whose rows a return annotation promises: `User`, `list[User]`, `User | None`."""
+    if isinstance(hint, type) and issubclass(hint, Model):
+        return hint
+    return next(filter(None, map(_row_in, get_args(hint))), None)
 
 
 def _is_data(hint: Any) -> bool:

@@ -210,7 +210,10 @@ def test_what_is_no_json_is_told_to_the_developer(value):
 
 @cases("value", [User(), [User()], {"user": User()}])
 def test_a_row_is_told_to_be_no_json_with_the_ways_out(value):
-    with pytest.raises(TypeError, match=r"User is a row .* a pydantic model .* serializer. A ModelToolset makes tools"):
+    with pytest.raises(
+        TypeError,
+        match=r"User is a model of Django: .* a pydantic model .* serializer. A ModelToolset makes",
+    ):
         content.to_json_text(value)
 
 

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 import jsonschema
 import mcp_types
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from mcp_types.methods import validate_server_result
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -525,6 +527,20 @@ def test_a_tool_says_all_that_it_is_told_to():
         "_meta": {"example.com/a": 1},
     }
     mcp_types.Tool.model_validate(tool.definition)
+
+
+@cases("hint", [User, User | None, list[User], Annotated[User, 1], dict[str, list[User]]])
+def test_a_promise_of_rows_of_a_model_is_refused_at_start_up(hint):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^Tool 'tool' .* returns User: its rows are not JSON\. Return a pyd"
+    ):
+        returning(hint)
+
+
+@cases("hint", [QuerySet[User], QuerySet, type, None])
+def test_what_may_be_other_than_rows_is_not_refused(hint):
+    """A queryset of `values()` is JSON."""
+    assert returning(hint).name == "tool"
 
 
 @cases("name", ["a", "A_b-c.9", "x" * 128])
