@@ -94,7 +94,7 @@ class Call(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.method} {self.name}: {self.outcome}"
+        return f"{self.method} {self.name}: {self.get_outcome_display()}"
 
     @property
     def is_failure(self) -> bool:

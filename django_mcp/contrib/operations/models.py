@@ -141,7 +141,7 @@ class RunningCall(models.Model):
 
     process = models.ForeignKey(Process, on_delete=models.CASCADE, verbose_name=_("process"))
     # The call's number in its process.
-    number = models.PositiveBigIntegerField()
+    number = models.PositiveBigIntegerField(_("number"))
     started_at = models.DateTimeField(_("started"))
     server = ExactCharField(_("server"), max_length=200)
     method = models.CharField(_("method"), max_length=32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -39,7 +40,7 @@ def bars(title: str, times: Sequence[datetime], layers: Sequence[Series]) -> Saf
             value = layer.values[number] or 0
             if value:
                 y, bottom = _y(base + value, high), _y(base, high)
-                text = f"{clock(time)}: {value:,.0f} {layer.name}"
+                text = f"{clock(time)}: {number_format(value, 0, force_grouping=True)} {layer.name}"
                 place = (LEFT + number * width + 0.5, y, max(1.0, width - 1), bottom - y)
                 drawn.append((layer.css_class, *map(_px, place), text))
             base += value
@@ -138,5 +139,5 @@ def number(value: float) -> str:
     """A number of an axis: 1.5k, 20M."""
     for size, suffix in ((1_000_000, "M"), (1000, "k")):
         if value >= size:
-            return f"{value / size:g}{suffix}"
-    return f"{value:g}"
+            return f"{number_format(f'{value / size:g}')}{suffix}"
+    return number_format(f"{value:g}")

@@ -1,5 +1,6 @@
 """Each page of the operators in a browser: nothing is wider than the window, on a small screen and on a phone, light
-and dark. `SCREENSHOTS=folder` keeps the pictures; those of the docs were made so.
+and dark, in a language with long words, and from right to left. `SCREENSHOTS=folder` keeps the pictures; those of the
+docs were made so.
 """
 
 import os
@@ -29,7 +30,8 @@ return [...document.querySelectorAll('body *')].filter(one => {
   let inner = one.parentElement;
   const scrolls = ['auto', 'scroll', 'hidden'];
   while (inner && !scrolls.includes(getComputedStyle(inner).overflowX)) inner = inner.parentElement;
-  return box.width && box.right > width + 1 && !inner;
+  const reaches = document.dir === 'rtl' ? -box.left : box.right - width;
+  return box.width && reaches > 1 && !inner;
 }).map(one => one.outerHTML.slice(0, 120));
 """
 
@@ -45,10 +47,17 @@ def loaded():
     call_command("load_calls", calls=4000, verbosity=0)
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "width", "language"),
+    [
+        *[(theme, width, "en") for theme in ("light", "dark") for width in (1280, 390)],
+        ("light", 1280, "de"),
+        ("light", 390, "ar"),
+    ],
+)
 @pytest.mark.usefixtures("loaded")
-def test_each_page_fits_its_window(live_server, admin_client, width, theme):
+def test_each_page_fits_its_window(live_server, admin_client, settings, width, theme, language):
+    settings.LANGUAGE_CODE = language
     driver = open_chromium(width, 900)
     # Chromium's own window is at least 500 wide.
     driver.execute_cdp_cmd(
@@ -64,8 +73,9 @@ def test_each_page_fits_its_window(live_server, admin_client, width, theme):
         addresses["session"] = reverse("admin:django_mcp_session_change", args=[session.pk])
         for name, address in addresses.items():
             driver.get(live_server.url + address)
+            assert driver.execute_script("return document.documentElement.lang") == language
             assert driver.execute_script(WIDER) == [], (name, width)
-            keep(driver, f"{name}-{theme}-{width}.png")
+            keep(driver, f"{name}-{theme}-{width}{'' if language == 'en' else f'-{language}'}.png")
             if name in LISTS and width == 1280:
                 seen, needed, columns = driver.execute_script(WIDTHS)
                 assert needed <= seen, (name, columns)

@@ -27,7 +27,7 @@ else:
 class SwitchForm(ModelForm):
     """The form of a new stop, and of a stop that is in force. `seen` is the version that the operator looked at."""
 
-    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    seen = forms.IntegerField(label="", required=False, widget=forms.HiddenInput)
     target: Target | None = None
 
     class Meta:
@@ -116,7 +116,9 @@ class SwitchAdmin(ModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         if obj is not None and "seen" in form.base_fields:
             # All classes of the form share the field, and so do the requests of other operators.
-            form.base_fields["seen"] = forms.IntegerField(required=False, widget=forms.HiddenInput, initial=obj.version)
+            form.base_fields["seen"] = forms.IntegerField(
+                label="", required=False, widget=forms.HiddenInput, initial=obj.version
+            )
         return form
 
     def save_model(self, request: HttpRequest, obj: Switch, form: Any, change: bool) -> None:

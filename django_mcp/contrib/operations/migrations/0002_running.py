@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
             name="RunningCall",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveBigIntegerField()),
+                ("number", models.PositiveBigIntegerField(verbose_name="number")),
                 ("started_at", models.DateTimeField(verbose_name="started")),
                 ("server", django_mcp.models.ExactCharField(max_length=200, verbose_name="server")),
                 ("method", models.CharField(max_length=32, verbose_name="method")),
