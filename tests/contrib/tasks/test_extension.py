@@ -243,19 +243,20 @@ def test_a_stranger_is_answered_as_for_an_unknown_task(client_of, jobs, django_u
             assert refused(method, task_id) == UNKNOWN
     assert client_of(ada).get(own)["status"] == "input_required"
     meta = {**wire.ENVELOPE, "io.modelcontextprotocol/clientCapabilities": DECLARED}
-    bodies = set()
-    for one in (own, over, "nothing"):
-        post = wire.request("tasks/get", {"taskId": one, "_meta": meta})
-        headers = {"mcp-protocol-version": MODERN, "mcp-method": "tasks/get", "mcp-name": one}
-        bodies.add(client_of(eve).post(post, headers).content)
-    assert len(bodies) == 1
+    for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+        bodies = set()
+        for one in (own, over, "nothing"):
+            post = wire.request(method, {"taskId": one, "inputResponses": {}, "_meta": meta})
+            headers = {"mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": one}
+            bodies.add(client_of(eve).post(post, headers).content)
+        assert len(bodies) == 1
 
 
 def test_the_header_must_name_the_task(client):
     task_id = client.start("add", a=1, b=2)["taskId"]
 
     for method, more in (("tasks/get", {}), ("tasks/cancel", {}), ("tasks/update", {"inputResponses": {}})):
-        for header in ("another", ""):
+        for header in ("another", ""):  # An empty one is left out.
             with pytest.raises(MCPError) as error:
                 client.request(method, {"taskId": task_id, **more}, headers={"mcp-name": header})
             assert (error.value.code, error.value.status) == (-32020, 400)
@@ -442,7 +443,8 @@ def test_a_listener_hears_of_its_own_tasks_alone(client_of, jobs, django_user_mo
     assert heard.honoured == {"taskIds": [own]}
     assert heard.wants("notifications/tasks", own)
     assert not heard.wants("notifications/tasks", foreign)
-    assert listen([own], {}).status == 400
+    gate = listen([own], {})
+    assert (gate.status, json.loads(gate.body)["error"]["code"]) == (400, -32021)
     assert all(listen(wrong).status == 400 for wrong in (own, [7], True, {}))
     [owned] = server.tables.notifications.values()
     assert owned.key.payload(own, caller)["status"] == "working"
