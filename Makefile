@@ -11,7 +11,7 @@ EXTRAS = $(shell $(BIN)/python -c 'import tomllib; print(",".join(tomllib.load(o
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint messages docs dist bench clean
+.PHONY: help demo check test lint messages docs page dist bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -38,6 +38,13 @@ messages: $(VENV)/.test ## the catalogues of the translations: new strings go in
 
 docs: $(VENV)/.docs ## the site, in build/docs: warnings are errors
 	$(BIN)/python -m sphinx -b html -d build/doctrees --fail-on-warning --show-traceback --quiet docs build/docs
+
+page: ## bundle the script of the page for people (it needs npm); CI checks that the bundle is that of its sources
+	@mkdir -p build/page
+	@cp django_mcp/page/scripts/package.json django_mcp/page/scripts/package-lock.json django_mcp/page/scripts/build.mjs build/page
+	@cd build/page && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null
+	@cd build/page && node build.mjs ../../django_mcp/page/scripts ../../django_mcp/page
+	@gzip -9 -c django_mcp/page/bundle.js | wc -c | xargs printf 'django_mcp/page/bundle.js: %s bytes compressed\n'
 
 dist: $(VENV)/.dist ## a release: sdist and wheel in dist/, and build/sbom.cdx.json, which lists what the wheel installs
 	rm -rf dist build/sbom

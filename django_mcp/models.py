@@ -166,6 +166,7 @@ class Session(models.Model):
             models.Index(fields=["principal", "expires_at"], name="mcp_session_principal"),
         )
         default_permissions = ("view", "terminate")
+        permissions = (("look_as_user", "Can look at an endpoint's page as another user"),)
 
     def __str__(self) -> str:
         return gettext("%(session)s on %(server)s") % {"session": self.short_id, "server": self.server}

@@ -23,7 +23,7 @@ from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStrea
 from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
-from django_mcp.page import answer, people
+from django_mcp.page import answer, looking, people
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies
 from django_mcp.protocol.headers import Headers, are_too_large
@@ -90,7 +90,7 @@ class MCPView(EndpointOptions):
 
     def is_open(self) -> bool:
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""
-        if hooks.asks_itself(type(self), MCPView):
+        if self._is_persons or hooks.asks_itself(type(self), MCPView):
             return False
         return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
 
@@ -128,6 +128,8 @@ class MCPView(EndpointOptions):
         try:
             self._prepare(request, *args, **kwargs)
             self.perform_authentication(self.request)
+            if self._is_persons and people.is_over(self.get_page(), request):
+                return None
             self.check_permissions(self.request)
             return authentication.caller_of(self.request)
         except Exception as error:
@@ -152,9 +154,8 @@ class MCPView(EndpointOptions):
         """
         try:
             self._is_persons = self._is_of_page(request)
-            if self._is_persons and request.method == "GET":
-                people.note_shown(request)
-                return self._show_page(request, *args, **kwargs)
+            if self._is_persons and (answered := self._answer_person(request, *args, **kwargs)) is not None:
+                return answered
         except Exception as error:
             return self._to_failure(error, request)
         if self._is_persons or self._has_own_hooks() or not self.is_open():
@@ -175,11 +176,32 @@ class MCPView(EndpointOptions):
             return False
         return self._refuse(method, headers) is None and people.may_see(self.get_page(), request)
 
+    def serve_person(self) -> None:
+        """Takes Django's session for the credential of the next request: it is of the page for people."""
+        self._is_persons = True
+
+    def _answer_person(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """The page, or the answer that lets a person in to a stream of the lane; `None` for calls."""
+        method, headers = str(request.method), read_headers(request)
+        if people.opens_page(method, headers):
+            people.note_shown(request)
+            return self._show_page(request, *args, **kwargs)
+        if looking.KEY in request.GET:
+            return to_response(looking.LOOKS_ALONE)
+        if not (people.opens_stream(method, headers) and people.has_streams(request)):
+            return None
+        if self.recognise(request, *args, **kwargs) is None:
+            return None  # DRF's dispatch says why.
+        people.note_shown(request)
+        return HttpResponse(status=204)
+
     def _show_page(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        server, caller = self.get_server(), self.recognise(request, *args, **kwargs)
+        seen = looking.look(request)
+        caller = None if seen.request is None else self.recognise(seen.request, *args, **kwargs)
+        server = self.get_server()
         if caller is not None and gates.gates and gates.refusal_of(server.name, caller.principal) is not None:
             caller = None
-        return answer.respond(server, caller, self.eras, request)
+        return answer.respond(self, server, caller, seen, request)
 
     def _has_own_hooks(self) -> bool:
         own_methods = self.http_method_names is not MCPView.http_method_names
@@ -235,7 +257,8 @@ class MCPView(EndpointOptions):
         if isinstance(message, Reply):
             return to_response(message)
         stream = _stream_for(message)
-        exchange = self._exchange(caller, stream, count=lambda: self._count(request), path=request.path)
+        streams = people.has_streams(request)
+        exchange = self._exchange(caller, stream, lambda: self._count(request), request.path, streams=streams)
         answer = exchange.answer(message, partial(_carry, stream))
         if isinstance(answer, Listen):
             answer = replies.INTERNAL
@@ -284,8 +307,12 @@ class MCPView(EndpointOptions):
         stream: RequestStream | None = None,
         count: Callable[[], Reply | None] | None = None,
         path: str = "",
+        *,
+        streams: bool = False,
     ) -> Exchange:
-        return Exchange(self.get_server(), self.get_sessions(), caller, stream=stream, count=count, path=path)
+        return Exchange(
+            self.get_server(), self.get_sessions(), caller, stream=stream, streams=streams, count=count, path=path
+        )
 
 
 def _as_anonymous(request: HttpRequest) -> HttpRequest:

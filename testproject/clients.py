@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from django_mcp.management.clients import CLIENTS, Http
+from django_mcp.page.clients import CLIENTS, Http
 
 MODERN = "2026-07-28"
 

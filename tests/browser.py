@@ -7,6 +7,11 @@ CSS: Final = "css selector"
 """How an element is named to Selenium, which is not installed where these tests are not run."""
 
 
+TAB: Final = "\ue004"
+ENTER: Final = "\ue007"
+"""Keys, as WebDriver names them."""
+
+
 def open_chromium(width: int, height: int) -> Any:
     """A driver of a window of a size."""
     from selenium import webdriver

@@ -63,14 +63,16 @@ def make_data(folder: Path) -> Data:
 
 
 @contextmanager
-def serve(server: str, data: Data, folder: Path) -> Iterator[Site]:
-    """One of `SERVERS` while the block runs; its log is shown when it does not start."""
+def serve(server: str, data: Data, folder: Path, port: int = 0) -> Iterator[Site]:
+    """One of `SERVERS` while the block runs, at a free port or at one of before; its log is shown when it does not
+    start.
+    """
     module, *arguments = SERVERS[server].split()
     if find_spec(module) is None:
         skip_without(f"{module} is not installed")
     config, log = folder / "gunicorn.py", folder / "log"
     config.write_text("control_socket_disable = True\n")
-    with socket.create_server(("127.0.0.1", 0)) as listening, log.open("w") as output:
+    with socket.create_server(("127.0.0.1", port)) as listening, log.open("w") as output:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         arguments = [argument.format(fd=listening.fileno(), config=config) for argument in arguments]
         process = subprocess.Popen(

@@ -56,7 +56,8 @@ class Browser:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         if self.carrier == "view":
             return wire.send_wsgi(path, method, sent, body)
-        response, _ = wire.send_asgi(path, method, sent.items(), [body])
+        path, _, query = path.partition("?")
+        response, _ = wire.send_asgi(path, method, sent.items(), [body], query_string=query.encode())
         assert response is not None
         return response
 

@@ -43,7 +43,7 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from django_mcp.page import people
 
     from .handler import EndpointRequest, read_headers, serves
-    from .people import show_page
+    from .people import ask_django
     from .shutdown import close_streams_at_shutdown
 
     async def application(scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -52,20 +52,21 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
             await django_application(scope, receive, send)
             return
         (route, kwargs), headers = match, read_headers(scope)
-        if people.calls_from_page(scope["method"], headers):
-            await django_application(scope, receive, send)
-            return
-        if people.opens_page(scope["method"], headers) and await show_page(django_application, scope, receive, send):
-            return
+        view = route.view()
+        if people.calls_from_page(scope["method"], headers) or people.opens_page(scope["method"], headers):
+            left = await ask_django(django_application, scope, receive, send, headers, streams=posts == "lane")
+            if left is None:
+                return
+            scope = left
+            if people.PERSON in scope:
+                view.serve_person()
         # Read once: it is a system call before Python 3.12.
         task = asyncio.current_task()
         assert task is not None
         loop_context = LoopContext.on(task.get_loop())
         close_streams_at_shutdown()
         # The stream is served here, so that the objects of answering the request are freed while the stream is open.
-        consumer = await EndpointRequest(
-            route.view(), kwargs, scope, receive, send, headers, task, loop_context
-        ).serve()
+        consumer = await EndpointRequest(view, kwargs, scope, receive, send, headers, task, loop_context).serve()
         if consumer is not None:
             await consumer.serve(scope, receive, send)
 

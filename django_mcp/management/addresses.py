@@ -1,7 +1,6 @@
 """The address and the credential of an endpoint, for a client elsewhere; and the command that serves it here."""
 
 import os
-import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -13,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
 from django_mcp.conf import mcp_settings
+from django_mcp.page.clients import Http, Stdio, http_at, plain_name
 from django_mcp.stdio.endpoint import LocalEndpoint, find_endpoint
 
-from .clients import Http, Stdio
 from .users import find_user
 
 LOCAL = "http://127.0.0.1:8000"
@@ -45,7 +44,7 @@ def find(options: Mapping[str, Any]) -> LocalEndpoint:
 
 def name_of(endpoint: LocalEndpoint) -> str:
     """The server's name in letters that every client's file takes."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", endpoint.view().get_server().name).strip("-") or "django"
+    return plain_name(endpoint.view().get_server().name)
 
 
 def url_of(endpoint: LocalEndpoint, url: str | None) -> str:
@@ -54,15 +53,7 @@ def url_of(endpoint: LocalEndpoint, url: str | None) -> str:
 
 def http_server(endpoint: LocalEndpoint, options: Mapping[str, Any]) -> Http:
     """The server at its URL, and the environment variable for a token, unless it is open or signs in by OAuth."""
-    view = endpoint.project_view()
-    url = url_of(endpoint, options["url"])
-    authenticators = view.get_authenticators()
-    # DRF's TokenAuthentication has a word of its own.
-    keyword = getattr(authenticators[0], "keyword", None) if authenticators else None
-    scheme = keyword if isinstance(keyword, str) else "Bearer"
-    if view.public or not authenticators or view.get_authorization_servers(endpoint.request()):
-        return Http(url, scheme)
-    return Http(url, scheme, f"{name_of(endpoint).upper().replace('-', '_')}_TOKEN")
+    return http_at(endpoint.project_view(), url_of(endpoint, options["url"]), endpoint.request())
 
 
 def stdio_server(options: Mapping[str, Any]) -> Stdio:

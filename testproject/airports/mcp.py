@@ -8,7 +8,17 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from pydantic import Field
 
-from django_mcp import Context, Principal, ResourceNotFound, ToolError, prompt, resource, tool, toolset
+from django_mcp import (
+    Context,
+    Principal,
+    ResourceNotFound,
+    ToolError,
+    default_server,
+    prompt,
+    resource,
+    tool,
+    toolset,
+)
 from django_mcp.contrib.file_resources import FileFieldResource
 from django_mcp.contrib.model_resource import ModelResource
 from django_mcp.contrib.model_toolset import ModelToolset
@@ -195,6 +205,7 @@ def airports_of_country(country: str) -> CountryAirports:
 resource(
     ModelResource("trip://{pk}", TripPlan, fields=("name", "created_at"), queryset=trips_of, model_permissions=False)
 )
+default_server.watch(TripPlan, "trip://{pk}")
 resource(
     FileFieldResource("ticket://{pk}{?offset,length}", TripPlan, "ticket", queryset=trips_of, model_permissions=False)
 )

@@ -1,9 +1,12 @@
 """Browsers, at the endpoints of either carrier."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.browser import open_chromium
+from tests.page.opened import Page
 from tests.people import Browser
 
 
@@ -20,3 +23,17 @@ def staff(django_user_model: Any) -> Any:
 @pytest.fixture
 def ada(django_user_model: Any) -> Any:
     return django_user_model.objects.create_user("ada")
+
+
+@pytest.fixture
+def driver() -> Iterator[Any]:
+    driver = open_chromium(1280, 900)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(live_server: Any, driver: Any, settings: Any) -> Callable[[str], Page]:
+    settings.ROOT_URLCONF = "tests.page.urls"
+    settings.DEBUG = True
+    return lambda path: Page(driver, live_server.url + path)

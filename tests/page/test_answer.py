@@ -1,13 +1,16 @@
 """The page as it is sent: its markup, its policy, and where it sends people to sign in."""
 
+import gzip
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from django.template import engines
 from django.test import override_settings
 
 from django_mcp import gates
+from django_mcp.page import answer
 from tests.servers import MARKUP
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls"), pytest.mark.usefixtures("debug")]
@@ -37,7 +40,7 @@ def test_the_policy_lets_in_the_pages_own_script_and_nobody_who_frames_it(browse
 
     assert policy == (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     assert nonce not in browser.open().content.decode()
     headers = {name: response.headers[name] for name in ("cache-control", "x-frame-options", "referrer-policy")}
@@ -58,23 +61,22 @@ def test_names_and_descriptions_are_text(browser):
     assert "img" not in [tag for tag, _ in Scripts(page).found]
 
 
-def test_the_script_stands_in_the_page_as_it_was_written(browser):
-    """Its files are templates, so that a project can have its own: a brace too many would be read as one's."""
-    from django.template import engines
-
+def test_the_style_and_the_script_stand_in_the_page_as_they_are(browser):
     page = browser.open().content.decode()
 
-    for name in ("page.css", "client.js", "forms.js", "results.js", "page.js"):
-        source = engines["django"].get_template(f"django_mcp/page/{name}").template.source
-        assert source in page, name
-        assert "</script" not in source
+    style = engines["django"].get_template("django_mcp/page/page.css").template.source
+    script = answer.BUNDLE.read_text("utf-8")
+    assert (style in page, script in page) == (True, True)
+    assert [found for found in ("</script", "<!--", "new Function", "eval(") if found in script] == []
+    assert "@modelcontextprotocol/client 2" in answer.BUNDLE.with_name("bundle.LICENSES.txt").read_text("utf-8")
 
 
 def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(browser):
     page = browser.open().content.decode()
+    markup = page.replace(answer.BUNDLE.read_text("utf-8"), "")
 
-    assert re.findall(r"(?:src|href)=\"(?!data:|#|/)", page) == []
-    assert len(page) < 150_000
+    assert re.findall(r"src=\"(?!data:)|<link[^>]*href=\"(?!data:)|@import|url\(", markup) == []
+    assert len(gzip.compress(page.encode())) < 150_000
 
 
 def test_a_person_who_is_not_signed_in_is_shown_the_projects_login(browser, ada):
@@ -115,11 +117,13 @@ def test_the_script_is_told_the_era_and_the_address(browser):
         return json.loads(found[1])
 
     told = data("/handshake/")
-    assert (told["era"], told["version"], told["path"]) == ("handshake", "2025-11-25", "/handshake/")
+    assert (told["eras"], told["versions"]["handshake"], told["path"]) == (["handshake"], "2025-11-25", "/handshake/")
     assert (told["url"], told["csrfHeader"]) == ("http://testserver/handshake/", "X-CSRFTOKEN")
-    assert (data("/modern")["era"], data("/modern")["version"]) == ("modern", "2026-07-28")
+    assert (data("/modern")["eras"], data("/modern")["versions"]["modern"]) == (["modern"], "2026-07-28")
+    assert data("/plain")["eras"] == ["modern", "handshake"]
+    assert data("/plain")["streams"] is (browser.carrier == "lane")
 
 
 def test_a_project_without_an_engine_for_templates_has_the_page(browser):
     with override_settings(TEMPLATES=[]):
-        assert b"<h1>plain</h1>" in browser.open("/plain").content
+        assert b">plain</h1>" in browser.open("/plain").content

@@ -6,68 +6,11 @@ import pytest
 
 from django_mcp.models import Session
 from tests import live_site
-from tests.browser import CSS, choose, open_chromium, waiting
+from tests.browser import CSS, choose
+from tests.page.opened import Page
 from tests.servers import released
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-SECONDS = 15
-
-
-class Page:
-    def __init__(self, driver, url):
-        self.driver = driver
-        driver.get(url)
-
-    def find(self, selector, within=None):
-        return self.wait(lambda _: (within or self.driver).find_element(CSS, selector))
-
-    def wait(self, condition):
-        return waiting(self.driver, SECONDS).until(condition)
-
-    def open(self, key):
-        entry = self.find(f'.entry[data-key="{key}"]')
-        entry.find_element(CSS, "summary").click()
-        self.find("form", entry)
-        return entry
-
-    def field(self, entry, label):
-        """The field under a label, as a person finds it."""
-        script = """const [entry, text] = arguments
-            const labels = [...entry.querySelectorAll("label")].filter((one) => one.control.offsetParent)
-            return labels.find((one) => one.textContent.replace(" required", "") === text).control"""
-        return self.wait(lambda _: self.driver.execute_script(script, entry, label))
-
-    def press(self, entry, text):
-        script = """[...arguments[0].querySelectorAll("button")]
-            .find((button) => button.textContent === arguments[1] && button.offsetParent).click()"""
-        self.driver.execute_script(script, entry, text)
-
-    def outcome(self, entry):
-        """The text of the answer, once it is there."""
-        done = ("Done", "Error", "The tool failed", "Cancelled")
-        self.wait(lambda _: entry.find_element(CSS, ".status").text.startswith(done))
-        return entry.find_element(CSS, ".result").text
-
-    def complaints(self):
-        """The lines of the browser's console, and every host but the page's own that was asked for something."""
-        script = "return performance.getEntriesByType('resource').map((one) => new URL(one.name).host)"
-        foreign = set(self.driver.execute_script(script)) - {self.driver.execute_script("return location.host")}
-        return [one["message"] for one in self.driver.get_log("browser")] + sorted(foreign)
-
-    def unlabelled(self):
-        script = """return [...document.querySelectorAll("input, select, textarea, button, progress, img, dialog")]
-            .filter((one) => !(one.labels && one.labels.length) && !one.textContent.trim()
-                && !["aria-label", "aria-labelledby", "alt"].some((name) => one.hasAttribute(name)))
-            .map((one) => one.outerHTML)"""
-        return self.driver.execute_script(script)
-
-
-@pytest.fixture
-def driver():
-    driver = open_chromium(1280, 900)
-    yield driver
-    driver.quit()
 
 
 def test_a_person_signs_in_searches_calls_a_tool_and_reads_what_it_found(site: live_site.Site, driver):
@@ -89,13 +32,6 @@ def test_a_person_signs_in_searches_calls_a_tool_and_reads_what_it_found(site: l
     assert "Keflavik International" in shown
     assert entry.find_elements(CSS, "table tbody tr")
     assert (page.unlabelled(), page.complaints()) == ([], [])
-
-
-@pytest.fixture
-def opened(live_server, driver, settings):
-    settings.ROOT_URLCONF = "tests.urls"
-    settings.DEBUG = True
-    return lambda path: Page(driver, live_server.url + path)
 
 
 def structured(page, entry):
@@ -162,6 +98,8 @@ def test_the_arguments_are_written_as_json_and_come_back_into_the_form(opened):
     area.clear()
     area.send_keys('{"name": 7}')
     page.press(entry, "Call")
+    assert "The arguments do not fit the schema. Nothing was sent." in page.find(".result", entry).text
+    page.press(entry, "Send it all the same")
     assert page.outcome(entry).startswith("The tool failed in")
     area.clear()
     area.send_keys('{"name": "Ève"}')
@@ -277,7 +215,9 @@ def test_nothing_that_a_server_sends_runs_and_all_of_it_is_bounded(opened):
     assert page.driver.title.endswith("· MCP")
     assert "owned" in page.driver.title  # The title that the server gave itself, as text.
     assert (
-        page.driver.execute_script("return document.querySelectorAll('main img, main a, main script, iframe').length")
+        page.driver.execute_script(
+            "return document.querySelectorAll('.entry img, .entry a, main script, iframe').length"
+        )
         == 0
     )
     assert "2900000 more characters are not shown" in page.driver.find_element(CSS, "main").text

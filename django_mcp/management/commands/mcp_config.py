@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_mcp.management import addresses
-from django_mcp.management.clients import CLIENTS, Client, Server
 from django_mcp.management.files import append_toml, merge_json, replace_file
 from django_mcp.management.helpful import HelpfulCommand
+from django_mcp.page.clients import CLIENTS, Client, Server
 
 
 class Command(HelpfulCommand):

@@ -13,8 +13,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from django_mcp.management import addresses
-from django_mcp.management.clients import Http, Stdio
 from django_mcp.management.helpful import HelpfulCommand
+from django_mcp.page.clients import Http, Stdio
 
 INSPECTOR = "npx --yes @modelcontextprotocol/inspector@2"
 ERAS = {"handshake": "legacy", "modern": "modern"}

@@ -1,12 +1,20 @@
-"""Configurations of MCP clients: the file that each reads, and the entry of a server in it."""
+"""Configurations of MCP clients: the file that each reads, the entry of a server in it, and the links that add one."""
 
+import base64
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from django_mcp.endpoint.options import EndpointOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Client:
     key: str
     entry: Callable[[Server], dict[str, Any]]
     beside: Callable[[Server], dict[str, Any]] = lambda server: {}
+    link: Callable[[str, dict[str, Any]], str] = lambda name, document: ""
 
     @property
     def is_toml(self) -> bool:
@@ -60,6 +69,18 @@ class Client:
     def text(self, name: str, server: Server) -> str:
         document = self.document(name, server)
         return to_toml(document) if self.is_toml else json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+    @property
+    def shown_file(self) -> str:
+        """The file as people name it, whose home is not this machine's."""
+        path = self.file()
+        if not path.is_absolute():
+            return path.as_posix()
+        return path.name if self.file is _desktop_file else f"~/{path.relative_to(Path.home()).as_posix()}"
+
+    def link_for(self, name: str, server: Server) -> str:
+        """The address by which the client adds the server itself; empty for clients that have none."""
+        return self.link(name, self.document(name, server))
 
 
 def _claude_code(server: Server) -> dict[str, Any]:
@@ -115,6 +136,16 @@ def _windsurf(server: Server) -> dict[str, Any]:
     return server.entry() if isinstance(server, Stdio) else {"serverUrl": server.url, **server.headers("${env:%s}")}
 
 
+def _cursor_link(name: str, document: dict[str, Any]) -> str:
+    entry = base64.b64encode(json.dumps(document["mcpServers"][name]).encode()).decode()
+    return f"cursor://anysphere.cursor-deeplink/mcp/install?{urlencode({'name': name, 'config': entry})}"
+
+
+def _vscode_link(name: str, document: dict[str, Any]) -> str:
+    inputs = {"inputs": document["inputs"]} if "inputs" in document else {}
+    return f"vscode:mcp/install?{quote(json.dumps({'name': name, **document['servers'][name], **inputs}), safe='')}"
+
+
 def _desktop_file() -> Path:
     name = Path("Claude") / "claude_desktop_config.json"
     if sys.platform == "darwin":
@@ -127,8 +158,8 @@ def _desktop_file() -> Path:
 CLIENTS: Final[Mapping[str, Client]] = {
     "claude-code": Client("Claude Code", lambda: Path(".mcp.json"), "mcpServers", _claude_code),
     "claude-desktop": Client("Claude Desktop", _desktop_file, "mcpServers", _claude_desktop),
-    "cursor": Client("Cursor", lambda: Path(".cursor/mcp.json"), "mcpServers", _cursor),
-    "vscode": Client("VS Code", lambda: Path(".vscode/mcp.json"), "servers", _vscode, _vscode_inputs),
+    "cursor": Client("Cursor", lambda: Path(".cursor/mcp.json"), "mcpServers", _cursor, link=_cursor_link),
+    "vscode": Client("VS Code", lambda: Path(".vscode/mcp.json"), "servers", _vscode, _vscode_inputs, _vscode_link),
     "codex": Client("Codex", lambda: Path.home() / ".codex" / "config.toml", "mcp_servers", _codex),
     "gemini": Client("Gemini CLI", lambda: Path(".gemini/settings.json"), "mcpServers", _gemini),
     "windsurf": Client(
@@ -136,6 +167,24 @@ CLIENTS: Final[Mapping[str, Client]] = {
     ),
 }
 """The clients by the name that a person types. A relative file is in the folder that the client opens."""
+
+
+def http_at(view: "EndpointOptions", url: str, request: "HttpRequest") -> Http:
+    """The server of a view at its URL, and the environment variable for a token, unless it is open or signs in by
+    OAuth.
+    """
+    authenticators = view.get_authenticators()
+    # DRF's TokenAuthentication has a word of its own.
+    keyword = getattr(authenticators[0], "keyword", None) if authenticators else None
+    scheme = keyword if isinstance(keyword, str) else "Bearer"
+    if view.public or not authenticators or view.get_authorization_servers(request):
+        return Http(url, scheme)
+    return Http(url, scheme, f"{plain_name(view.get_server().name).upper().replace('-', '_')}_TOKEN")
+
+
+def plain_name(name: str) -> str:
+    """A server's name in letters that every client's file takes."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "django"
 
 
 def to_toml(document: Mapping[str, Any]) -> str:

@@ -1,5 +1,5 @@
 "use strict";
-// The page as an MCP client of its own endpoint: one POST for each request, its answer in JSON or as a stream of events.
+// The preview as an MCP client of the endpoint: one POST for each request, its answer in JSON or as a stream of events.
 const MCP = (() => {
   const data = JSON.parse(document.getElementById("mcp-data").textContent);
   const KEPT_MESSAGES = 200;

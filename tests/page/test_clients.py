@@ -3,7 +3,7 @@
 import json
 import tomllib
 
-from django_mcp.management.clients import CLIENTS, Http, Stdio, to_toml
+from django_mcp.page.clients import CLIENTS, Http, Stdio, to_toml
 from tests.tables import cases
 
 URL = "https://example.com/mcp"

@@ -1,0 +1,91 @@
+"""Servers that the page is tried on alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, create_model
+
+from django_mcp import Context, MCPServer
+from django_mcp.methods.request import Request
+from django_mcp.primitives.tools import Tool
+
+FIELDS = {f"field_{number}": (str, "") for number in range(60)}
+LONG = create_model("Long", **FIELDS)  # type: ignore[call-overload]
+
+
+class SeenBy(MCPServer):
+    """Lists the tools that are named after the user whom its code believes to list for, and their session."""
+
+    def get_tools(self, request: Request) -> Mapping[str, Tool]:
+        asked = request.caller.get_request()
+        seen = {f"of_{asked.user.get_username()}", "of_a_session" if asked.session.session_key else ""}
+        return {name: tool for name, tool in self.registry.tools.items() if name in seen}
+
+
+seen_by = SeenBy("seen-by", version="1.0")
+crowd = MCPServer("crowd", version="1.0", instructions="شكرا")
+talk = MCPServer("talk", version="1.0")
+
+
+def anything() -> str:
+    """Do anything."""
+    return "done"
+
+
+for name in ("of_staff", "of_ada", "of_a_session"):
+    seen_by.tool(anything, name=name, read_only=True)
+
+
+def _numbered(number: int) -> Any:
+    def numbered(word: str = "") -> str:
+        return f"{number} {word}"
+
+    return numbered
+
+
+for number in range(300):
+    crowd.tool(_numbered(number), name=f"tool_{number}", description=f"The tool with number {number}.", read_only=True)
+
+
+@crowd.tool(read_only=True)
+def fill_in(form: LONG) -> str:  # type: ignore[valid-type]
+    """Take sixty fields."""
+    return str(form.field_59)  # type: ignore[attr-defined]
+
+
+@talk.tool(read_only=True)
+def shout(ctx: Context) -> str:
+    """Log ten thousand lines."""
+    for line in range(10_000):
+        ctx.info(f"line {line} " + "é" * 50)
+    return "hoarse"
+
+
+@talk.tool(read_only=True)
+def advise(ctx: Context) -> str:
+    """Ask the client's model, and for the client's folders."""
+    said = ctx.sample("A slogan, in five words.", max_tokens=50)
+    roots = ctx.list_roots()
+    return f"{said.text} in {roots[0]['uri']}"
+
+
+class Counted(BaseModel):
+    n: int
+
+
+@talk.tool(read_only=True)
+def count() -> Counted:
+    """Count."""
+    return Counted(n=1)
+
+
+@talk.tool(read_only=True)
+def explain() -> str:
+    """Return Markdown."""
+    return "# Title\n\n* **one** <script>document.title = 'owned'</script>\n\n[run](javascript:document.title='owned')"
+
+
+@talk.prompt(complete={"tone": lambda value: [tone for tone in ("formal", "friendly") if tone.startswith(value)]})
+def letter(tone: str) -> str:
+    """Write a letter."""
+    return f"Write a {tone} letter."
