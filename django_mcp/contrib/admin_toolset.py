@@ -20,6 +20,7 @@ from django.core.exceptions import (
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import lazy
 from django.utils.html import strip_tags
 from pydantic import Field
 
@@ -312,7 +313,8 @@ class AdminToolset(ModelToolset):
         if action is None:
             raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.admin_class.__name__} has no action {name!r}.")
         act, description = _function_of(action)
-        spoken: Any = {"verbose_name": cls.model._meta.verbose_name, "verbose_name_plural": _plural(cls)}
+        meta = cls.model._meta
+        spoken: Any = {"verbose_name": meta.verbose_name, "verbose_name_plural": meta.verbose_name_plural}
 
         def method(self: AdminToolset, *, pks: list[Any]) -> str:
             admin_request = self._admin_request
@@ -331,7 +333,7 @@ class AdminToolset(ModelToolset):
         pks = Annotated[list[key], Field(min_length=1, max_length=MAX_ROWS, description="their keys")]  # type: ignore[valid-type]
         options = {
             "name": f"{cls.prefix}{name}_{cls.plural or names.plural(cls._noun())}",
-            "title": str(description) % spoken,
+            "title": lazy(lambda: str(description) % spoken, str)(),
             "read_only": False,
             "permission": cls._permissions(READS[0]),
             "scopes": cls.scopes,

@@ -8,17 +8,31 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
 from django.db import IntegrityError, models, router, transaction
 from django.db.models import ProtectedError, Q, RestrictedError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from django_mcp.primitives.access import Permission
 from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
 from . import filtersets, model_fields, names
-from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, plural_of, singular_of
+from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, singular_of
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
 """The operations that write, and the Django permission that each requires."""
+
+TITLES: Final = {
+    "list": _("List {rows}"),
+    "get": _("Get {rows}"),
+    "search": _("Search {rows}"),
+    "count": _("Count {rows}"),
+    "aggregate": _("Aggregate {rows}"),
+    "create": _("Create {rows}"),
+    "update": _("Update {rows}"),
+    "delete": _("Delete {rows}"),
+}
+"""The titles of the operations: `rows` is the name of one row or of several, as the model gives it."""
 
 OFFSET_LIMIT: Final = 10_000
 """The maximum number of rows that a list skips. Skipping costs as much as reading, so a client should filter
@@ -168,10 +182,11 @@ class ModelToolset(Toolset):
     def _options(cls, operation: str) -> dict[str, Any]:
         noun = cls._noun()
         several = operation in PLURAL
-        spoken = plural_of(cls) if several else singular_of(cls)
+        meta = cls.model._meta
+        spoken = meta.verbose_name_plural if several else meta.verbose_name
         return {
             "name": f"{cls.prefix}{operation}_{cls.plural or names.plural(noun) if several else noun}",
-            "title": f"{operation.capitalize()} {spoken}",
+            "title": format_lazy(TITLES[operation], rows=spoken),
             "read_only": operation in READS,
             "destructive": operation in ("update", "delete") or None,
             "permission": cls._permissions(operation),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django_mcp.protocol import cursors
 
 from .access import Guarded, visible
-from .request import Request, Result
+from .request import Request, Result, in_readers_language
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -21,7 +21,8 @@ def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Resu
     """A page of the definitions that the caller may see, under `key`, in the order of declaration, which is the same on
     every worker.
     """
-    return page_of(request, key, [(name, entry.definition) for name, entry in visible(request, entries)])
+    with in_readers_language(request):
+        return page_of(request, key, [(name, entry.definition) for name, entry in visible(request, entries)])
 
 
 def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any]]]) -> Result:
@@ -34,5 +35,5 @@ def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any
 
 
 def is_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
-    """Whether a list is the same for every caller, so that no permission is checked."""
-    return not server.registry.is_guarded
+    """Whether a list is the same for every caller: no permission is checked, and no text is translated."""
+    return not (server.registry.is_guarded or server.registry.is_translated)

@@ -12,7 +12,7 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolE
 
 from .access import admit
 from .lists import list_page
-from .request import Call, Request, Result, language_of, take_string
+from .request import Call, Request, Result, in_readers_language, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 
@@ -33,19 +33,21 @@ def get_prompt(request: Request) -> Call:
         kwargs = prompt.signature.bind(arguments, request.context() if prompt.signature.context_names else None)
     except ValidationError as error:
         raise ProtocolError(INVALID_PARAMS, f"Invalid arguments for {name}:\n{signatures.explain(error)}") from None
+    with in_readers_language(request):
+        description = prompt.definition.get("description")
     return Call(
         request=request,
         function=in_language(prompt.signature.function, language_of(request)),
         is_async=prompt.signature.is_async,
         kwargs=kwargs,
-        to_result=lambda value: _to_result(prompt, value),
+        to_result=lambda value: _to_result(description, value),
         to_failure=lambda error: _raise_failure(prompt, error),
     )
 
 
-def _to_result(prompt: Prompt, value: object) -> Result:
+def _to_result(description: str | None, value: object) -> Result:
     result: Result = {"messages": content.to_messages(value)}
-    if description := prompt.definition.get("description"):
+    if description:
         result["description"] = description
     return result
 

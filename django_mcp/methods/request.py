@@ -4,11 +4,13 @@ A method decides but does not act: it returns a result, a result with an effect,
 So a method needs no database, no thread and no event loop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.conf import settings
+from django.utils import translation
 
 from django_mcp.exceptions import Cancelled
 from django_mcp.observers import CallOutcome, ObservedCall
@@ -171,6 +173,17 @@ def language_of(request: Request) -> str | None:
     accepts. `None` where `USE_I18N` is off.
     """
     return request.server.language_of(request.context()) if settings.USE_I18N else None
+
+
+@contextmanager
+def in_readers_language(request: Request) -> Iterator[None]:
+    """Translates the lazy texts of definitions for the reader, where the server may have some."""
+    server = request.server
+    if not (server.registry.is_translated or server.chooses_tools) or (language := language_of(request)) is None:
+        yield
+        return
+    with translation.override(language):
+        yield
 
 
 def take_string(params: Mapping[str, Any], name: str) -> str:

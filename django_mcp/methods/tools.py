@@ -15,10 +15,10 @@ from django_mcp.primitives.tools import Tool, ToolError
 from django_mcp.protocol import modern
 from django_mcp.protocol.errors import INVALID_PARAMS, Closed, ProtocolError, TooManyCalls
 
+from . import lists
 from .access import admit, check_open, visible
 from .failures import in_words
-from .lists import page_of
-from .request import Call, Request, Result, take_string
+from .request import Call, Request, Result, in_readers_language, take_string
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -27,7 +27,7 @@ logger = logging.getLogger("django_mcp")
 
 
 def is_list_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
-    return not (server.chooses_tools or server.registry.is_guarded)
+    return not server.chooses_tools and lists.is_inert(server, params)
 
 
 def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
@@ -47,7 +47,8 @@ def list_tools(request: Request) -> Result:
     if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
         tools = {name: tool for name, tool in seen.items() if tool.always_listed}
         tools |= tool_search.TOOLS
-    return page_of(request, "tools", [(name, tool.definition) for name, tool in _described(request, tools)])
+    with in_readers_language(request):
+        return lists.page_of(request, "tools", [(name, tool.definition) for name, tool in _described(request, tools)])
 
 
 def call_tool(request: Request, *, deferred: bool = False) -> Call | Result:
@@ -133,7 +134,8 @@ def _search(request: Request, tools: Mapping[str, Tool]) -> Result:
     except ToolError as error:
         request.note(error=error)
         return error_result(str(error))
-    matches = tool_search.find((tool for _, tool in _described(request, tools) if tool.searchable), **arguments)
+    with in_readers_language(request):
+        matches = tool_search.find((tool for _, tool in _described(request, tools) if tool.searchable), **arguments)
     return search.to_result(matches, objects_only=request.era == "handshake")
 
 

@@ -281,6 +281,11 @@ def _dump(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def is_model(cls: type) -> bool:
+    """Whether a class is a model of Django."""
+    return hasattr(cls, "_meta")
+
+
 def remedy_for_rows(name: str) -> str:
     """The way out for a tool that returns rows of a Django model of this name."""
     return (
@@ -293,8 +298,8 @@ def _fallback(value: Any) -> Any:
     items = dict(value) if isinstance(value, Mapping) else listed(value)
     if items is value:
         name = type(value).__name__
-        if hasattr(type(value), "_meta"):
-            # A Django model instance does not say which of its columns clients may see.
+        if is_model(type(value)):
+            # It does not say which of its columns clients may see.
             raise TypeError(f"{name} is a model of Django: {remedy_for_rows(name)}")
         raise TypeError(f"{name} is not JSON: return a pydantic model, a dataclass, a dict or content blocks")
     return items

@@ -12,17 +12,19 @@ from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
 from .templates import rendered
+from .texts import Declared, Words, is_translated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
-    """A registered prompt. `definition` is its entry in `prompts/list`."""
+class Prompt(Declared):
+    """A registered prompt. `declared` is its entry in `prompts/list`."""
 
     name: str
     signature: Signature
-    definition: dict[str, Any]
+    declared: dict[str, Any]
     completers: Completers
     access: Access | None = None
+    is_translated: bool = False
     kind: ClassVar[Literal["prompt"]] = "prompt"
 
     @property
@@ -35,8 +37,8 @@ def make_prompt(
     function: Callable[..., Any],
     *,
     name: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
+    title: Words | None = None,
+    description: Words | None = None,
     icons: Iterable[Icon] = (),
     meta: Mapping[str, Any] | None = None,
     complete: Mapping[str, Callable[..., Any]] | None = None,
@@ -63,10 +65,12 @@ def make_prompt(
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
+    declared = {key: value for key, value in members.items() if value is not None}
     return Prompt(
         name=prompt_name,
         signature=signature,
-        definition={key: value for key, value in members.items() if value is not None},
+        declared=declared,
+        is_translated=is_translated(declared),
         completers=read_completers(complete, tuple(argument["name"] for argument in arguments), label),
         access=make_access(permission, scopes, label),
     )

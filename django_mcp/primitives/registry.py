@@ -27,6 +27,7 @@ class Registry:
         self.templates: dict[str, ResourceTemplate] = {}
         self.prompts: dict[str, Prompt] = {}
         self.is_guarded = False
+        self.is_translated = False
         self.replaced: list[tuple[str, str, str]] = []
         """The kind and key under which two functions of one name in a module were declared, and this name."""
 
@@ -43,8 +44,9 @@ class Registry:
         if parts or not searchable:
             made = replace(made, parts=parts or {}, searchable=searchable)
         tool = self._add(self.tools, made.name, made, "tool")
-        # A schema that is made for each caller depends on the caller.
-        self.is_guarded = self.is_guarded or tool.describe is not None
+        if tool.describe is not None:
+            # A schema that is made for each caller depends on the caller and on the language.
+            self.is_guarded = self.is_translated = True
         return tool
 
     def add_resource(self, function: Callable[..., Any], uri: str, **options: Any) -> Resource | ResourceTemplate:
@@ -105,6 +107,7 @@ class Registry:
             self.replaced.append((kind, key, _origin(primitive.signature)))
         entries[key] = primitive
         self.is_guarded = self.is_guarded or primitive.access is not None
+        self.is_translated = self.is_translated or primitive.is_translated
         return primitive
 
 

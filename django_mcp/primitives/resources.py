@@ -13,6 +13,7 @@ from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
 from .templates import rendered
+from .texts import Declared, Words, is_translated
 from .uri_templates import URITemplate, compile_template, is_template
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
@@ -27,17 +28,18 @@ class Resources(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """A registered resource; `uri` is its key. `definition` is its entry in `resources/list`. A gate that closes a
+class Resource(Declared):
+    """A registered resource; `uri` is its key. `declared` is its entry in `resources/list`. A gate that closes a
     resource of `part_of` closes this one too.
     """
 
     uri: str
     signature: Signature
-    definition: dict[str, Any]
+    declared: dict[str, Any]
     mime_type: str | None
     access: Access | None = None
     part_of: tuple[str, ...] = ()
+    is_translated: bool = False
     kind: ClassVar[Literal["resource"]] = "resource"
 
     @property
@@ -47,21 +49,22 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceTemplate:
+class ResourceTemplate(Declared):
     """A family of resources: the variables of `template` are the function's arguments."""
 
     template: URITemplate
     signature: Signature
-    definition: dict[str, Any]
+    declared: dict[str, Any]
     mime_type: str | None
     completers: Completers
     access: Access | None = None
+    is_translated: bool = False
     kind: ClassVar[Literal["resource"]] = "resource"
 
     @property
     def key(self) -> str:
         """The URI with variables under which the template is registered."""
-        return str(self.definition["uriTemplate"])
+        return str(self.declared["uriTemplate"])
 
 
 def make_resource(
@@ -69,8 +72,8 @@ def make_resource(
     uri: str,
     *,
     name: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
+    title: Words | None = None,
+    description: Words | None = None,
     mime_type: str | None = None,
     size: int | None = None,
     annotations: Mapping[str, Any] | None = None,
@@ -102,7 +105,7 @@ def make_resource(
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
-    definition = {key: value for key, value in members.items() if value is not None}
+    declared = {key: value for key, value in members.items() if value is not None}
     access = make_access(permission, scopes, label)
     arguments = set(signature.schema.get("properties", {}))
     if is_template(uri):
@@ -111,7 +114,8 @@ def make_resource(
         return ResourceTemplate(
             template=uri_template,
             signature=signature,
-            definition={"uriTemplate": uri, **definition},
+            declared={"uriTemplate": uri, **declared},
+            is_translated=is_translated(declared),
             mime_type=mime_type,
             completers=read_completers(complete, uri_template.variables, label),
             access=access,
@@ -119,11 +123,12 @@ def make_resource(
     if arguments or complete:
         raise ImproperlyConfigured(f"{label}: its URI has no variables, so the function takes none but the context.")
     if size is not None:
-        definition["size"] = size
+        declared["size"] = size
     return Resource(
         uri=uri,
         signature=signature,
-        definition={"uri": uri, **definition},
+        declared={"uri": uri, **declared},
+        is_translated=is_translated(declared),
         mime_type=mime_type,
         access=access,
         part_of=tuple(part_of),

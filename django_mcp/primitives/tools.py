@@ -8,7 +8,6 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Model
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
 from pydantic_core import ValidationError
 
@@ -23,6 +22,7 @@ from .context import Caller, Context
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
+from .texts import Declared, Words, is_translated
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
@@ -68,15 +68,15 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A registered tool. `definition` is its full entry in `tools/list`, to be reduced to the client's revision. With
+class Tool(Declared):
+    """A registered tool. `declared` is its full entry in `tools/list`, to be reduced to the client's revision. With
     `describe`, the schema of the arguments is missing until `described()` is called. `parts` are the data of
     extensions, by their ids.
     """
 
     name: str
     signature: Signature
-    definition: dict[str, Any]
+    declared: dict[str, Any]
     output: Output | None
     structured: bool
     check: Check | None
@@ -89,6 +89,7 @@ class Tool:
     describe: Describe | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     searchable: bool = True
+    is_translated: bool = False
     kind: ClassVar[Literal["tool"]] = "tool"
 
     @property
@@ -102,9 +103,9 @@ class Tool:
             return self
         schema = {"type": "object", "properties": {}, **self.describe(caller)}
         listed = _with_dry_run(schema) if self.dry_run else schema
-        definition = {**self.definition, "inputSchema": listed}
+        declared = {**self.declared, "inputSchema": listed}
         headers = read_param_headers(schema, f"Tool {self.name!r}")
-        return replace(self, definition=definition, check=_names_checker(schema), param_headers=headers, describe=None)
+        return replace(self, declared=declared, check=_names_checker(schema), param_headers=headers, describe=None)
 
     @property
     def is_inert(self) -> bool:
@@ -123,7 +124,7 @@ class Tool:
 
     @property
     def _hints(self) -> Mapping[str, Any]:
-        return self.definition.get("annotations") or {}
+        return self.declared.get("annotations") or {}
 
     def resolve_options(
         self, arguments: Mapping[str, Any], budget: Budget | None = None
@@ -192,8 +193,8 @@ def make_tool(
     function: Callable[..., Any],
     *,
     name: str | None = None,
-    title: str | None = None,
-    description: str | None = None,
+    title: Words | None = None,
+    description: Words | None = None,
     read_only: bool | None = None,
     destructive: bool | None = None,
     idempotent: bool | None = None,
@@ -248,10 +249,12 @@ def make_tool(
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
+    declared = {key: value for key, value in members.items() if value is not None}
     return Tool(
         name=tool_name,
         signature=signature,
-        definition={key: value for key, value in members.items() if value is not None},
+        declared=declared,
+        is_translated=is_translated(declared),
         output=output,
         structured=structured is not False,
         check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,
@@ -308,9 +311,9 @@ def _read_output(hint: Any, declared: Schema | None, structured: bool | None, la
     return Output(schema, adapter)
 
 
-def _row_in(hint: Any) -> type[Model] | None:
+def _row_in(hint: Any) -> type | None:
     """The Django model whose rows a return annotation promises: `User`, `list[User]`, `User | None`."""
-    if isinstance(hint, type) and issubclass(hint, Model):
+    if isinstance(hint, type) and content.is_model(hint):
         return hint
     return next(filter(None, map(_row_in, get_args(hint))), None)
 

@@ -1,0 +1,39 @@
+"""Texts that each reader gets in their own language: titles, descriptions and schemas with `gettext_lazy`."""
+
+from typing import Any, TypeAlias
+
+from django.utils.functional import Promise
+
+Words: TypeAlias = str | Promise
+"""A text, or a lazy one, which is translated when it is read."""
+
+
+def is_translated(value: Any) -> bool:
+    """Whether a lazy text is anywhere in a definition."""
+    if isinstance(value, dict):
+        return any(map(is_translated, value.values()))
+    return any(map(is_translated, value)) if isinstance(value, list) else isinstance(value, Promise)
+
+
+def in_words(value: Any) -> Any:
+    """The definition with its lazy texts in the active language."""
+    if isinstance(value, dict):
+        return {key: in_words(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [in_words(inner) for inner in value]
+    return str(value) if isinstance(value, Promise) else value
+
+
+class Declared:
+    """Base of the primitives, each of which keeps its entry in a list as `declared`."""
+
+    __slots__ = ()
+
+    declared: dict[str, Any]
+    is_translated: bool
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The entry in a list, with its texts in the active language."""
+        definition: dict[str, Any] = in_words(self.declared) if self.is_translated else self.declared
+        return definition
