@@ -18,6 +18,7 @@ from django_mcp.contrib.operations.models import MissingCapability, Process, Run
 from django_mcp.contrib.tasks.models import Task
 from django_mcp.contrib.tokens.models import APIToken
 from django_mcp.models import Session
+from django_mcp.page.clients import CLIENTS
 from django_mcp.urls import endpoint
 from tests.contrib.oauth.visits import CALLBACK, request
 from tests.contrib.operations.calls import call, record
@@ -44,7 +45,8 @@ urlpatterns = [
 DATA = {
     *WORD.findall(
         f"{CALLBACK} cursor://app http://testserver/m tools/call admin logging extensions tests Look up airports"
-    )
+    ),
+    *WORD.findall(" ".join(client.title for client in CLIENTS.values())),
 }
 DJANGOS = {"Search", "True", "False", "None"}
 """Words that Django itself puts beside pictures, without marking them."""
