@@ -110,6 +110,8 @@ def test_a_person_searches_the_map_and_adds_a_flight_after_an_error(opened, airp
     app.enter()
     app.wait(lambda _: app.driver.execute_script("return document.documentElement.dataset.theme") == "dark")
     assert app.violations() == []
+    scrolls = "return document.documentElement.clientWidth < innerWidth"
+    app.wait(lambda _: not app.driver.execute_script(scrolls))
     keep(app, "dark")
 
 

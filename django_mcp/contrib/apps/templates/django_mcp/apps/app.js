@@ -85,10 +85,12 @@
     let planned = false;
     const measure = () => {
       planned = false;
-      const height = root.style.height;
+      const { height, overflow } = root.style;
       root.style.height = "max-content";
+      // As it is without a scrollbar: a narrower document may be lower, and would keep the scrollbar for ever.
+      root.style.overflow = "hidden";
       const size = { width: Math.ceil(window.innerWidth), height: Math.ceil(root.getBoundingClientRect().height) };
-      root.style.height = height;
+      Object.assign(root.style, { height, overflow });
       if (sent === (sent = JSON.stringify(size))) return;
       send({ method: "ui/notifications/size-changed", params: size });
     };
