@@ -5,12 +5,14 @@ project.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from types import NoneType, UnionType
 from typing import Any, Final, cast, get_args, get_type_hints
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 PREFIX = "MCP_"
 
@@ -437,7 +439,9 @@ _MAY_BE_ZERO: Final = frozenset(
 
 AUDIT_MODES: Final = ("buffered", "durable", "off")
 
-PAGE_POLICIES: Final = '"debug", "staff", a permission ("app.codename"), a function of the request, or False'
+PAGE_POLICIES: Final = gettext_noop(
+    '"debug", "staff", a permission ("app.codename"), a function of the request, or False'
+)
 
 
 def is_page_policy(value: Any) -> bool:
@@ -459,32 +463,35 @@ def _problem(name: str, value: Any, hint: Any) -> str:
 
     value = str(value) if isinstance(value, Promise) else value
     if name == "PAGE":
-        return "" if is_page_policy(value) else PAGE_POLICIES
+        return "" if is_page_policy(value) else gettext(PAGE_POLICIES)
     try:
         TypeAdapter(hint).validate_python(value, strict=True)
     except ValidationError:
         kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-        return " or ".join(_KINDS.get(kind, str(kind)) for kind in kinds)
+        names = (str(_KINDS.get(kind, kind)) for kind in kinds)
+        return reduce(lambda one, other: gettext("%(one)s or %(other)s") % {"one": one, "other": other}, names)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
-            return "" if value >= 0 else "zero or more"
-        return "" if value > 0 else "more than zero"
+            return "" if value >= 0 else gettext("zero or more")
+        return "" if value > 0 else gettext("more than zero")
     if name == "AUDIT" and value not in AUDIT_MODES:
         return '"buffered", "durable" or "off"'
     if name == "ALLOWED_ORIGINS" and not all(map(_is_origin, value)):
-        return 'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end'
+        return gettext(
+            'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end'
+        )
     if name == "PUBLIC_URL" and value and not _is_origin(value.rstrip("/")):
-        return 'a scheme and a host, such as "https://api.example.com"'
+        return gettext('a scheme and a host, such as "https://api.example.com"')
     return ""
 
 
 _KINDS: Final = {
-    int: "a whole number",
-    float: "a number",
-    str: "a string",
-    bool: "True or False",
+    int: gettext_lazy("a whole number"),
+    float: gettext_lazy("a number"),
+    str: gettext_lazy("a string"),
+    bool: gettext_lazy("True or False"),
     NoneType: "None",
-    Sequence[str]: "a list of strings",
+    Sequence[str]: gettext_lazy("a list of strings"),
 }
 
 

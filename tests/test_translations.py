@@ -21,12 +21,15 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 NAMES = {"MCP", "HTTP", "p50", "p95", "p99"}
 """Words that are the same in every language."""
 
-KEYWORDS = {"verbose_name", "verbose_name_plural", "help_text", "label", "empty_label", "error_messages"}
+KEYWORDS = {"verbose_name", "verbose_name_plural", "help_text", "label", "hint", "empty_label", "error_messages"}
 ATTRIBUTES = {"verbose_name", "verbose_name_plural", "help_text", "title", "search_help_text", "short_description"}
 TOLD = {"message_user", "success", "error", "warning", "info", "add_message"}
 """The functions that tell a person something: their second argument is read."""
 
 RAISED = {"ValidationError", "SwitchError", "CannotReplay"}
+CHECKED = {"Error", "Warning", "Info"}
+"""The messages of system checks."""
+
 SHOWN = {"display", "filter"}
 """The decorators of functions whose results are shown."""
 
@@ -76,7 +79,7 @@ def read(node: ast.AST) -> Iterator[ast.AST | None]:
                 and name_of(node.func.value) in {"messages", "self"}
             ):
                 yield from node.args[1:2]
-            if name in RAISED:
+            if name in RAISED | CHECKED:
                 yield from node.args[:1]
         case ast.ClassDef():
             for line in node.body:
@@ -84,6 +87,8 @@ def read(node: ast.AST) -> Iterator[ast.AST | None]:
                     yield line.value
                 if isinstance(line, ast.Assign) and "TextChoices" in map(name_of, node.bases):
                     yield line.value.elts[1]
+        case ast.Assign(targets=[ast.Name(id="hint")]):
+            yield node.value
         case ast.Tuple(elts=[heading, ast.Dict(keys=[ast.Constant(value="fields"), *_])]):
             yield heading
         case ast.Dict():

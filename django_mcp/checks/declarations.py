@@ -15,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.translation import gettext
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.routes import mounted_servers, mounted_views
@@ -30,8 +31,10 @@ def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports an endpoint without primitives, and an endpoint that was mounted without calling `endpoint()`."""
     empty: list[CheckMessage] = [
         Warning(
-            f"The endpoint {path} has no tool, no resource and no prompt.",
-            hint="The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?",
+            gettext("The endpoint %(path)s has no tool, no resource and no prompt.") % {"path": path},
+            hint=gettext(
+                "The mcp.py of an app declares them: is the app in INSTALLED_APPS, and do they name this server?"
+            ),
             id="django_mcp.W031",
         )
         for path, view in mounted_views()
@@ -39,8 +42,8 @@ def check_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
     uncalled: list[CheckMessage] = [
         Error(
-            f"/{path} leads to the function endpoint itself.",
-            hint=f'Call it: path("{path}", endpoint()).',
+            gettext("/%(path)s leads to the function endpoint itself.") % {"path": path},
+            hint=gettext('Call it: path("%(path)s", endpoint()).') % {"path": path},
             id="django_mcp.E033",
         )
         for path, callback in _callbacks(get_resolver().url_patterns)
@@ -65,8 +68,9 @@ def check_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports two functions of one name in a module, the second of which has replaced the first."""
     return [
         Warning(
-            f"{server.name}: the {kind} {key!r} is declared twice, by two functions {function}.",
-            hint="The second has replaced the first. Give one of them another name.",
+            gettext("%(server)s: the %(kind)s %(name)r is declared twice, by two functions %(function)s.")
+            % {"server": server.name, "kind": kind, "name": key, "function": function},
+            hint=gettext("The second has replaced the first. Give one of them another name."),
             id="django_mcp.W036",
         )
         for server in mounted_servers()
@@ -82,8 +86,11 @@ def check_permissions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     known = set(_codenames())
     return [
         Warning(
-            f"{server.name}: {kind} {key!r} asks for the permission {codename!r}, which no installed model has.",
-            hint="Correct it, or declare it in the permissions of a model's Meta.",
+            gettext(
+                "%(server)s: %(kind)s %(name)r asks for the permission %(permission)r, which no installed model has."
+            )
+            % {"server": server.name, "kind": kind, "name": key, "permission": codename},
+            hint=gettext("Correct it, or declare it in the permissions of a model's Meta."),
             id="django_mcp.W037",
         )
         for server in mounted_servers()
@@ -109,35 +116,47 @@ def _check_arguments(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
         try:
             described = tool.described(None)
         except ImproperlyConfigured as error:
-            yield Error(f"{server.name}: the tool {tool.name!r} cannot be used. {error}", id="django_mcp.E034")
+            text = gettext("%(server)s: the tool %(tool)r cannot be used. %(error)s")
+            yield Error(text % {"server": server.name, "tool": tool.name, "error": error}, id="django_mcp.E034")
             return
         except Exception as error:
             if not asked:
-                hint = "It is tried again with each caller's request, and left out of the list where that fails too."
-                yield Warning(f"{server.name}, tool {tool.name!r}: {error}", hint=hint, id="django_mcp.W034")
+                text = gettext("%(server)s, tool %(tool)r: %(error)s")
+                yield Warning(
+                    text % {"server": server.name, "tool": tool.name, "error": error},
+                    hint=gettext(
+                        "It is tried again with each caller's request, and left out of the list where that fails too."
+                    ),
+                    id="django_mcp.W034",
+                )
             return
     for place, reference, path in broken_references(described.definition):
         yield Error(
-            f"{server.name}: {place} of the tool {tool.name!r} refers to {reference!r} at {path}, where there is "
-            "nothing.",
-            hint='Define it under "$defs" at the root of the schema, or write it out.',
+            gettext(
+                "%(server)s: %(place)s of the tool %(tool)r refers to %(reference)r at %(path)s, where there is "
+                "nothing."
+            )
+            % {"server": server.name, "place": place, "tool": tool.name, "reference": reference, "path": path},
+            hint=gettext('Define it under "$defs" at the root of the schema, or write it out.'),
             id="django_mcp.E050",
         )
     size, limit = len(json.dumps(described.definition)), mcp_settings.LARGE_TOOL_BYTES
     if limit is not None and size > limit:
         yield Warning(
-            f"{server.name}: the tool {tool.name!r} takes {size} bytes in the list of tools, and a model reads all.",
-            hint="Give it fewer arguments, filters or choices, or raise MCP_LARGE_TOOL_BYTES.",
+            gettext("%(server)s: the tool %(tool)r takes %(size)d bytes in the list of tools, and a model reads all.")
+            % {"server": server.name, "tool": tool.name, "size": size},
+            hint=gettext("Give it fewer arguments, filters or choices, or raise MCP_LARGE_TOOL_BYTES."),
             id="django_mcp.W030",
         )
 
 
 def _check_docstring(server: MCPServer, tool: Tool) -> Iterator[CheckMessage]:
     if tool.signature.misnamed:
+        names = ", ".join(tool.signature.schema["properties"])
         yield Warning(
-            f"{server.name}: the docstring of the tool {tool.name!r} describes {', '.join(tool.signature.misnamed)}, "
-            "which it does not take.",
-            hint=f"It takes {', '.join(tool.signature.schema['properties']) or 'no arguments'}.",
+            gettext("%(server)s: the docstring of the tool %(tool)r describes %(names)s, which it does not take.")
+            % {"server": server.name, "tool": tool.name, "names": ", ".join(tool.signature.misnamed)},
+            hint=gettext("It takes %(names)s.") % {"names": names} if names else gettext("It takes no arguments."),
             id="django_mcp.W035",
         )
 

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.connection import ConnectionProxy
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 from rest_framework.authentication import SessionAuthentication
 
 from django_mcp.conf import mcp_settings
@@ -39,9 +40,13 @@ def check_throttles(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     }
     return [
         Warning(
-            f"The throttle of {place} counts in {type(cache).__name__}: "
-            f"{'it counts nothing' if isinstance(cache, DummyCache) else 'each process counts for itself'}.",
-            hint=(
+            (
+                gettext("The throttle of %(place)s counts in %(cache)s: it counts nothing.")
+                if isinstance(cache, DummyCache)
+                else gettext("The throttle of %(place)s counts in %(cache)s: each process counts for itself.")
+            )
+            % {"place": place, "cache": type(cache).__name__},
+            hint=gettext(
                 "Configure CACHES['default'] with a cache that all processes share, such as "
                 "django.core.cache.backends.redis.RedisCache, or give the throttle class a cache of its own."
             ),
@@ -55,11 +60,12 @@ def _throttles() -> Iterator[tuple[str, Any]]:
     """The throttles of endpoints and of tools, each with its place."""
     for path, view in mounted_views():
         for throttle in view.get_throttles():
-            yield f"the endpoint {path}", throttle
+            yield gettext("the endpoint %(path)s") % {"path": path}, throttle
     for server in mounted_servers():
         for tool in server.registry.tools.values():
             if (throttle_class := getattr(tool.throttle, "throttle_class", None)) is not None:
-                yield f"the tool {tool.name!r} of {server.name!r}", throttle_class()
+                place = gettext("the tool %(tool)r of %(server)r") % {"tool": tool.name, "server": server.name}
+                yield place, throttle_class()
 
 
 def _cache_of(throttle: Any) -> Any:
@@ -77,8 +83,9 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports middleware that collects or compresses a stream: its events would arrive late, all at once."""
     return [
         Warning(
-            f"{name} holds the events of a stream back, where Django serves an endpoint.",
-            hint=(
+            gettext("%(middleware)s holds the events of a stream back, where Django serves an endpoint.")
+            % {"middleware": name},
+            hint=gettext(
                 "Have it leave responses alone that have a Content-Encoding, as Django's GZipMiddleware does, or that "
                 "are text/event-stream; or serve the endpoints in the ASGI lane, where no middleware runs."
             ),
@@ -119,9 +126,11 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if "*" in settings.ALLOWED_HOSTS and any(True for _ in mounted_views()):
         found.append(
             Warning(
-                "ALLOWED_HOSTS takes every host: a page whose name is pointed at this server may call it (DNS "
-                "rebinding), and a caller decides which URLs the metadata names.",
-                hint="List the hosts in ALLOWED_HOSTS.",
+                gettext(
+                    "ALLOWED_HOSTS takes every host: a page whose name is pointed at this server may call it (DNS "
+                    "rebinding), and a caller decides which URLs the metadata names."
+                ),
+                hint=gettext("List the hosts in ALLOWED_HOSTS."),
                 id="django_mcp.W042",
             )
         )
@@ -129,8 +138,9 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return found
     return found + [
         Warning(
-            f"The metadata of {path} says http:// if a proxy in front ends TLS, and clients refuse that.",
-            hint="Set MCP_PUBLIC_URL, such as 'https://api.example.com', or SECURE_PROXY_SSL_HEADER.",
+            gettext("The metadata of %(path)s says http:// if a proxy in front ends TLS, and clients refuse that.")
+            % {"path": path},
+            hint=gettext("Set MCP_PUBLIC_URL, such as 'https://api.example.com', or SECURE_PROXY_SSL_HEADER."),
             id="django_mcp.W043",
         )
         for path, view in mounted_views()
@@ -147,9 +157,12 @@ def check_django_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
         return []
     return [
         Warning(
-            f"The endpoint {route.pattern} knows its callers by SessionAuthentication alone. The ASGI lane has no "
-            "sessions of Django's, so nobody is signed in there.",
-            hint=(
+            gettext(
+                "The endpoint %(path)s knows its callers by SessionAuthentication alone. The ASGI lane has no sessions "
+                "of Django's, so nobody is signed in there."
+            )
+            % {"path": route.pattern},
+            hint=gettext(
                 "Add a class that reads a token (django_mcp.contrib.tokens, django_mcp.contrib.oauth), or call "
                 'mcp_application(application, posts="view").'
             ),
@@ -179,9 +192,12 @@ def check_transactions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            f"{server.name}: the tool {tool.name!r} has atomic=False, and ATOMIC_REQUESTS of {', '.join(relying)} does "
-            "not reach endpoints: it runs without a transaction.",
-            hint="Take atomic=False away, or open transaction.atomic() in the tool.",
+            gettext(
+                "%(server)s: the tool %(tool)r has atomic=False, and ATOMIC_REQUESTS of %(databases)s does not reach "
+                "endpoints: it runs without a transaction."
+            )
+            % {"server": server.name, "tool": tool.name, "databases": ", ".join(relying)},
+            hint=gettext("Take atomic=False away, or open transaction.atomic() in the tool."),
             id="django_mcp.W045",
         )
         for server in mounted_servers()
@@ -206,12 +222,17 @@ def check_purge(app_configs: Any, databases: Any = None, **kwargs: Any) -> list[
         return []  # `migrate` has not run yet.
     return [
         Warning(
-            f"Sessions ended more than {UNPURGED.days} days ago, and no purge has deleted them"
-            f"{f' since {ran_at:%Y-%m-%d %H:%M}' if ran_at else ''}.",
-            hint=(
+            (
+                gettext("Sessions ended more than %(days)d days ago, and no purge has deleted them since %(time)s.")
+                if ran_at
+                else gettext("Sessions ended more than %(days)d days ago, and no purge has deleted them.")
+            )
+            % {"days": UNPURGED.days, "time": f"{ran_at:%Y-%m-%d %H:%M}" if ran_at else ""},
+            hint=gettext(
                 "Run manage.py mcp_purge daily, enqueue django_mcp.tasks.purge, or leave it to the server: "
-                f"MCP_SWEEP_SECONDS = 600 (it is {mcp_settings.SWEEP_SECONDS})."
-            ),
+                "MCP_SWEEP_SECONDS = 600 (it is %(seconds)s)."
+            )
+            % {"seconds": mcp_settings.SWEEP_SECONDS},
             id="django_mcp.W046",
         )
     ]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import router as database_router
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext, gettext_lazy
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.settings import api_settings
 
@@ -19,14 +20,18 @@ from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views,
 from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
 
+MEANT: Final = gettext_lazy("Or say that it is meant: SILENCED_SYSTEM_CHECKS = ['%(check)s'].")
+"""The end of a hint where a project may have its reasons."""
+
 
 @register("mcp")
 def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Warns about misspelt settings, which would be ignored silently."""
     return [
         Warning(
-            f"Nothing reads the setting {name}.",
-            hint=f"Remove it, or correct its name. The settings are {', '.join(setting_names())}.",
+            gettext("Nothing reads the setting %(name)s.") % {"name": name},
+            hint=gettext("Remove it, or correct its name. The settings are %(names)s.")
+            % {"names": ", ".join(setting_names())},
             id="django_mcp.W001",
         )
         for name in unknown_setting_names()
@@ -37,7 +42,11 @@ def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports invalid settings, which would fail only at the first request."""
     return [
-        Error(f"{name} is {getattr(settings, name)!r}.", hint=f"It has to be {wanted}.", id="django_mcp.E032")
+        Error(
+            gettext("%(name)s is %(value)r.") % {"name": name, "value": getattr(settings, name)},
+            hint=gettext("It has to be %(wanted)s.") % {"wanted": wanted},
+            id="django_mcp.E032",
+        )
         for name, wanted in wrong_settings().items()
     ]
 
@@ -52,13 +61,17 @@ def check_lane(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         application = import_string(path)
     except ImportError as error:
         # The server that runs it will report this too, but later.
-        return [Warning(f"ASGI_APPLICATION {path!r} cannot be imported: {error}.", id="django_mcp.W002")]
+        text = gettext("ASGI_APPLICATION %(path)r cannot be imported: %(error)s.")
+        return [Warning(text % {"path": path, "error": error}, id="django_mcp.W002")]
     if getattr(application, "serves_mcp", False):
         return []
     return [
         Warning(
-            f"ASGI_APPLICATION {path!r} does not serve MCP endpoints in their own lane, so they have no streams.",
-            hint=(
+            gettext(
+                "ASGI_APPLICATION %(path)r does not serve MCP endpoints in their own lane, so they have no streams."
+            )
+            % {"path": path},
+            hint=gettext(
                 "Import get_asgi_application from django_mcp.asgi, not from django.core.asgi. If the application is "
                 "wrapped further, set application.serves_mcp = True."
             ),
@@ -74,8 +87,8 @@ def check_public_endpoints(app_configs: Any, **kwargs: Any) -> list[CheckMessage
         return []
     return [
         Warning(
-            f"Everybody may call the endpoint {path}: {reason}.",
-            hint=f"{remedy}, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+            gettext("Everybody may call the endpoint %(path)s: %(reason)s.") % {"path": path, "reason": reason},
+            hint=f"{remedy} {MEANT % {'check': 'django_mcp.W006'}}",
             id="django_mcp.W006",
         )
         for path, view in mounted_views()
@@ -90,10 +103,11 @@ def check_public_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            f"Everybody may call the tool {tool.name!r} at {path}, and it may change something.",
-            hint=(
-                "Give it permission= or scopes=, say read_only=True if it only reads, or say that it is meant: "
-                "SILENCED_SYSTEM_CHECKS = ['django_mcp.W047']."
+            gettext("Everybody may call the tool %(tool)r at %(path)s, and it may change something.")
+            % {"tool": tool.name, "path": path},
+            hint="{} {}".format(
+                gettext("Give it permission= or scopes=, or say read_only=True if it only reads."),
+                MEANT % {"check": "django_mcp.W047"},
             ),
             id="django_mcp.W047",
         )
@@ -107,9 +121,12 @@ def check_public_tools(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def _openings(view: Any) -> Iterator[tuple[str, str]]:
     """The reasons why everybody may call an endpoint, each with the remedy; none if its policies check the caller."""
     if view.public and view.permission_classes is None:
-        yield "it says public=True", "Take public=True away"
+        yield gettext("it says public=True"), gettext("Take public=True away.")
     elif not _asks_for_more(view):
-        yield "none of its permission_classes refuses anybody", "Put IsAuthenticated, or one of yours, among them"
+        yield (
+            gettext("none of its permission_classes refuses anybody"),
+            gettext("Put IsAuthenticated, or one of yours, among them."),
+        )
 
 
 def _asks_for_more(view: Any) -> bool:
@@ -139,9 +156,13 @@ def check_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "NUM_PROXIES is not set: DRF's throttles believe the X-Forwarded-For that a caller has written, and behind "
-            "a proxy the limits of django_mcp take all strangers for one.",
-            hint="Set REST_FRAMEWORK['NUM_PROXIES'] to the number of proxies in front of the project, 0 for none.",
+            gettext(
+                "NUM_PROXIES is not set: DRF's throttles believe the X-Forwarded-For that a caller has written, and "
+                "behind a proxy the limits of django_mcp take all strangers for one."
+            ),
+            hint=gettext(
+                "Set REST_FRAMEWORK['NUM_PROXIES'] to the number of proxies in front of the project, 0 for none."
+            ),
             id="django_mcp.W024",
         )
     ]
@@ -156,8 +177,9 @@ def check_server_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         mounted.setdefault(server.name, {}).setdefault(id(server), path)
     return [
         Error(
-            f"Several servers are called {name!r}: those at {', '.join(sorted(paths.values()))}.",
-            hint="Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME.",
+            gettext("Several servers are called %(name)r: those at %(paths)s.")
+            % {"name": name, "paths": ", ".join(sorted(paths.values()))},
+            hint=gettext("Name each: MCPServer('trips'). A server without a name has that of MCP_SERVER_NAME."),
             id="django_mcp.E030",
         )
         for name, paths in mounted.items()
@@ -187,14 +209,15 @@ def check_replica(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not alias:
         return []
     if alias not in settings.DATABASES:
-        hint = f"Name one of {', '.join(settings.DATABASES)}."
-        return [Error(f"MCP_READ_ONLY_DATABASE is {alias!r}, which is no database.", hint=hint, id="django_mcp.E001")]
+        text = gettext("MCP_READ_ONLY_DATABASE is %(name)r, which is no database.") % {"name": alias}
+        hint = gettext("Name one of %(names)s.") % {"names": ", ".join(settings.DATABASES)}
+        return [Error(text, hint=hint, id="django_mcp.E001")]
     if any(isinstance(router, ReplicaRouter) for router in database_router.routers):
         return []
     return [
         Warning(
-            "MCP_READ_ONLY_DATABASE is set, and no router reads from it.",
-            hint='Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.',
+            gettext("MCP_READ_ONLY_DATABASE is set, and no router reads from it."),
+            hint=gettext('Put "django_mcp.replicas.ReplicaRouter" first in DATABASE_ROUTERS.'),
             id="django_mcp.W005",
         )
     ]
@@ -207,11 +230,14 @@ def check_hooks(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
     return [
         Warning(
-            f"The ASGI lane leaves the endpoint {route.pattern} to Django, since its class or as_view() overrides "
-            f"{', '.join(sorted(names))}: it has no GET stream there.",
-            hint=(
-                "Override initial(), check_permissions() or another hook of admission instead, or say that it is "
-                "meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W020']."
+            gettext(
+                "The ASGI lane leaves the endpoint %(path)s to Django, since its class or as_view() overrides "
+                "%(names)s: it has no GET stream there."
+            )
+            % {"path": route.pattern, "names": ", ".join(sorted(names))},
+            hint="{} {}".format(
+                gettext("Override initial(), check_permissions() or another hook of admission instead."),
+                MEANT % {"check": "django_mcp.W020"},
             ),
             id="django_mcp.W020",
         )
@@ -239,9 +265,14 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "No channel layer spans the processes: each polls the database for events of the others every "
-            f"{mcp_settings.POLL_SECONDS:g} seconds (MCP_POLL_SECONDS).",
-            hint="With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it.",
+            gettext(
+                "No channel layer spans the processes: each polls the database for events of the others every "
+                "%(seconds)s s (MCP_POLL_SECONDS)."
+            )
+            % {"seconds": f"{mcp_settings.POLL_SECONDS:g}"},
+            hint=gettext(
+                "With several processes, configure CHANNEL_LAYERS with channels_redis. Nothing is lost without it."
+            ),
             id="django_mcp.W004",
         )
     ]
@@ -258,8 +289,9 @@ def check_readiness(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     }
     return [
         Info(
-            f"A directory of MCP servers would refuse tools of the server {name!r}: {', '.join(tools)}.",
-            hint=f"manage.py mcp_inspect --server {name} --ready says why.",
+            gettext("A directory of MCP servers would refuse tools of the server %(server)r: %(tools)s.")
+            % {"server": name, "tools": ", ".join(tools)},
+            hint=gettext("manage.py mcp_inspect --server %(server)s --ready says why.") % {"server": name},
             id="django_mcp.I001",
         )
         for name, tools in refused.items()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from django.core.checks import CheckMessage, Warning, register
+from django.utils.translation import gettext, ngettext
 
 from django_mcp.endpoint.routes import mounted_servers
 from django_mcp.primitives.tools import Tool
@@ -20,8 +21,9 @@ def check_names_alike(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports tools of one server whose names differ only in case, separators, or characters that look the same."""
     return [
         Warning(
-            f"{server_name}: a model may take the tools {names} for each other.",
-            hint="Give them names that differ in a word.",
+            gettext("%(server)s: a model may take the tools %(names)s for each other.")
+            % {"server": server_name, "names": names},
+            hint=gettext("Give them names that differ in a word."),
             id="django_mcp.W048",
         )
         for server_name, names in _groups(lambda tool: (_folded(tool.name), _drawn(tool.name)))
@@ -42,8 +44,11 @@ def check_descriptions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Reports tools of one server that describe themselves in the same words: a model cannot choose between them."""
     return [
         Warning(
-            f"{server_name}: the tools {names} have the same description.",
-            hint="Say in each docstring, or in description=, when a model should call this tool and not the other.",
+            gettext("%(server)s: the tools %(names)s have the same description.")
+            % {"server": server_name, "names": names},
+            hint=gettext(
+                "Say in each docstring, or in description=, when a model should call this tool and not the other."
+            ),
             id="django_mcp.W049",
         )
         for server_name, names in _groups(lambda tool: (" ".join(tool.definition.get("description", "").split()),))
@@ -64,4 +69,7 @@ def _groups(likenesses: Callable[[Tool], tuple[str, ...]]) -> Iterator[tuple[str
 
 def _listed(names: tuple[str, ...]) -> str:
     shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    if len(names) <= 5:
+        return shown
+    text = ngettext("%(names)s and %(count)d more", "%(names)s and %(count)d more", len(names) - 5)
+    return text % {"names": shown, "count": len(names) - 5}

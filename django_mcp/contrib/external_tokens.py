@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
@@ -97,8 +98,11 @@ class ExternalTokenAuthentication(BaseAuthentication):
         """The messages of `manage.py check --deploy` for an endpoint with this class, at this path."""
         if self._knows_its_audience():
             return []
-        text = f"Which tokens open the endpoint {path} is for the Host header to say: ALLOWED_HOSTS has a wildcard."
-        return [Error(text, hint=f"{_REMEDY[0].upper()}{_REMEDY[1:]}.", id="django_mcp.E031")]
+        text = gettext(
+            "Which tokens open the endpoint %(path)s is for the Host header to say: ALLOWED_HOSTS has a wildcard."
+        )
+        hint = gettext("Set MCP_PUBLIC_URL, or `audience` on the authentication class.")
+        return [Error(text % {"path": path}, hint=hint, id="django_mcp.E031")]
 
     def _knows_its_audience(self) -> bool:
         return bool(self.audience or mcp_settings.PUBLIC_URL or hosts_are_named())

@@ -8,6 +8,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import INFO, run_checks
 from django.urls import include, path
+from django.utils import translation
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from rest_framework.authentication import BasicAuthentication
@@ -111,12 +112,12 @@ def test_an_endpoint_for_everybody_is_named_in_a_deployment(settings):
     found = run_checks(tags=["mcp"], include_deployment_checks=True)
     open_by_classes = (
         "none of its permission_classes refuses anybody",
-        "Put IsAuthenticated, or one of yours, among them, or say that it is meant: "
+        "Put IsAuthenticated, or one of yours, among them. Or say that it is meant: "
         "SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
     )
     public = (
         "it says public=True",
-        "Take public=True away, or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
+        "Take public=True away. Or say that it is meant: SILENCED_SYSTEM_CHECKS = ['django_mcp.W006'].",
     )
     assert {message.msg.removesuffix("."): message.hint for message in found if message.id == "django_mcp.W006"} == {
         f"Everybody may call the endpoint /{path}: {reason}": hint
@@ -165,7 +166,7 @@ def test_a_tool_that_may_write_for_everybody_is_named_in_a_deployment(settings):
 
     assert found() == []
     hint = (
-        "Give it permission= or scopes=, say read_only=True if it only reads, or say that it is meant: "
+        "Give it permission= or scopes=, or say read_only=True if it only reads. Or say that it is meant: "
         "SILENCED_SYSTEM_CHECKS = ['django_mcp.W047']."
     )
     assert found(include_deployment_checks=True) == [
@@ -255,6 +256,18 @@ def test_a_value_that_cannot_be_meant_is_named(settings, name, value, wanted):
         "django_mcp.E032",
         f"MCP_{name} is {value!r}.",
         f"It has to be {wanted}.",
+    )
+
+
+def test_a_message_is_in_the_language_of_the_project(settings):
+    settings.MCP_MAX_SESSIONS = "many"
+
+    with translation.override("de"):
+        [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.E032"]
+
+    assert (message.msg, message.hint) == (
+        "MCP_MAX_SESSIONS ist 'many'.",
+        "Erwartet wird: eine ganze Zahl oder None.",
     )
 
 

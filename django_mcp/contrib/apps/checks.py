@@ -7,6 +7,7 @@ from django.apps import apps as installed
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.template import TemplateDoesNotExist
+from django.utils.translation import gettext
 from django.views.debug import SafeExceptionReporterFilter
 
 from . import inspection
@@ -29,8 +30,8 @@ def check_apps(extension: "Apps", server: "MCPServer") -> Iterator[CheckMessage]
     """Reports templates that do not render, that hold secrets, or that hosts would not show as they are meant."""
     if not installed.is_installed("django_mcp.contrib.apps"):
         yield Error(
-            "Apps() has no template tags.",
-            hint='Add "django_mcp.contrib.apps" to INSTALLED_APPS.',
+            gettext("Apps() has no template tags."),
+            hint=gettext('Add "django_mcp.contrib.apps" to INSTALLED_APPS.'),
             id="django_mcp.E080",
         )
         return
@@ -40,8 +41,9 @@ def check_apps(extension: "Apps", server: "MCPServer") -> Iterator[CheckMessage]
     for tool in declared.tools.values():
         if tool.is_app_only and not tool.is_guarded:
             yield Warning(
-                f"{server.name}: everybody may call the tool {tool.name!r}, which is for apps only.",
-                hint=(
+                gettext("%(server)s: everybody may call the tool %(tool)r, which is for apps only.")
+                % {"server": server.name, "tool": tool.name},
+                hint=gettext(
                     "Servers cannot tell an app's call from any other. Give the tool a permission= or scopes=; a "
                     "permission that is a function which returns True says that everybody is meant."
                 ),
@@ -53,12 +55,14 @@ def _check_app(extension: "Apps", server: "MCPServer", one: App) -> Iterator[Che
     try:
         document = extension.document(server, one, {"csrf_token": CSRF})
     except TemplateDoesNotExist as error:
-        yield Error(f"The app {one.template!r} has no template: {error} does not exist.", id="django_mcp.E081")
+        text = gettext("The app %(app)r has no template: %(template)s does not exist.")
+        yield Error(text % {"app": one.template, "template": error}, id="django_mcp.E081")
         return
     except Exception as error:
         yield Error(
-            f"The app {one.template!r} cannot be rendered: {type(error).__name__}: {error}",
-            hint="It is rendered without a request and a user: the results of its tools are its data.",
+            gettext("The app %(app)r cannot be rendered: %(error)s")
+            % {"app": one.template, "error": f"{type(error).__name__}: {error}"},
+            hint=gettext("It is rendered without a request and a user: the results of its tools are its data."),
             id="django_mcp.E081",
         )
         return
@@ -70,14 +74,17 @@ def _check_app(extension: "Apps", server: "MCPServer", one: App) -> Iterator[Che
 def _check_secrets(one: App, html: str) -> Iterator[CheckMessage]:
     if CSRF in html:
         yield Error(
-            f"The app {one.template!r} holds a CSRF token.",
-            hint="Take {% csrf_token %} out: an app has no cookies, and its forms become calls of tools.",
+            gettext("The app %(app)r holds a CSRF token.") % {"app": one.template},
+            hint=gettext("Take csrf_token out: an app has no cookies, and its forms become calls of tools."),
             id="django_mcp.E082",
         )
     for name in sorted(set(_secrets_in(html))):
         yield Error(
-            f"The app {one.template!r} holds the value of the setting {name}.",
-            hint="Everybody who sees the app can read it. Take it out, and change the secret if it was served.",
+            gettext("The app %(app)r holds the value of the setting %(setting)s.")
+            % {"app": one.template, "setting": name},
+            hint=gettext(
+                "Everybody who sees the app can read it. Take it out, and change the secret if it was served."
+            ),
             id="django_mcp.E083",
         )
 
@@ -111,43 +118,55 @@ def _check_document(
     tools: Mapping[str, Any],
     known: "Mapping[str, AppTool]",
 ) -> Iterator[CheckMessage]:
-    name = f"The app {one.template!r}"
     if not found.has_doctype:
-        yield Error(f"{name} is no HTML document.", hint="Begin it with <!doctype html>.", id="django_mcp.E084")
+        yield Error(
+            gettext("The app %(app)r is no HTML document.") % {"app": one.template},
+            hint=gettext("Begin it with <!doctype html>."),
+            id="django_mcp.E084",
+        )
     for tool in dict.fromkeys(found.tools):
         if tool not in tools:
-            yield Error(f"{name} calls the tool {tool!r}, which the server does not have.", id="django_mcp.E085")
+            text = gettext("The app %(app)r calls the tool %(tool)r, which the server does not have.")
+            yield Error(text % {"app": one.template, "tool": tool}, id="django_mcp.E085")
         elif tool in known and "app" not in known[tool].visibility:
             yield Error(
-                f"{name} calls the tool {tool!r}, which is not for apps.",
-                hint='Hosts refuse such a call. Leave out visibility="model".',
+                gettext("The app %(app)r calls the tool %(tool)r, which is not for apps.")
+                % {"app": one.template, "tool": tool},
+                hint=gettext('Hosts refuse such a call. Leave out visibility="model".'),
                 id="django_mcp.E085",
             )
     for kind, url in dict.fromkeys(found.addresses):
         if is_absolute(url) and not document.origins.covers(kind, url):
             yield Warning(
-                f"{name} uses {origin_of(url)}, which hosts will block.",
-                hint=f"Declare it, by app({one.template!r}, {kind}=[{origin_of(url)!r}]), or take it out.",
+                gettext("The app %(app)r uses %(used)s, which hosts will block.")
+                % {"app": one.template, "used": origin_of(url)},
+                hint=gettext("Declare it, by app(%(app)r, %(kind)s=[%(origin)r]), or take it out.")
+                % {"app": one.template, "kind": kind, "origin": origin_of(url)},
                 id="django_mcp.W081",
             )
     for url in dict.fromkeys(inspection.relative_addresses(found)):
         yield Warning(
-            f"{name} has the address {url!r}, which leads nowhere in a conversation.",
-            hint="Use {% mcp_static %} for static files, an absolute URL for links, and tools for data.",
+            gettext("The app %(app)r has the address %(address)r, which leads nowhere in a conversation.")
+            % {"app": one.template, "address": url},
+            hint=gettext("Use mcp_static for static files, an absolute URL for links, and tools for data."),
             id="django_mcp.W082",
         )
     if found.actions:
         yield Warning(
-            f"{name} has a form with an action, which hosts block.",
-            hint="Name a tool instead: <form data-mcp-tool=…>.",
+            gettext("The app %(app)r has a form with an action, which hosts block.") % {"app": one.template},
+            hint=gettext("Name a tool instead: <form data-mcp-tool=…>."),
             id="django_mcp.W083",
         )
     if found.uses_eval or found.has_data_font:
-        used = "eval() or new Function()" if found.uses_eval else "a font in a data: URL"
-        yield Warning(f"{name} uses {used}, which hosts block.", id="django_mcp.W084")
+        text = (
+            gettext("The app %(app)r uses eval() or new Function(), which hosts block.")
+            if found.uses_eval
+            else gettext("The app %(app)r uses a font in a data: URL, which hosts block.")
+        )
+        yield Warning(text % {"app": one.template}, id="django_mcp.W084")
     if not found.talks and not any(kind == "resources" for kind, _ in found.addresses):
         yield Warning(
-            f"{name} never speaks to its host, so it stays an empty frame.",
-            hint="Put {% load mcp_apps %} and {% mcp_app %} into its head.",
+            gettext("The app %(app)r never speaks to its host, so it stays an empty frame.") % {"app": one.template},
+            hint=gettext("Load mcp_apps, and put the tag mcp_app into its head."),
             id="django_mcp.W085",
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.checks import CheckMessage, Warning, register
+from django.utils.translation import gettext
 
 from django_mcp.conf import mcp_settings
 
@@ -14,8 +15,10 @@ def check_retention(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         return []
     return [
         Warning(
-            "MCP_AUDIT_RETENTION_DAYS is None: audited calls, which may hold personal data, are kept for ever.",
-            hint=(
+            gettext(
+                "MCP_AUDIT_RETENTION_DAYS is None: audited calls, which may hold personal data, are kept for ever."
+            ),
+            hint=gettext(
                 "Set a number of days and run `manage.py mcp_purge` every day, or say that it is meant: "
                 "SILENCED_SYSTEM_CHECKS = ['django_mcp.W060']."
             ),

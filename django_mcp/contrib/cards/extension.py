@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.protected_resource import hosts_are_named
@@ -76,19 +77,22 @@ class Cards(Extension):
         if server not in mounted_servers():
             return  # Its documents have no URLs.
         if (key := mcp_settings.REGISTRY_AUTH) and not REGISTRY_AUTH.fullmatch(key):
-            hint = "Write it as v=MCPv1; k=ed25519; p=…, with the public key in Base64, never the private one."
-            yield Error("MCP_REGISTRY_AUTH is no proof for the registry.", hint=hint, id="django_mcp.E065")
+            hint = gettext("Write it as v=MCPv1; k=ed25519; p=…, with the public key in Base64, never the private one.")
+            yield Error(gettext("MCP_REGISTRY_AUTH is no proof for the registry."), hint=hint, id="django_mcp.E065")
         if key and settings.SECURE_SSL_REDIRECT and settings.SECURE_SSL_HOST:
-            hint = r"Add r'^\.well-known/mcp-registry-auth$' to SECURE_REDIRECT_EXEMPT."
-            yield Warning("The registry follows no redirect to SECURE_SSL_HOST.", hint=hint, id="django_mcp.W066")
+            hint = gettext("Add r'^\\.well-known/mcp-registry-auth$' to SECURE_REDIRECT_EXEMPT.")
+            yield Warning(
+                gettext("The registry follows no redirect to SECURE_SSL_HOST."), hint=hint, id="django_mcp.W066"
+            )
         if key and settings.PREPEND_WWW:
-            hint = "Turn PREPEND_WWW off, and let the web server redirect everything else."
-            yield Warning("The registry follows no redirect of PREPEND_WWW.", hint=hint, id="django_mcp.W066")
+            hint = gettext("Turn PREPEND_WWW off, and let the web server redirect everything else.")
+            yield Warning(gettext("The registry follows no redirect of PREPEND_WWW."), hint=hint, id="django_mcp.W066")
         try:
             views.CardThrottle()
         except (ValueError, KeyError, IndexError):
-            hint = "Write it as '120/minute', or None for no limit."
-            yield Error(f"MCP_CARD_RATE is no rate: {mcp_settings.CARD_RATE!r}.", hint=hint, id="django_mcp.E066")
+            hint = gettext("Write it as '120/minute', or None for no limit.")
+            text = gettext("MCP_CARD_RATE is no rate: %(value)r.") % {"value": mcp_settings.CARD_RATE}
+            yield Error(text, hint=hint, id="django_mcp.E066")
         if not mcp_settings.PUBLIC_URL and not hosts_are_named():
-            hint = "Set MCP_PUBLIC_URL, or name every host in ALLOWED_HOSTS."
-            yield Warning("Anybody can choose the URLs in the cards.", hint=hint, id="django_mcp.W067")
+            hint = gettext("Set MCP_PUBLIC_URL, or name every host in ALLOWED_HOSTS.")
+            yield Warning(gettext("Anybody can choose the URLs in the cards."), hint=hint, id="django_mcp.W067")

@@ -7,11 +7,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils.translation import gettext, gettext_lazy
 from oauth2_provider.settings import oauth2_settings
 
 from . import DAY, GATES, HOUR
 
-HELPER = "OAUTH2_PROVIDER = django_mcp.contrib.oauth.provider_settings(…) sets it."
+HELPER = gettext_lazy("OAUTH2_PROVIDER = django_mcp.contrib.oauth.provider_settings(…) sets it.")
 
 
 @register("mcp")
@@ -21,46 +22,49 @@ def check_provider(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     gaps = [
         (
             provider.DEFAULT_SCOPES == ["__all__"],
-            "A request without scopes gets all: DEFAULT_SCOPES is __all__",
+            gettext("A request without scopes gets all: DEFAULT_SCOPES is __all__."),
             "W011",
         ),
         (
             "none" not in provider.OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED,
-            "Public clients are not offered a method: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'",
+            gettext(
+                "Public clients are not offered a method: OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED lacks 'none'."
+            ),
             "W012",
         ),
-        (not provider.PKCE_REQUIRED, "A stolen code can be used: PKCE_REQUIRED is off", "E013"),
+        (not provider.PKCE_REQUIRED, gettext("A stolen code can be used: PKCE_REQUIRED is off."), "E013"),
         (
             provider.ACCESS_TOKEN_EXPIRE_SECONDS > HOUR,
-            "Access tokens live for more than an hour: ACCESS_TOKEN_EXPIRE_SECONDS",
+            gettext("Access tokens live for more than an hour: ACCESS_TOKEN_EXPIRE_SECONDS."),
             "W014",
         ),
         (
             not provider.REFRESH_TOKEN_EXPIRE_SECONDS or provider.REFRESH_TOKEN_EXPIRE_SECONDS > 365 * DAY,
-            "Refresh tokens live for ever: REFRESH_TOKEN_EXPIRE_SECONDS",
+            gettext("Refresh tokens live for ever: REFRESH_TOKEN_EXPIRE_SECONDS."),
             "W015",
         ),
         (
             not (provider.ROTATE_REFRESH_TOKEN and provider.REFRESH_TOKEN_REUSE_PROTECTION),
-            "A stolen refresh token is not noticed: ROTATE_REFRESH_TOKEN and REFRESH_TOKEN_REUSE_PROTECTION",
+            gettext("A stolen refresh token is not noticed: ROTATE_REFRESH_TOKEN and REFRESH_TOKEN_REUSE_PROTECTION."),
             "W016",
         ),
-        (provider.ALLOW_URI_WILDCARDS, "Redirects may have wildcards: ALLOW_URI_WILDCARDS", "E017"),
+        (provider.ALLOW_URI_WILDCARDS, gettext("Redirects may have wildcards: ALLOW_URI_WILDCARDS."), "E017"),
         (
             provider.REQUEST_APPROVAL_PROMPT != "force",
-            "Users are not asked each time: REQUEST_APPROVAL_PROMPT is not 'force'",
+            gettext("Users are not asked each time: REQUEST_APPROVAL_PROMPT is not 'force'."),
             "W018",
         ),
     ]
     messages = [_message(text, number) for is_open, text, number in gaps if is_open]
     off = [gate for gate in GATES if not getattr(provider, gate)]
     if off:
-        messages.append(_message(f"Not as RFC 9700 says: {', '.join(off)}", "W019"))
+        messages.append(_message(gettext("Not as RFC 9700 says: %(names)s.") % {"names": ", ".join(off)}, "W019"))
     if provider.CIMD_ENABLED and not _fetches_with_care():
-        text = "Anybody can trigger document fetches: CIMD_METADATA_FETCHER and CIMD_REGISTRATION_PERMISSION_CLASSES"
-        messages.append(_message(text, "W023"))
+        text = gettext("Anybody can trigger document fetches: %(names)s.")
+        names = "CIMD_METADATA_FETCHER, CIMD_REGISTRATION_PERMISSION_CLASSES"
+        messages.append(_message(text % {"names": names}, "W023"))
     if not _issues_bound_tokens():
-        messages.append(_message("Tokens are issued for no resource: OAUTH2_VALIDATOR_CLASS", "E020"))
+        messages.append(_message(gettext("Tokens are issued for no resource: OAUTH2_VALIDATOR_CLASS."), "E020"))
     return messages
 
 
@@ -74,12 +78,12 @@ def check_login(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         if not parts.netloc:
             resolve(f"/{parts.path.removeprefix(get_script_prefix()).lstrip('/')}")
     except (NoReverseMatch, Resolver404):
-        hint = (
+        hint = gettext(
             'Mount a login view, such as path("accounts/login/", LoginView.as_view(template_name=…)), or set '
             'LOGIN_URL to the one that you have: "admin:login" is one for staff.'
         )
-        text = f"Users have nowhere to sign in: no URL pattern is at LOGIN_URL, {settings.LOGIN_URL!r}."
-        return [Warning(text, hint=hint, id="django_mcp.W022")]
+        text = gettext("Users have nowhere to sign in: no URL pattern is at LOGIN_URL, %(url)r.")
+        return [Warning(text % {"url": settings.LOGIN_URL}, hint=hint, id="django_mcp.W022")]
     return []
 
 
@@ -89,8 +93,11 @@ def check_issuer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     issuer = str(oauth2_settings.OIDC_ISS_ENDPOINT) or str(getattr(settings, "MCP_PUBLIC_URL", ""))
     if issuer.startswith("https://"):
         return []
-    hint = 'Set provider_settings(issuer="https://…") or MCP_PUBLIC_URL: what proxies and hosts say can be wrong.'
-    return [Warning("The authorization server does not know its own https address.", hint=hint, id="django_mcp.W021")]
+    text = gettext("The authorization server does not know its own https address.")
+    hint = gettext(
+        'Set provider_settings(issuer="https://…") or MCP_PUBLIC_URL: what proxies and hosts say can be wrong.'
+    )
+    return [Warning(text, hint=hint, id="django_mcp.W021")]
 
 
 def _issues_bound_tokens() -> bool:
@@ -115,4 +122,4 @@ def _fetches_with_care() -> bool:
 
 
 def _message(text: str, number: str) -> CheckMessage:
-    return (Error if number.startswith("E") else Warning)(f"{text}.", hint=HELPER, id=f"django_mcp.{number}")
+    return (Error if number.startswith("E") else Warning)(text, hint=str(HELPER), id=f"django_mcp.{number}")

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import receiver
 from django.utils import autoreload
+from django.utils.translation import gettext
 from pydantic import BaseModel, ConfigDict
 
 from django_mcp import Context, ProtocolError, gates
@@ -104,8 +105,9 @@ class Skills(Extension):
         for name in sorted({name for name in names if names.count(name) > 1}):
             paths = ", ".join(skill.path for skill in self._skills.values() if skill.name == name)
             yield Warning(
-                f"The server {server.name!r} has several skills named {name!r}: {paths}.",
-                hint="Clients tell skills apart by their names: rename one, or choose with Skills(apps=[…]).",
+                gettext("The server %(server)r has several skills named %(name)r: %(paths)s.")
+                % {"server": server.name, "name": name, "paths": paths},
+                hint=gettext("Clients tell skills apart by their names: rename one, or choose with Skills(apps=[…])."),
                 id="django_mcp.W062",
             )
 
