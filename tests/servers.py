@@ -329,7 +329,7 @@ def markup(text: str = MARKUP) -> list[Any]:
 @hostile.tool(read_only=True)
 def huge() -> str:
     """Return more than a page can show."""
-    return "x" * 3_000_000
+    return "x" * 10_000_000
 
 
 @hostile.tool

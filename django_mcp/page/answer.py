@@ -126,6 +126,7 @@ def _context(
                 kind: {entry.key: entry.definition for entries in groups.values() for entry in entries}
                 for kind, groups in shown.groups.items()
             },
+            "secrets": {entry.key: entry.secrets for entry in shown.entries() if entry.secrets},
             "capabilities": server.capabilities(streams=has_streams(request)),
         },
     }

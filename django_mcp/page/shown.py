@@ -43,7 +43,9 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A primitive: its definition as a client is sent it, and the group that it is shown in."""
+    """A primitive: its definition as a client is sent it, the group that it is shown in, and the names of its secret
+    arguments (`*` for all).
+    """
 
     kind: str
     key: str
@@ -51,6 +53,7 @@ class Entry:
     definition: Mapping[str, Any]
     badges: tuple[Badge, ...]
     size: int
+    secrets: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -69,11 +72,13 @@ class Shown:
     server: MCPServer
     groups: Mapping[str, Mapping[str, list[Entry]]]
 
+    def entries(self) -> Iterator[Entry]:
+        return (entry for kinds in self.groups.values() for group in kinds.values() for entry in group)
+
     @property
     def size(self) -> int:
         """The characters that a model is sent before it does anything."""
-        entries = (entry for kinds in self.groups.values() for group in kinds.values() for entry in group)
-        return len(self.server.instructions or "") + sum(entry.size for entry in entries)
+        return len(self.server.instructions or "") + sum(entry.size for entry in self.entries())
 
     @property
     def tokens(self) -> int:
@@ -123,7 +128,8 @@ def _entry(server: MCPServer, kind: str, definition: Mapping[str, Any]) -> Entry
     key = key_of(definition)
     found = _registered(server, kind).get(key)
     badges = (*_hints(kind, definition), *_asked(getattr(found, "access", None)))
-    return Entry(kind, key, _group_of(found), definition, badges, size_of(definition))
+    secrets = sorted(getattr(getattr(found, "signature", None), "sensitive", ()))
+    return Entry(kind, key, _group_of(found), definition, badges, size_of(definition), tuple(secrets))
 
 
 def _registered(server: MCPServer, kind: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from tests.browser import CSS, waiting
+from tests.browser import CSS, choose, waiting
 
 SECONDS: Final = 15
 
@@ -23,6 +23,11 @@ class Page:
         entry.find_element(CSS, "summary").click()
         self.find("form", entry)
         return entry
+
+    def choose_era(self, name):
+        self.driver.execute_script("document.getElementById('connection').parentElement.open = true")
+        choose(self.find("#era")).select_by_value(name)
+        self.wait(lambda _: self.find("#era").get_property("value") == name)
 
     def field(self, entry, label):
         """The field under a label, as a person finds it."""

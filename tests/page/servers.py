@@ -1,14 +1,26 @@
 """Servers that the page is tried on alone."""
 
+import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
-from django_mcp import Context, MCPServer
+from django_mcp import (
+    Audio,
+    Context,
+    EmbeddedResource,
+    Image,
+    MCPServer,
+    ParamHeader,
+    ResourceLink,
+    Sensitive,
+    Text,
+)
 from django_mcp.methods.request import Request
 from django_mcp.primitives.tools import Tool
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FIELDS = {f"field_{number}": (str, "") for number in range(60)}
 LONG = create_model("Long", **FIELDS)  # type: ignore[call-overload]
 
@@ -67,6 +79,35 @@ def advise(ctx: Context) -> str:
     said = ctx.sample("A slogan, in five words.", max_tokens=50)
     roots = ctx.list_roots()
     return f"{said.text} in {roots[0]['uri']}"
+
+
+@talk.tool(read_only=True)
+def unlock(
+    name: str,
+    password: Annotated[str, Sensitive()],
+    pin: Annotated[str, Field(json_schema_extra={"format": "password"})],
+    region: Annotated[str, ParamHeader("Region")],
+) -> str:
+    """Unlock a door."""
+    return "open" if (name, password, pin) == ("ada", "sesame", "1234") else f"closed in {region}"
+
+
+@talk.tool(read_only=True)
+def gallery() -> list[Any]:
+    """Return content of every kind."""
+    return [
+        Image(base64.b64decode(PIXEL), "image/png"),
+        Audio(b"RIFF", "audio/wav"),
+        EmbeddedResource("note://1", text="A note", mime_type="text/plain"),
+        ResourceLink("note://2", "Another"),
+        Text("The end"),
+    ]
+
+
+@talk.tool(read_only=True)
+def pay(ctx: Context) -> str:
+    """Send the person to an address."""
+    return ctx.elicit_url("Pay there.", "https://pay.example/7").action
 
 
 class Counted(BaseModel):

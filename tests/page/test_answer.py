@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.conf import settings
 from django.template import engines
 from django.test import override_settings
 
@@ -127,3 +128,44 @@ def test_the_script_is_told_the_era_and_the_address(browser):
 def test_a_project_without_an_engine_for_templates_has_the_page(browser):
     with override_settings(TEMPLATES=[]):
         assert b">plain</h1>" in browser.open("/plain").content
+
+
+def told(response):
+    """The data of the page's script."""
+    found = re.search(r'<script id="mcp-data" type="application/json">(.*?)</script>', response.content.decode())
+    return json.loads(found[1])
+
+
+def test_the_page_is_whole_below_a_script_name_behind_a_proxy_and_without_the_admin_or_static_files(browser, ada):
+    """Nothing is collected, so that a storage which must know each file is never asked for one."""
+    storage = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+    apps = [app for app in settings.INSTALLED_APPS if app != "django.contrib.admin"]
+    with override_settings(
+        FORCE_SCRIPT_NAME="/sub",
+        MCP_PUBLIC_URL="https://example.com",
+        STORAGES={**settings.STORAGES, "staticfiles": storage},
+        INSTALLED_APPS=apps,
+        LOGIN_URL="/page",
+    ):
+        carried = "/sub/token" if browser.carrier == "lane" else "/token"
+        page = browser.open(carried)
+
+    data = told(page)
+    assert (data["path"], data["url"]) == ("/sub/token", "https://example.com/sub/token")
+    assert "https://example.com/sub/token" in data["signInUrl"] or "%2Fsub%2Ftoken" in data["signInUrl"]
+
+
+def test_a_project_extends_the_page_by_a_template_of_the_same_name(browser, tmp_path):
+    own = tmp_path / "django_mcp" / "page" / "page.html"
+    own.parent.mkdir(parents=True)
+    own.write_text(
+        '{% extends "django_mcp/page/page.html" %}{% block branding %}<h1>Ours</h1>{% endblock %}'
+        '{% block extrahead %}<style nonce="{{ nonce }}">h1 { color: teal }</style>{% endblock %}'
+    )
+    with override_settings(TEMPLATES=[{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]):
+        page = browser.open()
+
+    [nonce] = set(re.findall(r"'nonce-([^']+)'", page.headers["content-security-policy"]))
+    text = page.content.decode()
+    assert f'<style nonce="{nonce}">h1 {{ color: teal }}</style>' in text
+    assert ("<h1>Ours</h1>" in text, 'id="search"' in text) == (True, True)

@@ -11,7 +11,7 @@ import pytest
 
 from django_mcp.models import Session
 from tests import live_site, wire
-from tests.browser import CSS, choose
+from tests.browser import CSS
 from tests.page.opened import Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -25,12 +25,6 @@ def sign_in(driver, site):
     page.find("#search")
     driver.get_log("browser")
     return page
-
-
-def era(page, name):
-    page.driver.execute_script("document.getElementById('connection').parentElement.open = true")
-    choose(page.find("#era")).select_by_value(name)
-    page.wait(lambda _: page.find("#era").get_property("value") == name)
 
 
 def call(site, name, arguments):
@@ -56,7 +50,7 @@ def test_a_person_subscribes_to_a_resource_and_sees_its_updates_arrive(site: liv
     """In the lane; the view has no streams, and the page offers no subscription there."""
     trip = call(site, "create_trip", {"name": "To Oslo"})["id"]
     page = sign_in(driver, site)
-    era(page, name)
+    page.choose_era(name)
     entry = page.open("trip://{pk}")
     page.field(entry, "pk").send_keys(str(trip))
     if not page.driver.execute_script("return JSON.parse(document.getElementById('mcp-data').textContent).streams"):
@@ -94,7 +88,7 @@ def test_both_eras_are_called_by_a_switch_that_a_reload_keeps(opened):
     page = opened("/plain")
     greet(page)
     assert not Session.objects.exists()
-    era(page, "handshake")
+    page.choose_era("handshake")
     page.press(page.find('.entry[data-key="greet"]'), "Call")
     page.wait(lambda _: Session.objects.exists())
 
@@ -122,7 +116,7 @@ def test_a_server_that_restarts_is_said_in_words_and_a_button_goes_on(live_data,
         page = sign_in(driver, site)
         entry = page.open("search_airports")
         page.field(entry, "query").send_keys("Oslo")
-        era(page, "handshake")
+        page.choose_era("handshake")
         page.press(entry, "Call")
         page.outcome(entry)
     page.press(entry, "Call")
@@ -239,6 +233,49 @@ def test_somebody_else_in_the_same_tab_sees_no_calls_of_before(opened, client, s
     assert "Ada" not in page.driver.execute_script("return JSON.stringify(sessionStorage)")
 
 
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_secret_arguments_are_written_unseen_and_kept_nowhere(opened, era):
+    """One argument goes as a header too, where the era has that."""
+    page = opened("/talk")
+    page.choose_era(era)
+    entry = page.open("unlock")
+    for name, value in {"name": "ada", "password": "sesame", "pin": "1234", "region": "Zürich"}.items():
+        page.field(entry, name).send_keys(value)
+    kinds = [page.field(entry, name).get_attribute("type") for name in ("password", "pin", "region")]
+    assert kinds == ["password", "password", "text"]
+    page.press(entry, "Call")
+
+    assert "open" in page.outcome(entry)
+    kept = page.driver.execute_script("return JSON.stringify(sessionStorage)")
+    assert ("ada" in kept, "sesame" in kept, "1234" in kept) == (True, False, False)
+    link = page.wait(copied(entry, "It fills the form in"))
+    assert ("ada" in link, "sesame" in link, "1234" in link) == (True, False, False)
+
+
+def test_content_of_every_kind_is_shown(opened):
+    page = opened("/talk")
+    entry = page.open("gallery")
+    page.press(entry, "Call")
+
+    shown = page.outcome(entry)
+    assert all(text in shown for text in ("note://1 · text/plain", "A note", "Link: Another note://2", "The end"))
+    image = entry.find_element(CSS, "img.shown")
+    page.wait(lambda _: image.get_property("naturalWidth") == 1)
+    assert entry.find_element(CSS, "audio[controls]").get_property("src").startswith("data:audio/wav;base64,")
+    assert page.complaints() == []
+
+
+def test_a_question_by_an_address_is_a_link_that_the_person_opens(opened):
+    page = opened("/talk")
+    entry = page.open("pay")
+    page.press(entry, "Call")
+
+    [link] = page.wait(lambda _: entry.find_elements(CSS, "form[aria-label=Question] a"))
+    assert (link.get_attribute("href"), link.get_attribute("rel")) == ("https://pay.example/7", "noopener noreferrer")
+    page.press(entry, "Answer")
+    assert "accept" in page.outcome(entry)
+
+
 def copied(entry, label):
     """The text below a heading, in parts of the page that are opened for it."""
     script = """const [entry, label] = arguments
@@ -253,7 +290,7 @@ def copied(entry, label):
 @pytest.mark.parametrize("name", ["modern", "handshake"])
 def test_the_curl_and_the_python_that_are_copied_run_as_they_are(site: live_site.Site, driver, name):
     page = sign_in(driver, site)
-    era(page, name)
+    page.choose_era(name)
     entry = page.open("search_airports")
     page.field(entry, "query").send_keys("Reykjavik")
     page.press(entry, "Call")

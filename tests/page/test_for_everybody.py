@@ -25,7 +25,8 @@ QUICK_SECONDS = 2
 
 @pytest.fixture(scope="session")
 def axe(request):
-    folder = npm.installed(request, Path(__file__).parent / "axe")
+    # The browser runs it, so that any Node will do whose npm installs it.
+    folder = npm.installed(request, Path(__file__).parent / "axe", node_major=18)
     return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
@@ -72,6 +73,11 @@ def test_axe_has_no_serious_finding_on_any_view(opened, axe, scheme):
     assert findings(page, axe) == []
     page.press(entry, "Cancel")
     entry = page.open("count")
+    page.press(entry, "Call")
+    page.outcome(entry)
+    assert findings(page, axe) == []
+
+    entry = page.open("gallery")
     page.press(entry, "Call")
     page.outcome(entry)
     assert findings(page, axe) == []

@@ -88,7 +88,7 @@ def test_the_form_has_a_field_for_every_kind(opened, tmp_path):
 
 
 def test_the_arguments_are_written_as_json_and_come_back_into_the_form(opened):
-    page = opened('/plain#tools=greet&args={"name":"Bob"}')
+    page = opened('/plain#tool=greet&args={"name":"Bob"}')
     entry = page.find('.entry[data-key="greet"]')
     assert page.field(entry, "name").get_property("value") == "Bob"
 
@@ -117,8 +117,10 @@ def test_an_endpoint_of_the_older_era_is_called_in_a_session(opened):
     assert Session.objects.get().client_info["name"] == "django-mcp-page"
 
 
-def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened):
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_a_question_is_a_form_and_its_answer_goes_on_with_the_call(opened, era):
     page = opened("/forms")
+    page.choose_era(era)
     entry = page.open("order")
     page.field(entry, "dish").send_keys("soup")
 
@@ -144,8 +146,10 @@ def test_a_schema_that_holds_itself_has_a_form(opened):
     assert page.complaints() == []
 
 
-def test_progress_is_seen_before_the_result_and_a_call_is_cancelled(opened):
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_progress_is_seen_before_the_result_and_a_call_is_cancelled(opened, era):
     page = opened("/forms")
+    page.choose_era(era)
     entry = page.open("wait")
     released.clear()
 
@@ -220,7 +224,7 @@ def test_nothing_that_a_server_sends_runs_and_all_of_it_is_bounded(opened):
         )
         == 0
     )
-    assert "2900000 more characters are not shown" in page.driver.find_element(CSS, "main").text
+    assert "9900000 more characters are not shown" in page.driver.find_element(CSS, "main").text
     assert page.complaints() == []
 
 

@@ -15,6 +15,17 @@ export function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", text, onclick, ...attributes });
 }
 
+// Copies the text of an element. A page that is not served safely has no clipboard: there the text is marked.
+export async function copyFrom(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return false;
+  }
+}
+
 // A part of the page whose content is made when it is opened.
 export function lazily(title, parts, attributes = {}) {
   const details = make("details", attributes, make("summary", { text: title }));

@@ -33,10 +33,19 @@ function write(calls) {
   } catch { /* A browser that keeps nothing has no history. */ }
 }
 
+// The values that may be kept, without those that the server or the schema calls secret, however deep they are.
+export function kept(definition, value, secrets = data.secrets[definition.name] || []) {
+  if (Array.isArray(value)) return value.map((one) => kept(definition, one, secrets));
+  if (value === null || typeof value !== "object") return value;
+  const properties = definition.inputSchema?.properties || {};
+  const isSecret = (name) => secrets.includes("*") || secrets.includes(name) || properties[name]?.format === "password" || properties[name]?.writeOnly === true;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !isSecret(name)).map(([name, one]) => [name, kept(definition, one, secrets)]));
+}
+
 // Writes a call down, the newest first.
 export function record(kind, definition, values, outcome) {
   const key = definition.uri || definition.uriTemplate || definition.name;
-  write([{ kind, key, values, outcome, at: Date.now() }, ...read()].slice(0, MAX_CALLS));
+  write([{ kind, key, values: kept(definition, values), outcome, at: Date.now() }, ...read()].slice(0, MAX_CALLS));
   show();
 }
 

@@ -4,7 +4,7 @@ import { call, makePlace } from "./calls.js";
 import { data } from "./data.js";
 import { button, lazily, make } from "./dom.js";
 import { formOf } from "./forms.js";
-import { begin } from "./history.js";
+import { begin, kept } from "./history.js";
 import { KINDS, expand } from "./kinds.js";
 import { showConnection, showCopies, showDrawer } from "./panels.js";
 import { portabilityOf } from "./portability.js";
@@ -12,6 +12,7 @@ import { copyable, json } from "./results.js";
 import { gettext, interpolate } from "./words.js";
 
 const MAX_UPDATES = 20;
+const PARAMETERS = { tools: "tool", resources: "resource", resourceTemplates: "template", prompts: "prompt" };
 const built = new WeakMap();
 
 // Suggestions while an argument is written.
@@ -81,6 +82,13 @@ function subscription(uriOf, read) {
   return { toggle, element: make("div", {}, said, updates) };
 }
 
+// A schema whose secret arguments are written unseen.
+function markSecrets(schema, secrets) {
+  const entries = Object.entries(schema.properties || {}).map(([name, one]) =>
+    [name, secrets.includes("*") || secrets.includes(name) ? { ...one, ...(one.type === "string" ? { format: "password" } : {}) } : one]);
+  return secrets.length ? { ...schema, properties: Object.fromEntries(entries) } : schema;
+}
+
 function hintsOf(kind, definition) {
   const hints = kind === "tools" ? portabilityOf(definition) : [];
   if (!hints.length) return null;
@@ -90,7 +98,7 @@ function hintsOf(kind, definition) {
 
 function linkOf(kind, key, values) {
   const args = Object.keys(values).length ? `&args=${encodeURIComponent(JSON.stringify(values))}` : "";
-  return `${location.href.split("#")[0]}#${kind}=${encodeURIComponent(key)}${args}`;
+  return `${location.href.split("#")[0]}#${PARAMETERS[kind]}=${encodeURIComponent(key)}${args}`;
 }
 
 function build(entry) {
@@ -100,7 +108,7 @@ function build(entry) {
   const body = entry.querySelector(".body");
   body.append(...[hintsOf(kind, definition), lazily(gettext("Definition, as a model is sent it"), () => [json(definition)])].filter(Boolean));
   const schema = own.schema(definition);
-  const fields = formFor(schema);
+  const fields = formFor(markSecrets(schema, data.secrets[key] || []));
   const place = makePlace();
   const hasFields = Object.keys(fields.fields).length > 0;
   const send = make("button", { type: "submit", class: "go", text: own.verb });
@@ -120,7 +128,7 @@ function build(entry) {
     buttons.append(subscribed.toggle);
     body.append(subscribed.element);
   }
-  body.append(lazily(gettext("A link to this form"), () => [copyable(gettext("It fills the form in, and calls nothing"), linkOf(kind, key, fields.read()))]));
+  body.append(lazily(gettext("A link to this form"), () => [copyable(gettext("It fills the form in, and calls nothing"), linkOf(kind, key, kept(definition, fields.read())))]));
   body.append(place.element);
   return { fields, start };
 }
@@ -154,11 +162,11 @@ function openWith(kind, key, values) {
   return form;
 }
 
-// A link to a primitive with arguments: #tools=search&args={…}. It fills the form in, and calls nothing.
+// A link to a primitive with arguments: #tool=search&args={…}. It fills the form in, and calls nothing.
 function followLink() {
   const asked = new URLSearchParams(location.hash.slice(1));
   for (const kind of Object.keys(KINDS)) {
-    const key = asked.get(kind) ?? asked.get(kind === "resourceTemplates" ? "template" : kind.slice(0, -1));
+    const key = asked.get(PARAMETERS[kind]) ?? asked.get(kind);
     if (key === null) continue;
     let values = null;
     try {

@@ -1,7 +1,7 @@
 // The panels around the primitives: the connection with its era and session, and the drawer of messages.
 import { choose, closeSession, connect, era, forget, onChange, session, versionOf } from "./client.js";
 import { data } from "./data.js";
-import { button, lazily, make } from "./dom.js";
+import { button, copyFrom, lazily, make } from "./dom.js";
 import { wireOf } from "./results.js";
 import { exchanges, follow } from "./wire.js";
 import { gettext, interpolate } from "./words.js";
@@ -66,7 +66,7 @@ export function showCopies() {
     const said = make("span", { role: "status", class: "soft" });
     one.hidden = false;
     one.after(said);
-    one.addEventListener("click", () => navigator.clipboard.writeText(document.getElementById(one.dataset.copy).textContent)
-      .then(() => { said.textContent = gettext("Copied"); }, () => { said.textContent = gettext("Copy it by hand"); }));
+    const text = document.getElementById(one.dataset.copy);
+    one.addEventListener("click", async () => { said.textContent = (await copyFrom(text)) ? gettext("Copied") : gettext("Copy what is marked"); });
   }
 }

@@ -1,6 +1,6 @@
 // Answers as people read them. Everything is text: nothing that a server sends becomes markup, and links are only shown.
 
-import { button, lazily, make } from "./dom.js";
+import { button, copyFrom, lazily, make } from "./dom.js";
 import { curl, python } from "./copies.js";
 import { gettext, interpolate } from "./words.js";
 
@@ -21,8 +21,9 @@ export function json(value) {
 
 export function copyable(label, text) {
   const said = make("span", { role: "status", class: "soft" });
-  const copy = () => navigator.clipboard.writeText(text).then(() => { said.textContent = gettext("Copied"); }, () => { said.textContent = gettext("Copy it by hand"); });
-  return make("div", {}, make("h4", { text: label }), textOf(text), button(gettext("Copy"), copy, { "aria-label": interpolate(gettext("Copy: %(label)s"), { label }) }), said);
+  const whole = make("pre", { text, tabindex: "0" });
+  const copy = async () => { said.textContent = (await copyFrom(whole)) ? gettext("Copied") : gettext("Copy what is marked"); };
+  return make("div", {}, make("h4", { text: label }), whole, button(gettext("Copy"), copy, { "aria-label": interpolate(gettext("Copy: %(label)s"), { label }) }), said);
 }
 
 // A value as a tree, whose branches are made when they are opened.
