@@ -32,6 +32,11 @@ class Gate:
         """
         return True
 
+    @property
+    def may_close(self) -> bool:
+        """Whether `refuse()` may close a primitive now. While it may not, lists ask nothing of the gate."""
+        return True
+
     def refuse_caller(self, server: str, principal: "Principal") -> Refusal | None:
         """The refusal of a caller of a server; `None` admits it. For an open stream, only the key, the client and the
         token of the principal are known; its user is anonymous.
@@ -79,6 +84,11 @@ def when_changed(listener: Callable[[], None]) -> None:
 def are_ready() -> bool:
     """Whether all gates answer from memory."""
     return all(gate.is_ready for gate in gates)
+
+
+def may_close() -> bool:
+    """Whether any gate may close a primitive now."""
+    return any(gate.may_close for gate in gates)
 
 
 def refusal_of(server: str, principal: "Principal") -> Refusal | None:

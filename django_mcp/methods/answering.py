@@ -37,7 +37,7 @@ from . import request_state
 from .effects import Effect
 from .extending import first_error, intercepted
 from .notifications import effect_of
-from .request import Call, Listen, Outcome, Request, Result, ResultWithEffect
+from .request import Call, Listen, Listing, Outcome, Request, Result, ResultWithEffect
 from .table import Method
 from .tools import call_tool
 
@@ -148,7 +148,7 @@ def _with_status(server: "MCPServer", error: ProtocolError, era: Era) -> Protoco
     return error
 
 
-def _to_step(request: Request, answer: Result | ResultWithEffect | Listen) -> Reply | PendingReply | Listen:
+def _to_step(request: Request, answer: Result | Listing | ResultWithEffect | Listen) -> Reply | PendingReply | Listen:
     if isinstance(answer, Listen):
         return answer
     if isinstance(answer, ResultWithEffect):
@@ -262,15 +262,22 @@ def _to_input_required(request: Request, required: InputRequired) -> Result:
     return result
 
 
-def _reply(request: Request, result: Result) -> Reply:
+def _reply(request: Request, result: Result | Listing) -> Reply:
+    if isinstance(result, Listing):
+        return replies.listing(request.id, result.key, result.entries, _completed(request, result.rest))
+    return replies.result(request.id, _completed(request, result))
+
+
+def _completed(request: Request, result: Result) -> Result:
+    """The result as the client's revision has it."""
     if request.era != "modern":
-        return replies.result(request.id, handshake.shape(request.method, result, request.version))
+        return handshake.shape(request.method, result, request.version)
     server = request.server
     is_discovery = request.method == "server/discover"
     info = server.implementation() if is_discovery else {"name": server.name, "version": server.version}
     # A result that depends on the client's answers must not be cached or shared.
     hints = CacheHints() if request.inputs else server.cache_hints()
-    return replies.result(request.id, modern.complete(request.method, result, info, hints))
+    return modern.complete(request.method, result, info, hints)
 
 
 def _version_of(inbound: Inbound, session: Session | None) -> str:

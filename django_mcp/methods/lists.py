@@ -1,37 +1,51 @@
-"""The page of definitions that the four list methods return."""
+"""The page of entries that the four list methods return."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from django_mcp.protocol import cursors
+from django.utils.translation import get_language
 
-from .access import Guarded, visible
-from .request import Request, Result, in_readers_language
+from django_mcp.primitives.texts import Declared
+from django_mcp.protocol import cursors, handshake, jsonrpc
+
+from .access import visible
+from .request import Listing, Request, in_readers_language
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
 
-
-class Listed(Guarded, Protocol):
-    @property
-    def definition(self) -> dict[str, Any]: ...
+MOST_KEPT = 40
+"""The texts of one entry that are kept: some revisions, in some languages."""
 
 
-def list_page(request: Request, key: str, entries: Mapping[str, Listed]) -> Result:
-    """A page of the definitions that the caller may see, under `key`, in the order of declaration, which is the same on
+def list_page(request: Request, key: str, entries: Mapping[str, Any]) -> Listing:
+    """A page of the entries that the caller may see, under `key`, in the order of declaration, which is the same on
     every worker.
     """
     with in_readers_language(request):
-        return page_of(request, key, [(name, entry.definition) for name, entry in visible(request, entries)])
+        return page_of(request, key, list(visible(request, entries)))
 
 
-def page_of(request: Request, key: str, items: Sequence[tuple[str, dict[str, Any]]]) -> Result:
-    """The requested page of definitions by name."""
+def page_of(request: Request, key: str, items: Sequence[tuple[str, Declared]]) -> Listing:
+    """The requested page of entries by name."""
     page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
-    result: dict[str, Any] = {key: page}
-    if next_cursor is not None:
-        result["nextCursor"] = next_cursor
-    return result
+    plain, translated = (request.version, None), (request.version, get_language())
+    entries = []
+    for entry in page:
+        place = translated if entry.is_translated else plain
+        entries.append(entry.written.get(place) or _write(entry, key, request, place))
+    return Listing(key, entries, {} if next_cursor is None else {"nextCursor": next_cursor})
+
+
+def _write(entry: Declared, key: str, request: Request, place: tuple[str, str | None]) -> bytes:
+    """The JSON of an entry as the client's revision has it, in the active language; kept for the lists that follow."""
+    definition = entry.definition
+    if request.era == "handshake":
+        definition = handshake.shape_entry(key, definition, request.version)
+    text = jsonrpc.encode(definition)
+    if len(entry.written) < MOST_KEPT:
+        entry.written[place] = text
+    return text
 
 
 def is_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:

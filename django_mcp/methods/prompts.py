@@ -12,12 +12,12 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, ProtocolE
 
 from .access import admit
 from .lists import list_page
-from .request import Call, Request, Result, in_readers_language, language_of, take_string
+from .request import Call, Listing, Request, Result, in_readers_language, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 
 
-def list_prompts(request: Request) -> Result:
+def list_prompts(request: Request) -> Listing:
     return list_page(request, "prompts", request.server.registry.prompts)
 
 

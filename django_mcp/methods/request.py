@@ -92,6 +92,15 @@ class Request:
 
 
 @record(frozen=True, slots=True)
+class Listing:
+    """A page of a list: under `key` its entries, each of which is JSON already, and the other members of the result."""
+
+    key: str
+    entries: list[bytes]
+    rest: Result
+
+
+@record(frozen=True, slots=True)
 class ResultWithEffect:
     """A result that may be sent only after its effect has been carried out."""
 

@@ -15,16 +15,16 @@ from django_mcp.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_
 
 from .access import admit, check_open
 from .lists import list_page
-from .request import Call, Request, Result, language_of, take_string
+from .request import Call, Listing, Request, Result, language_of, take_string
 
 logger = logging.getLogger("django_mcp")
 
 
-def list_resources(request: Request) -> Result:
+def list_resources(request: Request) -> Listing:
     return list_page(request, "resources", request.server.registry.resources)
 
 
-def list_templates(request: Request) -> Result:
+def list_templates(request: Request) -> Listing:
     return list_page(request, "resourceTemplates", request.server.registry.templates)
 
 

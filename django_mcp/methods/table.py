@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from django_mcp.protocol.versions import Era
 
 from . import completion, lifecycle, lists, log_level, prompts, resources, subscriptions, tools
-from .request import Call, Listen, Request, Result, ResultWithEffect
+from .request import Call, Listen, Listing, Request, Result, ResultWithEffect
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
 
-Handler: TypeAlias = Callable[[Request], Result | ResultWithEffect | Call | Listen]
+Handler: TypeAlias = Callable[[Request], Result | Listing | ResultWithEffect | Call | Listen]
 
 
 def _never(server: "MCPServer", params: Mapping[str, Any]) -> bool:

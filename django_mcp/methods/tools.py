@@ -18,7 +18,7 @@ from django_mcp.protocol.errors import INVALID_PARAMS, Closed, ProtocolError, To
 from . import lists
 from .access import admit, check_open, visible
 from .failures import in_words
-from .request import Call, Request, Result, in_readers_language, take_string
+from .request import Call, Listing, Request, Result, in_readers_language, take_string
 
 if TYPE_CHECKING:
     from django_mcp.server import MCPServer
@@ -38,7 +38,7 @@ def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
     return tool is None or tool.is_inert
 
 
-def list_tools(request: Request) -> Result:
+def list_tools(request: Request) -> Listing:
     """The tools that the caller may use; above `search_tools_above`, only those that are always listed and the
     search.
     """
@@ -48,7 +48,7 @@ def list_tools(request: Request) -> Result:
         tools = {name: tool for name, tool in seen.items() if tool.always_listed}
         tools |= tool_search.TOOLS
     with in_readers_language(request):
-        return lists.page_of(request, "tools", [(name, tool.definition) for name, tool in _described(request, tools)])
+        return lists.page_of(request, "tools", list(_described(request, tools)))
 
 
 def call_tool(request: Request, *, deferred: bool = False) -> Call | Result:
@@ -119,6 +119,9 @@ def _described(request: Request, tools: Mapping[str, Tool]) -> Iterator[tuple[st
     it.
     """
     for name, tool in visible(request, tools):
+        if tool.describe is None:
+            yield name, tool
+            continue
         try:
             described = tool.described(request.caller)
         except Exception as error:

@@ -12,7 +12,7 @@ from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
 from .templates import rendered
-from .texts import Declared, Words, is_translated
+from .texts import Declared, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +21,8 @@ class Prompt(Declared):
 
     name: str
     signature: Signature
-    declared: dict[str, Any]
     completers: Completers
     access: Access | None = None
-    is_translated: bool = False
     kind: ClassVar[Literal["prompt"]] = "prompt"
 
     @property
@@ -65,12 +63,10 @@ def make_prompt(
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
-    declared = {key: value for key, value in members.items() if value is not None}
     return Prompt(
         name=prompt_name,
         signature=signature,
-        declared=declared,
-        is_translated=is_translated(declared),
+        declared={key: value for key, value in members.items() if value is not None},
         completers=read_completers(complete, tuple(argument["name"] for argument in arguments), label),
         access=make_access(permission, scopes, label),
     )

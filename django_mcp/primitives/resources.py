@@ -13,7 +13,7 @@ from .completion import Completers, read_completers
 from .content import Icon
 from .signatures import Signature
 from .templates import rendered
-from .texts import Declared, Words, is_translated
+from .texts import Declared, Words
 from .uri_templates import URITemplate, compile_template, is_template
 
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
@@ -35,11 +35,9 @@ class Resource(Declared):
 
     uri: str
     signature: Signature
-    declared: dict[str, Any]
     mime_type: str | None
     access: Access | None = None
     part_of: tuple[str, ...] = ()
-    is_translated: bool = False
     kind: ClassVar[Literal["resource"]] = "resource"
 
     @property
@@ -54,11 +52,9 @@ class ResourceTemplate(Declared):
 
     template: URITemplate
     signature: Signature
-    declared: dict[str, Any]
     mime_type: str | None
     completers: Completers
     access: Access | None = None
-    is_translated: bool = False
     kind: ClassVar[Literal["resource"]] = "resource"
 
     @property
@@ -115,7 +111,6 @@ def make_resource(
             template=uri_template,
             signature=signature,
             declared={"uriTemplate": uri, **declared},
-            is_translated=is_translated(declared),
             mime_type=mime_type,
             completers=read_completers(complete, uri_template.variables, label),
             access=access,
@@ -128,7 +123,6 @@ def make_resource(
         uri=uri,
         signature=signature,
         declared={"uri": uri, **declared},
-        is_translated=is_translated(declared),
         mime_type=mime_type,
         access=access,
         part_of=tuple(part_of),

@@ -1,5 +1,6 @@
 """Texts that each reader gets in their own language: titles, descriptions and schemas with `gettext_lazy`."""
 
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from django.utils.functional import Promise
@@ -24,16 +25,21 @@ def in_words(value: Any) -> Any:
     return str(value) if isinstance(value, Promise) else value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """Base of the primitives, each of which keeps its entry in a list as `declared`."""
-
-    __slots__ = ()
+    """Base of the primitives. `declared` is the entry in a list, whose texts may be lazy; `written` keeps its JSON, by
+    revision and language.
+    """
 
     declared: dict[str, Any]
-    is_translated: bool
+    is_translated: bool = field(init=False, default=False)
+    written: dict[tuple[str, str | None], bytes] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_translated", is_translated(self.declared))
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The entry in a list, with its texts in the active language."""
+        """The entry, with its texts in the active language."""
         definition: dict[str, Any] = in_words(self.declared) if self.is_translated else self.declared
         return definition

@@ -22,7 +22,7 @@ from .context import Caller, Context
 from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
-from .texts import Declared, Words, is_translated
+from .texts import Declared, Words
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
@@ -76,7 +76,6 @@ class Tool(Declared):
 
     name: str
     signature: Signature
-    declared: dict[str, Any]
     output: Output | None
     structured: bool
     check: Check | None
@@ -89,7 +88,6 @@ class Tool(Declared):
     describe: Describe | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     searchable: bool = True
-    is_translated: bool = False
     kind: ClassVar[Literal["tool"]] = "tool"
 
     @property
@@ -249,12 +247,10 @@ def make_tool(
         "icons": [icon.to_wire() for icon in icons] or None,
         "_meta": dict(meta) if meta else None,
     }
-    declared = {key: value for key, value in members.items() if value is not None}
     return Tool(
         name=tool_name,
         signature=signature,
-        declared=declared,
-        is_translated=is_translated(declared),
+        declared={key: value for key, value in members.items() if value is not None},
         output=output,
         structured=structured is not False,
         check=_checker(input_schema, "input_schema", label) if input_schema is not None else None,

@@ -34,9 +34,23 @@ CAPABILITY_SINCE: Final = {"completions": "2025-03-26"}
 
 
 def shape(method: str, result: dict[str, Any], version: str) -> dict[str, Any]:
-    """A result as `version` defines it, for a handshake client. Does not change its argument."""
+    """A result as `version` defines it, for a handshake client. Does not change its argument. The entries of a list
+    are shaped one by one: `shape_entry`.
+    """
     shaper = _SHAPES.get(method)
     return shaper(result, version) if shaper else result
+
+
+def shape_entry(key: str, entry: dict[str, Any], version: str) -> dict[str, Any]:
+    """An entry of a list as `version` defines it; `key` is the list's member of the result, such as `tools`."""
+    # Resources had annotations from the first revision on; tools got them later.
+    since = {**ENTITY_SINCE, "annotations": "2025-03-26"} if key == "tools" else ENTITY_SINCE
+    shaped = _cut(entry, since, version)
+    if "outputSchema" in shaped:
+        shaped["outputSchema"] = wrap_output_schema(shaped["outputSchema"])
+    if "arguments" in shaped:
+        shaped["arguments"] = [_cut(argument, {"title": "2025-06-18"}, version) for argument in shaped["arguments"]]
+    return shaped
 
 
 def wrap_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -56,25 +70,6 @@ def _shape_initialize(result: dict[str, Any], version: str) -> dict[str, Any]:
         "serverInfo": _cut(result["serverInfo"], IMPLEMENTATION_SINCE, version),
         "capabilities": _cut(result["capabilities"], CAPABILITY_SINCE, version),
     }
-
-
-def _shape_list(kind: str) -> Shape:
-    # Resources had annotations from the first revision on; tools got them later.
-    since = {**ENTITY_SINCE, "annotations": "2025-03-26"} if kind == "tools" else ENTITY_SINCE
-
-    def shaper(result: dict[str, Any], version: str) -> dict[str, Any]:
-        return {**result, kind: [_shape_entity(entity, since, version) for entity in result[kind]]}
-
-    return shaper
-
-
-def _shape_entity(entity: dict[str, Any], since: dict[str, str], version: str) -> dict[str, Any]:
-    shaped = _cut(entity, since, version)
-    if "outputSchema" in shaped:
-        shaped["outputSchema"] = wrap_output_schema(shaped["outputSchema"])
-    if "arguments" in shaped:
-        shaped["arguments"] = [_cut(argument, {"title": "2025-06-18"}, version) for argument in shaped["arguments"]]
-    return shaped
 
 
 def _shape_call(result: dict[str, Any], version: str) -> dict[str, Any]:
@@ -114,10 +109,6 @@ def _cut(members: dict[str, Any], since: dict[str, str], version: str) -> dict[s
 
 _SHAPES: Final[dict[str, Shape]] = {
     "initialize": _shape_initialize,
-    "tools/list": _shape_list("tools"),
-    "resources/list": _shape_list("resources"),
-    "resources/templates/list": _shape_list("resourceTemplates"),
-    "prompts/list": _shape_list("prompts"),
     "tools/call": _shape_call,
     "prompts/get": _shape_prompt,
     "resources/read": _shape_read,

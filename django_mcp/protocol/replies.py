@@ -1,6 +1,7 @@
 """HTTP replies: a status, a body and headers. Built here, and written by the code that holds the connection."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -38,6 +39,15 @@ TERMINATED: Final = Reply(200, b'{"success":true}')
 def result(request_id: RequestId, value: JSON, status: int = 200) -> Reply:
     """The reply to a request that succeeded."""
     return Reply(status, jsonrpc.encode({"jsonrpc": "2.0", "id": request_id, "result": value}))
+
+
+def listing(request_id: RequestId, key: str, entries: Iterable[bytes], rest: dict[str, Any]) -> Reply:
+    """The reply to a request for a list: under `key` its entries, each of which is JSON already, and the other members
+    of the result.
+    """
+    others = b"," + jsonrpc.encode(rest)[1:] if rest else b"}"
+    result = b'{"%b":[%b]%b' % (key.encode(), b",".join(entries), others)
+    return Reply(200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (jsonrpc.encode(request_id), result))
 
 
 def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId | None = None) -> Reply:

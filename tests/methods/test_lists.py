@@ -1,6 +1,11 @@
+from itertools import count
+
 import pytest
+from django.utils.translation import gettext_lazy
 
 from django_mcp import CacheHints, MCPServer
+from django_mcp.methods.lists import MOST_KEPT
+from django_mcp.protocol import jsonrpc
 from tests.answering import HANDSHAKE, MODERN, VERSIONS, ask
 from tests.tables import cases
 
@@ -95,3 +100,25 @@ def test_pages_are_as_long_as_the_setting_says(settings):
     server.tool(name="b")(lambda: None)
 
     assert len(ask(server, "tools/list").result["tools"]) == 1
+
+
+@cases(("method", "key", "name"), LISTS)
+def test_an_entry_is_written_once_for_each_revision_that_somebody_speaks(server, method, key, name, monkeypatch):
+    encoded = []
+    monkeypatch.setattr(jsonrpc, "encode", lambda value, encode=jsonrpc.encode: encoded.append(value) or encode(value))
+
+    for version in (*VERSIONS, *VERSIONS):
+        assert len(ask(server, method, {}, version).result[key]) == 2
+
+    assert sum(name in value for value in encoded if isinstance(value, dict)) == 2 * len(VERSIONS)
+
+
+def test_the_languages_of_which_a_text_is_kept_are_bounded():
+    languages = (f"x{number}" for number in count())
+    server = MCPServer("test", language=lambda ctx: next(languages))
+    server.tool(name="t", title=gettext_lazy("Yes"))(lambda: None)
+    tool = server.registry.tools["t"]
+    for _ in range(2 * MOST_KEPT):
+        assert ask(server, "tools/list").result["tools"][0]["title"] == "Yes"
+
+    assert len(tool.written) == MOST_KEPT

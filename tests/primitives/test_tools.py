@@ -120,15 +120,15 @@ def answers(tool, value):
     for version in KNOWN_PROTOCOL_VERSIONS:
         is_modern = version not in HANDSHAKE
         result = tool.to_result(value() if callable(value) else value, objects_only=not is_modern)
-        listed = {"tools": [tool.definition]}
+        listed = tool.definition
         if is_modern:
             result = {"resultType": "complete", **result}
         else:
             result = handshake.shape("tools/call", result, version)
-            listed = handshake.shape("tools/list", listed, version)
+            listed = handshake.shape_entry("tools", listed, version)
         result = json.loads(jsonrpc.encode(result), parse_constant=pytest.fail)
         validate_server_result("tools/call", version, result)
-        check_promise(listed["tools"][0].get("outputSchema"), result)
+        check_promise(listed.get("outputSchema"), result)
         found[version] = result
     return found
 

@@ -1,6 +1,6 @@
 import json
 
-from django_mcp.protocol import replies
+from django_mcp.protocol import jsonrpc, replies
 from django_mcp.protocol.errors import ProtocolError, unsupported_version
 from django_mcp.protocol.replies import Reply
 from tests.tables import cases
@@ -17,6 +17,22 @@ def test_a_result_goes_out_under_the_id_of_its_request(request_id):
     assert (reply.status, reply.headers) == (200, ())
     assert body_of(reply) == {"jsonrpc": "2.0", "id": request_id, "result": {"ok": True}}
     assert type(body_of(reply)["id"]) is type(request_id)
+
+
+@cases(
+    ("entries", "rest"),
+    [
+        ([], {}),
+        ([{"name": "é"}], {}),
+        ([{"name": "a"}, {"name": "b"}], {"nextCursor": "x", "_meta": {"a": [1]}}),
+        ([], {"ttlMs": 5}),
+    ],
+)
+def test_a_list_is_put_together_from_entries_that_are_json_already(entries, rest):
+    reply = replies.listing("7", "tools", [jsonrpc.encode(entry) for entry in entries], rest)
+
+    assert (reply.status, reply.headers) == (200, ())
+    assert body_of(reply) == {"jsonrpc": "2.0", "id": "7", "result": {"tools": entries, **rest}}
 
 
 @cases(

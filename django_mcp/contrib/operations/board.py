@@ -94,6 +94,10 @@ class Board(Gate):
         return self._is_loaded and not (self._stops.by_target and is_under_test())
 
     @property
+    def may_close(self) -> bool:
+        return bool(self._stops.by_target)
+
+    @property
     def stops(self) -> Stops:
         return self._stops
 
