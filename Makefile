@@ -11,13 +11,16 @@ EXTRAS = $(shell $(BIN)/python -c 'import tomllib; print(",".join(tomllib.load(o
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint messages docs page dist bench clean
+.PHONY: help demo demo-workers check test lint messages docs page dist bench clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: $(VENV)/.demo ## serve the example project, with data and an admin (HOST=, PORT=)
 	@DEBUG=$${DEBUG:-1} $(BIN)/python manage.py demo --host "$(HOST)" --port "$(PORT)"
+
+demo-workers: $(VENV)/.demo ## serve with 4 workers, kill some in mid-stream, and show that nothing is lost (DATABASE_URL=, REDIS_URL=)
+	@$(BIN)/python -m testproject.workers
 
 check: $(VENV)/.lint ## before a commit, in half a minute: lint, missing migrations, and the tests of what needs no database
 	@$(MAKE) --no-print-directory lint

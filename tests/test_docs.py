@@ -3,7 +3,8 @@
 A block that is fenced as `python` is executed, those of a page one after another in one module that stands in the
 airports app, so that `from .models import Airport` means what it says; tools register on a server of the page's own,
 which answers at /mcp. `pycon` blocks are doctests in that module. `python sketch` is for code that is part of something
-else: it need only compile. `json` must parse. The README's quickstart is typed into a new project, word for word.
+else: it need only compile. `json` and `yaml` must parse. The README's quickstart is typed into a new project, word for
+word.
 """
 
 import ast
@@ -26,6 +27,7 @@ from typing import Any
 
 import airportsdata
 import pytest
+import yaml
 from django.contrib.auth.models import User
 from django.db.models.signals import post_delete, post_save
 from django.urls import path
@@ -130,6 +132,11 @@ def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 def test_python_in_the_documentation_compiles(block: Block) -> None:
     assert block.info in ("python", "python sketch")
     compile(block.code, str(block), "exec")
+
+
+@cases("block", [block for block in BLOCKS if block.info == "yaml"])
+def test_yaml_in_the_documentation_is_yaml(block: Block) -> None:
+    assert all(isinstance(document, dict) for document in yaml.safe_load_all(block.code))
 
 
 @cases("block", [block for block in BLOCKS if block.info == "json"])
