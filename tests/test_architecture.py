@@ -2,11 +2,14 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from importlinter import cli
 
+import django_mcp
+from django_mcp import extensions
 from tests.tables import cases
 
 ROOT = Path(__file__).parent.parent
@@ -132,6 +135,41 @@ def is_surface(node: ast.ImportFrom) -> bool:
         node.module in SURFACE or any(name == one or name.startswith(f"{one}.") for one in SURFACE - {"django_mcp"})
         for name in names
     )
+
+
+def test_the_extensions_import_what_their_page_offers():
+    offered = {"django_mcp": set(django_mcp.__all__), "django_mcp.extensions": set(extensions.__all__)}
+    helpers = (ROOT / "docs" / "extensions.md").read_text().partition("### Helpers")[2]
+    for module, names in re.findall(r"^\| `(django_mcp[\w.]*)` \| (.*) \|$", helpers, re.MULTILINE):
+        offered[module] = set(re.findall(r"`(\w+)`", names))
+    trees = {
+        path.relative_to(ROOT): ast.parse(path.read_text())
+        for name in ("apps", "cards", "skills", "tasks")
+        for path in (PACKAGE / "contrib" / name).rglob("*.py")
+    }
+    others = {
+        f"{path}: {module}.{name}"
+        for path, tree in trees.items()
+        for module, name in used_from_the_package(tree)
+        if not module.startswith("django_mcp.contrib") and name not in offered.get(module, ())
+    }
+
+    assert not others
+
+
+def used_from_the_package(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The modules and names that a module uses of the package; of a module that it imports whole, its attributes."""
+    whole = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "django_mcp":
+            for alias in node.names:
+                if (PACKAGE.parent / f"{node.module}.{alias.name}".replace(".", "/")).with_suffix(".py").exists():
+                    whole[alias.name] = f"{node.module}.{alias.name}"
+                else:
+                    yield str(node.module), alias.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in whole:
+            yield whole[node.value.id], node.attr
 
 
 def own_tests(module: Path) -> Path:
