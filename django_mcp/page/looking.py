@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.db import DataError
 from django.http import HttpRequest
 
@@ -60,7 +60,7 @@ def look(request: HttpRequest) -> Seen:
         return Seen(request)
     looker = person_of(request)
     other = _find(name) if may_look(request) else None
-    is_let = other is not None and (looker.is_superuser or not getattr(other, "is_superuser", False))
+    is_let = other is not None and (_is_superuser(looker) or not _is_superuser(other))
     said = "looks at" if is_let else "was not let look at"
     logger.warning("%.100s %s %.100s as %.100s", _named(looker), said, ascii(request.path), ascii(name))
     return Seen(_as_of(request, other) if is_let else None, name)
@@ -72,10 +72,15 @@ def _find(name: str) -> Any:
     if len(name) > MAX_NAME or "\0" in name:
         return None
     try:
-        user = model._default_manager.get_by_natural_key(name)
-    except (ObjectDoesNotExist, DataError):
+        user = model._default_manager.get(**{model.USERNAME_FIELD: name})
+    except (ObjectDoesNotExist, MultipleObjectsReturned, DataError):
         return None
     return user if user.is_active else None
+
+
+def _is_superuser(user: Any) -> bool:
+    """A user model of a project's own need not know of superusers."""
+    return bool(getattr(user, "is_superuser", False))
 
 
 def _named(user: Any) -> str:

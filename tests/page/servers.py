@@ -130,3 +130,9 @@ def explain() -> str:
 def letter(tone: str) -> str:
     """Write a letter."""
     return f"Write a {tone} letter."
+
+
+@talk.resource("note://{name}")
+def note(name: str) -> str:
+    """A note."""
+    return f"Note {name}"

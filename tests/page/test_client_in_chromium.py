@@ -307,6 +307,21 @@ def test_the_curl_and_the_python_that_are_copied_run_as_they_are(site: live_site
     assert ("Keflavik International" in said.stdout, said.stderr) == (True, "")
 
 
+def test_programs_that_get_a_prompt_and_read_a_resource_run_as_they_are(opened, live_server):
+    page = opened("/talk")
+    found = []
+    for key, verb, label in (("letter", "Get", "tone"), ("note://{name}", "Read", "name")):
+        entry = page.open(key)
+        page.field(entry, label).send_keys("cold \\ 'é' \"x\"")
+        page.press(entry, verb)
+        page.outcome(entry)
+        program = page.wait(copied(entry, "With the official client"))
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        found.append(("cold" in said.stdout, said.stderr))
+
+    assert found == [(True, "")] * 2
+
+
 ALL_CURLS = """return [...arguments[0].querySelectorAll("h4")]
     .filter((one) => one.textContent.startsWith("The same with curl"))
     .map((one) => one.parentElement.querySelector("pre").textContent)"""

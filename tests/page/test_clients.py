@@ -2,6 +2,8 @@
 
 import json
 import tomllib
+from base64 import b64decode
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django_mcp.page.clients import CLIENTS, Http, Stdio, to_toml
 from tests.tables import cases
@@ -56,3 +58,28 @@ def test_toml_quotes_what_is_no_bare_key():
     document = {"a": {"b.c": {"d": 'e"\n', "f": ["g"]}}}
 
     assert tomllib.loads(to_toml(document)) == document
+
+
+def test_two_clients_add_the_server_by_a_link():
+    server = Http(URL, variable="T")
+    links = {name: client.link_for("trips", server) for name, client in CLIENTS.items()}
+
+    assert [name for name, link in links.items() if link] == ["cursor", "vscode"]
+    cursor = parse_qs(urlsplit(links["cursor"]).query)
+    assert cursor["name"] == ["trips"]
+    assert json.loads(b64decode(cursor["config"][0])) == {
+        "url": URL,
+        "headers": {"Authorization": "Bearer ${env:T}"},
+    }
+    address, _, told = links["vscode"].partition("?")
+    told = json.loads(unquote(told))
+    assert (address, told["name"], told["type"], told["url"]) == ("vscode:mcp/install", "trips", "http", URL)
+    assert [one["id"] for one in told["inputs"]] == ["T"]
+
+
+def test_a_file_is_named_as_on_any_machine():
+    files = {name: client.shown_file for name, client in CLIENTS.items()}
+
+    assert files["claude-desktop"] == "claude_desktop_config.json"
+    assert files["codex"] == "~/.codex/config.toml"
+    assert not [file for file in files.values() if file.startswith("/")]
