@@ -1,5 +1,6 @@
 """The pages as a reader of another language gets them."""
 
+import json
 import re
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -162,6 +163,16 @@ def test_the_overview_is_in_the_language_of_its_reader(admin_client):
 
     for shown in ("MCP-Übersicht", "Aktivste Benutzer", "<dd>1.234</dd>", "0,24 %"):
         assert shown in content
+
+
+def test_the_script_of_the_page_has_the_words_of_its_reader(client, settings):
+    settings.DEBUG = True
+
+    with translation.override("de"):
+        content = client.get("/m", headers={"accept": "text/html"}).content.decode()
+
+    (data,) = re.findall('<script id="mcp-data"[^>]*>(.*?)</script>', content)
+    assert json.loads(data)["catalog"]["Try again"] == "Erneut versuchen"
 
 
 @pytest.mark.parametrize(("language", "direction"), [("de", []), ("ar", ["rtl"])])

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -170,25 +171,25 @@ def english(entry: Any) -> list[str]:
 
 def placeholders(text: str) -> list[str]:
     """The places of values in a text, and its tags: a translation may move them, and no more."""
-    return sorted(re.findall(r"%\(\w+\)[a-z]|%[a-z%]|</?\w+[^>]*>|\[…\]", text))
+    return sorted(re.findall(r"%\(\w+\)[a-z]|%[a-z%]|</?\w+[^>]*>|\[…\]|#", text))
 
 
 def keys(catalog: Any) -> set[tuple[str, ...]]:
     return {(*english(entry), entry.context or "") for entry in catalog if entry.id}
 
 
-@cases("language", catalogues.LANGUAGES)
-def test_a_catalogue_has_each_marked_string_and_its_translation(language):
+@cases(("language", "domain"), product(catalogues.LANGUAGES, catalogues.DOMAINS))
+def test_a_catalogue_has_each_marked_string_and_its_translation(language, domain):
     """`make messages` adds what is missing, and says what it is."""
-    catalog = catalogues.read(language)
+    catalog = catalogues.read(language, domain)
 
-    assert keys(catalog) == keys(catalogues.marked())
+    assert keys(catalog) == keys(catalogues.marked(domain))
     assert [english(entry) for entry in catalog if entry.id and not catalogues.is_translated(entry)] == []
 
 
-@cases("language", catalogues.LANGUAGES)
-def test_a_translation_has_the_placeholders_and_the_plural_forms_that_it_needs(language):
-    catalog = catalogues.read(language)
+@cases(("language", "domain"), product(catalogues.LANGUAGES, catalogues.DOMAINS))
+def test_a_translation_has_the_placeholders_and_the_plural_forms_that_it_needs(language, domain):
+    catalog = catalogues.read(language, domain)
     plural = get_plural(Locale.parse(language))
 
     assert (catalog.num_plurals, catalog.plural_expr) == (plural.num_plurals, plural.plural_expr)
@@ -198,13 +199,13 @@ def test_a_translation_has_the_placeholders_and_the_plural_forms_that_it_needs(l
         assert all(placeholders(text) in wanted for text in forms(entry)), entry.id
 
 
-@cases("language", catalogues.LANGUAGES)
-def test_a_compiled_catalogue_is_that_of_its_text(language):
-    with catalogues.path_of(language, ".mo").open("rb") as file:
+@cases(("language", "domain"), product(catalogues.LANGUAGES, catalogues.DOMAINS))
+def test_a_compiled_catalogue_is_that_of_its_text(language, domain):
+    with catalogues.path_of(language, domain, ".mo").open("rb") as file:
         compiled = read_mo(file)
 
     assert {(*english(entry), entry.context): forms(entry) for entry in compiled if entry.id} == {
-        (*english(entry), entry.context): forms(entry) for entry in catalogues.read(language) if entry.id
+        (*english(entry), entry.context): forms(entry) for entry in catalogues.read(language, domain) if entry.id
     }
 
 

@@ -205,5 +205,5 @@ def test_a_link_is_opened_by_the_host(edited):
     app.find("#help").click()
 
     assert app.wait(lambda _: app.outside("document.getElementById('status').textContent")) == (
-        "The app opens https://shop.example/help"
+        "The app opens: https://shop.example/help"
     )

@@ -23,6 +23,7 @@
   }
 
   const log = (way, message) => line(find("log"), `${way} ${JSON.stringify(message)}`);
+  const words = find("status").dataset;
   const say = (text) => { find("status").textContent = text; };
 
   async function ask(method, params) {
@@ -43,7 +44,7 @@
     data.definitions.tools = tools;
     const withApps = Object.values(tools).filter((tool) => linked(tool));
     for (const tool of withApps) find("tool").add(new Option(tool.title || tool.name, tool.name));
-    say(withApps.length ? "" : "No tool that you may use has an app.");
+    say(withApps.length ? "" : words.none);
   }
 
   const ui = (tool) => (tool._meta && tool._meta.ui) || {};
@@ -80,7 +81,7 @@
     try {
       args = JSON.parse(find("arguments").value || "{}");
       const { contents } = await ask("resources/read", { uri: linked(tool) });
-      if (contents[0].mimeType !== data.mimeType) throw new Error(`Its type is ${contents[0].mimeType}.`);
+      if (contents[0].mimeType !== data.mimeType) throw new Error(`${words.type} ${contents[0].mimeType}`);
       open(tool, args, contents[0]);
     } catch (error) {
       say(error.message);
@@ -133,11 +134,11 @@
     "resources/read": ({ uri }) => ask("resources/read", { uri }),
     "ui/open-link": async ({ url }) => {
       if (!/^https?:/.test(url)) refuse("Only web addresses are opened.");
-      say(`The app opens ${url}`);
+      say(`${words.opens} ${url}`);
       return {};
     },
     "ui/message": async (params) => {
-      say(`The app says, in the user's name: ${textOf(params)}`);
+      say(`${words.says} ${textOf(params)}`);
       return {};
     },
     "ui/update-model-context": async (params) => {
