@@ -68,6 +68,13 @@ class _Lean(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def decimal_schema(self, schema: Any) -> Schema:
+        made = super().decimal_schema(schema)
+        if self.mode == "serialization":
+            # The pattern of pydantic before 2.14 refuses the exponents that it writes.
+            made.pop("pattern", None)
+        return made
+
 
 def _reaches(start: str, goal: str, definitions: dict[str, Schema], seen: frozenset[str] = frozenset()) -> bool:
     for name in _references(definitions[start]):
