@@ -25,6 +25,9 @@ LANGUAGES: Final = ("de", "es", "fr", "ja", "zh_Hans")
 DOMAINS: Final = ("django", "djangojs")
 """Django's names for the strings of modules and templates, and for those of scripts."""
 
+JAVASCRIPT: Final = {"encoding": "utf-8", "parse_template_string": True}
+"""Calls in the holes of template strings are found too."""
+
 KEYWORDS: Final = DEFAULT_KEYWORDS | {
     f"{name}{end}": DEFAULT_KEYWORDS[name]
     for name in ("gettext", "ngettext", "pgettext", "npgettext")
@@ -59,7 +62,7 @@ def marked(domain: str = "django") -> Catalog:
 def _extract(path: Path) -> Iterator[Any]:
     source = path.read_text(encoding="utf-8")
     if path.suffix == ".js":
-        return extract("javascript", io.BytesIO(source.encode()), {"gettext": None}, (), {"encoding": "utf-8"})
+        return extract("javascript", io.BytesIO(source.encode()), {"gettext": None}, (), JAVASCRIPT)
     if path.suffix == ".html":
         # Django leaves calls of gettext, and an X for any other character. In brackets, indentation means nothing.
         source = f"(\n{templatize(source, origin=str(path))}\n)"
