@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         migrations.AlterModelOptions(
             name="session",
             options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
                 "default_permissions": ("view", "terminate"),
                 "permissions": (("look_as_user", "Can look at an endpoint's page as another user"),),
             },
