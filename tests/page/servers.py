@@ -120,6 +120,12 @@ def count() -> Counted:
     return Counted(n=1)
 
 
+@talk.tool(read_only=True, output_schema={"$schema": "http://json-schema.org/draft-04/schema#", "type": "object"})
+def remember() -> dict[str, Any]:
+    """Return what an old schema describes."""
+    return {"year": 2013}
+
+
 @talk.tool(read_only=True)
 def explain() -> str:
     """Return Markdown."""

@@ -181,6 +181,15 @@ def test_an_answer_that_does_not_keep_its_schema_is_shown_with_what_is_wrong(ope
     assert "one" in shown
 
 
+def test_a_tool_that_the_official_client_would_not_call_is_called_and_the_reason_shown(opened):
+    page = opened("/talk")
+    entry = page.open("remember")
+    page.press(entry, "Call")
+
+    shown = page.outcome(entry)
+    assert ("2013" in shown, "unsupported dialect" in shown) == (True, True)
+
+
 def test_markdown_is_shown_as_text(opened):
     page = opened("/talk")
     entry = page.open("explain")

@@ -155,6 +155,18 @@ function paramHeaders(schema, values, found = {}) {
   return found;
 }
 
+// A definition that the client can call by, and the reason for which it cannot read the schema of the tool's result. It would
+// not call such a tool at all, and a person wants to see what the tool answers.
+function readable(definition) {
+  try {
+    if (definition?.outputSchema) validator.getValidator(definition.outputSchema);
+    return [definition, null];
+  } catch (error) {
+    const { outputSchema: _unread, ...rest } = definition;
+    return [rest, error];
+  }
+}
+
 // Makes one request, and answers what the server asks on the way.
 //
 // `hear` is told each notification, `ask` has the user answer a question. Returns `{exchanges, reply, complaint}`: all that
@@ -169,14 +181,15 @@ export async function request(method, params, { signal, hear, ask, definition })
   const name = String(++lastCall);
   const done = attend(name, call);
   running.add(call);
-  let complaint = null;
+  const [called, unread] = readable(definition);
+  let complaint = unread;
   try {
     const { client } = await connect(call);
     const isModernCall = era() === "modern" && method === "tools/call";
     const headers = { [CALL]: name, ...(isModernCall ? paramHeaders(definition?.inputSchema, params.arguments) : {}) };
     const meta = era() === "modern" ? { _meta: { "io.modelcontextprotocol/logLevel": "debug" } } : {};
     const options = { signal, headers, timeout: NEVER, onprogress: (progress) => hear({ method: "notifications/progress", params: progress }) };
-    await SEND[method](client, { ...params, ...meta }, options, definition);
+    await SEND[method](client, { ...params, ...meta }, options, called);
   } catch (error) {
     complaint = error;
   } finally {
