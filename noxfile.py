@@ -112,3 +112,14 @@ def zoo(session: nox.Session, project: str) -> None:
         *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
         env={"DJANGO_SETTINGS_MODULE": f"tests.zoo.settings.{project}"},
     )
+
+
+@nox.session(python="3.12")
+def recipes(session: nox.Session) -> None:
+    """docs/recipes.md, with the packages that it is about: `nox -s recipes`."""
+    session.install("--editable", ".", "--group", "recipes")
+    session.run(
+        *("python", "-m", "pytest", "tests/recipes", "-m", "recipes", *session.posargs),
+        *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
+        env={"DJANGO_SETTINGS_MODULE": "tests.recipes.settings"},
+    )
