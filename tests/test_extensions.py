@@ -98,6 +98,7 @@ class Lending(Extension):
         )
 
     def intercept(self, call):
+        assert call.name.startswith("lent_")
         match call.data:
             case "result":
                 return Instead(lambda: ExtensionResult("com.example/lent", {"taskId": "t", "resultType": "x"}))

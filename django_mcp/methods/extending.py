@@ -129,7 +129,7 @@ def intercepted(call: Call) -> Call:
     )
     # The function, or the tool that it goes on to, may have a context.
     call = replace(call, is_wrapped=call.can_speak)
-    for extension in reversed(call.request.server.tables.interceptors):
+    for extension in reversed(tool.interceptors(call.request.server.tables.interceptors)):
         proceed = partial(call.function, *call.args, **call.kwargs)
         mine = replace(seen, data=tool.parts.get(extension.id), is_async=call.is_async, proceed=proceed)
         if (instead := extension.intercept(mine)) is not None:

@@ -31,11 +31,11 @@ def is_list_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
 
 
 def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
-    if server.chooses_tools or server.search_tools_above is not None or server.tables.interceptors:
-        # `get_tools()` and interceptors are code of developers, and the name may be that of the search.
+    if server.chooses_tools or server.search_tools_above is not None:
+        # `get_tools()` is code of developers, and the name may be that of the search.
         return False
     tool = server.registry.tools.get(str(params.get("name")))
-    return tool is None or tool.is_inert
+    return tool is None or (tool.is_inert and not tool.interceptors(server.tables.interceptors))
 
 
 def list_tools(request: Request) -> Listing:
@@ -98,6 +98,7 @@ def _call_open(request: Request, *, deferred: bool) -> Call | Result:
         # A validator of the developer may raise any exception.
         request.note(error=error)
         return _to_failure(tool, error)
+    interceptors = request.server.tables.interceptors
     return Call(
         request=request,
         function=tool.signature.function,
@@ -109,7 +110,7 @@ def _call_open(request: Request, *, deferred: bool) -> Call | Result:
         to_failure=lambda error: _to_failure(tool, error),
         options=options,
         nonce="" if request.inputs is None or tool.is_repeatable else request.inputs.nonce,
-        tool=tool if request.server.tables.interceptors and not deferred else None,
+        tool=tool if interceptors and not deferred and tool.interceptors(interceptors) else None,
         arguments=sent,
     )
 

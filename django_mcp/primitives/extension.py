@@ -194,8 +194,9 @@ class Extension:
         return ToolPart()
 
     def intercept(self, call: ToolCall) -> Instead | None:
-        """A function that is called in the place of a tool, or `None`. Called for each call of a tool, in a thread; may
-        raise `ProtocolError`. The first extension is the outermost.
+        """A function that is called in the place of a tool, or `None`. Called in a thread for each call of a tool that
+        was declared with some of its `tool_options`, and of every tool if it has none; may raise `ProtocolError`. The
+        first extension is the outermost.
         """
         return None
 

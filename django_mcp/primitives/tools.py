@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, Union, get_args, get_origin
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
@@ -23,6 +23,9 @@ from .param_headers import read_param_headers
 from .schemas import Schema
 from .signatures import Signature
 from .texts import Declared, Words
+
+if TYPE_CHECKING:
+    from .extension import Extension
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9]+")
@@ -110,6 +113,12 @@ class Tool(Declared):
         """Whether binding the arguments runs no code of the developer."""
         asked = (self.access, self.throttle, self.describe)
         return not any(asked) and not self.signature.has_validators
+
+    def interceptors(self, extensions: "Iterable[Extension]") -> "list[Extension]":
+        """Those of the extensions that are asked on a call of this tool: all but those whose options it does not
+        use.
+        """
+        return [one for one in extensions if not one.tool_options or one.id in self.parts]
 
     @property
     def is_read_only(self) -> bool:
