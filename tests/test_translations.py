@@ -171,7 +171,7 @@ def english(entry: Any) -> list[str]:
 
 def placeholders(text: str) -> list[str]:
     """The places of values in a text, and its tags: a translation may move them, and no more."""
-    return sorted(re.findall(r"%\(\w+\)[a-z]|%[a-z%]|</?\w+[^>]*>|\[…\]|#", text))
+    return sorted(re.findall(r"%\(\w+\)[a-z]|%[a-z%]|\{\w*\}|</?\w+[^>]*>|\[…\]|#", text))
 
 
 def keys(catalog: Any) -> set[tuple[str, ...]]:
