@@ -12,7 +12,7 @@ from typing import Any, Final, cast, get_args, get_type_hints
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy
 
 PREFIX = "MCP_"
 
@@ -438,6 +438,12 @@ _MAY_BE_ZERO: Final = frozenset(
 
 
 AUDIT_MODES: Final = ("buffered", "durable", "off")
+
+
+def gettext_noop(message: str) -> str:
+    """Marks a message for the catalogues. Django's own function reads a setting, and settings import this package."""
+    return message
+
 
 PAGE_POLICIES: Final = gettext_noop(
     '"debug", "staff", a permission ("app.codename"), a function of the request, or False'

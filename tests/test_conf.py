@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.test import override_settings
 
@@ -40,3 +45,22 @@ def test_settings_that_nothing_reads_are_found(settings):
     settings.MCP_SESSION_TLT_SECONDS = 5
 
     assert unknown_setting_names() == ["MCP_SESSION_TLT_SECONDS"]
+
+
+def test_importing_the_package_reads_no_setting():
+    """Settings import it: `provider_settings` of the authorization server stands in them."""
+    unset = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    program = (
+        "import django_mcp, django_mcp.contrib.oauth; from django.conf import settings; assert not settings.configured"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent.parent,
+        env=unset,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
