@@ -110,6 +110,12 @@ def pay(ctx: Context) -> str:
     return ctx.elicit_url("Pay there.", "https://pay.example/7").action
 
 
+@talk.tool(read_only=True, description="Half of a pair: \ud83d", title="\x00\x1b[31m \u202e")
+def halve() -> str:
+    """Return what no encoding has."""
+    return "before \ud83d after \x00 \x1b[31m"
+
+
 class Counted(BaseModel):
     n: int
 

@@ -190,6 +190,18 @@ def test_a_tool_that_the_official_client_would_not_call_is_called_and_the_reason
     assert ("2013" in shown, "unsupported dialect" in shown) == (True, True)
 
 
+def test_half_a_character_and_control_characters_are_shown_as_what_they_are(opened):
+    page = opened("/talk")
+    entry = page.open("halve")
+    page.press(entry, "Call")
+
+    page.wait(lambda _: entry.find_element(CSS, ".status").text.startswith("Done in"))
+    # WebDriver itself has no way to hand over half a character.
+    shown = page.driver.execute_script("return arguments[0].textContent.toWellFormed()", entry)
+    assert ("before" in shown, "after" in shown, "Half of a pair" in shown) == (True, True, True)
+    assert page.complaints() == []
+
+
 def test_markdown_is_shown_as_text(opened):
     page = opened("/talk")
     entry = page.open("explain")
