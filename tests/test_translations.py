@@ -219,3 +219,37 @@ def test_a_string_that_django_has_too_is_translated_as_django_does(language):
             theirs = {one.id: one.string for one in read_mo(file) if isinstance(one.id, str) and not one.context}
         shared = ours.keys() & theirs.keys() - {""}
         assert {text: ours[text] for text in shared} == {text: theirs[text] for text in shared}, place
+
+
+@cases(
+    ("source", "found"),
+    [
+        ('class A:\n    class Meta:\n        verbose_name = "a call"', ["a call"]),
+        ('class A:\n    class Meta:\n        verbose_name = _("a call")', []),
+        ('name = models.CharField("the name", max_length=5)', ["the name"]),
+        ('name = models.CharField(_("the name"), help_text="What it is for")', ["What it is for"]),
+        ('@admin.display(description="of whom")\ndef whose(self): return f"{self.age} ago"', ["of whom", " ago"]),
+        ('messages.success(request, f"{count} are closed.")', [" are closed."]),
+        ('messages.success(request, _("%(count)d are closed.") % {"count": count})', []),
+        ('raise SwitchError("Name it." if a else _("Name it."))', ["Name it."]),
+        ('Error(_("It is wrong."), hint="Mend " + name, id="a.E001")', ["Mend "]),
+        ('def lookups(self): return [("live", "Live now"), ("dead", _("Dead"))]', ["Live now"]),
+        ('sets = ((_("Now"), {"fields": ()}), ("Times", {"fields": ()}))', ["Times"]),
+        ('class Status(models.TextChoices):\n    DONE = "done", "it is done"', ["it is done"]),
+    ],
+)
+def test_a_string_that_is_not_marked_is_found_in_a_module(source, found):
+    assert sorted(unmarked(source)) == sorted(found)
+
+
+@cases(
+    ("template", "found"),
+    [
+        ("<p>{% translate 'Text' %} {{ value }} p95 <code>tools/call</code></p>", []),
+        ("<p>Text</p><style>p {}</style><script>let word;</script>", ["Text"]),
+        ("{% blocktranslate count n=n %}One call{% plural %}{{ n }} calls{% endblocktranslate %} more", ["more"]),
+        ('<input type="submit" value="Send"><button value="yes"></button><img alt="A picture">', ["Send", "A picture"]),
+    ],
+)
+def test_a_string_that_is_not_marked_is_found_in_a_template(template, found):
+    assert texts_of(without_tags(template)) == found
