@@ -70,7 +70,7 @@ class CallResult:
         __tracebackhide__ = True
         if not self.is_error:
             self._fail("The tool has succeeded, and should have failed.")
-        return self.sees(*texts)
+        return self.sees(*texts) if texts else self
 
     def structured(self, *expected: Any, **members: Any) -> Self:
         """The structured content equals the argument, in both eras alike; or is an object that has these members, among
@@ -94,6 +94,7 @@ class CallResult:
     def sees(self, *texts: str) -> Self:
         """The model sees these texts: in text, embedded resources, or links."""
         __tracebackhide__ = True
+        _need("sees", texts)
         seen = "\n".join(_words(self.content))
         if missing := [text for text in texts if text not in seen]:
             self._fail(f"The model does not see {missing[0]!r}. It sees: {shortened(seen)}")
@@ -102,6 +103,7 @@ class CallResult:
     def sees_not(self, *texts: str) -> Self:
         """These texts are nowhere in the result: not in its content, and not in its structured content either."""
         __tracebackhide__ = True
+        _need("sees_not", texts)
         everything = "\n".join(_strings(self.raw))
         if found := [text for text in texts if text in everything]:
             self._fail(f"The result has {found[0]!r} in it.")
@@ -151,6 +153,12 @@ class CallResult:
     def _fail(self, text: str) -> NoReturn:
         __tracebackhide__ = True
         raise AssertionError(f"{text}\n\n{self.told.transcript}".rstrip())
+
+
+def _need(name: str, texts: tuple[str, ...]) -> None:
+    """Refuses an assertion that would hold whatever happens."""
+    if not all(texts) or not texts:
+        raise TypeError(f"{name}() takes the texts to look for, none of them empty.")
 
 
 def _words(content: Iterable[Mapping[str, Any]]) -> Iterable[str]:

@@ -85,7 +85,16 @@ def test_an_assertion_that_does_not_hold_says_why(assertion, told):
     assert str(failed.value) == told
 
 
-@cases("misused", [lambda: GOOD.structured(), lambda: GOOD.structured({}, a=1), lambda: GOOD.queries()])
+@cases(
+    "misused",
+    [
+        lambda: GOOD.structured(),
+        lambda: GOOD.structured({}, a=1),
+        lambda: GOOD.queries(),
+        lambda: GOOD.sees(),
+        lambda: GOOD.sees_not(""),
+    ],
+)
 def test_an_assertion_about_nothing_is_refused(misused):
     with pytest.raises(TypeError):
         misused()
