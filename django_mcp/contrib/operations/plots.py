@@ -17,6 +17,7 @@ LEFT: Final = 48
 BOTTOM: Final = 24
 TOP: Final = 12
 LABELS: Final = 6
+TICKS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Series:
 def bars(title: str, times: Sequence[datetime], layers: Sequence[Series]) -> SafeString:
     """Stacked bars, the first layer at the bottom."""
     tops = [sum(layer.values[number] or 0 for layer in layers) for number in range(len(times))]
-    high = nice(max(tops, default=0))
+    # Calls are whole, and so is what the axis counts.
+    high = TICKS * max(1, nice(max(tops, default=0) / TICKS))
     width = (WIDTH - LEFT) / max(1, len(times))
     drawn = []
     for number, time in enumerate(times):
@@ -54,7 +56,7 @@ def bars(title: str, times: Sequence[datetime], layers: Sequence[Series]) -> Saf
 
 def lines(title: str, times: Sequence[datetime], series: Sequence[Series]) -> SafeString:
     """Lines, with a gap where there is no value."""
-    high = nice(max((value for one in series for value in one.values if value is not None), default=0))
+    high = TICKS * nice(max((value for one in series for value in one.values if value is not None), default=0) / TICKS)
     width = (WIDTH - LEFT) / max(1, len(times))
     drawn = []
     for one in series:
@@ -72,7 +74,7 @@ def lines(title: str, times: Sequence[datetime], series: Sequence[Series]) -> Sa
 
 
 def nice(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten that is not below a value: the top of an axis."""
+    """The next 1, 2 or 5 times a power of ten that is not below a value: the step of an axis."""
     if value <= 0:
         return 1.0
     power: float = 10 ** len(str(int(value))) / 10 if value >= 1 else 1.0
@@ -96,7 +98,7 @@ def _y(value: float, high: float) -> float:
 def _plot(
     title: str, times: Sequence[datetime], high: float, shapes: SafeString, legend: Sequence[Series]
 ) -> SafeString:
-    ticks = [high * part / 4 for part in range(5)]
+    ticks = [high * part / TICKS for part in range(TICKS + 1)]
     grid = format_html_join(
         "",
         '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="y" x="{}" y="{}">{}</text>',

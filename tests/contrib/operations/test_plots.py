@@ -45,10 +45,16 @@ def test_names_are_escaped():
 
 
 @cases(
-    ("value", "top"), [(0, 1), (0.3, 0.5), (1, 1), (3, 5), (10, 10), (11, 20), (99, 100), (1234, 2000), (5001, 10000)]
+    ("value", "step"), [(0, 1), (0.3, 0.5), (1, 1), (3, 5), (10, 10), (11, 20), (99, 100), (1234, 2000), (5001, 10000)]
 )
-def test_an_axis_ends_at_a_round_number(value, top):
-    assert nice(value) == top
+def test_the_step_of_an_axis_is_a_round_number(value, step):
+    assert nice(value) == step
+
+
+@cases(("most", "ticks"), [(0, "01234"), (3, "01234"), (21, "010203040")])
+def test_an_axis_of_calls_has_no_halves(most, ticks):
+    plot = bars("Calls", TIMES[:1], [Series("answered", "good", [most])])
+    assert "".join(one.text for one in shapes(plot, "text") if one.get("class") == "y") == ticks
 
 
 @cases(("value", "text"), [(0, "0"), (0.25, "0.25"), (1500, "1.5k"), (20_000_000, "20M")])
