@@ -53,8 +53,8 @@ class RunningCallAdmin(WindowAdmin):
 
     def _newest(self, request: HttpRequest) -> int:
         """The highest key of a running call; 0 without one."""
-        newest: int = self.get_queryset(request).aggregate(Max("pk", default=0))["pk__max"]
-        return newest
+        newest: int | None = self.get_queryset(request).aggregate(Max("pk"))["pk__max"]
+        return newest or 0
 
     def now_view(self, request: HttpRequest) -> HttpResponse:
         """For the page's script: the counts, those calls of `?shown=1,2` that still run, and the newest call's key."""
