@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import pytest
 import pytest_django
 from django.core.asgi import get_asgi_application
+from django.db import connection
 from django.test import TransactionTestCase, override_settings
 
 from django_mcp.contrib.audit import recorder
@@ -90,6 +91,15 @@ def quick_hashes() -> Iterator[None]:
     """Passwords, and the secrets of OAuth clients, are hashed in no time: the default takes a second on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A browser and its server have several connections at once: in memory, SQLite refuses one while another writes."""
+    if connection.vendor == "sqlite" and any(item.get_closest_marker("browser") for item in request.session.items):
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
 @pytest.fixture(scope="session")
