@@ -1,5 +1,6 @@
 """Packages of npm for tests, as their lockfile has them. They are kept with pytest's cache."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,9 +19,12 @@ def installed(request: pytest.FixtureRequest, place: Path, node_major: int = NOD
     folder = request.config.cache.mkdir(place.name)
     wanted = (place / "package-lock.json").read_text()
     stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        install(place, folder)
-        stamp.write_text(wanted)
+    # Each process of the tests asks, and two of npm in one folder take each other's files away.
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            install(place, folder)
+            stamp.write_text(wanted)
     return folder
 
 
