@@ -285,8 +285,8 @@ class MCPServer:
         return True
 
     def cache_hints(self) -> CacheHints:
-        """The cache hints of lists and resources. Lists that differ between callers are never shared."""
-        differs = self.registry.is_guarded or self.chooses_tools
+        """The cache hints of lists and resources. Lists that differ between callers or languages are never shared."""
+        differs = self.registry.is_guarded or self.registry.is_translated or self.chooses_tools
         return replace(self.cache, scope="private") if differs else self.cache
 
     def _add_tool(self, function: Callable[..., Any], **options: Any) -> None:

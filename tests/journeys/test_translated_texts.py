@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from django_mcp import MCPServer
+from django_mcp import CacheHints, MCPServer
 from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.urls import endpoint
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 GERMAN = {"Accept-Language": "de-AT, en;q=0.5"}
 
-spoken = MCPServer("spoken")
+spoken = MCPServer("spoken", cache=CacheHints(5000, "public"))
 seeks = MCPServer("seeks", search_tools_above=0)
 chosen = MCPServer("chosen", language=lambda ctx: "fr")
 
@@ -93,3 +93,8 @@ def test_a_search_finds_the_words_that_the_reader_reads(connect):
 def test_a_project_without_translations_gets_them_as_they_are_written(connect, settings):
     settings.USE_I18N = False
     assert connect("/spoken", headers=GERMAN).list_tools()[0]["title"] == "Yes"
+
+
+def test_no_cache_hands_the_list_of_one_reader_to_another(connect, era):
+    scope = connect("/spoken").request("tools/list").get("cacheScope")
+    assert scope == ("private" if era == "modern" else None)
