@@ -1,11 +1,16 @@
-"""The database of the package's tables, and the insertion of rows with gapless numbers."""
+"""The database of the package's tables, and the insertion of rows."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import nullcontext
+from functools import cache
+from typing import Any, Final
 
-from django.db import IntegrityError, models, router, transaction
+from django.db import IntegrityError, connections, models, router, transaction
 
 from django_mcp.models import Session
+
+PLAIN_INSERT: Final = frozenset({"sqlite", "postgresql", "mysql"})
+"""The vendors whose INSERT is written here. Django's `save()` writes that of the others (Oracle)."""
 
 
 def alias() -> str:
@@ -13,6 +18,42 @@ def alias() -> str:
     a session yet.
     """
     return router.db_for_write(Session)
+
+
+def insert(row: models.Model) -> None:
+    """Inserts a new row and sets its primary key, by SQL that is written once: `save()` costs four times as much.
+
+    It sends no `pre_save` and `post_save`. Raises IntegrityError, after which a transaction around it can go on.
+    """
+    database = alias()
+    connection = connections[database]
+    if connection.vendor not in PLAIN_INSERT:
+        with transaction.atomic(using=database):
+            return row.save(using=database, force_insert=True)
+    sql, fields, returns_key = _insert_sql(database, connection.vendor, type(row))
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    # A single statement needs no transaction of its own; inside another one, it needs a savepoint.
+    savepoint = transaction.atomic(using=database) if connection.in_atomic_block else nullcontext()
+    with savepoint, connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        # SQLite ends the statement when all of its rows have been read.
+        row.pk = cursor.fetchall()[0][0] if returns_key else cursor.lastrowid
+    row._state.adding, row._state.db = False, database
+
+
+@cache
+def _insert_sql(
+    database: str, vendor: str, model: type[models.Model]
+) -> tuple[str, tuple["models.Field[Any, Any]", ...], bool]:
+    """The INSERT of a model, its fields in order, and whether the database returns the key."""
+    connection = connections[database]
+    quote = connection.ops.quote_name
+    fields = tuple(field for field in model._meta.local_concrete_fields if not field.primary_key)
+    columns, places = ", ".join(quote(str(field.column)) for field in fields), ", ".join("%s" for _ in fields)
+    sql = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})"
+    returns_key: bool = connection.features.can_return_columns_from_insert
+    returning = f" RETURNING {quote(str(model._meta.pk.column))}" if returns_key else ""
+    return sql + returning, fields, returns_key
 
 
 def insert_numbered(read_last: Callable[[], int], insert: Callable[[int], object]) -> int:

@@ -1,15 +1,20 @@
-"""Rows that are numbered without gaps."""
+"""Rows that are inserted by SQL written once, and rows that are numbered without gaps."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, connection
 
-from django_mcp.models import Change, Event
-from django_mcp.storage import changes, standalone
+from django_mcp.models import Change, Event, Session, new_session_id
+from django_mcp.storage import changes, database, standalone
+from django_mcp.storage.database import insert
 from tests.storage.rows import TOOLS_CHANGED, kept, open_session
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AWKWARD = {"a\u0000b": "\ud800", "four bytes": "🛫"}
 
 
 def test_numbers_are_of_one_session_each(session):
@@ -87,3 +92,55 @@ def test_an_error_that_is_not_about_the_number_is_raised(session, monkeypatch):
 
     with pytest.raises(IntegrityError, match="the session is gone"):
         standalone.publish(session, "x")
+
+
+def session_of(**values):
+    times = dict.fromkeys(("created_at", "last_seen_at", "expires_at", "terminated_at"), NOW)
+    return Session(
+        **{"session_id": new_session_id(), "server": "airports", "client_info": AWKWARD, "state": {"a": [1]}}
+        | {"protocol_version": "2025-11-25", "log_level": "error", "stream_position": "1.2", **times, **values}
+    )
+
+
+def columns_of(row):
+    stored = Session.objects.get(pk=row.pk)
+    return {field.attname: getattr(stored, field.attname) for field in Session._meta.concrete_fields}
+
+
+@pytest.mark.django_db
+def test_an_inserted_row_is_the_row_that_save_would_write(admin_user):
+    mine, djangos = session_of(user=admin_user), session_of(user=admin_user)
+
+    insert(mine)
+    djangos.save()
+
+    assert columns_of(mine) == columns_of(djangos) | {"id": mine.pk, "session_id": mine.session_id}
+    assert (mine._state.adding, mine._state.db) == (False, "default")
+
+
+@pytest.mark.django_db
+def test_django_writes_the_insert_of_other_databases(monkeypatch):
+    monkeypatch.setattr(database, "PLAIN_INSERT", frozenset())
+    row = session_of()
+
+    insert(row)
+
+    assert Session.objects.get(session_id=row.session_id).pk == row.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_insert_is_one_statement_outside_of_a_transaction(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        insert(session_of())
+
+
+@pytest.mark.django_db
+def test_a_transaction_goes_on_after_an_insert_that_failed():
+    taken = session_of()
+    insert(taken)
+
+    with pytest.raises(IntegrityError):
+        insert(session_of(session_id=taken.session_id))
+
+    insert(session_of())
+    assert Session.objects.count() == 2

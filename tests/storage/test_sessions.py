@@ -100,10 +100,10 @@ def test_a_session_id_that_is_taken_is_not_given_twice(monkeypatch):
 
 @pytest.mark.django_db
 def test_another_integrity_error_is_not_tried_again(monkeypatch):
-    def refuse(self, **options):
+    def refuse(row):
         raise IntegrityError("the user is gone")
 
-    monkeypatch.setattr(Session, "save", refuse)
+    monkeypatch.setattr(sessions, "insert", refuse)
 
     with pytest.raises(IntegrityError, match="the user is gone"):
         open_session()
