@@ -44,6 +44,7 @@ class ASGIRequestStream(RequestStream):
     _making_known: asyncio.Task[None] | None = None
     _running: asyncio.Task[Any] | None = None
     _watching_in: contextvars.Context | None = None
+    _session_timer: asyncio.TimerHandle | None = None
     _watches_session = False
     _room: threading.Event | None = None
     _is_over = False
@@ -69,8 +70,9 @@ class ASGIRequestStream(RequestStream):
     def bind(self, session: SessionState) -> None:
         super().bind(session)
         if self._watching_in is not None:
-            # Finding the session took long, so watching has begun without it.
-            self._loop.call_soon_threadsafe(self._watch_session, context=self._watching_in)
+            # The request waited long for a thread. To watch its session now, with a row and queries, would make the
+            # wait of others longer: most calls are quick once they run.
+            self._loop.call_soon_threadsafe(self._watch_session_later, self._watching_in)
 
     def begin(self) -> None:
         self._has_begun = True
@@ -166,6 +168,8 @@ class ASGIRequestStream(RequestStream):
     def _stop_watching(self) -> None:
         self.release()
         self._timer.cancel()
+        if self._session_timer is not None:
+            self._session_timer.cancel()
         for watcher in self._watchers:
             watcher.cancel()
 
@@ -304,6 +308,10 @@ class ASGIRequestStream(RequestStream):
             self._wake()
         else:
             self._timer = self._loop.call_later(1, self._break_silence)
+
+    def _watch_session_later(self, context: contextvars.Context) -> None:
+        if not self._is_over:
+            self._session_timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._watch_session, context=context)
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:

@@ -389,6 +389,26 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
 
 
 @pytest.mark.django_db
+def test_a_call_that_waited_for_a_thread_is_watched_when_its_function_takes_long(monkeypatch):
+    """Otherwise each call that waits would make rows and queries, and so the wait of all the others longer."""
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+
+    async def talk():
+        request_stream = ASGIRequestStream(client.receive, client.send)
+        request_stream.identify(1, "handshake")
+        await until(lambda: request_stream._watchers)
+        monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 60)
+        await hop(request_stream.bind, session)
+        await until(lambda: request_stream._session_timer)
+        reply = await request_stream.finish(REPLY)
+        return reply, len(request_stream._watchers), request_stream._session_timer.cancelled()
+
+    assert on_a_loop(talk) == (REPLY, 1, True)
+    assert not Stream.objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_function_in_a_thread_looks_by_itself(monkeypatch):
     monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
     session, client = open_session(), Client()
