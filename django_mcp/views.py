@@ -328,14 +328,14 @@ def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequest
     return ThreadRequestStream(message.id, message.era)
 
 
-def _carry(
-    stream: ThreadRequestStream | InlineRequestStream | None, call: Call, work: Callable[[], Reply]
-) -> Reply | Lines:
+def _carry(stream: ThreadRequestStream | InlineRequestStream | None, exchange: Exchange, call: Call) -> Reply | Lines:
     """The reply to a call, or the lines of its stream. A sync function without a context sends nothing before it
     returns, and cannot be stopped, so it runs in this thread.
     """
     if isinstance(stream, InlineRequestStream):
-        return stream.to_reply(work())
-    if stream is None or not (call.can_speak or call.is_async):
-        return work()
-    return stream.run(work)
+        return stream.to_reply(exchange.run(call))
+    if stream is not None and call.is_async:
+        return stream.run_on_loop(partial(exchange.complete, call))
+    if stream is not None and call.can_speak:
+        return stream.run(partial(exchange.run, call))
+    return exchange.run(call)

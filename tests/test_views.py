@@ -15,10 +15,11 @@ from django.db import connection, connections
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from django.utils.translation import get_language, override
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.permissions import BasePermission
 
-from django_mcp import MCPServer, default_server
+from django_mcp import Context, MCPServer, default_server
 from django_mcp.asgi import mcp_application
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
@@ -236,8 +237,30 @@ async def sleep() -> None:
         raise
 
 
+spoken = MCPServer("spoken")
+
+
+@spoken.tool
+def language() -> str | None:
+    """The language that is active."""
+    return get_language()
+
+
+@spoken.tool
+def language_in_its_thread(ctx: Context) -> str | None:
+    """The same, where a function has a thread of its own."""
+    return get_language()
+
+
+@spoken.tool
+async def language_on_a_loop() -> str | None:
+    """The same, in a coroutine."""
+    return get_language()
+
+
 urlpatterns = [
     path("slow", endpoint(slow, public=True)),
+    path("spoken", endpoint(spoken, public=True)),
     path("<slug:tenant>/mcp", TenantView.as_view()),
     path("<slug:tenant>/endpoint", endpoint(plain, view_class=TenantView)),
     path("broken-permission", endpoint(plain, public=True, permission_classes=[policies.BrokenPermission])),
@@ -252,6 +275,20 @@ def test_a_subclass_chooses_its_server_and_its_policies_in_every_lane(connect):
         assert client.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
         assert connect(path_, headers={"x-tenant": "other"}).send("DELETE").status_code == 403
     assert "greet" not in [tool["name"] for tool in connect("/lib/mcp", headers={"x-tenant": "lib"}).list_tools()]
+
+
+@pytest.mark.urls("tests.test_views")
+@pytest.mark.parametrize("tool", ["language", "language_in_its_thread", "language_on_a_loop"])
+def test_the_language_of_a_middleware_is_that_of_each_function(settings, tool):
+    settings.MIDDLEWARE = ["django.middleware.locale.LocaleMiddleware"]
+    headers = {"accept-language": "de", "mcp-protocol-version": "2026-07-28"}
+    headers |= {**wire.POST_HEADERS, "mcp-method": "tools/call", "mcp-name": tool}
+    body = json.dumps(wire.modern_request("tools/call", {"name": tool})).encode()
+
+    with override("en-us"):  # The middleware leaves its language behind in the thread.
+        response = wire.send_wsgi("/spoken", "POST", headers, body)
+
+    assert response.json()["result"]["content"] == [{"type": "text", "text": "de"}]
 
 
 @pytest.mark.django_db(transaction=True)

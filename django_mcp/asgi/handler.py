@@ -20,7 +20,6 @@ from django_mcp.endpoint import cors, hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
 from django_mcp.endpoint.request_stream import InlineRequestStream
 from django_mcp.endpoint.routes import Route
-from django_mcp.exceptions import Cancelled
 from django_mcp.execution import outcomes
 from django_mcp.execution.threads import LoopContext
 from django_mcp.execution.under_test import under_test
@@ -228,27 +227,7 @@ class EndpointRequest:
             exchange, step = await self.loop_context.hop(self._admit_and_begin, read, stream)
         if isinstance(step, Listen):
             return self._listen(step, self._admission(exchange))
-        return await self._call(exchange, step, stream) if isinstance(step, Call) else step
-
-    async def _call(self, exchange: Exchange, call: Call, stream: Stream) -> Reply:
-        is_late = stream.cancelled
-        if is_late:
-            # The client was quicker than the event loop.
-            if call.request.observed is not None:
-                await outcomes.afail(call.request.observed, Cancelled(), self.loop_context)
-            return stream.cancelled_reply()
-        if call.is_async:
-            stream.runs_in(self.task)
-        try:
-            return await exchange.complete(call, self.loop_context)
-        except asyncio.CancelledError:
-            if not stream.cancelled:
-                raise
-            # The client cancelled the call; this task itself is not cancelled.
-            self.task.uncancel()
-            return stream.cancelled_reply()
-        finally:
-            stream.runs_in(None)
+        return await exchange.complete(step, self.loop_context, self.task) if isinstance(step, Call) else step
 
     def _listen(self, listen: Listen, admission: Admission) -> Reply | StreamConsumer:
         if status := self._refusal_of_subscription(listen.request.caller.principal.account):

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.core.exceptions import ImproperlyConfigured
 
 from django_mcp.conf import mcp_settings
+from django_mcp.execution.kept_loop import wait_for
 from django_mcp.execution.loops import serving_loop
 
 from .groups import calls_group, server_group, session_group
@@ -56,7 +57,10 @@ def ring(groups: Iterable[str]) -> None:
         if serving is not None and serving.is_running():
             asyncio.run_coroutine_threadsafe(_send(get_channel_layer(), rung), serving)
         else:
-            async_to_sync(_send)(get_channel_layer(), rung)
+            try:
+                wait_for(_send, get_channel_layer(), rung)
+            except ImproperlyConfigured as error:
+                logger.warning("Ringing failed (%s); listeners will poll the database", error)
 
 
 class Listener:

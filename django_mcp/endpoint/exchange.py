@@ -4,16 +4,16 @@ It joins `methods/` and `storage/`: it resumes the session before a message is p
 answer. Independent of WSGI and ASGI.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from django_mcp import exceptions, gates
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
-from django_mcp.exceptions import ClientTooLarge, TooManySessions, TooManySubscriptions
+from django_mcp.exceptions import Cancelled, ClientTooLarge, TooManySessions, TooManySubscriptions
 from django_mcp.execution import outcomes
 from django_mcp.execution.runner import arun, run
 from django_mcp.execution.threads import LoopContext
@@ -47,12 +47,8 @@ from .request_stream import RequestStream
 from .thread_stream import Lines
 
 Step: TypeAlias = Reply | Call | Listen
-Carry: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply | Lines]
-
-
-def _carry_here(call: Call, work: Callable[[], Reply]) -> Reply:
-    return work()
-
+Carry: TypeAlias = Callable[["Exchange", Call], Reply | Lines]
+"""Runs the function of a call, by `run()` or `complete()`, and may make a stream of it."""
 
 IN_FLIGHT: Final = "Invalid Request: a request with this id still runs in the session"
 SPENT: Final = "Invalid or expired requestState"
@@ -110,12 +106,20 @@ class Exchange:
         self._policy = policy
         self._count = count
 
-    def answer(self, message: Inbound | Batch, carry: Carry = _carry_here) -> Reply | Listen | Lines:
-        """The answer to a message, made in this thread. `carry` runs the function of a call, and may make a stream of
-        it.
-        """
+    def answer(self, message: Inbound | Batch, carry: Carry | None = None) -> Reply | Listen | Lines:
+        """The answer to a message, made in this thread, unless `carry` runs the function of a call elsewhere."""
         step = self.find(message)
-        return carry(step, partial(self._run, step)) if isinstance(step, Call) else step
+        if not isinstance(step, Call):
+            return step
+        if carry is None:
+            return self.run(step)
+        try:
+            return carry(self, step)
+        except BaseException as error:
+            # There may be no thread or no event loop to run it.
+            if step.request.observed is not None:
+                outcomes.fail(step.request.observed, error)
+            raise
 
     def begin(self, message: Inbound | Batch) -> Step:
         """The answer to a message, or an asynchronous call for `complete()`. Runs synchronous calls itself."""
@@ -123,15 +127,40 @@ class Exchange:
         if not isinstance(step, Call):
             return step
         if not step.is_async:
-            return self._run(step)
+            return self.run(step)
         if step.request.observed is not None and self.stream is not None:
             self.stream.awaited = step.request.observed
             if self.stream.is_given_up:
                 step.request.observed.finish("cancelled")
         return step
 
-    async def complete(self, call: Call, loop_context: LoopContext) -> Reply:
-        """The reply to a call: runs an asynchronous function on this event loop, a sync one in a worker thread."""
+    async def complete(self, call: Call, loop_context: LoopContext, task: "asyncio.Task[Any]") -> Reply:
+        """The reply to a call: runs an asynchronous function on this event loop, in this task, which the client may
+        cancel; a sync one in a worker thread.
+        """
+        stream = self.stream
+        if stream is None:
+            return await self._complete(call, loop_context)
+        is_late = stream.cancelled
+        if is_late:
+            # The client was quicker than the event loop.
+            if call.request.observed is not None:
+                await outcomes.afail(call.request.observed, Cancelled(), loop_context)
+            return stream.cancelled_reply()
+        if call.is_async:
+            stream.runs_in(task)
+        try:
+            return await self._complete(call, loop_context)
+        except asyncio.CancelledError:
+            if not stream.cancelled:
+                raise
+            # The client cancelled the call; this task itself is not cancelled.
+            task.uncancel()
+            return stream.cancelled_reply()
+        finally:
+            stream.runs_in(None)
+
+    async def _complete(self, call: Call, loop_context: LoopContext) -> Reply:
         observed = call.request.observed
         try:
             outcome = await arun(call, loop_context)
@@ -207,7 +236,7 @@ class Exchange:
             return replies.error(spent, inbound.era, inbound.id)
         return step
 
-    def _run(self, call: Call) -> Reply:
+    def run(self, call: Call) -> Reply:
         """The reply to a call, made in this thread."""
         try:
             return self._end(call, run(call))
@@ -346,7 +375,7 @@ class Exchange:
             step = self._find_observed(message, observed, lambda _: refusal)
         else:
             step = refusal or self._prepare(message)
-        reply = self._run(step) if isinstance(step, Call) else step
+        reply = self.run(step) if isinstance(step, Call) else step
         return reply if isinstance(reply, Reply) else replies.ACCEPTED
 
     def _refuse_one_more(self, number: int, size: int) -> Reply | None:

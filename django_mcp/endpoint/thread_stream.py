@@ -1,5 +1,5 @@
-"""The request stream of the view: the request runs in a thread of its own, and puts messages into a queue, from which
-the response is written: by a thread under WSGI and by a task under ASGI.
+"""The request stream of the view: the request runs in a thread of its own, or on the event loop that the process keeps.
+It puts messages into a queue, from which the response is written: by a thread under WSGI and by a task under ASGI.
 """
 
 import asyncio
@@ -9,22 +9,25 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.aside import aside
-from django_mcp.execution.threads import hop
+from django_mcp.execution.kept_loop import kept_loop, take_over_locals
+from django_mcp.execution.own_thread import release_own_connections, waiting_call
+from django_mcp.execution.threads import LoopContext, hop
 from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
+from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
+from django_mcp.protocol.versions import Era
 from django_mcp.storage import sessions
 
 from .questions import ClientQuestion
@@ -36,6 +39,9 @@ logger = logging.getLogger("django_mcp")
 Item: TypeAlias = str | Reply | None
 """A message, the reply, or `None` after a timeout."""
 
+Complete: TypeAlias = "Callable[[LoopContext, asyncio.Task[Any]], Coroutine[Any, Any, Reply]]"
+"""Makes the reply on an event loop, in a task."""
+
 POLLS_PER_SECOND: Final = 50
 """The maximum rate at which all waiting calls of a process poll for answers together: the more calls wait, the less
 often each polls.
@@ -43,18 +49,26 @@ often each polls.
 
 
 class ThreadRequestStream(RequestStream):
-    """Runs the request in a thread of its own, and writes the response from a queue."""
+    """Runs the request elsewhere, and writes the response from a queue."""
 
     _running: "asyncio.Task[Any] | None" = None
+    _loop_thread: int | None = None
     _wake: Callable[[], object] | None = None
+    _room: threading.Event | None = None
     _waits = False
+    _dropped = 0
 
-    @cached_property
-    def _queue(self) -> "queue.Queue[str | Reply]":
-        """Made on first use, because most requests send nothing before their reply."""
-        return queue.Queue(OUTBOX_LIMIT)
+    def __init__(self, request_id: RequestId | None = None, era: Era = "handshake") -> None:
+        super().__init__(request_id, era)
+        self._queue: queue.SimpleQueue[str | Reply] = queue.SimpleQueue()
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        if self._is_full:
+            if threading.get_ident() == self._loop_thread:
+                # A coroutine cannot wait here, and its messages must not fill the memory.
+                self._dropped += 1
+                return
+            self._wait_for_room()
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -79,8 +93,11 @@ class ThreadRequestStream(RequestStream):
             aside.submit(client_question.forget).result()
 
     async def aask(self, question: Question) -> Any:
-        in_transaction = await sync_to_async(release_connections)()
-        client_question = ClientQuestion(question, self, in_transaction=in_transaction)
+        client_question = ClientQuestion(question, self, in_transaction=await release_own_connections())
+        with waiting_call():
+            return await self._aask(client_question)
+
+    async def _aask(self, client_question: ClientQuestion) -> Any:
         steps, result = client_question.steps(), None
         self._waits = True
         try:
@@ -110,8 +127,15 @@ class ThreadRequestStream(RequestStream):
     def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
         """The reply; or the lines of its stream, if the request sends a message or takes long."""
         context = contextvars.copy_context()
-        _ = self._queue  # Before there are two threads that would make one each.
         threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
+        return self._reply_or_lines()
+
+    def run_on_loop(self, work: "Complete") -> "Reply | Lines":
+        """See run(): the work is a coroutine, on the event loop that the process keeps."""
+        kept_loop.start(lambda: self._work_on_loop(work))
+        return self._reply_or_lines()
+
+    def _reply_or_lines(self) -> "Reply | Lines":
         first = self._wait_for_first()
         if not isinstance(first, Reply):
             return Lines(self, first)
@@ -124,7 +148,7 @@ class ThreadRequestStream(RequestStream):
         seconds = WATCH_AFTER_SECONDS
         while time.monotonic() < deadline:
             try:
-                return self._queue.get(timeout=seconds)
+                return self._taken(self._queue.get(timeout=seconds))
             except queue.Empty:
                 # From now on, the request can be cancelled.
                 self.transcript.make_known()
@@ -132,23 +156,57 @@ class ThreadRequestStream(RequestStream):
                 seconds = min(self._check_seconds(), max(deadline - time.monotonic(), 0))
         return None
 
+    @property
+    def _is_full(self) -> bool:
+        return self._queue.qsize() >= OUTBOX_LIMIT
+
+    def _wait_for_room(self) -> None:
+        """Waits while the queue is full, as long as somebody writes the response."""
+        while self._is_full and not self.is_left:
+            self._room = threading.Event()
+            if self._is_full:
+                self._room.wait(1)
+
     def _put(self, item: str | Reply) -> None:
-        """Puts a message into the queue; waits while it is full, as long as somebody writes the response."""
-        while not self.is_left:
-            with contextlib.suppress(queue.Full):
-                self._queue.put(item, timeout=1)
-                break
+        if self.is_left:
+            return
+        self._queue.put(item)
         if self._wake is not None:
             self._wake()
 
+    def _taken(self, item: str | Reply) -> str | Reply:
+        """The item that was taken from the queue; wakes a thread that waits for room."""
+        if self._room is not None and not self._is_full:
+            self._room.set()
+        return item
+
     def _work(self, work: Callable[[], Reply]) -> None:
+        take_over_locals()
         try:
             self._put(work())
-        except Exception:
+        except BaseException:
+            # Also SystemExit: the client waits for a reply.
             logger.exception("Answering failed")
             self._put(replies.INTERNAL)
         finally:
             connections.close_all()
+
+    async def _work_on_loop(self, work: "Complete") -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._loop_thread = threading.get_ident()
+        try:
+            # Sync work has threads of its own: the thread of the request waits for messages.
+            self._put(await work(LoopContext(task.get_loop(), caller_waits=False), task))
+        except BaseException as error:
+            # SystemExit would stop the loop for all others.
+            logger.exception("Answering failed")
+            self._put(replies.INTERNAL)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        finally:
+            if self._dropped:
+                logger.warning("%d messages were dropped: a coroutine sent more than its client reads", self._dropped)
 
     def _cancel(self) -> None:
         self.cancelled = True
@@ -212,7 +270,7 @@ class ThreadRequestStream(RequestStream):
         if self._waits:
             release_connections()
         try:
-            return self._queue.get(timeout=seconds)
+            return self._taken(self._queue.get(timeout=seconds))
         except queue.Empty:
             return None
 
@@ -222,7 +280,7 @@ class ThreadRequestStream(RequestStream):
                 while True:
                     has_item.clear()
                     with contextlib.suppress(queue.Empty):
-                        return self._queue.get_nowait()
+                        return self._taken(self._queue.get_nowait())
                     await has_item.wait()
         return None
 

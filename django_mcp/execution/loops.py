@@ -6,6 +6,9 @@ import asyncio
 from contextvars import ContextVar
 
 serving_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("serving_loop", default=None)
-"""`None` under WSGI, in a shell and in a task queue's worker. A channel layer belongs to one loop, which must be this
-one.
+"""`None` in sync code under WSGI, in a shell and in a task queue's worker. A channel layer belongs to one loop, which
+must be this one.
 """
+
+caller_waits: ContextVar[bool] = ContextVar("caller_waits", default=False)
+"""Whether a coroutine runs for sync code that waits for it, and does its sync work meanwhile."""

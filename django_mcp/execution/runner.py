@@ -5,12 +5,13 @@ functions alike.
 """
 
 import asyncio
+import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 
 from django_mcp.conf import mcp_settings
@@ -23,13 +24,16 @@ from django_mcp.primitives.context import RequestStream
 from django_mcp.replicas import reading
 
 from .budgets import Meter
+from .kept_loop import wait_for
 from .own_thread import OwnThread
 from .threads import LoopContext
 from .transactions import LazyAtomic
 
 
 def run(call: Call) -> Outcome:
-    """The outcome of a call, made in this thread. An async function gets an event loop of its own while it runs."""
+    """The outcome of a call, made in this thread. An async function runs on the event loop that serves, else on the one
+    that the process keeps; its sync work, and so its transaction, is in this thread.
+    """
     rounds, answer = _rounds(call), None
     try:
         while True:
@@ -99,7 +103,7 @@ def _rounds(call: Call) -> Generator[Call | _PendingQuestion, Any, Outcome]:
 def _run_once(call: Call) -> Outcome:
     try:
         with reading(call.options.read_only), _call_context(call):
-            value = async_to_sync(_in_its_own_loop)(call) if call.is_async else call.function(*call.args, **call.kwargs)
+            value = wait_for(_in_a_task, call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
             if call.options.dry_run:
                 raise _RolledBack(outcome)
@@ -108,8 +112,21 @@ def _run_once(call: Call) -> Outcome:
         return rolled_back.outcome
     except InputRequired as required:
         return Outcome(required=required)
+    except SystemExit as error:
+        return Outcome(error=_failure_of(error))
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
+
+
+def _failure_of(error: SystemExit) -> Exception:
+    """The failure of a function that has raised `SystemExit`, which would end a thread, or an event loop that serves
+    others too. Raises it again in the main thread, where a signal to this process may have raised it.
+    """
+    if threading.current_thread() is threading.main_thread():
+        raise error
+    failure = RuntimeError(f"The function raised SystemExit({error.code!r})")
+    failure.__cause__ = error
+    return failure
 
 
 class _RolledBack(Exception):
@@ -177,11 +194,13 @@ async def _arun_async(call: Call) -> Outcome:
                 return Outcome(await sync_to_async(call.to_result)(value))
     except InputRequired as required:
         return Outcome(required=required)
+    except SystemExit as error:
+        return Outcome(error=_failure_of(error))
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
 
-async def _in_its_own_loop(call: Call) -> Any:
+async def _in_a_task(call: Call) -> Any:
     stream = call.request.stream
     if stream is None:
         return await _in_time(call)

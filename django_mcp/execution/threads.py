@@ -27,7 +27,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
-from .loops import serving_loop
+from .loops import caller_waits, serving_loop
 from .transactions import release_connections
 from .under_test import under_test
 
@@ -53,7 +53,8 @@ class LoopContext:
     @classmethod
     def on(cls, loop: asyncio.AbstractEventLoop) -> "LoopContext":
         """The context for a known loop: finding the running loop is a system call before Python 3.12."""
-        return cls(loop, loop in AsyncToSync.loop_thread_executors or under_test().caller_waits)
+        waits = loop in AsyncToSync.loop_thread_executors or caller_waits.get() or under_test().caller_waits
+        return cls(loop, waits)
 
     @classmethod
     def here(cls) -> "LoopContext":

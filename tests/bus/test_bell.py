@@ -1,13 +1,16 @@
 """The bell: who is rung, from where, and what is left when the channel layer fails."""
 
 import asyncio
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer
 
 from django_mcp.bus import bell
+from django_mcp.execution.kept_loop import kept_loop
 from django_mcp.execution.loops import serving_loop
 
 GROUP = bell.session_group(7)
@@ -89,6 +92,16 @@ def test_code_without_a_loop_rings_for_other_processes(layer):
         (GROUP, ring_of(GROUP)),
         ("other", ring_of("other")),
     ]
+
+
+def test_rings_are_left_out_where_no_loop_can_send_them(layer, monkeypatch, caplog):
+    monkeypatch.setattr(kept_loop, "_running", None)
+    monkeypatch.setitem(sys.modules, "gevent.monkey", SimpleNamespace(is_module_patched=lambda name: True))
+
+    bell.ring([GROUP])
+
+    assert layer.sent == []
+    assert "listeners will poll the database" in caplog.text
 
 
 async def sent_something(layer):

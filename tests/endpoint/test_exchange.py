@@ -135,9 +135,9 @@ def twice_at_once(request_id):
         assert isinstance(message, Inbound)
         return message
 
-    def carry(step, work):
+    def carry(first, call):
         answers.append(exchange().answer(read()))
-        return work()
+        return first.run(call)
 
     answers: list = []
     answers.append(exchange().answer(read(), carry))

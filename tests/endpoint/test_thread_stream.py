@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from django_mcp.asgi import request_stream as asgi_stream
+from django_mcp.endpoint import thread_stream
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
 from django_mcp.execution import threads
 from django_mcp.execution.threads import hop
@@ -95,7 +95,7 @@ def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings
 
 
 def test_what_a_function_of_the_view_says_waits_for_its_client(monkeypatch):
-    monkeypatch.setattr(asgi_stream, "OUTBOX_LIMIT", 2)
+    monkeypatch.setattr(thread_stream, "OUTBOX_LIMIT", 2)
     request_stream = ThreadRequestStream(1, "modern")
 
     lines = request_stream.run(lambda: (say(request_stream, *range(20)), REPLY)[1])
@@ -205,3 +205,77 @@ async def test_a_client_of_the_view_under_asgi_that_goes_has_cancelled():
     may_go_on.set()
 
     assert request_stream.cancelled
+
+
+# Coroutines, on the event loop that the process keeps
+
+
+def run_on_loop(work, era="modern"):
+    """See run(): the work is a coroutine."""
+    request_stream = ThreadRequestStream(1, era)
+    answer = request_stream.run_on_loop(lambda loop_context, task: work(request_stream, task))
+    return request_stream, answer if isinstance(answer, Reply) else iter(answer)
+
+
+def test_a_coroutine_of_the_view_is_answered_with_no_thread_of_its_own():
+    async def work(request_stream, task):
+        await asyncio.sleep(0)
+        return REPLY
+
+    before = threading.active_count()
+    answers = [run_on_loop(work)[1] for _ in range(3)]
+
+    assert answers == [REPLY] * 3
+    assert threading.active_count() <= before + 1
+
+
+def test_a_coroutine_that_says_more_than_its_client_reads_loses_the_rest(monkeypatch, caplog):
+    """It cannot wait, and must not block the loop, which is everybody's."""
+    monkeypatch.setattr(thread_stream, "OUTBOX_LIMIT", 2)
+    has_said = threading.Event()
+
+    async def work(request_stream, task):
+        say(request_stream, *range(5))
+        has_said.set()
+        return REPLY
+
+    _, lines = run_on_loop(work)
+    assert has_said.wait(10)
+    body = b"".join(lines)
+
+    assert body.startswith(sse.KEEPALIVE + sse.encode(note(0)))
+    assert body.endswith(sse.encode(note(1)) + sse.encode(REPLY.body.decode()))
+    assert "3 messages were dropped" in caplog.text
+
+
+def test_a_modern_client_that_goes_cancels_a_coroutine_of_the_view():
+    ended = threading.Event()
+
+    async def work(request_stream, task):
+        request_stream.runs_in(task)
+        say(request_stream, 1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    _, lines = run_on_loop(work)
+    next(lines)
+    lines.close()
+
+    assert ended.wait(10)
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("hunter2"), SystemExit(3)])
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_whatever_a_request_of_the_view_raises_its_client_is_answered(caplog, colour, raised):
+    def work(request_stream):
+        raise raised
+
+    async def work_async(request_stream, task):
+        raise raised
+
+    _, reply = run(work) if colour == "sync" else run_on_loop(work_async)
+
+    assert (reply.status, reply.body) == (500, wire.INTERNAL_ERROR)
+    assert repr(raised)[:10] in caplog.text
