@@ -89,8 +89,9 @@ class Guard:
         connection = self._connection
         self._savepoints = frozenset(sid for sid in connection.savepoint_ids if sid)
         if self._read_only and connection.vendor == "postgresql":
-            # A query that also sets: after its first query, a PostgreSQL transaction cannot be made writable any more.
-            _execute(connection, "SELECT set_config('transaction_read_only', 'on', true)")
+            if not _began_read_only(connection.connection):
+                # A query: after its first one, a PostgreSQL transaction cannot be made writable any more.
+                _execute(connection, "SELECT set_config('transaction_read_only', 'on', true)")
         elif self._read_only and connection.vendor == "mysql" and not self._is_nested:
             # Inside an existing transaction, only the statements are checked.
             _execute(connection, "START TRANSACTION READ ONLY")
@@ -142,6 +143,20 @@ class Guard:
         return action in _READ_ACTIONS if self._read_only else action not in _LASTING_ACTIONS
 
 
+def _began_read_only(driver: Any) -> bool:
+    """Begins a read-only transaction and asks its first query in one round trip, if the driver is psycopg 3, has sent
+    no BEGIN yet, and need not say more in it. False if the caller must make the transaction read-only.
+    """
+    if not hasattr(driver, "pgconn"):
+        return False
+    from psycopg import pq
+
+    options = (driver.isolation_level, driver.read_only, driver.deferrable)
+    if driver.info.transaction_status != pq.TransactionStatus.IDLE or any(option is not None for option in options):
+        return False
+    return bool(driver.pgconn.exec_(b"BEGIN READ ONLY; SELECT 1").status == pq.ExecStatus.TUPLES_OK)
+
+
 def _authorize(connection: Any) -> None:
     """Makes SQLite ask the connection's guards. An authorizer that the project has set is lost, because Python cannot
     read it.
@@ -158,5 +173,5 @@ def _authorize(connection: Any) -> None:
 
 def _execute(connection: Any, statement: str) -> None:
     # Bypasses the wrappers, and Django's check for a broken transaction: the statement is the package's own.
-    with closing(connection.connection.cursor()) as cursor:
+    with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
         cursor.execute(statement)

@@ -156,7 +156,12 @@ class _Watched:
         else:
             self._atomic.__enter__()
         if self._guard is not None:
-            self._guard.start()
+            try:
+                self._guard.start()
+            except BaseException as error:
+                # Otherwise the thread's connection would be in a transaction for ever.
+                self._atomic.__exit__(type(error), error, error.__traceback__)
+                raise
 
     def _enter_deferred(self) -> None:
         # A project may let transactions begin as writers (transaction_mode IMMEDIATE); a read-only one need not wait

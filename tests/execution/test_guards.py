@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, connection, transaction
 
+from django_mcp.execution import guards
 from django_mcp.execution.guards import CannotUndo, Guard, WroteInReadOnly
 from django_mcp.execution.transactions import LazyAtomic
 
@@ -161,6 +162,47 @@ def test_the_driver_itself_cannot_leave_a_read_only_block():
         with pytest.raises(connection.Database.DatabaseError):
             execute(statement)
 
+    assert Group.objects.count() == 0
+
+
+on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="only psycopg begins a transaction late")
+
+
+@on_postgresql
+def test_a_read_only_transaction_begins_without_a_query_of_its_own(monkeypatch):
+    monkeypatch.setattr(guards, "_execute", lambda *_: pytest.fail("a round trip more"))
+
+    with LazyAtomic(read_only=True), connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        assert cursor.fetchone() == ("on",)
+
+    Group.objects.create(name="written since")
+
+
+@on_postgresql
+def test_a_read_only_transaction_has_the_projects_isolation_level():
+    connection.ensure_connection()
+    connection.connection.isolation_level = 4  # psycopg's SERIALIZABLE
+    try:
+        with LazyAtomic(read_only=True), connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('transaction_read_only'), current_setting('transaction_isolation')")
+            assert cursor.fetchone() == ("on", "serializable")
+    finally:
+        connection.connection.isolation_level = None
+
+
+@on_postgresql
+def test_a_connection_that_is_lost_is_told_as_djangos_error():
+    connection.ensure_connection()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    other.close()
+
+    with pytest.raises(DatabaseError), LazyAtomic(read_only=True):
+        Group.objects.count()
+
+    connection.close()
     assert Group.objects.count() == 0
 
 
