@@ -102,6 +102,7 @@ SURFACE = {
     "django_mcp.execution.threads",
     "django_mcp.gates",
     "django_mcp.health",
+    "django_mcp.management.helpful",
     "django_mcp.management.users",
     "django_mcp.models",
     "django_mcp.observers",

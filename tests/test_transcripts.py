@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.utils.functional import Promise
+from django.utils.translation import override
 
 from django_mcp.management.commands import mcp_stdio
 from tests.test_docs import ROOT, airports, blocks_of  # noqa: F401  # a fixture
@@ -126,7 +128,25 @@ def test_each_command_explains_itself_to_a_stranger(name: str, capsys: pytest.Ca
     parser()
 
     said = capsys.readouterr().out
-    assert command.help in " ".join(said.split())
+    assert str(command.help) in " ".join(said.split())
     if name not in ("startmcp", "mcp_inspect", "mcp_purge"):
         assert "examples:\n  manage.py" in said
         assert "exit codes:\n  0  " in said
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_help_is_translated_when_it_is_asked_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A project imports the commands in one language, and the person may read another."""
+    command = load_command_class("django_mcp", name)
+    assert isinstance(type(command).help, Promise)
+
+    with override("ja"):
+        parser: Callable[[], None] = command.create_parser("manage.py", name).print_help
+        parser()
+        japanese = str(command.help)
+
+    said = capsys.readouterr().out
+    assert "".join(japanese.split()) in "".join(said.split())
+    assert str(command.help) not in " ".join(said.split())
+    assert ("終了コード:\n  0  " in said) == bool(command.exit_codes)
+    assert ("例:\n  manage.py" in said) == bool(command.examples)

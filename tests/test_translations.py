@@ -34,6 +34,14 @@ CHECKED = {"Error", "Warning", "Info"}
 SHOWN = {"display", "filter"}
 """The decorators of functions whose results are shown."""
 
+STYLES = {"SUCCESS", "WARNING", "ERROR", "NOTICE", "MIGRATE_HEADING"}
+"""The functions that give a command's text its color."""
+
+PRINTED = {"CommandError": slice(0, 1), "Unreachable": slice(0, 1), "Finding": slice(2, 4), "Change": slice(1, 2)}
+"""The arguments of these that commands print."""
+
+PRINTING = {"_say", "_read"}
+
 
 def name_of(node: ast.AST) -> str:
     """The last name of a call's function, or of a decorator."""
@@ -59,9 +67,11 @@ def words(node: ast.AST | None) -> Iterator[str]:
         case ast.Dict(values=values):
             for value in values:
                 yield from words(value)
-        case ast.Call() if name_of(node) == "format_html":
+        case ast.Call() if name_of(node) == "format_html" or name_of(node) in STYLES:
             for argument in node.args:
                 yield from words(argument)
+        case ast.GeneratorExp():
+            yield from words(node.elt)
 
 
 def read(node: ast.AST) -> Iterator[ast.AST | None]:
@@ -103,8 +113,27 @@ def read(node: ast.AST) -> Iterator[ast.AST | None]:
             yield from (line.value for line in ast.walk(node) if isinstance(line, ast.Return))
 
 
-def unmarked(source: str) -> list[str]:
-    return [text for node in ast.walk(ast.parse(source)) for place in read(node) for text in words(place)]
+def printed(node: ast.AST) -> Iterator[ast.AST | None]:
+    """The expressions of a command's node that people read: its help, its output and its errors."""
+    match node:
+        case ast.Call():
+            name = name_of(node)
+            yield from node.args[PRINTED.get(name, slice(0))]
+            yield from node.args if name in PRINTING else ()
+            if name == "write" and name_of(node.func.value) in {"stdout", "stderr"}:
+                yield from node.args[:1]
+            if name in {"add_argument", "add_parser"}:
+                yield from (keyword.value for keyword in node.keywords if keyword.arg == "help")
+        case ast.Assign(targets=[ast.Name(id="help" | "epilog" | "exit_codes" | "advice" | "text" | "told")]):
+            yield node.value
+        case ast.Yield() | ast.YieldFrom():
+            yield node.value
+
+
+def unmarked(source: str, *, is_command: bool = False) -> list[str]:
+    readers = (read, printed) if is_command else (read,)
+    nodes = [*ast.walk(ast.parse(source))]
+    return [text for reader in readers for node in nodes for place in reader(node) for text in words(place)]
 
 
 class Texts(HTMLParser):
@@ -153,7 +182,7 @@ def without_tags(template: str) -> str:
 
 @cases("path", catalogues.modules())
 def test_a_module_marks_the_strings_that_people_read(path):
-    assert unmarked(path.read_text(encoding="utf-8")) == [], path
+    assert unmarked(path.read_text(encoding="utf-8"), is_command="management" in path.parts) == [], path
 
 
 @cases("path", catalogues.templates())
@@ -240,6 +269,29 @@ def test_a_string_that_django_has_too_is_translated_as_django_does(language):
 )
 def test_a_string_that_is_not_marked_is_found_in_a_module(source, found):
     assert sorted(unmarked(source)) == sorted(found)
+
+
+@cases(
+    ("source", "found"),
+    [
+        ('self.stdout.write("Done.")', ["Done."]),
+        ('self.stderr.write(f"Wrote {path}.", style_func=str)', ["Wrote "]),
+        ('self.stdout.write(self.style.SUCCESS("Done."))', ["Done."]),
+        ('self.stdout.write(_("Wrote %(path)s.") % {"path": path})', []),
+        ('self.stdout.write(json.dumps(found), ending="")', []),
+        ('raise CommandError(f"There is no user {name!r}.", returncode=2)', ["There is no user "]),
+        ('raise CommandError(_("There is none.") if a else "There is another.")', ["There is another."]),
+        ('parser.add_argument("--days", metavar="N", help="only old ones")', ["only old ones"]),
+        ('verbs.add_parser("off", help=_("stop something"))', []),
+        ('class Command(BaseCommand):\n    help = "Delete old sessions."', ["Delete old sessions."]),
+        ('class Command(HelpfulCommand):\n    exit_codes = {"0": _("well"), "1": "badly"}', ["badly"]),
+        ('yield Finding("https", "ok", "It is https.", _("Serve it."))', ["It is https."]),
+        ('yield Finding("https", "ok", text)\ntext = "It is https."', ["It is https."]),
+        ('yield from (f"{name} is gone" for name in removed)', [" is gone"]),
+    ],
+)
+def test_a_string_that_is_not_marked_is_found_in_a_command(source, found):
+    assert unmarked(source, is_command=True) == found
 
 
 @cases(

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import ENVIRONMENT_VARIABLE
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from django_mcp.conf import mcp_settings
 from django_mcp.page.clients import Http, Stdio, http_at, plain_name
@@ -23,14 +24,16 @@ LOCAL = "http://127.0.0.1:8000"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Adds the arguments that `http_server` and `stdio_server` read."""
-    parser.add_argument("--url", help="the endpoint's URL; without it, MCP_PUBLIC_URL or 127.0.0.1:8000, and its path")
-    parser.add_argument("--stdio", action="store_true", help="the client starts mcp_stdio itself, instead of a URL")
-    parser.add_argument("--user", help="with --stdio: the user whom the client acts for")
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument("--server", metavar="NAME", help="the name of a server; without it, the default server")
-    place.add_argument("--path", help="the path of an endpoint, where a server has several: /mcp")
     parser.add_argument(
-        "--env", action="append", default=[], metavar="NAME", help="with --stdio: pass on this environment variable"
+        "--url", help=_("the endpoint's URL; without it, MCP_PUBLIC_URL or 127.0.0.1:8000, and its path")
+    )
+    parser.add_argument("--stdio", action="store_true", help=_("the client starts mcp_stdio itself, instead of a URL"))
+    parser.add_argument("--user", help=_("with --stdio: the user whom the client acts for"))
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--server", metavar="NAME", help=_("the name of a server; without it, the default server"))
+    place.add_argument("--path", help=_("the path of an endpoint, where a server has several: /mcp"))
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME", help=_("with --stdio: pass on this environment variable")
     )
 
 
@@ -74,5 +77,7 @@ def stdio_server(options: Mapping[str, Any]) -> Stdio:
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals and name not in os.environ:
-        raise CommandError(f"There is no environment variable {name!r}: set it, or write --env {name}=VALUE.")
+        raise CommandError(
+            _("There is no environment variable %(name)r: set it, or write --env %(name)s=VALUE.") % {"name": name}
+        )
     return name, value if equals else os.environ[name]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from .values import pair_of, value_of
 
@@ -26,7 +28,7 @@ class Answers:
         return await asyncio.to_thread(self._answer, question["method"], question.get("params", {}))
 
     def _answer(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        self._say(f"The tool asks: {params.get('message', method)}")
+        self._say(_("The tool asks: %(question)s") % {"question": params.get("message", method)})
         if "url" in params:
             self._say(f"  {params['url']}")
         if self._action in ("decline", "cancel"):
@@ -36,7 +38,10 @@ class Answers:
             return {"action": "accept", "content": self._content(properties)}
         if not sys.stdin.isatty():
             names = " ".join(f"--answer {name}=…" for name in properties) or "--answer accept"
-            raise CommandError(f"The tool asks the user, and there is no terminal: pass {names}, or --answer decline.")
+            raise CommandError(
+                _("The tool asks the user, and there is no terminal: pass %(options)s, or --answer decline.")
+                % {"options": names}
+            )
         return self._ask(params, properties)
 
     def _content(self, properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,11 +51,16 @@ class Answers:
         """The person's answer. The end of the input (Ctrl-D) cancels."""
         try:
             if "url" in params or not properties:
-                return {"action": "accept" if self._read("Done? [y/N] ").lower().startswith("y") else "decline"}
+                return {"action": "accept" if self._agrees() else "decline"}
             required = params["requestedSchema"].get("required", [])
             return {"action": "accept", "content": dict(self._fields(properties, required))}
         except EOFError:
             return {"action": "cancel"}
+
+    def _agrees(self) -> bool:
+        answer = self._read(_("Done? [y/N] ")).lower()
+        # Translators: the first letter of "yes", as in "Done? [y/N] ". "y" is taken in every language.
+        return answer.startswith(("y", pgettext("answer", "y")))
 
     def _fields(self, properties: Mapping[str, Any], required: list[str]) -> Iterator[tuple[str, Any]]:
         for name, schema in properties.items():
@@ -81,5 +91,5 @@ def _prompt_of(name: str, schema: Mapping[str, Any]) -> str:
     elif schema.get("type"):
         details.append(str(schema["type"]))
     if "default" in schema:
-        details.append(f"empty: {json.dumps(schema['default'])}")
+        details.append(_("empty: %(default)s") % {"default": json.dumps(schema["default"])})
     return f"{schema.get('title') or name} ({'; '.join(details)})" if details else name

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -34,9 +35,12 @@ def merge_json(path: Path, addition: Mapping[str, Any]) -> str:
     try:
         document = json.loads(path.read_text(encoding="utf-8") or "{}") if path.exists() else {}
     except ValueError as error:
-        raise CommandError(f"{path} is not plain JSON ({error}), and is kept. Add the entry by hand.") from None
+        values = {"path": path, "error": error}
+        raise CommandError(
+            _("%(path)s is not plain JSON (%(error)s), and is kept. Add the entry by hand.") % values
+        ) from None
     if not isinstance(document, dict):
-        raise CommandError(f"{path} is not a JSON object, and is kept.")
+        raise CommandError(_("%(path)s is not a JSON object, and is kept.") % {"path": path})
     return json.dumps(_merged(document, addition, depth=2), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -60,10 +64,15 @@ def append_toml(path: Path, tables: tuple[str, str], text: str) -> str:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         document = tomllib.loads(before)
     except ValueError as error:
-        raise CommandError(f"{path} is not TOML ({error}), and is kept.") from None
+        raise CommandError(
+            _("%(path)s is not TOML (%(error)s), and is kept.") % {"path": path, "error": error}
+        ) from None
     outer, inner = tables
     if inner in document.get(outer, {}):
         if document[outer][inner] == tomllib.loads(text)[outer][inner]:
             return before
-        raise CommandError(f"{path} has another [{outer}.{inner}] already, and is kept. Remove that table first.")
+        values = {"path": path, "table": f"{outer}.{inner}"}
+        raise CommandError(
+            _("%(path)s has another [%(table)s] already, and is kept. Remove that table first.") % values
+        )
     return f"{before.rstrip()}\n\n{text}" if before.strip() else text

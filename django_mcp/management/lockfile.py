@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from django_mcp.page.shown import key_of
 from django_mcp.primitives.access import Access
@@ -36,15 +37,18 @@ def load(path: Path) -> Lock:
         lock: Lock = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CommandError(
-            f"There is no {path}. Write it by manage.py mcp_schema, and commit it.", returncode=3
+            _("There is no %(path)s. Write it by manage.py mcp_schema, and commit it.") % {"path": path}, returncode=3
         ) from None
     except (OSError, ValueError) as error:
         raise CommandError(
-            f"{path} cannot be read: {error}. Write it again by manage.py mcp_schema.", returncode=3
+            _("%(path)s cannot be read: %(error)s. Write it again by manage.py mcp_schema.")
+            % {"path": path, "error": error},
+            returncode=3,
         ) from None
     if not _is_lock(lock):
         raise CommandError(
-            f"{path} is no lock file of this version. Write it again by manage.py mcp_schema.", returncode=3
+            _("%(path)s is no lock file of this version. Write it again by manage.py mcp_schema.") % {"path": path},
+            returncode=3,
         )
     return lock
 

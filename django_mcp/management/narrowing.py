@@ -1,8 +1,11 @@
 """The comparison of two JSON Schemas: reasons why a value that fits the first may not fit the second."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final, TypeAlias
+
+from django.utils.translation import gettext as _
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -25,30 +28,32 @@ class Refusal:
     after: Any = None
 
     def as_input(self) -> str:
-        """The reason, where old values meet a new schema."""
+        """The reason, where old arguments meet a new schema."""
+        values = {"path": self.path, "rule": self.rule, "new": _or_none(self.after), "old": _or_none(self.before)}
         match self.rule:
             case "required":
-                return f"{self.path} is required now"
+                return _("argument %(path)s is required now") % values
             case "unknown":
-                return f"{self.path} is not taken any more"
+                return _("argument %(path)s is not taken any more") % values
             case "type":
-                return f"{self.path} takes {self.after} now, and took {self.before}"
+                return _("argument %(path)s takes %(new)s now, and took %(old)s") % values
             case "enum":
-                return f"{self.path} does not take {self.before} any more"
-        return f"{self.path} has {self.rule} {self.after} now, and had {_or_none(self.before)}"
+                return _("argument %(path)s does not take %(old)s any more") % values
+        return _("argument %(path)s has %(rule)s %(new)s now, and had %(old)s") % values
 
     def as_output(self) -> str:
-        """The reason, where new values meet an old schema."""
+        """The reason, where new results meet an old schema."""
+        values = {"path": self.path, "rule": self.rule, "new": _or_none(self.before), "old": _or_none(self.after)}
         match self.rule:
             case "required":
-                return f"{self.path} may be missing now"
+                return _("result %(path)s may be missing now") % values
             case "unknown":
-                return f"{self.path} is new, and the old schema allowed no others"
+                return _("result %(path)s is new, and the old schema allowed no others") % values
             case "type":
-                return f"{self.path} is {self.before} now, and was {self.after}"
+                return _("result %(path)s is %(new)s now, and was %(old)s") % values
             case "enum":
-                return f"{self.path} may be {self.before} now"
-        return f"{self.path} has {self.rule} {_or_none(self.before)} now, and had {self.after}"
+                return _("result %(path)s may be %(new)s now") % values
+        return _("result %(path)s has %(rule)s %(new)s now, and had %(old)s") % values
 
 
 def refusals(first: Schema, second: Schema) -> list[Refusal]:
@@ -79,7 +84,7 @@ class _Comparison:
             return
         for before in befores:
             if not any(self._fits(before, after, path, depth) for after in afters):
-                yield Refusal(path or "value", "type", _describe(before), " or ".join(map(_describe, afters)))
+                yield Refusal(path or "value", "type", _describe(before), _one_of(map(_describe, afters)))
 
     def _fits(self, before: Any, after: Any, path: str, depth: int) -> bool:
         return not any(self.compare(before, after, path, depth + 1))
@@ -91,7 +96,7 @@ class _Comparison:
             return
         values, allowed = _values(before), _values(after)
         if allowed is not None:
-            gone = ["other values"] if values is None else [value for value in values if value not in allowed]
+            gone = [_("other values")] if values is None else [value for value in values if value not in allowed]
             yield from (Refusal(name, "enum", value) for value in gone)
         yield from self._bounds(before, after, name)
         yield from self._members(before, after, path, depth)
@@ -123,7 +128,7 @@ class _Comparison:
             yield Refusal(f"{prefix}*", "unknown")
 
     def _resolve(self, schema: Any, which: int) -> Any:
-        for _ in range(MAX_DEPTH):
+        for _step in range(MAX_DEPTH):
             reference = _reference(schema)
             if not reference.startswith("#/"):
                 break
@@ -166,11 +171,15 @@ def _values(schema: Schema) -> list[Any] | None:
 
 def _describe(schema: Any) -> str:
     if not isinstance(schema, Mapping):
-        return "anything"
+        return _("anything")
     if (values := _values(schema)) is not None:
-        return " or ".join(map(str, values))
-    return str(schema.get("type", "anything"))
+        return _one_of(map(str, values))
+    return str(schema.get("type", _("anything")))
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return reduce(lambda one, other: _("%(one)s or %(other)s") % {"one": one, "other": other}, names)
 
 
 def _or_none(value: Any) -> Any:
-    return "none" if value is None else value
+    return _("none") if value is None else value

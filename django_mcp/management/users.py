@@ -5,9 +5,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
-
-SIGNS_IN = "the name that the user signs in with"
-"""The help text of such an argument: the user model decides which field it is."""
+from django.utils.translation import gettext as _
 
 
 def find_user(name: str) -> Any:
@@ -18,4 +16,4 @@ def find_user(name: str) -> Any:
         return by_name(name) if by_name is not None else model._default_manager.get(**{model.USERNAME_FIELD: name})
     except (model.DoesNotExist, ValueError, ValidationError):
         # Not every text is a valid number or UUID.
-        raise CommandError(f"There is no user {name!r}.") from None
+        raise CommandError(_("There is no user %(name)r.") % {"name": name}) from None

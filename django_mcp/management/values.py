@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 
 def pair_of(text: str, option: str) -> tuple[str, str]:
     """The name and the text of NAME=VALUE. Raises `CommandError`."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise CommandError(f"{option} {text!r} is not NAME=VALUE.")
+        raise CommandError(_("%(option)s %(text)r is not NAME=VALUE.") % {"option": option, "text": text})
     return name, value
 
 

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import ENVIRONMENT_VARIABLE, settings
+from django.utils.translation import gettext as _
 
 from django_mcp.endpoint.routes import routes
 
@@ -64,7 +65,7 @@ def _urls() -> Iterator[Lack]:
     if routes():
         return
     path = _file_of(settings.ROOT_URLCONF)
-    advice = 'No URL leads to an endpoint: add path("mcp", endpoint()) to urlpatterns. Callers have to sign in.'
+    advice = _('No URL leads to an endpoint: add path("mcp", endpoint()) to urlpatterns. Callers have to sign in.')
     urlpatterns = import_module(settings.ROOT_URLCONF).urlpatterns
     text = path.read_text(encoding="utf-8")
     if not isinstance(urlpatterns, list) or not re.search(r"^urlpatterns\b", text, re.MULTILINE):
@@ -107,7 +108,7 @@ def _asgi(module: str) -> Iterator[Lack]:
     text = path.read_text(encoding="utf-8")
     if "django_mcp" in text:
         return
-    advice = "The ASGI application serves no streams: import get_asgi_application from django_mcp.asgi."
+    advice = _("The ASGI application serves no streams: import get_asgi_application from django_mcp.asgi.")
     after, count = DJANGOS_ASGI.subn("from django_mcp.asgi import get_asgi_application", text)
     yield Lack(path, advice, after if count else None)
 
@@ -118,7 +119,7 @@ def _settings(asgi: str) -> Iterator[Lack]:
         return
     path = _file_of(module)
     line = f'ASGI_APPLICATION = "{asgi}.application"'
-    advice = f"The system checks cannot look at the ASGI application: add {line}."
+    advice = _("The system checks cannot look at the ASGI application: add %(line)s.") % {"line": line}
     yield Lack(path, advice, f"{path.read_text(encoding='utf-8').rstrip()}\n\n{line}\n")
 
 

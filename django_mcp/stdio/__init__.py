@@ -18,9 +18,9 @@ GRACE_SECONDS = 1
 """How long running calls may go on after the client has closed its end. The official clients kill after two seconds."""
 
 
-async def serve(endpoint: LocalEndpoint, reading: int, writing: int) -> str:
+async def serve(endpoint: LocalEndpoint, reading: int, writing: int) -> bool:
     """Serves the client at the other end of two file descriptors, until it closes its end, the process is told to stop,
-    or the session is gone. Returns the reason for the end, or nothing when the client has closed its end.
+    or the session is gone. Returns whether it was the session that ended.
     """
     writer = LineWriter(writing)
     connection = Connection(endpoint, writer.write)
@@ -40,7 +40,7 @@ async def serve(endpoint: LocalEndpoint, reading: int, writing: int) -> str:
             close_all()
         await connection.end(0 if writer.is_broken.is_set() else GRACE_SECONDS)
         await writer.close()
-    return "The session has ended on the server." if connection.is_over.is_set() else ""
+    return connection.is_over.is_set()
 
 
 async def _read(connection: Connection, reading: int) -> None:

@@ -5,10 +5,12 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.translation import override
 
 from django_mcp.management.doctor import project
 from django_mcp.management.doctor.findings import BUFFERING, Finding
 
+EXAMINE = project.examine
 FINDINGS = [
     Finding("a", "ok", "Fine.", "Unneeded."),
     Finding("b", "warning", "Odd.", "Look."),
@@ -73,3 +75,14 @@ def test_a_server_that_is_not_there_is_a_problem():
 
     assert code == 1
     assert "problem  reach: http://127.0.0.1:1/mcp does not answer" in printed
+
+
+@pytest.mark.django_db
+def test_findings_are_in_the_language_of_the_reader_and_the_json_of_scripts_is_not(monkeypatch):
+    monkeypatch.setattr(project, "examine", EXAMINE)
+    with override("de"):
+        assert "ok       database: Die Tabellen sind da.\n" in doctor("--server", "plain")[1]
+        texts = [finding["text"] for finding in json.loads(doctor("--server", "plain", "--json")[1])]
+
+    assert "The tables are there." in texts
+    assert texts == [finding.text for finding in EXAMINE("plain")]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.translation import override
 
 from django_mcp import MCPServer
 
@@ -61,3 +62,19 @@ def test_a_file_or_a_server_that_is_not_there_is_named(server, tmp_path):
 
     assert schema("--file", str(tmp_path / "file" / "lock"))[0] == 3
     assert schema("--server", "nothing")[2].startswith("There is no server 'nothing'; there are ")
+
+
+def test_changes_are_in_the_language_of_the_reader_and_the_file_and_the_json_are_not(server, tmp_path):
+    at = ("--file", str(tmp_path / "mcp.lock.json"))
+    schema(*at)
+    before = (tmp_path / "mcp.lock.json").read_text()
+    with override("fr"):
+        schema(*at)
+        assert (tmp_path / "mcp.lock.json").read_text() == before
+        del server.registry.tools["greet"]
+        _code, printed, error = schema("--check", *at)
+        assert printed == "BREAKS  locked: outil greet: a disparu\n"
+        assert error.startswith("Changements qui cassent des clients : 1.")
+        found = json.loads(schema("--check", "--json", *at)[1])
+
+    assert found == [{"where": "locked: tool greet", "text": "is gone", "breaks": True}]

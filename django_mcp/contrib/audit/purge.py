@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import router
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from django_mcp.conf import mcp_settings
 from django_mcp.storage.purge import Allowance, also_purged, delete_in_batches
@@ -27,4 +28,8 @@ def purge_calls(
         return {}
     before = (now or timezone.now()) - timedelta(days=days)
     old = Call.objects.using(router.db_for_write(Call)).filter(started_at__lt=before).order_by("started_at")
-    return {"audited calls": old.count() if dry_run else delete_in_batches(old, batch_size, allowance or Allowance())}
+    return {
+        gettext_noop("audited calls"): old.count()
+        if dry_run
+        else delete_in_batches(old, batch_size, allowance or Allowance())
+    }

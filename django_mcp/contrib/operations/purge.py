@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from django.utils.translation import gettext_noop
+
 from django_mcp.conf import mcp_settings
 from django_mcp.storage.purge import Allowance
 
@@ -23,7 +25,7 @@ def purge_counts(*, batch_size: int, dry_run: bool, allowance: Allowance) -> Map
     while not allowance.is_spent and (gone := delete_old(batch_size=allowance.of(batch_size))):
         allowance.spend(gone)
         deleted += gone
-    return {"counts of calls": deleted, "reports": delete_reports(batch_size)}
+    return {gettext_noop("counts of calls"): deleted, gettext_noop("reports"): delete_reports(batch_size)}
 
 
 def delete_reports(batch_size: int = 1000) -> int:

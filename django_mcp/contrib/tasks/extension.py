@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage
 from django.db import DatabaseError
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, Field
 
 from django_mcp import Context, ProtocolError
@@ -95,7 +96,7 @@ class Tasks(Extension):
     def purge(self, *, batch_size: int, dry_run: bool, limit: int | None = None) -> Mapping[str, int]:
         if not dry_run:
             storage.sweep(batch_size if limit is None else limit)
-        return {"tasks": storage.purge(batch_size, dry_run=dry_run, limit=limit)}
+        return {gettext_noop("tasks"): storage.purge(batch_size, dry_run=dry_run, limit=limit)}
 
     def _get(self, params: TaskParams, ctx: Context) -> Mapping[str, Any]:
         return wire.state_of(_find(params, ctx))

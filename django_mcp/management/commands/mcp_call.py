@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 from asgiref.sync import async_to_sync
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_mcp.management.answers import Answers
 from django_mcp.management.endpoints import add_arguments, endpoint_of
@@ -19,46 +21,51 @@ from django_mcp.stdio.client import CallRefused, LocalClient
 
 TOOL_FAILED, REFUSED = 1, 2
 
-EPILOG = """\
-examples:
-  manage.py mcp_call airport_facts --arg code=LHR
-  manage.py mcp_call route --arg codes=LHR --arg codes=SIN --arg codes=SYD
-  manage.py mcp_call create_trip --user ada --arguments '{"name": "Home"}' --json
-  manage.py mcp_call delete_trip --user ada --arg trip_id=7 --answer sure=true
-
-exit codes:
-  0  the tool has answered
-  1  the tool has answered with an error, such as arguments that do not fit
-  2  the call was refused, or could not be made
-"""
-
 
 class Command(HelpfulCommand):
-    help = (
+    help = gettext_lazy(
         "Call a tool as a user, through all that a client's call goes through: the endpoint's policies, permissions, "
         "throttles, validation, middleware, transactions and budgets. Progress and log messages go to stderr, the "
         "result to stdout."
     )
-    epilog = EPILOG
+    examples = (
+        "manage.py mcp_call airport_facts --arg code=LHR",
+        "manage.py mcp_call route --arg codes=LHR --arg codes=SIN --arg codes=SYD",
+        """manage.py mcp_call create_trip --user ada --arguments '{"name": "Home"}' --json""",
+        "manage.py mcp_call delete_trip --user ada --arg trip_id=7 --answer sure=true",
+    )
+    exit_codes = {
+        "0": gettext_lazy("the tool has answered"),
+        "1": gettext_lazy("the tool has answered with an error, such as arguments that do not fit"),
+        "2": gettext_lazy("the call was refused, or could not be made"),
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("tool", help="the tool's name, as mcp_inspect lists it")
+        parser.add_argument("tool", help=_("the tool's name, as mcp_inspect lists it"))
         given = parser.add_mutually_exclusive_group()
         given.add_argument(
-            "--arg", action="append", default=[], metavar="NAME=VALUE", help="an argument; again for a list's next item"
+            "--arg",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=_("an argument; again for a list's next item"),
         )
-        given.add_argument("--arguments", metavar="JSON", help="all arguments, as a JSON object")
+        given.add_argument("--arguments", metavar="JSON", help=_("all arguments, as a JSON object"))
         add_arguments(parser)
         parser.add_argument(
             "--answer",
             action="append",
             default=[],
             metavar="FIELD=VALUE",
-            help="the answer to the tool's question: a field of the form, or accept, decline or cancel; without it, "
-            "you are asked at the terminal",
+            help=_(
+                "the answer to the tool's question: a field of the form, or accept, decline or cancel; without it, you "
+                "are asked at the terminal"
+            ),
         )
-        parser.add_argument("--era", choices=get_args(Era), help="the protocol's era (default: modern, where served)")
-        parser.add_argument("--json", action="store_true", help="print the whole result, or the error, as JSON")
+        parser.add_argument(
+            "--era", choices=get_args(Era), help=_("the protocol's era (default: modern, where served)")
+        )
+        parser.add_argument("--json", action="store_true", help=_("print the whole result, or the error, as JSON"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -75,14 +82,15 @@ class Command(HelpfulCommand):
             for text in _shown(result):
                 self.stdout.write(text)
         if result.get("isError"):
-            raise CommandError("The tool answered with an error.", returncode=TOOL_FAILED)
+            raise CommandError(_("The tool answered with an error."), returncode=TOOL_FAILED)
 
     def _call(self, options: Mapping[str, Any]) -> dict[str, Any]:
         endpoint, server, caller = endpoint_of(options)
         served = endpoint.view().eras
         era: Era = options["era"] or ("modern" if "modern" in served else "handshake")
         if era not in served:
-            raise CommandError(f"The endpoint at {endpoint.path} does not serve the {era} era.")
+            text = _("The endpoint at %(path)s does not serve the %(era)s era.")
+            raise CommandError(text % {"path": endpoint.path, "era": era})
         tools = next((entries for key, entries in seen(server, caller) if key == "tools"), [])
         schemas: dict[str, Any] = {one["name"]: one["inputSchema"] for one in tools}
         params = {"name": options["tool"], "arguments": _arguments(options, schemas.get(options["tool"], {}))}
@@ -94,13 +102,19 @@ class Command(HelpfulCommand):
         """Prints progress and log messages."""
         params = message.get("params", {})
         if message["method"] == "notifications/progress":
-            total = f" of {params['total']:g}" if params.get("total") is not None else ""
             text = f" {params['message']}" if params.get("message") else ""
-            self.stderr.write(f"… {params['progress']:g}{total}{text}", style_func=str)
+            self.stderr.write(f"… {_progress_of(params)}{text}", style_func=str)
         elif message["method"] == "notifications/message":
             data = params.get("data")
             text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
             self.stderr.write(f"{params.get('level', 'info')}: {text}", style_func=str)
+
+
+def _progress_of(params: Mapping[str, Any]) -> str:
+    done = f"{params['progress']:g}"
+    if params.get("total") is None:
+        return done
+    return _("%(done)s of %(total)s") % {"done": done, "total": f"{params['total']:g}"}
 
 
 def _run(era: Era) -> Callable[[Any], Any]:
@@ -124,9 +138,9 @@ def _arguments(options: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[st
     try:
         given = json.loads(options["arguments"])
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"--arguments is not JSON: {error}.") from None
+        raise CommandError(_("--arguments is not JSON: %(error)s.") % {"error": error}) from None
     if not isinstance(given, dict):
-        raise CommandError("--arguments is not a JSON object.")
+        raise CommandError(_("--arguments is not a JSON object."))
     return given
 
 
@@ -148,4 +162,6 @@ def _text_of(block: Mapping[str, Any]) -> str:
         case "resource":
             resource = block["resource"]
             return str(resource.get("text", f"[{resource.get('mimeType', 'bytes')}: {resource['uri']}]"))
-    return f"[{block.get('mimeType', block['type'])}, {len(block.get('data', ''))} characters of Base64]"
+    size = len(block.get("data", ""))
+    text = ngettext("%(count)d character of Base64", "%(count)d characters of Base64", size) % {"count": size}
+    return f"[{block.get('mimeType', block['type'])}, {text}]"

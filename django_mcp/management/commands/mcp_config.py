@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_mcp.management import addresses
 from django_mcp.management.files import append_toml, merge_json, replace_file
@@ -13,30 +15,29 @@ from django_mcp.page.clients import CLIENTS, Client, Server
 
 
 class Command(HelpfulCommand):
-    help = (
+    help = gettext_lazy(
         "Print the configuration with which a client finds this server, over HTTP or, with --stdio, as a command that "
         "the client starts; or write it into the client's file. No token is written: the file names an environment "
         "variable that has it."
     )
-    epilog = """\
-examples:
-  manage.py mcp_config --client claude-code
-  manage.py mcp_config --client claude-desktop --stdio --user ada --write
-  manage.py mcp_config --client cursor --url https://api.example.com/mcp --name trips
-
-exit codes:
-  0  printed or written
-  1  the file or the arguments do not allow it; the file is kept
-"""
+    examples = (
+        "manage.py mcp_config --client claude-code",
+        "manage.py mcp_config --client claude-desktop --stdio --user ada --write",
+        "manage.py mcp_config --client cursor --url https://api.example.com/mcp --name trips",
+    )
+    exit_codes = {
+        "0": gettext_lazy("printed or written"),
+        "1": gettext_lazy("the file or the arguments do not allow it; the file is kept"),
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--client", required=True, choices=list(CLIENTS), help="the client")
+        parser.add_argument("--client", required=True, choices=list(CLIENTS), help=_("the client"))
         addresses.add_arguments(parser)
-        parser.add_argument("--name", help="the server's name in the client; without it, the server's own")
+        parser.add_argument("--name", help=_("the server's name in the client; without it, the server's own"))
         parser.add_argument(
-            "--write", action="store_true", help="write into the client's file, beside its other servers"
+            "--write", action="store_true", help=_("write into the client's file, beside its other servers")
         )
-        parser.add_argument("--file", type=Path, help="with --write: another file")
+        parser.add_argument("--file", type=Path, help=_("with --write: another file"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = CLIENTS[options["client"]]
@@ -50,7 +51,8 @@ exit codes:
             self._write(client, path, name, server)
         else:
             self.stdout.write(client.text(name, server), ending="")
-            self.stderr.write(f"For {client.title}, in {path}. Add --write to write it there.", style_func=str)
+            text = _("For %(client)s, in %(path)s. Add --write to write it there.")
+            self.stderr.write(text % {"client": client.title, "path": path}, style_func=str)
 
     def _write(self, client: Client, path: Path, name: str, server: Server) -> None:
         try:
@@ -60,5 +62,7 @@ exit codes:
                 text = merge_json(path, client.document(name, server))
             replace_file(path, text)
         except OSError as error:
-            raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from None
-        self.stdout.write(f"Wrote {name} into {path}. Start {client.title} again to read it.")
+            text = _("%(path)s cannot be written: %(error)s.")
+            raise CommandError(text % {"path": path, "error": error.strerror or error}) from None
+        text = _("Wrote %(name)s into %(path)s. Start %(client)s again to read it.")
+        self.stdout.write(text % {"name": name, "path": path, "client": client.title})

@@ -9,64 +9,72 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_mcp.management.doctor import deployed, project
 from django_mcp.management.doctor.findings import Finding
 from django_mcp.management.doctor.wire import Wire
-from django_mcp.management.helpful import HelpfulCommand
+from django_mcp.management.helpful import HelpfulCommand, in_english
 
 PROXIES = ("nginx", "caddy", "traefik")
 
 
 class Command(HelpfulCommand):
-    help = (
+    help = gettext_lazy(
         "Without a URL, examine the project as it stands: system checks, tables, endpoints, and whether its tools are "
         "ready for the directories of Claude and ChatGPT. With a URL, walk a deployed endpoint through its real proxy "
         "as a client does: redirects, headers, sign-in, sessions over several workers, streams, and the clock. Each "
         "problem names its remedy."
     )
-    epilog = """\
-examples:
-  manage.py mcp_doctor
-  manage.py mcp_doctor https://api.example.com/mcp --token-env TRIPS_TOKEN
-  manage.py mcp_doctor https://api.example.com/mcp --proxy nginx --wait 70
-
-exit codes:
-  0  no problem; there may be warnings
-  1  a problem that keeps clients away
-  2  the command was not understood
-"""
+    examples = (
+        "manage.py mcp_doctor",
+        "manage.py mcp_doctor https://api.example.com/mcp --token-env TRIPS_TOKEN",
+        "manage.py mcp_doctor https://api.example.com/mcp --proxy nginx --wait 70",
+    )
+    exit_codes = {
+        "0": gettext_lazy("no problem; there may be warnings"),
+        "1": gettext_lazy("a problem that keeps clients away"),
+        "2": gettext_lazy("the command was not understood"),
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("url", nargs="?", help="the URL of a deployed endpoint; without it, the project")
-        parser.add_argument("--server", metavar="NAME", help="without a URL: the tools of this server alone")
-        parser.add_argument("--token-env", metavar="VARIABLE", help="the environment variable that has a token")
-        parser.add_argument("--scheme", default="Bearer", help="the word before the token (default: Bearer)")
+        parser.add_argument("url", nargs="?", help=_("the URL of a deployed endpoint; without it, the project"))
+        parser.add_argument("--server", metavar="NAME", help=_("without a URL: the tools of this server alone"))
+        parser.add_argument("--token-env", metavar="VARIABLE", help=_("the environment variable that has a token"))
+        parser.add_argument("--scheme", default="Bearer", help=_("the word before the token (default: Bearer)"))
         parser.add_argument(
-            "--wait", type=float, default=20, metavar="SECONDS", help="how long a silent stream is held (default: 20)"
+            "--wait",
+            type=float,
+            default=20,
+            metavar="SECONDS",
+            help=_("how long a silent stream is held (default: 20)"),
         )
-        parser.add_argument("--proxy", choices=PROXIES, help="print the lines of this proxy alone")
-        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--proxy", choices=PROXIES, help=_("print the lines of this proxy alone"))
+        parser.add_argument("--json", action="store_true", help=_("print the findings as JSON"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = project.examine(options["server"]) if options["url"] is None else self._deployed(options)
         seen = []
-        for finding in findings:
-            seen.append(finding)
-            if not options["json"]:
-                self._print(finding, options["proxy"])
+        with in_english(options["json"]):
+            for finding in findings:
+                seen.append(finding)
+                if not options["json"]:
+                    self._print(finding, options["proxy"])
         if options["json"]:
             self.stdout.write(json.dumps([asdict(finding) for finding in seen], indent=2, ensure_ascii=False))
         if problems := sum(finding.fails for finding in seen):
-            raise CommandError(f"Problems: {problems}.")
+            raise CommandError(_("Problems: %(count)d.") % {"count": problems})
 
     def _deployed(self, options: dict[str, Any]) -> Iterable[Finding]:
         if not _is_url(options["url"]):
-            raise CommandError(f"{options['url']!r} is no URL of an endpoint: https://…/mcp", returncode=2)
+            text = _("%(url)r is no URL of an endpoint: https://…/mcp") % {"url": options["url"]}
+            raise CommandError(text, returncode=2)
         headers = {}
         if (variable := options["token_env"]) is not None:
             if variable not in os.environ:
-                raise CommandError(f"There is no environment variable {variable!r}: put a token into it.", returncode=2)
+                text = _("There is no environment variable %(name)r: put a token into it.") % {"name": variable}
+                raise CommandError(text, returncode=2)
             headers["authorization"] = f"{options['scheme']} {os.environ[variable]}"
         return deployed.examine(Wire(options["url"], headers), options["wait"])
 

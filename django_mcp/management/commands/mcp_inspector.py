@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_mcp.management import addresses
 from django_mcp.management.helpful import HelpfulCommand
@@ -22,43 +24,44 @@ ERAS = {"handshake": "legacy", "modern": "modern"}
 
 
 class Command(HelpfulCommand):
-    help = (
+    help = gettext_lazy(
         "Start the official MCP Inspector for this server, with its URL or, with --stdio, its command, in its era and "
         "with your token; or print the command line. It needs Node; npx downloads the Inspector the first time."
     )
-    epilog = """\
-examples:
-  manage.py mcp_inspector
-  manage.py mcp_inspector --print --token-env TRIPS_TOKEN
-  manage.py mcp_inspector --cli --stdio --user ada -- --method tools/list
-
-exit codes:
-  0  printed, or the Inspector has ended well
-  1  the Inspector could not be started
-  otherwise the Inspector's own
-"""
+    examples = (
+        "manage.py mcp_inspector",
+        "manage.py mcp_inspector --print --token-env TRIPS_TOKEN",
+        "manage.py mcp_inspector --cli --stdio --user ada -- --method tools/list",
+    )
+    exit_codes = {
+        "0": gettext_lazy("printed, or the Inspector has ended well"),
+        "1": gettext_lazy("the Inspector could not be started"),
+        "…": gettext_lazy("any other is the Inspector's own"),
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         addresses.add_arguments(parser)
         mode = parser.add_mutually_exclusive_group()
-        mode.add_argument("--cli", action="store_true", help="the Inspector's command line, instead of its web page")
-        mode.add_argument("--tui", action="store_true", help="its terminal interface")
-        parser.add_argument("--era", choices=list(ERAS), help="the protocol's era (default: modern, where served)")
+        mode.add_argument("--cli", action="store_true", help=_("the Inspector's command line, instead of its web page"))
+        mode.add_argument("--tui", action="store_true", help=_("its terminal interface"))
+        parser.add_argument("--era", choices=list(ERAS), help=_("the protocol's era (default: modern, where served)"))
         parser.add_argument(
             "--token-env",
             metavar="VARIABLE",
-            help="the environment variable that has your token (default: <SERVER>_TOKEN)",
+            help=_("the environment variable that has your token (default: <SERVER>_TOKEN)"),
         )
-        parser.add_argument("--print", action="store_true", help="print the command line and start nothing")
-        parser.add_argument("--inspector", default=INSPECTOR, help=f"the Inspector's command (default: {INSPECTOR})")
-        parser.add_argument("more", nargs="*", help="after --: arguments for the Inspector")
+        parser.add_argument("--print", action="store_true", help=_("print the command line and start nothing"))
+        text = _("the Inspector's command (default: %(command)s)") % {"command": INSPECTOR}
+        parser.add_argument("--inspector", default=INSPECTOR, help=text)
+        parser.add_argument("more", nargs="*", help=_("after --: arguments for the Inspector"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         endpoint = addresses.find(options)
         served = endpoint.view().eras
         era = options["era"] or ("modern" if "modern" in served else "handshake")
         if era not in served:
-            raise CommandError(f"The endpoint at {endpoint.path} does not serve the {era} era.")
+            text = _("The endpoint at %(path)s does not serve the %(era)s era.")
+            raise CommandError(text % {"path": endpoint.path, "era": era})
         mode = "--cli" if options["cli"] else "--tui" if options["tui"] else "--web"
         command = [*shlex.split(options["inspector"]), mode]
         more = ["--protocol-era", ERAS[era], *options["more"]]
@@ -93,7 +96,8 @@ def _http_entry(server: Http, variable: str | None) -> dict[str, Any]:
     if not name:
         return entry
     if name not in os.environ:
-        raise CommandError(f"Put your token into the environment variable {name}, or name another: --token-env.")
+        text = _("Put your token into the environment variable %(name)s, or name another: --token-env.")
+        raise CommandError(text % {"name": name})
     return {**entry, "headers": {"Authorization": f"{server.scheme} {os.environ[name]}"}}
 
 
@@ -117,8 +121,10 @@ def _start(command: list[str]) -> None:
     try:
         code = subprocess.run(command, check=False).returncode
     except FileNotFoundError:
-        raise CommandError(f"{command[0]} is not installed: install Node, or print the command by --print.") from None
+        text = _("%(command)s is not installed: install Node, or print the command by --print.")
+        raise CommandError(text % {"command": command[0]}) from None
     except KeyboardInterrupt:
         code = 130
     if code:
-        raise CommandError(f"The Inspector has ended with {code}.", returncode=code if code > 0 else 1)
+        text = _("The Inspector has ended with %(code)d.") % {"code": code}
+        raise CommandError(text, returncode=code if code > 0 else 1)

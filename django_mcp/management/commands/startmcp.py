@@ -8,11 +8,14 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_permission_codename
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_mcp.extensions import servers
 from django_mcp.management import skill_draft
+from django_mcp.management.helpful import HelpfulCommand
 from django_mcp.management.wiring import Lack, is_installed, lacks
 
 SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
@@ -47,16 +50,18 @@ class {model}Tools(ModelToolset):
 """
 
 
-class Command(BaseCommand):
-    help = "Write a first mcp.py for an app, with tools of its models, and say what else the project lacks to serve it."
+class Command(HelpfulCommand):
+    help = gettext_lazy(
+        "Write a first mcp.py for an app, with tools of its models, and say what else the project lacks to serve it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("app", nargs="?", help="the label of an installed app; without it, no mcp.py is written")
+        parser.add_argument("app", nargs="?", help=_("the label of an installed app; without it, no mcp.py is written"))
         parser.add_argument(
-            "--write", action="store_true", help="add what the settings, the URLconf and the ASGI module lack"
+            "--write", action="store_true", help=_("add what the settings, the URLconf and the ASGI module lack")
         )
         parser.add_argument(
-            "--skill", metavar="NAME", help="write a first skill of the app, such as refund-order, and no mcp.py"
+            "--skill", metavar="NAME", help=_("write a first skill of the app, such as refund-order, and no mcp.py")
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -69,60 +74,72 @@ class Command(BaseCommand):
         for lack in found:
             self._tell(lack, options["write"])
         if not found:
-            self.stdout.write("The project has an endpoint, and its ASGI application serves it.")
+            self.stdout.write(_("The project has an endpoint, and its ASGI application serves it."))
         elif not options["write"]:
-            self.stdout.write("Nothing of this was written: manage.py startmcp --write does it.")
+            self.stdout.write(_("Nothing of this was written: manage.py startmcp --write does it."))
 
     def _start(self, label: str) -> None:
         app = _find_app(label)
         path = Path(app.path) / "mcp.py"
         if is_installed(path):
             raise CommandError(
-                f"{app.label} is an installed package, whose next upgrade would remove {path}. Write the mcp.py of an "
-                f"app of your own, with a ModelToolset of the models that you need: from {app.name}.models import …"
+                _(
+                    "%(app)s is an installed package, whose next upgrade would remove %(path)s. Write the mcp.py of an "
+                    "app of your own, with a ModelToolset of the models that you need: from %(module)s.models import …"
+                )
+                % {"app": app.label, "path": path, "module": app.name}
             )
         _keep(path)
         path.write_text(source(app))
-        self.stdout.write(f"Wrote {path}. See what a user's model would see: manage.py mcp_inspect --user <name>")
+        text = _("Wrote %(path)s. See what a user's model would see: manage.py mcp_inspect --user <name>")
+        self.stdout.write(text % {"path": path})
 
     def _start_skill(self, label: str | None, name: str) -> None:
         if label is None:
-            raise CommandError(f"Name the app that gets the skill: manage.py startmcp APP --skill {name}")
+            raise CommandError(
+                _("Name the app that gets the skill: manage.py startmcp APP --skill %(name)s") % {"name": name}
+            )
         if not skill_draft.NAME.fullmatch(name):
-            raise CommandError(f"{name!r} is no name of a skill: 1 to 64 of a-z, 0-9 and single hyphens.")
+            raise CommandError(
+                _("%(name)r is no name of a skill: 1 to 64 of a-z, 0-9 and single hyphens.") % {"name": name}
+            )
         app = _find_app(label)
         path = skill_draft.path_of(app.path, name)
         if is_installed(path):
-            raise CommandError(f"{app.label} is an installed package: write the skill in an app of your own.")
+            raise CommandError(
+                _("%(app)s is an installed package: write the skill in an app of your own.") % {"app": app.label}
+            )
         _keep(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(skill_draft.draft(name), encoding="utf-8")
-        self.stdout.write(f"Wrote {path}. Say in its description when a model should use it.")
+        self.stdout.write(_("Wrote %(path)s. Say in its description when a model should use it.") % {"path": path})
         if not any(extension.id == SKILLS for server in servers() for extension in server.extensions):
-            self.stdout.write('No server has skills: MCP_SERVER_EXTENSIONS = ["django_mcp.contrib.skills.Skills"]')
+            self.stdout.write(_('No server has skills: MCP_SERVER_EXTENSIONS = ["django_mcp.contrib.skills.Skills"]'))
 
     def _tell(self, lack: Lack, is_to_be_mended: bool) -> None:
         """Prints a lack with its edit, and makes the edit if that is asked for."""
         self.stdout.write(f"\n{lack.advice}")
         if lack.after is None or is_installed(lack.path):
-            self.stdout.write(f"Edit {lack.path} yourself: it is not written as this command expects it.")
+            text = _("Edit %(path)s yourself: it is not written as this command expects it.")
+            self.stdout.write(text % {"path": lack.path})
             return
         self.stdout.write(lack.diff())
         if is_to_be_mended:
             lack.mend()
-            self.stdout.write(f"Wrote {lack.path}.")
+            self.stdout.write(_("Wrote %(path)s.") % {"path": lack.path})
 
 
 def _find_app(label: str) -> AppConfig:
     try:
         return apps.get_app_config(label)
     except LookupError as error:
-        raise CommandError(f"{error} Write the app's label, as in INSTALLED_APPS after the last dot.") from None
+        text = _("%(error)s Write the app's label, as in INSTALLED_APPS after the last dot.")
+        raise CommandError(text % {"error": error}) from None
 
 
 def _keep(path: Path) -> None:
     if path.exists():
-        raise CommandError(f"{path} is there already, and is kept.")
+        raise CommandError(_("%(path)s is there already, and is kept.") % {"path": path})
 
 
 def source(app: AppConfig) -> str:

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
 
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN
@@ -53,7 +55,7 @@ def examine(wire: Wire, wait_seconds: float) -> Iterator[Finding]:
     try:
         yield from _examine(visit)
     except Unreachable as unreachable:
-        yield Finding("reach", "problem", str(unreachable), "Is the server running, and is the URL its own?")
+        yield Finding("reach", "problem", str(unreachable), _("Is the server running, and is the URL its own?"))
     finally:
         _leave(visit)
 
@@ -87,52 +89,57 @@ def _examine(visit: Visit) -> Iterator[Finding]:
 
 def _scheme(wire: Wire) -> Iterator[Finding]:
     if urlsplit(wire.url).scheme == "https":
-        yield Finding("https", "ok", "The address is https.")
+        yield Finding("https", "ok", _("The address is https."))
     elif wire.host in LOCAL:
-        yield Finding("https", "note", "The address is of this machine; clients elsewhere need https.")
+        yield Finding("https", "note", _("The address is of this machine; clients elsewhere need https."))
     else:
-        yield Finding("https", "problem", "The address is not https, so tokens travel in clear.", "Serve https.")
+        text = _("The address is not https, so tokens travel in clear.")
+        yield Finding("https", "problem", text, _("Serve https."))
 
 
 def _arrive(visit: Visit) -> Generator[Finding, None, Answer | None]:
     """The first answer, after redirects; `None` when they do not end."""
-    for _ in range(4):
+    for _hop in range(4):
         answer = _discover(visit.wire)
         if answer.status not in REDIRECTS:
-            yield Finding("reach", "ok", f"The endpoint answers in {answer.seconds * 1000:.0f} ms.")
+            text = _("The endpoint answers in %(milliseconds)d ms.") % {"milliseconds": round(answer.seconds * 1000)}
+            yield Finding("reach", "ok", text)
             return answer
         target = visit.wire.at(answer.headers.get("location", ""))
-        yield Finding(
-            "redirect",
-            "problem",
-            f"{visit.wire.url} redirects to {target.url} ({answer.status}). Clients lose their POST or their token.",
-            f"Give clients {target.url}, or serve the endpoint at both addresses without a redirect.",
-        )
+        text = _("%(url)s redirects to %(target)s (%(status)d). Clients lose their POST or their token.")
+        advice = _("Give clients %(target)s, or serve the endpoint at both addresses without a redirect.")
+        values = {"url": visit.wire.url, "target": target.url, "status": answer.status}
+        yield Finding("redirect", "problem", text % values, advice % values)
         visit.wire = target
-    yield Finding("redirect", "problem", "The redirects do not end.", "Look at the proxy's rules for this path.")
+    text = _("The redirects do not end.")
+    yield Finding("redirect", "problem", text, _("Look at the proxy's rules for this path."))
     return None
 
 
 def _refusal(answer: Answer) -> Finding | None:
     """The finding about an answer that is none of the protocol."""
     said = answer.error or answer.body[:80].decode(errors="replace").strip()
+    values = {"status": answer.status, "text": said}
     if "Host header" in said or answer.status == 421 or (answer.status == 400 and not answer.message):
-        advice = "Forward the Host header, and name the host in ALLOWED_HOSTS."
-        return Finding("host", "problem", f"The endpoint refuses the host: {answer.status} {said}", advice, HOST)
+        advice = _("Forward the Host header, and name the host in ALLOWED_HOSTS.")
+        text = _("The endpoint refuses the host: %(status)d %(text)s") % values
+        return Finding("host", "problem", text, advice, HOST)
     if answer.status == 403 and answer.message:
-        advice = "The endpoint's permission_classes refuse this caller."
-        return Finding("credential", "problem", f"The endpoint refuses the caller: {said}", advice)
+        advice = _("The endpoint's permission_classes refuse this caller.")
+        return Finding("credential", "problem", _("The endpoint refuses the caller: %(text)s") % values, advice)
     if answer.status == 404 and not answer.message:
-        return Finding("path", "problem", "Nothing is at this path (404).", "See manage.py mcp_doctor for the paths.")
+        advice = _("See manage.py mcp_doctor for the paths.")
+        return Finding("path", "problem", _("Nothing is at this path (404)."), advice)
     if answer.status == 406 or answer.status == 415:
-        advice = "The proxy changes Accept or Content-Type: pass both on."
+        advice = _("The proxy changes Accept or Content-Type: pass both on.")
         return Finding("headers", "problem", f"{answer.status} {said}", advice, REQUEST_HEADERS)
     if answer.status >= 500:
-        advice = "Read the server's log; 502 and 504 are the proxy's own."
-        return Finding("reach", "problem", f"The server fails: {answer.status} {said}", advice)
+        advice = _("Read the server's log; 502 and 504 are the proxy's own.")
+        return Finding("reach", "problem", _("The server fails: %(status)d %(text)s") % values, advice)
     if not answer.message:
-        advice = "Is this the endpoint's URL, and no page for signing in?"
-        return Finding("path", "problem", f"The answer is {answer.content_type or 'nothing'}, not MCP.", advice)
+        advice = _("Is this the endpoint's URL, and no page for signing in?")
+        text = _("The answer is %(type)s, not MCP.") % {"type": answer.content_type or _("nothing")}
+        return Finding("path", "problem", text, advice)
     return None
 
 
@@ -140,33 +147,38 @@ def _clock(answer: Answer) -> Iterator[Finding]:
     try:
         sent = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError):
-        yield Finding("clock", "note", "The answer has no Date header.")
+        yield Finding("clock", "note", _("The answer has no Date header."))
         return
     away = abs((datetime.now(UTC) - sent).total_seconds())
     if away > CLOCK_SECONDS:
-        advice = "Run a time service (NTP) on both: tokens would end too early or too late."
-        yield Finding("clock", "warning", f"The server's clock is {away:.0f} seconds away from this one.", advice)
+        advice = _("Run a time service (NTP) on both: tokens would end too early or too late.")
+        text = ngettext(
+            "The server's clock is %(count)d second away from this one.",
+            "The server's clock is %(count)d seconds away from this one.",
+            round(away),
+        )
+        yield Finding("clock", "warning", text % {"count": round(away)}, advice)
     else:
-        yield Finding("clock", "ok", "The server's clock agrees with this one.")
+        yield Finding("clock", "ok", _("The server's clock agrees with this one."))
 
 
 def _foreigners(visit: Visit) -> Iterator[Finding]:
     """Whether pages of other sites, and names that others point here, are refused."""
     foreign = _discover(visit.wire, origin="https://foreign.invalid")
     if foreign.status < 400:
-        advice = "Pass Origin on: the endpoint refuses the origins of other sites by it (MCP_ALLOWED_ORIGINS)."
-        yield Finding("origin", "problem", "A page of another site may call.", advice, REQUEST_HEADERS)
+        advice = _("Pass Origin on: the endpoint refuses the origins of other sites by it (MCP_ALLOWED_ORIGINS).")
+        yield Finding("origin", "problem", _("A page of another site may call."), advice, REQUEST_HEADERS)
     else:
-        yield Finding("origin", "ok", "A page of another site is refused.")
+        yield Finding("origin", "ok", _("A page of another site is refused."))
     try:
         named = _discover(visit.wire, host="foreign.invalid")
     except Unreachable:
         return
     if named.status < 400:
-        advice = 'Name the hosts in ALLOWED_HOSTS, without "*".'
-        yield Finding("host", "warning", "Any Host is served, so that DNS rebinding is possible.", advice)
+        advice = _('Name the hosts in ALLOWED_HOSTS, without "*".')
+        yield Finding("host", "warning", _("Any Host is served, so that DNS rebinding is possible."), advice)
     else:
-        yield Finding("host", "ok", "A foreign Host is refused.")
+        yield Finding("host", "ok", _("A foreign Host is refused."))
 
 
 # The two eras
@@ -175,32 +187,35 @@ def _foreigners(visit: Visit) -> Iterator[Finding]:
 def _modern(visit: Visit, answer: Answer) -> Iterator[Finding]:
     if answer.result:
         visit.is_modern = True
-        yield Finding("modern", "ok", f"Revision {LATEST_MODERN} is served.")
+        yield Finding("modern", "ok", _("Revision %(revision)s is served.") % {"revision": LATEST_MODERN})
     elif "Header mismatch" in answer.error:
-        advice = "The proxy removes or changes a header of the protocol (Mcp-*, MCP-Protocol-Version): pass all on."
+        advice = _("The proxy removes or changes a header of the protocol (Mcp-*, MCP-Protocol-Version): pass all on.")
         yield Finding("modern", "problem", answer.error, advice, REQUEST_HEADERS)
     else:
-        yield Finding("modern", "note", f"Revision {LATEST_MODERN} is not served: {answer.error}")
+        values = {"revision": LATEST_MODERN, "error": answer.error}
+        yield Finding("modern", "note", _("Revision %(revision)s is not served: %(error)s") % values)
 
 
 def _handshake(visit: Visit) -> Iterator[Finding]:
     opening = {"protocolVersion": LATEST_HANDSHAKE, "capabilities": {}, "clientInfo": INFO}
     opened = visit.wire.post(_message("initialize", opening))
     if not opened.result:
-        yield Finding("handshake", "note", f"initialize is not served: {opened.status} {opened.error}")
+        values = {"status": opened.status, "text": opened.error}
+        yield Finding("handshake", "note", _("initialize is not served: %(status)d %(text)s") % values)
         return
     visit.session_id = opened.headers.get("mcp-session-id", "")
     answer = visit.wire.post(_message("ping"), **visit.in_session)
     if answer.status == 200:
-        yield Finding("handshake", "ok", "initialize opens a session, and the session is known afterwards.")
+        yield Finding("handshake", "ok", _("initialize opens a session, and the session is known afterwards."))
     elif visit.session_id and answer.status == 404:
-        yield Finding("handshake", "note", "initialize opens a session, and another worker may not know it.")
+        yield Finding("handshake", "note", _("initialize opens a session, and another worker may not know it."))
     elif not visit.session_id:
-        advice = "The proxy removes Mcp-Session-Id from the answer: pass it on."
-        yield Finding("handshake", "problem", "initialize gives no session id.", advice, RESPONSE_HEADERS)
+        advice = _("The proxy removes Mcp-Session-Id from the answer: pass it on.")
+        yield Finding("handshake", "problem", _("initialize gives no session id."), advice, RESPONSE_HEADERS)
     else:
-        advice = "The proxy removes Mcp-Session-Id from the request: pass it on."
-        text = f"The session that was opened is not known: {answer.status} {answer.error}"
+        advice = _("The proxy removes Mcp-Session-Id from the request: pass it on.")
+        values = {"status": answer.status, "text": answer.error}
+        text = _("The session that was opened is not known: %(status)d %(text)s") % values
         yield Finding("handshake", "problem", text, advice, REQUEST_HEADERS)
         visit.session_id = ""
 
@@ -211,12 +226,14 @@ def _workers(visit: Visit) -> Generator[Finding, None, bool]:
         return True
     answers = [visit.wire.post(_message("ping"), **visit.in_session) for _ in range(WORKER_REQUESTS)]
     lost = sum(answer.status != 200 for answer in answers)
+    values = {"lost": lost, "count": WORKER_REQUESTS}
     if lost:
-        text = f"{lost} of {WORKER_REQUESTS} requests of one session were not answered by it."
-        advice = "All workers need one database, the same name of the server, and the same code."
+        text = _("%(lost)d of %(count)d requests of one session were not answered by it.") % values
+        advice = _("All workers need one database, the same name of the server, and the same code.")
         yield Finding("workers", "problem", text, advice)
     else:
-        yield Finding("workers", "ok", f"{WORKER_REQUESTS} requests of one session, each on a new connection, find it.")
+        text = _("%(count)d requests of one session, each on a new connection, find it.") % values
+        yield Finding("workers", "ok", text)
     return not lost
 
 
@@ -228,31 +245,37 @@ def _stream(visit: Visit) -> Iterator[Finding]:
     try:
         yield from _listen(visit)
     except Unreachable:
-        text = "A stream was opened, and not even its headers came."
-        yield Finding("buffering", "problem", text, "Turn buffering off for the endpoint.", BUFFERING)
+        text = _("A stream was opened, and not even its headers came.")
+        yield Finding("buffering", "problem", text, _("Turn buffering off for the endpoint."), BUFFERING)
 
 
 def _listen(visit: Visit) -> Iterator[Finding]:
     with _open_stream(visit) as stream:
         answer = stream.answer
         if answer.content_type != "text/event-stream":
-            advice = "Serve the endpoint in the ASGI lane (django_mcp.asgi), for streams and notifications of changes."
-            yield Finding("stream", "warning", f"There is no stream: {answer.status}", advice)
+            advice = _(
+                "Serve the endpoint in the ASGI lane (django_mcp.asgi), for streams and notifications of changes."
+            )
+            text = _("There is no stream: %(status)d") % {"status": answer.status}
+            yield Finding("stream", "warning", text, advice)
             return
         encoding = answer.headers.get("content-encoding", "identity")
         if encoding != "identity":
-            advice = "Turn compression off for text/event-stream: events wait in the compressor."
-            yield Finding("compression", "problem", f"The stream is compressed ({encoding}).", advice, COMPRESSION)
+            advice = _("Turn compression off for text/event-stream: events wait in the compressor.")
+            text = _("The stream is compressed (%(encoding)s).") % {"encoding": encoding}
+            yield Finding("compression", "problem", text, advice, COMPRESSION)
         else:
-            yield Finding("compression", "ok", "The stream is not compressed.")
+            yield Finding("compression", "ok", _("The stream is not compressed."))
         started = time.monotonic()
         first = stream.read(FIRST_BYTE_SECONDS)
         if not first:
-            text = f"A stream's first bytes did not come within {FIRST_BYTE_SECONDS} seconds."
-            yield Finding("buffering", "problem", text, "Turn buffering off for the endpoint.", BUFFERING)
+            text = _("A stream's first bytes did not come within %(seconds)d seconds.")
+            text %= {"seconds": FIRST_BYTE_SECONDS}
+            yield Finding("buffering", "problem", text, _("Turn buffering off for the endpoint."), BUFFERING)
             return
         waited = answer.seconds + time.monotonic() - started
-        yield Finding("buffering", "ok", f"A stream's first bytes come after {waited * 1000:.0f} ms.")
+        text = _("A stream's first bytes come after %(milliseconds)d ms.") % {"milliseconds": round(waited * 1000)}
+        yield Finding("buffering", "ok", text)
         yield from _silence(stream, visit.wait_seconds)
 
 
@@ -263,15 +286,21 @@ def _silence(stream: Stream, seconds: float) -> Iterator[Finding]:
         chunk = stream.read(left)
         if chunk == b"":
             lasted = time.monotonic() - started
-            text = f"A silent stream was closed after {lasted:.0f} seconds."
-            advice = "Raise the proxy's idle timeout, or set MCP_KEEPALIVE_SECONDS below it."
+            text = _("A silent stream was closed after %(seconds)d seconds.") % {"seconds": round(lasted)}
+            advice = _("Raise the proxy's idle timeout, or set MCP_KEEPALIVE_SECONDS below it.")
             yield Finding("idle", "problem", text, advice, IDLE)
             return
         if chunk is None:
             break
         comments += 1
-    heard = f", with {comments} signs of life" if comments else ""
-    yield Finding("idle", "ok", f"A stream stays open for {seconds:.0f} seconds{heard}.")
+    text = _("A stream stays open for %(seconds)d seconds.")
+    if comments:
+        text = ngettext(
+            "A stream stays open for %(seconds)d seconds, with %(count)d sign of life.",
+            "A stream stays open for %(seconds)d seconds, with %(count)d signs of life.",
+            comments,
+        )
+    yield Finding("idle", "ok", text % {"seconds": round(seconds), "count": comments})
 
 
 def _open_stream(visit: Visit) -> Any:
@@ -297,13 +326,15 @@ def _large_body(visit: Visit) -> Iterator[Finding]:
             message = _modern_message("server/discover", padding)
             answer = visit.wire.post(message, **_mirrors("server/discover"))
     except Unreachable as unreachable:
-        yield Finding("body", "warning", f"A body of 2 MiB is not taken: {unreachable}", "Allow 4 MiB.", BODY)
+        text = _("A body of 2 MiB is not taken: %(error)s") % {"error": unreachable}
+        yield Finding("body", "warning", text, _("Allow 4 MiB."), BODY)
         return
     if answer.status >= 400:
-        advice = "Allow 4 MiB, as MCP_MAX_BODY_BYTES does."
-        yield Finding("body", "warning", f"A body of 2 MiB is answered {answer.status}.", advice, BODY)
+        advice = _("Allow 4 MiB, as MCP_MAX_BODY_BYTES does.")
+        text = _("A body of 2 MiB is answered %(status)d.") % {"status": answer.status}
+        yield Finding("body", "warning", text, advice, BODY)
     else:
-        yield Finding("body", "ok", "A body of 2 MiB is taken.")
+        yield Finding("body", "ok", _("A body of 2 MiB is taken."))
 
 
 def _tools(visit: Visit) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.core import checks
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_mcp.endpoint import routes
 from django_mcp.management.lockfile import lock_of
@@ -36,12 +38,14 @@ def _migrations() -> Iterator[Finding]:
         executor = MigrationExecutor(connections[alias()])
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes("django_mcp"))
     except Exception as error:
-        yield Finding("database", "problem", f"The database does not answer: {error}", "See DATABASES.")
+        text = _("The database does not answer: %(error)s") % {"error": error}
+        yield Finding("database", "problem", text, _("See DATABASES."))
         return
     if missing:
-        yield Finding("database", "problem", f"Migrations are missing: {len(missing)}", "Run manage.py migrate.")
+        text = _("Migrations are missing: %(count)d") % {"count": len(missing)}
+        yield Finding("database", "problem", text, _("Run manage.py migrate."))
     else:
-        yield Finding("database", "ok", "The tables are there.")
+        yield Finding("database", "ok", _("The tables are there."))
 
 
 def _system_checks() -> Iterator[Finding]:
@@ -52,20 +56,24 @@ def _system_checks() -> Iterator[Finding]:
             status = "note" if message.level < checks.WARNING else status
             yield Finding(f"check {message.id}", status, str(message.msg), str(message.hint or ""))
     if not found:
-        yield Finding("checks", "ok", "manage.py check --deploy --tag mcp has nothing to say.")
+        yield Finding("checks", "ok", _("manage.py check --deploy --tag mcp has nothing to say."))
 
 
 def _endpoints() -> Iterator[Finding]:
     mounted = list(routes.mounted_views())
     for path, view in mounted:
-        access = "open to everybody" if view.is_open() else "asks who is calling"
-        yield Finding("endpoint", "ok", f"{path}: {access}, eras: {', '.join(view.eras)}")
+        values = {"path": path, "eras": ", ".join(view.eras)}
+        is_open, asks = (
+            _("%(path)s: open to everybody, eras: %(eras)s"),
+            _("%(path)s: asks who is calling, eras: %(eras)s"),
+        )
+        yield Finding("endpoint", "ok", (is_open if view.is_open() else asks) % values)
     if not mounted:
         yield Finding(
             "endpoint",
             "problem",
-            "No URL serves MCP.",
-            'Add path("mcp", endpoint()) to the URLconf, from django_mcp.urls.',
+            _("No URL serves MCP."),
+            _('Add path("mcp", endpoint()) to the URLconf, from django_mcp.urls.'),
         )
 
 
@@ -79,15 +87,23 @@ def judge(name: str, tools: list[Mapping[str, Any]]) -> Iterator[Finding]:
     refused = {tool["name"]: found for tool in tools if (found := objections(tool))}
     for tool, found in refused.items():
         for objection in found:
-            text, _, advice = objection.partition(": ")
+            text, _colon, advice = objection.partition(": ")
             yield Finding(f"tool {tool}", "warning", f"{name}: {text}", advice[:1].upper() + advice[1:])
     if tools and not refused:
-        yield Finding(
-            "directories", "ok", f"{name}: each of its {len(tools)} tools is ready for Claude's and ChatGPT's."
+        ready = ngettext(
+            "%(server)s: its %(count)d tool is ready for Claude's and ChatGPT's.",
+            "%(server)s: each of its %(count)d tools is ready for Claude's and ChatGPT's.",
+            len(tools),
         )
+        yield Finding("directories", "ok", ready % {"server": name, "count": len(tools)})
     tokens = estimate_tokens(sum(map(size_of, tools)))
+    size = ngettext(
+        "%(server)s: its tools take about %(count)d token of each conversation.",
+        "%(server)s: its tools take about %(count)d tokens of each conversation.",
+        tokens,
+    ) % {"server": name, "count": tokens}
     if tokens > MANY_TOKENS:
-        advice = "Give the server search_tools_above=, split it, or shorten descriptions and output schemas."
-        yield Finding("size", "warning", f"{name}: its tools take about {tokens} tokens of each conversation.", advice)
+        advice = _("Give the server search_tools_above=, split it, or shorten descriptions and output schemas.")
+        yield Finding("size", "warning", size, advice)
     elif tools:
-        yield Finding("size", "ok", f"{name}: its tools take about {tokens} tokens of each conversation.")
+        yield Finding("size", "ok", size)

@@ -10,6 +10,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+from django.utils.translation import gettext as _
+
 ACCEPT: Final = "application/json, text/event-stream"
 MAX_BYTES: Final = 16 * 1024 * 1024
 """The longest body that is read."""
@@ -95,7 +97,7 @@ class Wire:
             moved = replace(self, url=urljoin(self.url, url))
             return moved if moved.host == self.host else replace(moved, headers={})
         except ValueError as error:
-            raise Unreachable(f"{url!r} is no URL: {error}") from None
+            raise Unreachable(_("%(url)s is no URL: %(error)s") % {"url": url, "error": error}) from None
 
     def send(self, method: str, body: bytes | None = None, **headers: str) -> Answer:
         """The whole response to a request on a connection of its own. Raises `Unreachable`."""
@@ -103,7 +105,8 @@ class Wire:
             try:
                 rest = stream._response.read(MAX_BYTES)
             except (OSError, HTTPException) as error:
-                raise Unreachable(f"The answer of {self.url} broke off: {_reason(error)}") from None
+                values = {"url": self.url, "error": _reason(error)}
+                raise Unreachable(_("The answer of %(url)s broke off: %(error)s") % values) from None
             return replace(stream.answer, body=rest)
 
     def post(self, message: Mapping[str, Any], **headers: str) -> Answer:
@@ -123,7 +126,8 @@ class Wire:
             answer = Answer(response.status, received, b"", time.monotonic() - started)
         except (OSError, HTTPException, ValueError) as error:
             connection.close()
-            raise Unreachable(f"{self.url} does not answer: {_reason(error)}") from None
+            values = {"url": self.url, "error": _reason(error)}
+            raise Unreachable(_("%(url)s does not answer: %(error)s") % values) from None
         try:
             yield Stream(answer, connection, response)
         finally:
@@ -143,8 +147,8 @@ class Wire:
                 return HTTPSConnection(self.host, parts.port, timeout=self.timeout_seconds, context=context)
             return HTTPConnection(self.host, parts.port, timeout=self.timeout_seconds)
         except ValueError as error:
-            raise Unreachable(f"{self.url} is no URL: {error}") from None
+            raise Unreachable(_("%(url)s is no URL: %(error)s") % {"url": self.url, "error": error}) from None
 
 
 def _reason(error: Exception) -> str:
-    return "it takes too long" if isinstance(error, TimeoutError) else str(error) or repr(error)
+    return _("it takes too long") if isinstance(error, TimeoutError) else str(error) or repr(error)

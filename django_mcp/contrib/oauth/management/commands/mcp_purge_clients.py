@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from oauth2_provider.models import (
     get_access_token_model,
     get_application_model,
@@ -15,25 +17,30 @@ from oauth2_provider.models import (
 )
 from oauth2_provider.settings import oauth2_settings
 
+from django_mcp.management.helpful import HelpfulCommand
+
 BATCH = 200
 """The number of clients that one transaction deletes."""
 
 
-class Command(BaseCommand):
-    help = "Delete OAuth clients that registered themselves and hold no token or code that is alive."
+class Command(HelpfulCommand):
+    help = gettext_lazy("Delete OAuth clients that registered themselves and hold no token or code that is alive.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=int, default=30, help="only those that are at least this old (default: 30)")
-        parser.add_argument("--dry-run", action="store_true", help="count them and delete nothing")
+        parser.add_argument(
+            "--days", type=int, default=30, help=_("only those that are at least this old (default: 30)")
+        )
+        parser.add_argument("--dry-run", action="store_true", help=_("count them and delete nothing"))
 
     def handle(self, *, days: int, dry_run: bool, verbosity: int, **options: Any) -> None:
         if not 0 <= days <= 36_500:
-            raise CommandError("--days is a number from 0 to 36500.")
+            raise CommandError(_("--days is a number from 0 to 36500."))
         before = timezone.now() - timedelta(days=days)
         count = unused(before).count() if dry_run else purge(before)
         if verbosity > 0:
-            clients = "client" if count == 1 else "clients"
-            self.stdout.write(f"{'Would purge' if dry_run else 'Purged'} {count} {clients}.")
+            would = ngettext("Would purge %(count)d client.", "Would purge %(count)d clients.", count)
+            did = ngettext("Purged %(count)d client.", "Purged %(count)d clients.", count)
+            self.stdout.write((would if dry_run else did) % {"count": count})
 
 
 def unused(before: datetime) -> "QuerySet[Any]":

@@ -9,55 +9,56 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime, parse_time
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from django_mcp.contrib.operations.models import KINDS, Switch
 from django_mcp.contrib.operations.switches import SwitchError, Target, doubt_of, find_target, start, stop
 from django_mcp.contrib.times import localtime, stored
-from django_mcp.management.users import SIGNS_IN, find_user
+from django_mcp.management.helpful import HelpFormatter, HelpfulCommand
+from django_mcp.management.users import find_user
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-EXAMPLES = """examples:
-  manage.py mcp_switch off tool delete_trip_plan --reason "It deletes too much" --until 2h
-  manage.py mcp_switch off user ada --reason "Stolen laptop" --cancel --by grace
-  manage.py mcp_switch off server airports --reason "The provider is down" --until 06:00
-  manage.py mcp_switch on tool delete_trip_plan
-  manage.py mcp_switch list --json
-"""
 
-
-class Command(BaseCommand):
-    help = (
+class Command(HelpfulCommand):
+    help = gettext_lazy(
         "Stop a tool, a resource, a prompt, a server, or the access of a user, a client, a principal or a token; and "
         "start it again. Every process obeys within two seconds."
     )
+    examples = (
+        'manage.py mcp_switch off tool delete_trip_plan --reason "It deletes too much" --until 2h',
+        'manage.py mcp_switch off user ada --reason "Stolen laptop" --cancel --by grace',
+        'manage.py mcp_switch off server airports --reason "The provider is down" --until 06:00',
+        "manage.py mcp_switch on tool delete_trip_plan",
+        "manage.py mcp_switch list --json",
+    )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.epilog = EXAMPLES
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
         verbs = parser.add_subparsers(dest="verb", required=True)
-        form = argparse.RawDescriptionHelpFormatter
-        off = verbs.add_parser("off", help="stop something", formatter_class=form, epilog=EXAMPLES)
+        off = verbs.add_parser("off", help=_("stop something"), formatter_class=HelpFormatter, epilog=self.epilog)
         self._add_target(off)
-        off.add_argument("--reason", required=True, help="clients and their models read it")
-        off.add_argument("--until", help="when it starts again by itself: 30m, 2h, 1d, 06:00 or 2026-11-29T06:00")
-        off.add_argument("--cancel", action="store_true", help="also cancel the calls that run now")
-        on = verbs.add_parser("on", help="start it again")
+        off.add_argument("--reason", required=True, help=_("clients and their models read it"))
+        until = _("when it starts again by itself: 30m, 2h, 1d, 06:00 or 2026-11-29T06:00")
+        off.add_argument("--until", help=until)
+        off.add_argument("--cancel", action="store_true", help=_("also cancel the calls that run now"))
+        on = verbs.add_parser("on", help=_("start it again"))
         self._add_target(on)
-        on.add_argument("--reason", default="", help="for the history")
-        listing = verbs.add_parser("list", help="list what is stopped")
-        listing.add_argument("--all", action="store_true", help="also what was stopped once and runs again")
+        on.add_argument("--reason", default="", help=_("for the history"))
+        listing = verbs.add_parser("list", help=_("list what is stopped"))
+        listing.add_argument("--all", action="store_true", help=_("also what was stopped once and runs again"))
         for one in (off, on, listing):
-            one.add_argument("--json", action="store_true", help="print JSON, for scripts")
+            one.add_argument("--json", action="store_true", help=_("print JSON, for scripts"))
 
     def _add_target(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("kind", choices=list(KINDS), help="what is stopped")
-        parser.add_argument("name", help="its name: of a resource the URI, of a user the name that it signs in with")
-        parser.add_argument("--server", default="", help="only on this server; without it, on every server")
-        parser.add_argument("--by", help=f"the operator, for the history: {SIGNS_IN}")
+        parser.add_argument("kind", choices=list(KINDS), help=_("what is stopped"))
+        name = _("its name: of a resource the URI, of a user the name that it signs in with")
+        parser.add_argument("name", help=name)
+        parser.add_argument("--server", default="", help=_("only on this server; without it, on every server"))
+        parser.add_argument("--by", help=_("the operator, for the history: the name that the user signs in with"))
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         getattr(self, f"_{verb}")(**options)
@@ -69,7 +70,7 @@ class Command(BaseCommand):
             row = stop(target, reason=reason, until=end, cancels=options["cancel"], by=by, how=_how())
         except SwitchError as error:
             raise CommandError(str(error)) from None
-        self._say(row, target, f"Stopped the {row.in_english}.", options["json"])
+        self._say(row, target, _("Stopped the %(target)s.") % {"target": row}, options["json"])
 
     def _on(self, kind: str, name: str, server: str, reason: str, **options: Any) -> None:
         by = self._operator(options["by"])
@@ -78,7 +79,7 @@ class Command(BaseCommand):
             row = start(target, by=by, reason=reason, how=_how())
         except SwitchError as error:
             raise CommandError(str(error)) from None
-        self._say(row, target, f"Started the {row.in_english}.", options["json"])
+        self._say(row, target, _("Started the %(target)s.") % {"target": row}, options["json"])
 
     def _list(self, all: bool, **options: Any) -> None:
         rows = Switch.objects.select_related("stopped_by")
@@ -87,12 +88,11 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([as_json(row) for row in shown], indent=2))
             return
         for row in shown:
-            ends = f"until {localtime(row.until):%Y-%m-%d %H:%M}" if row.until else "until it is started"
-            state = f"stopped {ends}" if row.is_off() else "runs"
             who = row.stopped_by if row.stopped_by is not None else "-"
-            self.stdout.write(f"{row.in_english}: {state}, by {who}: {row.reason}")
+            values = {"target": row, "state": _state_of(row), "user": who, "reason": row.reason}
+            self.stdout.write(_("%(target)s: %(state)s, by %(user)s: %(reason)s") % values)
         if not shown:
-            self.stdout.write("Nothing is stopped.")
+            self.stdout.write(_("Nothing is stopped."))
 
     def _operator(self, name: str | None) -> Any:
         """The user for the history: the one that is named, else the only active superuser."""
@@ -104,13 +104,21 @@ class Command(BaseCommand):
         except FieldError:
             found = []
         if len(found) != 1:
-            raise CommandError("Say who throws the switch, for the history: --by USER.")
+            raise CommandError(_("Say who throws the switch, for the history: --by USER."))
         return found[0]
 
     def _say(self, row: Switch, target: Target, text: str, is_json: bool) -> None:
         if doubt := doubt_of(target):
-            self.stderr.write(self.style.WARNING(f"Warning: {doubt}"))
+            self.stderr.write(self.style.WARNING(_("Warning: %(problem)s") % {"problem": doubt}))
         self.stdout.write(json.dumps(as_json(row), indent=2) if is_json else text)
+
+
+def _state_of(row: Switch) -> str:
+    if not row.is_off():
+        return _("runs")
+    if row.until is None:
+        return _("stopped until it is started")
+    return _("stopped until %(time)s") % {"time": f"{localtime(row.until):%Y-%m-%d %H:%M}"}
 
 
 def as_json(row: Switch) -> dict[str, Any]:
@@ -143,7 +151,8 @@ def moment_of(text: str | None) -> datetime | None:
             return stored(moment)
     except (ValueError, OverflowError):
         pass
-    raise CommandError(f"--until {text!r} is no time: write 30m, 2h, 1d, 06:00 or 2026-11-29T06:00.")
+    told = _("--until %(text)r is no time: write 30m, 2h, 1d, 06:00 or 2026-11-29T06:00.")
+    raise CommandError(told % {"text": text})
 
 
 def _how() -> str:
