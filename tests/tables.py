@@ -1,18 +1,25 @@
 """Tests that are a table: one rule, and rows of what goes in and what comes out."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 PARAM = type(pytest.param())
 
 
-def cases(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Runs a test once for each row, as `parametrize` does, but as one test: for rules that touch nothing, where making
-    a test costs more than running it. Every row is tried, and each that fails is named.
+def cases(
+    names: str | tuple[str, ...], rows: Iterable[Any], *, undone: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Runs a test once for each row, as `parametrize` does, but as one test: for rules that leave nothing behind, where
+    making a test costs more than running it. Every row is tried, and each that fails is named.
+
+    All rows have the same fixtures. The log of a row is forgotten before the next one. With `undone`, so is all that it
+    writes to the database: the session, too, of a client of the fixtures that is first used in a row.
     """
     names = (names,) if isinstance(names, str) else names
     table = [_row(names, row) for row in rows]
@@ -20,9 +27,13 @@ def cases(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Callab
         raise ValueError("A table with no rows would pass whatever happens")
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        if inspect.iscoroutinefunction(test):
+            raise TypeError("The rows of a table run one after another, without an event loop")
+
         @wraps(test)
         def each(**fixtures: Any) -> None:
-            failed = [error for name, row in table if (error := _error_of(test, name, row | fixtures))]
+            around = _undone if undone else nullcontext
+            failed = [error for name, row in table if (error := _error_of(test, name, row | fixtures, around))]
             if failed:
                 raise BaseExceptionGroup(f"{len(failed)} of {len(table)} rows failed", failed)
 
@@ -39,13 +50,26 @@ def _row(names: tuple[str, ...], row: Any) -> tuple[str, dict[str, Any]]:
     return name or f"{arguments!r:.500}", arguments
 
 
-def _error_of(test: Callable[..., None], name: str, arguments: dict[str, Any]) -> BaseException | None:
+def _error_of(
+    test: Callable[..., None], name: str, arguments: dict[str, Any], around: Callable[[], Any]
+) -> BaseException | None:
     try:
-        test(**arguments)
+        with around():
+            test(**arguments)
     except (Exception, pytest.fail.Exception) as error:
         error.add_note(f"The row: {name}")
         return error
+    finally:
+        if "caplog" in arguments:
+            arguments["caplog"].clear()
     return None
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def _without(names: tuple[str, ...], test: Callable[..., None]) -> inspect.Signature:

@@ -64,6 +64,7 @@ def send(path, lane, verb="POST", body=b"{", **headers):
 # Callers who are admitted
 
 
+@pytest.mark.every_combination
 def test_an_endpoint_is_closed_unless_it_says_that_it_is_public(connect, ada):
     assert connect("/closed").post(wire.initialize()).status_code == 401
     assert connect("/closed", user=ada).call_tool("describe_caller").data["user"] == "ada"
@@ -118,7 +119,7 @@ def test_the_cookie_of_a_signed_in_user_says_nothing_in_the_lane(ada):
     assert response.status_code == 401
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content_type", "body"),
     [
         ("application/x-www-form-urlencoded", b"a=" + b"x" * 3_000_000),
@@ -145,10 +146,8 @@ def test_a_form_posted_with_a_users_cookie_is_refused_and_no_fault_of_the_server
 # Callers who are refused
 
 
-@pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(
-    ("path", "challenge"), [("/token", "Token"), ("/basic", 'Basic realm="api"'), ("/cookie", "Bearer")]
-)
+@cases("verb", VERBS)
+@cases(("path", "challenge"), [("/token", "Token"), ("/basic", 'Basic realm="api"'), ("/cookie", "Bearer")])
 def test_a_caller_without_credentials_is_told_how_to_sign_in(lane, path, challenge, verb):
     response = send(path, lane, verb)
 
@@ -268,8 +267,8 @@ def test_a_refusal_of_another_status_keeps_it_and_says_no_more_than_its_class(la
     assert (response.status_code, response.json()) == (503, wire.error(-32600, "A server error occurred."))
 
 
-@pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize("path", ["/broken-authentication", "/broken-permission", "/broken-throttle"])
+@cases("verb", VERBS)
+@cases("path", ["/broken-authentication", "/broken-permission", "/broken-throttle"])
 def test_a_policy_that_fails_is_500_in_json_and_its_exception_is_for_the_log(lane, path, verb, caplog):
     response = send(path, lane, verb)
 

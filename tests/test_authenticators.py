@@ -21,6 +21,7 @@ from django_mcp import Context, MCPServer
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent
@@ -81,8 +82,8 @@ def test_a_credential_of_each_kind_is_known(connect, ada, name):
     assert client.call_tool("whoami").text == f"ada {['read', 'write'] if name == 'toolkit' else []}"
 
 
-@pytest.mark.parametrize("name", CLASSES)
-@pytest.mark.parametrize("wrong", ["", "Bearer wrong", "Basic d3Jvbmc6eA==", "Token wrong", "nonsense"])
+@cases("name", CLASSES)
+@cases("wrong", ["", "Bearer wrong", "Basic d3Jvbmc6eA==", "Token wrong", "nonsense"], undone=True)
 def test_a_wrong_one_is_401_with_a_challenge(lane, ada, name, wrong):
     CREDENTIALS[name](ada)
     response = MCPClient(f"/{name}", headers={"Authorization": wrong} if wrong else {}, **lane).post(
@@ -93,7 +94,7 @@ def test_a_wrong_one_is_401_with_a_challenge(lane, ada, name, wrong):
     assert response.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@cases("name", CLASSES, undone=True)
 def test_a_user_who_was_deactivated_is_not_known(lane, ada, name):
     credential = CREDENTIALS[name](ada)
     User.objects.update(is_active=False)

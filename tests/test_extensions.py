@@ -207,7 +207,7 @@ def test_a_method_is_for_requests_that_declare_the_extension_under_any_id(connec
     assert refused.value.data == {"requiredCapabilities": {"extensions": {ID: {}}}}
 
 
-@pytest.mark.parametrize("extensions", [{ID: True}, {ID: None}, {ID: []}, [ID], ID, 7, None, {"a/b": {}}, {"": {}}])
+@cases("extensions", [{ID: True}, {ID: None}, {ID: []}, [ID], ID, 7, None, {"a/b": {}}, {"": {}}])
 def test_a_declaration_of_the_wrong_type_declares_nothing(extensions):
     client = MCPClient("/library", era="modern", capabilities={"extensions": extensions})
 

@@ -19,6 +19,7 @@ from django_mcp.testing import MCPClient
 from tests import wire
 from tests.asgi.connections import Connection
 from tests.calls import SECRET, SENT, calls
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -209,7 +210,7 @@ inside = ContextVar("inside", default=None)
 
 
 @pytest.mark.every_combination
-@pytest.mark.parametrize("tool", ["greet", "greet_async", "fail", "fail_async"])
+@cases("tool", ["greet", "greet_async", "fail", "fail_async"])
 def test_the_function_runs_inside_of_what_an_observer_puts_around_it(connect, lane, tool, monkeypatch):
     observer, seen = Surrounding(), []
     observers.observe(observer)

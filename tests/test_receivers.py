@@ -138,8 +138,8 @@ def test_a_message_for_a_session_that_is_gone_fails_nothing(rung, caplog):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("principal", [None, "user:1", ""])
-@pytest.mark.parametrize("kind", ["tools", "resources", "prompts"])
+@cases("principal", [None, "user:1", ""])
+@cases("kind", ["tools", "resources", "prompts"], undone=True)
 def test_a_changed_list_is_told_to_everybody_or_to_one_principal(
     server, kind, principal, django_capture_on_commit_callbacks
 ):

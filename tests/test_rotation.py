@@ -4,25 +4,42 @@ import pytest
 
 from tests import rotation
 from tests.conftest import ERAS, LANES
+from tests.tables import cases
 
 CARRIERS = [(lane, era) for lane in LANES for era in ERAS]
 
 
-@pytest.mark.parametrize(("cases", "kept"), [(1, 6), (2, 6), (6, 6), (7, 7), (40, 40)])
-def test_each_case_and_each_carrier_is_tried_and_as_few_pairs_as_that_takes(cases, kept):
-    pairs = rotation.pairs(list(range(cases)), CARRIERS)
+@cases("count", [1, 2, len(CARRIERS), len(CARRIERS) + 1, 40])
+def test_each_case_and_each_carrier_is_tried_and_as_few_pairs_as_that_takes(count):
+    pairs = rotation.pairs(list(range(count)), CARRIERS)
 
-    assert len(pairs) == len(set(pairs)) == kept
-    assert {case for case, _ in pairs} == set(range(cases))
+    assert len(pairs) == len(set(pairs)) == max(count, len(CARRIERS))
+    assert {case for case, _ in pairs} == set(range(count))
     assert {carrier for _, carrier in pairs} == set(CARRIERS)
 
 
-@pytest.mark.parametrize("values", [2, 3, 6])
+@cases("name", ["a", "b", "c", "d"])
+@cases(("count", "kept"), [(1, len(LANES)), (len(LANES) + 1, len(LANES) + 1), (40, len(CARRIERS))])
+def test_few_cases_have_each_lane_once_and_each_era_and_many_have_every_combination(count, kept, name):
+    carriers = rotation.carriers([((), carrier) for carrier in CARRIERS], count, name)
+
+    assert len(carriers) == len(set(carriers)) == kept
+    assert [lane for lane, _ in carriers[: len(LANES)]] == list(LANES)
+    assert {era for _, era in carriers[: len(LANES)]} == set(ERAS)
+
+
+def test_a_lane_meets_each_era_in_one_test_or_another():
+    tests = [rotation.carriers([((), carrier) for carrier in CARRIERS], 1, name) for name in "abcd"]
+
+    assert {carrier for carriers in tests for carrier in carriers} == set(CARRIERS)
+
+
+@cases("values", [2, 3, 6])
 def test_a_parameter_does_not_keep_step_with_the_lanes(values):
     """Its every value is tried in every lane, when another parameter leaves the room for it."""
-    cases = [(other, value) for other in range(6) for value in range(values)]
+    inputs = [(other, value) for other in range(6) for value in range(values)]
 
-    pairs = rotation.pairs(cases, CARRIERS)
+    pairs = rotation.pairs(inputs, CARRIERS)
 
     assert len({(value, lane) for (_, value), (lane, _) in pairs}) == values * len(LANES)
 
@@ -32,6 +49,13 @@ def test_the_suite_itself_is_dealt_out(request, lane, way):
     names = [item.name for item in request.session.items if item.originalname == request.node.originalname]
 
     assert len(names) == len(LANES)
+
+
+def test_a_test_of_lanes_and_eras_has_each_of_them(request, lane, era):
+    made = [item for item in request.session.items if item.originalname == request.node.originalname]
+
+    assert [item.callspec.params["lane"] for item in made] == list(LANES)
+    assert {item.callspec.params["era"] for item in made} == set(ERAS)
 
 
 @pytest.mark.every_combination

@@ -169,10 +169,8 @@ def test_every_method_of_the_specification_is_here():
     assert {name for name, _ in CLIENT_REQUESTS} == set(METHODS)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
-    "method", ["no/such", "", "tools/List", "tools/list ", "notifications/initialized", "tasks/list"]
-)
+@cases("version", VERSIONS)
+@cases("method", ["no/such", "", "tools/List", "tools/list ", "notifications/initialized", "tasks/list"])
 def test_a_method_that_there_is_not_is_not_found(server, method, version):
     answer = ask(server, method, version=version)
 
@@ -180,7 +178,7 @@ def test_a_method_that_there_is_not_is_not_found(server, method, version):
     assert answer.error == {"code": -32601, "message": f"Method not found: {method}"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("version", "methods"),
     [
         *((version, ["resources/subscribe", "resources/unsubscribe"]) for version in HANDSHAKE),
@@ -197,8 +195,8 @@ def test_where_nobody_can_be_told_of_changes_there_is_no_subscribing(server, ver
 # Parameters
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
+@cases("version", VERSIONS)
+@cases(
     ("method", "params"),
     [
         ("tools/list", {"unknown": 1}),
@@ -213,7 +211,7 @@ def test_members_that_a_revision_does_not_know_are_ignored(server, method, param
     assert ask(server, method, params, version).status == 200
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "params"),
     [
         ("tools/list", {"_meta": 5}),
@@ -229,7 +227,7 @@ def test_a_handshake_clients_meta_has_the_shape_of_one(server, method, params):
     assert answer.error["message"].startswith("Invalid params: params._meta")
 
 
-@pytest.mark.parametrize("version", HANDSHAKE)
+@cases("version", HANDSHAKE)
 def test_parameters_are_needed_where_the_method_has_some(server, version):
     answer = ask(server, "tools/call", version=version)
 
@@ -242,10 +240,8 @@ def test_what_the_client_sent_is_not_told_back(server):
     assert "hunter2" not in answer.error["message"]
 
 
-@pytest.mark.parametrize(
-    "value", ["\0", "🛫", "a" * 100_000, 10**400, -(10**30), 1e308, [[[]]], {"": None}, None, True]
-)
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("value", ["\0", "🛫", "a" * 100_000, 10**400, -(10**30), 1e308, [[[]]], {"": None}, None, True])
+@cases("version", VERSIONS)
 def test_awkward_values_come_back_as_they_went(server, value, version):
     answer = ask(server, "tools/call", {"name": "echo", "arguments": {"value": value}}, version)
 
@@ -283,7 +279,7 @@ def test_a_handshake_client_speaks_its_sessions_revision_or_its_headers(server, 
 # Notifications and responses
 
 
-@pytest.mark.parametrize(
+@cases(
     "message",
     [
         wire.notification(),
@@ -299,7 +295,7 @@ def test_a_handshake_client_speaks_its_sessions_revision_or_its_headers(server, 
         {**wire.notification("notifications/cancelled"), "params": None},
     ],
 )
-@pytest.mark.parametrize("version", VERSIONS)
+@cases("version", VERSIONS)
 def test_a_notification_is_accepted_and_never_answered(server, message, version):
     assert prepare(server, message, version) is ACCEPTED
 
@@ -331,7 +327,7 @@ def test_a_reply_with_an_effect_waits_for_it(server):
     assert step == PendingReply(Reply(200, b'{"jsonrpc":"2.0","id":1,"result":{}}'), SetLogLevel("debug"), 1)
 
 
-@pytest.mark.parametrize("request_id", [0, -1, "", "1", 2**63 - 1])
+@cases("request_id", [0, -1, "", "1", 2**63 - 1])
 def test_a_call_is_finished_under_the_id_of_its_request(server, request_id):
     step = prepare(server, wire.request("tools/call", {"name": "echo", "arguments": {}}, request_id))
     assert isinstance(step, Call)

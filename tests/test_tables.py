@@ -1,8 +1,10 @@
 """Tables that are run as one test."""
 
 import inspect
+import logging
 
 import pytest
+from django.contrib.auth.models import Group
 
 from tests.tables import cases
 
@@ -48,6 +50,31 @@ def test_tables_multiply_and_leave_the_fixtures_to_pytest():
 
     assert seen == [(1, 3, "f"), (1, 4, "f"), (2, 3, "f"), (2, 4, "f")]
     assert list(inspect.signature(both).parameters) == ["fixture"]
+
+
+@pytest.mark.django_db
+def test_a_row_finds_nothing_that_another_one_wrote_or_logged(caplog):
+    @cases("name", ["a", "a", "b"], undone=True)
+    def alone(name, caplog):
+        Group.objects.create(name=name)
+        logging.getLogger("django_mcp").warning(name)
+
+        assert Group.objects.count() == 1
+        assert caplog.messages == [name]
+
+    alone(caplog=caplog)
+
+    assert not Group.objects.exists()
+
+
+def test_a_coroutine_is_no_table():
+    """Its rows would be made and never awaited: nothing could fail."""
+
+    async def nothing(a):
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="event loop"):
+        cases("a", [1])(nothing)
 
 
 def test_a_table_without_rows_is_a_mistake():

@@ -19,6 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import override
 
 from django_mcp.management.commands import mcp_stdio
+from tests.tables import cases
 from tests.test_docs import ROOT, airports, blocks_of  # noqa: F401  # a fixture
 
 PAGE = ROOT / "docs" / "commands.md"
@@ -121,7 +122,7 @@ def test_a_line_of_dots_stands_for_any_lines() -> None:
     assert not matches("a\n…\nd\n", "a\nd\ne\n")
 
 
-@pytest.mark.parametrize("name", MINE)
+@cases("name", MINE)
 def test_each_command_explains_itself_to_a_stranger(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = load_command_class("django_mcp", name)
     parser: Callable[[], None] = command.create_parser("manage.py", name).print_help

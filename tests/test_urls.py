@@ -11,6 +11,7 @@ from django_mcp.asgi import mcp_application
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -20,8 +21,8 @@ def user(django_user_model):
     return django_user_model.objects.create_user("ada")
 
 
-@pytest.mark.parametrize("append_slash", [True, False])
-@pytest.mark.parametrize("path", ["/plain", "/plain/", "/mcp", "/mcp/", "/api/v1/deep/mcp", "/api/v1/deep/mcp/"])
+@cases("append_slash", [True, False])
+@cases("path", ["/plain", "/plain/", "/mcp", "/mcp/", "/api/v1/deep/mcp", "/api/v1/deep/mcp/"])
 def test_an_endpoint_answers_with_and_without_a_slash_and_never_redirects(lane, path, append_slash, settings, user):
     settings.APPEND_SLASH = append_slash
     client = MCPClient(path, era="handshake", user=user, **lane)

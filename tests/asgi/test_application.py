@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django_mcp import asgi
 from django_mcp.testing import MCPClient
 from tests import wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -46,7 +47,7 @@ def visit(path, django, *, method="POST", headers=CALL_HEADERS, body=CALL, posts
 # The paths that the lane serves
 
 
-@pytest.mark.parametrize(
+@cases(
     "path", ["/plain", "/plain/", "/view", "/api/v1/deep/mcp", "/api/v1/deep/mcp/", "/slashed/", "/tenants/acme/mcp"]
 )
 def test_the_endpoints_of_the_urlconf_are_served_wherever_they_are_mounted(django, path):
@@ -56,8 +57,10 @@ def test_the_endpoints_of_the_urlconf_are_served_wherever_they_are_mounted(djang
     assert not django.scopes
 
 
-@pytest.mark.parametrize("path", ["/", "/page", "/plainer", "/plain/x", "/api/v1", "plain", "/plain//", "/PLAIN", ""])
+@cases("path", ["/", "/page", "/plainer", "/plain/x", "/api/v1", "plain", "/plain//", "/PLAIN", ""])
 def test_everything_else_is_djangos(django, path):
+    django.scopes.clear()
+
     assert visit(path, django).status_code == 299
     assert [scope["path"] for scope in django.scopes] == [path]
 

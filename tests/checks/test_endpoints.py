@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import INFO, run_checks
+from django.test import override_settings
 from django.urls import include, path
 from django.utils import translation
 from django.utils.translation import gettext_lazy
@@ -22,6 +23,7 @@ from django_mcp.asgi import mcp_application
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
+from tests.tables import cases
 
 plain_application = get_asgi_application()
 wrapped_application = mcp_application(plain_application)
@@ -53,7 +55,7 @@ def test_a_misspelt_setting_is_named(settings):
     assert "MCP_SESSION_TTL_SECONDS" in message.hint
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "expected"),
     [
         ("tests.checks.test_endpoints.plain_application", ["django_mcp.W003"]),
@@ -228,7 +230,7 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
         assert "django_mcp.W024" not in ids(include_deployment_checks=True)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "value", "wanted"),
     [
         ("MAX_BODY_BYTES", None, "a whole number"),
@@ -247,10 +249,9 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
         ("PUBLIC_URL", "api.example.com", 'a scheme and a host, such as "https://api.example.com"'),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_named(settings, name, value, wanted):
-    setattr(settings, f"MCP_{name}", value)
-
-    [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.E032"]
+def test_a_value_that_cannot_be_meant_is_named(name, value, wanted):
+    with override_settings(**{f"MCP_{name}": value}):
+        [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.E032"]
 
     assert (message.id, message.msg, message.hint) == (
         "django_mcp.E032",
@@ -279,7 +280,7 @@ def test_values_that_can_be_meant_are_left_alone(settings):
     assert ids() == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("alias", "routers", "expected"),
     [
         ("default", ["django_mcp.replicas.ReplicaRouter"], []),

@@ -107,7 +107,7 @@ def serve(settings):
     return made
 
 
-@pytest.mark.parametrize("way", LIMITS)
+@cases("way", LIMITS, undone=True)
 def test_a_field_that_the_admin_keeps_from_a_user_is_neither_shown_nor_taken(serve, way):
     admin_class, is_shown = LIMITS[way]
     ada = staff("view_user", "change_user")

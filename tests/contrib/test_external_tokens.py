@@ -27,6 +27,7 @@ from django_mcp.contrib.external_tokens import IntrospectionAuthentication, JWTA
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +166,7 @@ def said(response):
     return response.json()["result"]["content"][0]["text"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     [
         {},
@@ -204,7 +205,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@cases("wrong", WRONG)
 def test_any_other_jwt_does_not(lane, wrong):
     response = ask(lane, token(**WRONG[wrong]))
 
@@ -292,7 +293,7 @@ def test_the_issuer_is_asked_about_an_opaque_token(lane, monkeypatch):
     assert credentials.startswith("Basic ")
 
 
-@pytest.mark.parametrize(
+@cases(
     "answer",
     [
         {"active": False},
@@ -313,6 +314,7 @@ def test_the_issuer_is_asked_about_an_opaque_token(lane, monkeypatch):
         {**ALIVE, "aud": 5},
         {**ALIVE, "aud": [None, 5]},
     ],
+    undone=True,
 )
 def test_what_the_issuer_does_not_vouch_for_opens_nothing(lane, monkeypatch, answer):
     User.objects.create_user("None")

@@ -14,6 +14,7 @@ from django_mcp.contrib.file_resources import FileFieldResource, StorageResource
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
 from testproject.airports.models import TripPlan
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ def test_a_file_that_is_too_large_is_refused_and_can_be_read_in_parts(client):
     assert "not found" in refused(client, "part://deep/b.png?offset=x")
 
 
-@pytest.mark.parametrize(
+@cases(
     "path",
     [
         "nothing.txt",

@@ -9,6 +9,7 @@ from django_mcp.contrib import filtersets
 from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +94,7 @@ def test_several_values_are_taken(client):
     assert names(client, group=[editors.pk]) == ["ada"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "text"),
     [
         ({"joined_after": "soon"}, "- joined_after: Enter a valid date."),

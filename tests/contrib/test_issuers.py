@@ -12,6 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 from django_mcp.contrib import issuers
 from django_mcp.contrib.issuers import IssuerUnavailable, Keys, Line, exchange, wait_for
+from tests.tables import cases
 
 URL = "https://auth.example.com/jwks"
 PUBLIC = json.loads(RSAAlgorithm.to_jwk(rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()))
@@ -136,7 +137,7 @@ def test_a_failure_is_remembered_for_a_while(issuer, clock, caplog):
     assert keys.find("a").key_id == "a"
 
 
-@pytest.mark.parametrize(
+@cases(
     "document",
     [
         None,
@@ -149,7 +150,6 @@ def test_a_failure_is_remembered_for_a_while(issuer, clock, caplog):
         issuers.Unhelpful("answers with what is no JSON"),
     ],
     # Keys are made anew by each process, which must call the tests the same.
-    ids=["none", "list", "empty", "null", "no keys", "odd keys", "key for encryption", "no JSON"],
 )
 def test_what_is_no_set_of_keys_is_a_failure_of_the_issuer(issuer, clock, document):
     issuer.document = document

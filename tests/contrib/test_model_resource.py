@@ -104,7 +104,7 @@ def test_several_rows_are_bounded(client):
     assert read(client, "staff://false") == [{"username": "ada"}]
 
 
-@pytest.mark.parametrize(
+@cases(
     "uri",
     [
         "user://nobody",
@@ -120,7 +120,7 @@ def test_several_rows_are_bounded(client):
     ],
 )
 def test_what_leads_to_no_row_is_not_found(client, uri):
-    Group.objects.create(name="editors")
+    Group.objects.get_or_create(name="editors")
 
     with pytest.raises(MCPError, match="Resource not found") as refused:
         client.read_resource(uri)

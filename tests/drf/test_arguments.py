@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from django_mcp import Context, MCPServer, Toolset
 from django_mcp.urls import endpoint
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -145,8 +146,8 @@ def test_an_argument_arrives_validated_and_a_result_is_what_the_serializer_write
     assert result.data == {"id": Group.objects.get().pk, "name": "red", "by": "ada"}
 
 
-@pytest.mark.parametrize("tool", ["create", "create_async"])
-@pytest.mark.parametrize(
+@cases("tool", ["create", "create_async"])
+@cases(
     ("group", "line"),
     [
         ({"name": "taken"}, "- group.name: group with this name already exists."),
@@ -157,7 +158,7 @@ def test_an_argument_arrives_validated_and_a_result_is_what_the_serializer_write
     ],
 )
 def test_what_the_serializer_refuses_is_told_to_the_model(client, tool, group, line):
-    Group.objects.create(name="taken")
+    Group.objects.get_or_create(name="taken")
 
     result = client.call_tool(tool, {"group": group})
 

@@ -172,9 +172,7 @@ def test_a_stream_that_was_left_can_be_opened_again(streaming):
     assert [streaming.send("GET").status_code for _ in range(2)] == [200, 200]
 
 
-@pytest.mark.parametrize(
-    "last_event_id", ["nothing", "0", "s:", "s:x.y", "\x00", "\x00:1", "é:1", "x" * 1000, "s:0.0,s:0.0"]
-)
+@cases("last_event_id", ["nothing", "0", "s:", "s:x.y", "\x00", "\x00:1", "é:1", "x" * 1000, "s:0.0,s:0.0"])
 def test_an_event_that_the_session_does_not_have_is_400(streaming, last_event_id):
     response = streaming.send("GET", headers={"last-event-id": last_event_id})
 
@@ -182,7 +180,7 @@ def test_an_event_that_the_session_does_not_have_is_400(streaming, last_event_id
     assert response.json() == wire.error(-32600, "Unknown Last-Event-ID: open a stream without one")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("headers", "status"),
     [
         ({"accept": "text/html"}, 406),
@@ -215,7 +213,7 @@ def test_where_sessions_are_off_initialize_gives_no_id_however_often(off):
     assert not Session.objects.exists()
 
 
-@pytest.mark.parametrize("session_id", [None, "A" * 43, "x", "é"])
+@cases("session_id", [None, "A" * 43, "x", "é"])
 def test_where_sessions_are_off_an_id_means_nothing(off, session_id, django_assert_num_queries):
     off.session_id = session_id
 
@@ -227,8 +225,8 @@ def test_where_sessions_are_off_an_id_means_nothing(off, session_id, django_asse
         assert off.post(wire.request("logging/setLevel", {"level": "info"})).json() == wire.answer({})
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("session_id", [None, "A" * 43])
+@cases("method", ["GET", "DELETE"])
+@cases("session_id", [None, "A" * 43])
 def test_where_sessions_are_off_there_is_nothing_to_get_or_delete(off, method, session_id):
     """To DELETE the Ruby SDK answers 200; the specification has 405 for a server whose sessions clients cannot end
     (2025-11-25 basic/transports).

@@ -16,6 +16,7 @@ from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
 from tests import wire
 from tests.servers import plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.every_combination]
 
@@ -80,7 +81,7 @@ def recording(name, called, **members):
     return type("Recording", (MCPView,), {name: hook, **members})
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in CLASS_METHODS])
+@cases("name", [name for name in METHODS if name not in CLASS_METHODS])
 def test_a_hook_that_drf_calls_is_called(serve, policies, name):
     called, expected = [], []
     by_drf = {} if name == "dispatch" else {"dispatch": APIView.dispatch}
@@ -91,7 +92,7 @@ def test_a_hook_that_drf_calls_is_called(serve, policies, name):
     assert set(called) == set(expected)
 
 
-@pytest.mark.parametrize("name", GATES)
+@cases("name", GATES)
 def test_a_gate_that_a_subclass_shuts_is_shut(serve, policies, name):
     def refuse(self, *args, **kwargs):
         raise PermissionDenied
@@ -115,7 +116,7 @@ def test_a_decorator_of_dispatch_holds(serve, policies):
     assert serve(method_decorator(shut, name="dispatch")(type("Shut", (MCPView,), {})), **policies) == 403
 
 
-@pytest.mark.parametrize("given", ["class", "as_view"])
+@cases("given", ["class", "as_view"])
 def test_http_methods_that_a_subclass_leaves_out_are_405(serve, policies, given):
     if given == "class":
         assert serve(type("ReadOnly", (MCPView,), {"http_method_names": ["get"]}), **policies) == 405
@@ -123,7 +124,7 @@ def test_http_methods_that_a_subclass_leaves_out_are_405(serve, policies, given)
         assert serve(MCPView, http_method_names=["get"], **policies) == 405
 
 
-@pytest.mark.parametrize("name", ATTRIBUTES)
+@cases("name", ATTRIBUTES)
 def test_an_attribute_of_a_subclass_own_changes_nothing_between_carriers(serve, policies, name):
     """The reference is DRF's own dispatch."""
     value = getattr(MCPView, name)

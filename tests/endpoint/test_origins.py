@@ -137,7 +137,7 @@ def test_an_origin_is_trusted_when_it_is_one_of_the_projects_own_hosts(settings,
     assert is_allowed(host=host, origin=origin) is passes
 
 
-@pytest.mark.parametrize("authority", ["app.example.com", "app.example.com:8443", "localhost.example.com", "10.evil"])
+@cases("authority", ["app.example.com", "app.example.com:8443", "localhost.example.com", "10.evil"])
 def test_allowed_hosts_of_everything_open_the_endpoint_to_no_origin(settings, authority):
     """The called host is no exception: the owner of a site can make its name lead to a visitor's machine."""
     settings.ALLOWED_HOSTS = ["*"]
@@ -150,7 +150,7 @@ def test_allowed_hosts_of_everything_open_the_endpoint_to_no_origin(settings, au
     assert is_allowed(host=authority, origin=f"https://{authority}")
 
 
-@pytest.mark.parametrize("authority", ["localhost:8000", "x.localhost", "127.0.0.1:8000", "[::1]:8000", "192.0.2.7"])
+@cases("authority", ["localhost:8000", "x.localhost", "127.0.0.1:8000", "[::1]:8000", "192.0.2.7"])
 def test_a_page_of_this_machine_or_of_an_address_may_call_where_it_came_from(settings, authority):
     """No name of somebody else's leads there."""
     settings.ALLOWED_HOSTS = ["*"]
@@ -172,7 +172,7 @@ def test_an_origin_can_be_allowed_by_name(settings):
 # At an endpoint
 
 
-@pytest.mark.parametrize("path", ["/plain", "/token", "/broken-authentication", "/off", "/modern"])
+@cases("path", ["/plain", "/token", "/broken-authentication", "/off", "/modern"])
 @cases("verb", VERBS)
 def test_a_foreign_origin_is_403_before_anything_else_is_looked_at(lane, path, verb):
     """The origin is checked before the verb, caller, body and session, so a foreign page learns nothing of them."""
@@ -205,7 +205,7 @@ def test_a_foreign_host_is_403_in_the_view_where_no_middleware_asks_for_it(verb,
         assert verb == "HEAD" or json.loads(response.content) == FOREIGN_HOST
 
 
-@pytest.mark.parametrize("origin", ["http://testserver", "https://testserver", "http://localhost:3000"])
+@cases("origin", ["http://testserver", "https://testserver", "http://localhost:3000"])
 def test_a_page_of_the_projects_own_hosts_may_call(connect, origin):
     assert connect("/plain", headers={"origin": origin}).call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 

@@ -105,10 +105,8 @@ def wire_send(lane, verb, credentials):
     return client.post(wire.initialize()) if verb == "POST" else client.send(verb)
 
 
-@pytest.mark.parametrize("verb", ["POST", "GET", "DELETE"])
-@pytest.mark.parametrize(
-    ("credentials", "error"), [({}, ""), ({"Authorization": "Bearer wrong"}, 'error="invalid_token", ')]
-)
+@cases("verb", ["POST", "GET", "DELETE"])
+@cases(("credentials", "error"), [({}, ""), ({"Authorization": "Bearer wrong"}, 'error="invalid_token", ')])
 def test_a_401_says_where_the_document_is(lane, verb, credentials, error):
     response = wire_send(lane, verb, credentials)
 

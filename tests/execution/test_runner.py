@@ -18,6 +18,7 @@ from django_mcp.methods.answering import prepare
 from django_mcp.primitives.asking import InputRequired
 from tests import wire
 from tests.answering import CALLER, MODERN, inbound
+from tests.tables import cases
 
 who = contextvars.ContextVar("who", default="nobody")
 
@@ -257,7 +258,7 @@ def test_a_function_that_touches_no_database_costs_no_query(carry, colour):
 @transactional
 @carriers
 @colours
-@pytest.mark.parametrize("how", ["tool", "fault", "result", "cancelled"])
+@cases("how", ["tool", "fault", "result", "cancelled"])
 def test_an_outcome_is_what_the_function_raised(carry, colour, how):
     outcome = carry(call_of(f"write{colour}", name="x", how=how))
 
@@ -320,7 +321,7 @@ def test_what_a_function_wrote_is_kept(carry, colour):
 @transactional
 @carriers
 @colours
-@pytest.mark.parametrize("how", ["tool", "fault", "cancelled", "questions", "unwritable"])
+@cases("how", ["tool", "fault", "cancelled", "questions", "unwritable"])
 def test_what_a_function_wrote_is_undone_when_it_fails(carry, colour, how):
     """The same holds when the client must answer first, because the function will run again from the top."""
     outcome = carry(call_of(f"write{colour}", name="undone", how=how))
@@ -425,7 +426,7 @@ def test_inside_a_transaction_what_a_function_wrote_is_seen_at_once(carry, colou
 @in_a_test_case
 @same_thread
 @colours
-@pytest.mark.parametrize("how", ["tool", "fault", "questions"])
+@cases("how", ["tool", "fault", "questions"], undone=True)
 def test_inside_a_transaction_only_what_the_function_wrote_is_undone(carry, colour, how):
     Group.objects.create(name="before")
 
@@ -561,7 +562,7 @@ def test_a_dry_run_leaves_nothing_and_nothing_waits_for_its_commit(colour, carry
 @colours
 @carriers
 @transactional
-@pytest.mark.parametrize("how", FAILURES)
+@cases("how", FAILURES)
 def test_a_dry_run_fails_as_the_call_would(colour, carry, how):
     outcome = carry(call_of(f"try_out{colour}", how=how, dry_run=True))
 

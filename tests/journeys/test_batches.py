@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 from tests import policies, wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -78,7 +79,7 @@ def test_the_calls_of_a_batch_share_their_sessions_state(client):
     assert Session.objects.get().state == {"count": 3}
 
 
-@pytest.mark.parametrize(
+@cases(
     "messages",
     [
         [],
@@ -102,8 +103,8 @@ def test_a_batch_with_what_may_not_be_in_it_is_refused_whole(client, messages):
     assert response.json()["id"] is None
 
 
-@pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
-@pytest.mark.parametrize("header", ["2025-03-26", ""])
+@cases("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
+@cases("header", ["2025-03-26", ""], undone=True)
 def test_what_counts_is_the_revision_of_the_session_and_not_the_header(lane, version, header):
     """2025-06-18 took batches out of the protocol; 2024-11-05 had none over this transport."""
     client = MCPClient("/plain", version=version, **lane)
@@ -114,7 +115,7 @@ def test_what_counts_is_the_revision_of_the_session_and_not_the_header(lane, ver
     assert (response.status_code, response.json()) == (400, SINGLE_OBJECT)
 
 
-@pytest.mark.parametrize("path", ["/plain", "/optional", "/off", "/handshake", "/modern"])
+@cases("path", ["/plain", "/optional", "/off", "/handshake", "/modern"])
 def test_an_array_outside_a_session_is_refused_before_the_session_is_missed(lane, path):
     response = post(MCPClient(path, version="2025-03-26", **lane), wire.request("ping"))
 

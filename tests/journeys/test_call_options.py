@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -57,12 +58,12 @@ def test_a_dry_run_keeps_nothing_in_the_session_either(lane, colour):
 
 
 @colours
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "what"),
     [({"queries": 4}, "3 queries"), ({"rows": 11}, "10 rows"), ({"size": 5000}, "2000 bytes of result")],
 )
 def test_a_call_beyond_its_budget_tells_the_model_what_to_ask_for(client, colour, arguments, what):
-    Group.objects.bulk_create(Group(name=str(number)) for number in range(20))
+    Group.objects.bulk_create((Group(name=str(number)) for number in range(20)), ignore_conflicts=True)
 
     result = client.call_tool(f"spend{colour}", arguments)
 
@@ -81,6 +82,7 @@ def test_a_call_within_its_budget_is_answered(client, colour):
     assert Group.objects.filter(name="spent").exists()
 
 
+@pytest.mark.every_combination
 def test_a_coroutine_is_stopped_when_its_time_is_up(client):
     assert client.call_tool("wait_for_ever").text.startswith("The call needed more than the 0.05 seconds")
 

@@ -20,6 +20,7 @@ from django_mcp.models import Event, Session
 from django_mcp.testing import ACCEPT, MCPClient, MCPError
 from tests import wire
 from tests.servers import SECRET
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -122,14 +123,14 @@ def test_what_a_user_may_not_do_is_in_no_list_and_not_there(connect):
 # frisian-mcp, and most others
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example.com", "http://testserver.evil.example.com", "null"])
+@cases("origin", ["https://evil.example.com", "http://testserver.evil.example.com", "null"])
 def test_a_page_of_another_site_is_refused(client, origin):
     response = client.post(wire.request("ping"), {"origin": origin})
 
     assert response.status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/plain", "/plain/", "/slashed/"])
+@cases("path", ["/plain", "/plain/", "/slashed/"])
 def test_no_slash_leads_around_in_a_circle(connect, path):
     assert connect(path).call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 

@@ -13,6 +13,7 @@ from rest_framework.throttling import BaseThrottle
 from django_mcp import Context, MCPServer
 from django_mcp.urls import endpoint
 from django_mcp.views import MCPView
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +125,8 @@ def mounted(settings):
     settings.ROOT_URLCONF = urlconf
 
 
-@pytest.mark.parametrize(
+@pytest.mark.every_combination
+@cases(
     ("endpoint_path", "tool"),
     [
         ("/own", "validated"),
@@ -139,6 +141,7 @@ def test_code_beside_a_tool_may_ask_the_database(connect, endpoint_path, tool):
     assert connect(endpoint_path).call_tool(tool, {"value": "yes"}).text == "yes"
 
 
+@pytest.mark.every_combination
 def test_a_form_that_a_user_fills_in_may_ask_the_database(connect):
     answers = {"elicit": {"name": "yes"}}
     client = connect("/own", answers=answers, capabilities={"elicitation": {"form": {}}})

@@ -10,6 +10,7 @@ import pytest
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -46,8 +47,8 @@ def call(**arguments):
 # The version header of a handshake client
 
 
-@pytest.mark.parametrize("header", ["", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"])
-@pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
+@cases("header", ["", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"])
+@cases("version", ["2024-11-05", "2025-06-18", "2025-11-25"], undone=True)
 def test_initialize_settles_on_the_revision_in_its_body_whatever_the_header(stranger, header, version):
     response = stranger.post(wire.initialize(version), {"mcp-protocol-version": header})
 
@@ -64,16 +65,12 @@ def test_initialize_at_a_revision_that_no_handshake_reaches_settles_on_the_newes
     assert "mcp-session-id" in response.headers
 
 
-@pytest.mark.parametrize("header", ["1900-01-01", "not-a-version", "2026-07-29", "2025-11-25,2025-11-25"])
-@pytest.mark.parametrize(
-    "message",
-    [wire.initialize(), wire.request("ping"), wire.notification()],
-    ids=["initialize", "request", "notification"],
-)
-def test_an_unknown_revision_in_the_header_is_400_with_those_that_there_are(handshake, header, message):
-    handshake.session_id = None if message["method"] == "initialize" else handshake.session_id
+@cases("header", ["1900-01-01", "not-a-version", "2026-07-29", "2025-11-25,2025-11-25"])
+@cases("message", [wire.initialize(), wire.request("ping"), wire.notification()])
+def test_an_unknown_revision_in_the_header_is_400_with_those_that_there_are(stranger, handshake, header, message):
+    client = stranger if message["method"] == "initialize" else handshake
 
-    response = handshake.post(message, {"mcp-protocol-version": header})
+    response = client.post(message, {"mcp-protocol-version": header})
 
     assert code(response) == (400, -32022)
     assert response.json()["error"]["data"] == {"supported": SUPPORTED, "requested": header}
@@ -133,14 +130,14 @@ def test_a_notification_with_an_id_is_a_request_for_a_method_that_there_is_not(h
     )
 
 
-@pytest.mark.parametrize("method", ["server/discover", "nothing", "rpc.discover", "subscriptions/listen", ""])
+@cases("method", ["server/discover", "nothing", "rpc.discover", "subscriptions/listen", ""])
 def test_a_method_that_a_handshake_revision_has_not_is_an_error_under_200(handshake, method):
     response = handshake.post(wire.request(method))
 
     assert (response.status_code, response.json()) == (200, wire.error(-32601, f"Method not found: {method}", 1))
 
 
-@pytest.mark.parametrize("method", ["initialize", "ping", "logging/setLevel", "resources/subscribe", "nothing"])
+@cases("method", ["initialize", "ping", "logging/setLevel", "resources/subscribe", "nothing"])
 def test_a_method_that_the_modern_era_has_not_is_404(modern, method):
     response = modern.post(wire.modern_request(method))
 
@@ -218,8 +215,8 @@ def test_a_session_id_means_nothing_in_the_modern_era(modern, handshake, session
     assert modern.call_tool("describe_caller").data["session"] is False
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("session", [False, True])
+@cases("method", ["GET", "DELETE"])
+@cases("session", [False, True])
 def test_a_modern_get_or_delete_is_405_unless_it_names_a_session(modern, method, session):
     """With an id that there is not, the Ruby SDK answers 405 too. Here it is 404, as everywhere: a dual-era client that
     names its newest revision learns that its session is gone.
@@ -238,7 +235,7 @@ def test_a_modern_get_or_delete_is_405_unless_it_names_a_session(modern, method,
 # The envelope and the headers that mirror it
 
 
-@pytest.mark.parametrize(
+@cases(
     ("meta", "status"),
     [
         (None, 400),
@@ -264,7 +261,7 @@ def test_a_modern_request_says_who_it_is_in_its_envelope(modern, meta, status):
         assert META in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("headers", "named"),
     [
         ({"mcp-protocol-version": ""}, "MCP-Protocol-Version"),
@@ -282,7 +279,6 @@ def test_a_modern_request_says_who_it_is_in_its_envelope(modern, meta, status):
         ({"mcp-name": "=?base64?gA==?="}, "Mcp-Name"),
         ({"mcp-name": "=?BASE64?Z3JlZXQ=?="}, "Mcp-Name"),
     ],
-    ids=str,
 )
 def test_headers_that_contradict_the_body_are_a_mismatch(modern, headers, named):
     response = modern.post(call(), headers)
@@ -343,8 +339,8 @@ def test_an_endpoint_of_the_modern_era_opens_no_session(lane):
     assert not Session.objects.exists()
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("headers", [{}, {"mcp-session-id": "A" * 43}, {"mcp-protocol-version": "2026-07-28"}])
+@cases("method", ["GET", "DELETE"])
+@cases("headers", [{}, {"mcp-session-id": "A" * 43}, {"mcp-protocol-version": "2026-07-28"}])
 def test_an_endpoint_of_the_modern_era_has_post_alone(lane, method, headers):
     response = MCPClient("/modern", era="modern", **lane).send(method, headers=headers)
 

@@ -55,6 +55,7 @@ def test_what_does_not_come_to_a_call_is_not_seen(client):
     assert servers.seen == []
 
 
+@pytest.mark.every_combination
 def test_middleware_may_speak_to_the_client(client, era):
     client.call_tool("greet", {"name": "Bob"})
 

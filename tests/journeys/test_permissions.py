@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, Permission, User
 
 from django_mcp.models import Change
 from django_mcp.testing import MCPError
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -66,7 +67,8 @@ HIDDEN = [
 ]
 
 
-@pytest.mark.parametrize(("method", "key", "name", "params"), HIDDEN)
+@pytest.mark.every_combination
+@cases(("method", "key", "name", "params"), HIDDEN)
 def test_what_is_hidden_is_answered_as_what_is_not_there(connect, ada, method, key, name, params):
     client = connect("/guarded", user=ada)
     nothing = name[:-1] + "_" if "://" not in name else "nothing" + name[6:]

@@ -4,6 +4,7 @@ import pytest
 
 from django_mcp.testing import MCPError
 from tests.servers import SECRET
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -33,7 +34,7 @@ def test_a_prompt_is_filled_with_its_arguments(connect):
     assert prompt["description"] == "Ask for a text."
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "arguments"),
     [
         ("nothing", {}),

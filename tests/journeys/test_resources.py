@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 
 from django_mcp.testing import MCPError
 from tests.servers import SECRET
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -46,7 +47,7 @@ def test_a_template_gives_its_variables_to_the_function_decoded(connect):
     ]
 
 
-@pytest.mark.parametrize("uri", ["note://nothing", "group://nobody", "", "\u0000", "group://%ff"])
+@cases("uri", ["note://nothing", "group://nobody", "", "\u0000", "group://%ff"])
 def test_a_resource_that_there_is_not_is_an_error_with_its_uri(connect, era, uri):
     """Under -32002 before 2026-07-28, which retired that code for -32602."""
     with pytest.raises(MCPError) as refused:

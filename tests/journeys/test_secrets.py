@@ -83,6 +83,7 @@ def rows():
     )
 
 
+@pytest.mark.every_combination
 def test_credentials_and_what_was_said_with_them_are_kept_nowhere(lane, era, credentials, caplog):
     caplog.set_level("DEBUG")
     answers, secrets = [], [PIN, PASSWORD]

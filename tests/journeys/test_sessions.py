@@ -18,6 +18,7 @@ from django_mcp.models import Session
 from django_mcp.storage import purge
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -59,7 +60,7 @@ def age(client: MCPClient, **delta) -> None:
 # Opening
 
 
-@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+@cases("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"], undone=True)
 def test_initialize_opens_a_session_and_says_its_id_in_the_answer(lane, version):
     client = MCPClient("/plain", version=version, **lane)
 
@@ -104,7 +105,7 @@ def test_a_request_is_served_before_the_client_has_said_that_it_is_initialized(l
     assert client.post(wire.request("ping", request_id="a")).json() == {"jsonrpc": "2.0", "id": "a", "result": {}}
 
 
-@pytest.mark.parametrize(
+@cases(
     "params",
     [
         {},
@@ -222,10 +223,8 @@ def post_initialize(client):
 
 
 @pytest.mark.every_combination
-@pytest.mark.parametrize(
-    "act", [post_request, post_notification, post_response, post_batch, get, delete, post_initialize]
-)
-@pytest.mark.parametrize(
+@cases("act", [post_request, post_notification, post_response, post_batch, get, delete, post_initialize])
+@cases(
     "lose",
     [
         unknown,
@@ -237,6 +236,7 @@ def post_initialize(client):
         of_a_user_who_is_now_anonymous,
         malformed,
     ],
+    undone=True,
 )
 def test_a_session_that_is_not_ones_own_and_alive_is_404_with_one_body_whatever_the_reason(lane, ada, bob, lose, act):
     client = MCPClient("/plain", version="2025-03-26", user=ada, **lane)
@@ -259,9 +259,7 @@ def test_a_signed_in_user_cannot_use_the_session_that_was_opened_anonymously(ope
     assert client.post(wire.request("ping")).content == wire.SESSION_NOT_FOUND
 
 
-@pytest.mark.parametrize(
-    "session_id", [" ", "x", "é" * 43, "A" * 42, "A" * 44, "A" * 5000, "A" * 43 + "\t", "null", "%00", "'; --"]
-)
+@cases("session_id", [" ", "x", "é" * 43, "A" * 42, "A" * 44, "A" * 5000, "A" * 43 + "\t", "null", "%00", "'; --"])
 def test_what_cannot_be_a_session_id_is_404_like_any_other(lane, session_id):
     client = MCPClient("/plain", era="handshake", headers={"mcp-session-id": session_id}, **lane)
 
@@ -269,7 +267,7 @@ def test_what_cannot_be_a_session_id_is_404_like_any_other(lane, session_id):
     assert client.post(wire.notification()).content == wire.SESSION_NOT_FOUND
 
 
-@pytest.mark.parametrize("act", [post_request, post_notification, post_response, get, delete])
+@cases("act", [post_request, post_notification, post_response, get, delete])
 def test_a_missing_session_id_is_400(lane, act):
     response = act(MCPClient("/plain", era="handshake", **lane))
 
@@ -303,7 +301,7 @@ def test_delete_ends_the_session_once(open_client):
     assert neighbour.call_tool("greet", {"name": "Ada"}).text == "Hello, Ada"
 
 
-@pytest.mark.parametrize("accept", ["text/event-stream", "*/*", "TEXT/Event-Stream;q=0.5", "text/*", "", "text/html"])
+@cases("accept", ["text/event-stream", "*/*", "TEXT/Event-Stream;q=0.5", "text/*", "", "text/html"], undone=True)
 def test_get_in_a_live_session_is_a_stream_in_the_lane_and_405_in_the_view_which_has_none(open_client, accept, streams):
     response = open_client().send("GET", headers={"accept": accept})
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from django_mcp.testing import MCPError
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -49,7 +50,7 @@ def test_what_the_caller_may_not_use_is_neither_found_nor_called(connect):
     assert staff.call_tool("call_tool", {"name": "staff_only"}).text == "hello"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("tool", "arguments", "problem"),
     [
         ("search_tools", {}, "query"),

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
 from tests.servers import SECRET
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -34,6 +35,7 @@ def test_the_tools_of_a_server_are_listed_in_the_order_of_their_declaration(conn
     }
 
 
+@pytest.mark.every_combination
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_call_is_answered_with_what_the_tool_returned(connect, era, colour):
     result = connect("/plain").call_tool(f"greet{colour}", {"name": "Ada"}).raw
@@ -65,7 +67,7 @@ def test_a_tool_that_there_is_not_is_a_protocol_error(connect, era):
     assert refused.value.status == (200 if era == "handshake" else 400)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "said"),
     [
         ({}, "name"),
@@ -85,7 +87,7 @@ def test_arguments_that_do_not_fit_are_the_models_to_mend(connect, arguments, sa
     assert f"- {said}: " in result.text
 
 
-@pytest.mark.parametrize("arguments", ["Ada", ["Ada"], 1, True])
+@cases("arguments", ["Ada", ["Ada"], 1, True])
 def test_arguments_that_are_no_object_are_a_protocol_error(connect, era, arguments):
     with pytest.raises(MCPError) as refused:
         connect("/plain").request("tools/call", {"name": "greet", "arguments": arguments})
@@ -101,6 +103,7 @@ def test_what_a_tool_wrote_is_kept_when_it_succeeds(connect, colour):
     assert Group.objects.filter(name="kept").exists()
 
 
+@pytest.mark.every_combination
 @pytest.mark.parametrize("colour", COLOURS)
 def test_a_tool_that_raises_leaves_no_half_written_work_and_says_nothing_of_the_exception(connect, caplog, colour):
     result = connect("/plain").call_tool(f"save_group_and_fail{colour}", {"name": "lost"})

@@ -7,6 +7,7 @@ from django.core.management import CommandError
 
 from django_mcp.management.lockfile import dump, load, lock_of
 from tests import servers
+from tests.tables import cases
 
 
 def test_a_lock_has_all_that_is_registered_with_its_permissions():
@@ -29,7 +30,7 @@ def test_the_text_of_a_lock_is_the_same_however_it_was_made(tmp_path):
     assert dump(lock).endswith("}\n")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "message"),
     [
         (None, "There is no .*lock. Write it by manage.py mcp_schema, and commit it"),

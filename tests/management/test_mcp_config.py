@@ -8,6 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from tests.tables import cases
+
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
 
@@ -71,7 +73,7 @@ def test_it_is_said_where_the_printed_text_belongs():
     assert config("--server", "plain")[1] == "For Cursor, in .cursor/mcp.json. Add --write to write it there.\n"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "message"),
     [
         (["--server", "nothing"], "There is no server 'nothing'"),

@@ -9,6 +9,7 @@ from django.utils.translation import override
 
 from django_mcp.management.doctor import project
 from django_mcp.management.doctor.findings import BUFFERING, Finding
+from tests.tables import cases
 
 EXAMINE = project.examine
 FINDINGS = [
@@ -54,7 +55,7 @@ def test_findings_are_printed_as_json():
     assert [finding["check"] for finding in json.loads(doctor("--json")[1])] == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "message"),
     [
         (["example.com/mcp"], "'example.com/mcp' is no URL of an endpoint: https://…/mcp"),

@@ -15,6 +15,7 @@ import django_mcp
 from django_mcp import MCPServer
 from django_mcp.contrib.skills.folders import read_skills
 from django_mcp.management.commands.startmcp import source
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -145,7 +146,7 @@ def test_a_skill_is_written_that_can_be_served(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "skills"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("label", "name", "said"),
     [
         ("airports", "../../x", "no name of a skill"),

@@ -7,6 +7,7 @@ from django.test import override_settings
 
 from django_mcp.testing import MCPClient
 from django_mcp.views import MCPView
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls")]
 
@@ -38,9 +39,7 @@ def test_a_person_who_may_not_see_it_gets_what_every_client_gets(browser, ada, s
     assert browser.sign_in(staff).open("/plain").content == before.content
 
 
-@pytest.mark.parametrize(
-    "headers", [{"accept": "text/event-stream, text/html"}, {"accept": "*/*"}, {"mcp_session_id": "A" * 43}]
-)
+@cases("headers", [{"accept": "text/event-stream, text/html"}, {"accept": "*/*"}, {"mcp_session_id": "A" * 43}])
 def test_an_mcp_client_gets_no_page(browser, staff, headers):
     assert not is_page(browser.sign_in(staff).open("/plain", **headers))
 
@@ -50,7 +49,7 @@ def test_a_foreign_host_gets_no_page(browser, staff):
     assert browser.sign_in(staff).open("/plain", host="evil.example").status_code in (400, 403)
 
 
-@pytest.mark.parametrize(("policy", "sees"), [(False, []), ("auth.view_group", ["ada"]), ("staff", ["staff"])])
+@cases(("policy", "sees"), [(False, []), ("auth.view_group", ["ada"]), ("staff", ["staff"])])
 def test_the_setting_says_who(browser, ada, staff, policy, sees):
     ada.user_permissions.add(Permission.objects.get(codename="view_group"))
 
@@ -90,10 +89,10 @@ def test_nobody_in_particular_calls_where_the_endpoint_is_public(browser, settin
     assert browser.call("/closed").status_code == 401
 
 
-@pytest.mark.parametrize(
+@cases(
     "headers", [{"x_csrftoken": ""}, {"x_csrftoken": "b" * 32}, {"origin": "https://evil.example"}, {"origin": "null"}]
 )
-@pytest.mark.parametrize("path", ["/token", "/plain"])
+@cases("path", ["/token", "/plain"])
 def test_a_page_of_another_site_calls_nothing(browser, staff, path, headers):
     browser.sign_in(staff).open(path)
 

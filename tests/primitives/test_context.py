@@ -8,6 +8,7 @@ from django_mcp.exceptions import Cancelled
 from django_mcp.primitives import context as contexts
 from django_mcp.primitives.asking import Inputs
 from django_mcp.primitives.context import Caller, Context, Principal
+from tests.tables import cases
 
 USER = object()
 REQUEST = object()
@@ -110,7 +111,7 @@ def test_progress_goes_to_a_client_that_asked_for_it(request_stream, token):
     ]
 
 
-@pytest.mark.parametrize("meta", [{}, {"progressToken": None}, {"progressToken": 1.5}, {"progressToken": [1]}])
+@cases("meta", [{}, {"progressToken": None}, {"progressToken": 1.5}, {"progressToken": [1]}])
 def test_progress_goes_to_nobody_else(request_stream, meta):
     make(request_stream, meta=meta).progress(1)
 
@@ -214,9 +215,7 @@ def test_what_an_earlier_round_brought_is_at_hand():
 # Extensions
 
 
-@pytest.mark.parametrize(
-    "capabilities", [{}, {"extensions": None}, {"extensions": {"a/b": 1}}, {"extensions": ["a/b"]}]
-)
+@cases("capabilities", [{}, {"extensions": None}, {"extensions": {"a/b": 1}}, {"extensions": ["a/b"]}])
 def test_a_client_that_declares_nothing_readable_supports_nothing(capabilities):
     context = make(client_capabilities=capabilities)
 

@@ -5,6 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_mcp.exceptions import AlreadyRegistered
 from django_mcp.primitives.registry import Registry
+from tests.tables import cases
 
 
 def first():
@@ -117,7 +118,7 @@ def greedy(path: str):
     pass
 
 
-@pytest.mark.parametrize(
+@cases(
     ("uri", "found", "variables"),
     [
         ("a://b", "a://b", {}),

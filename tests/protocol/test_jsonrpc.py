@@ -112,7 +112,7 @@ def test_many_brackets_beside_one_another_are_not_deep():
     assert decode(b"[" + b",".join([b"[{}]"] * 1000) + b"]") == [[{}]] * 1000
 
 
-@pytest.mark.parametrize(
+@cases(
     "body",
     [
         b"[" + b",".join([b"1"] * 102) + b"]",

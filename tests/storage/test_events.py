@@ -51,7 +51,7 @@ def test_an_event_id_names_the_stream_and_the_place_in_it(position, event_id):
     assert position.event_id == event_id
 
 
-@pytest.mark.parametrize(("event", "change"), [(0, 0), (1, 0), (0, 2), (2, 1), (2, 2)])
+@cases(("event", "change"), [(0, 0), (1, 0), (0, 2), (2, 1), (2, 2)], undone=True)
 def test_an_event_id_of_the_standalone_stream_is_located_where_it_was_given(session, event, change):
     for number in range(2):
         standalone.publish(session, str(number))
@@ -82,7 +82,7 @@ def test_the_standalone_stream_can_be_gone_on_from_before_anything_was_said(sess
     assert events.locate(session, "airports", "s:0.0") == start()
 
 
-@pytest.mark.parametrize(
+@cases(
     "event_id",
     [
         pytest.param("", id="empty"),
@@ -112,6 +112,7 @@ def test_the_standalone_stream_can_be_gone_on_from_before_anything_was_said(sess
         pytest.param("s:2.0", id="beyond the last standalone event"),
         pytest.param("s:0.2", id="beyond the last change"),
     ],
+    undone=True,
 )
 def test_an_event_id_that_was_never_given_is_unknown(session, event_id):
     events.append(session, "k", 1, ["a", "b"])
@@ -220,7 +221,7 @@ def test_events_after_the_purge_of_their_session_go_out_and_are_not_kept(session
     assert not Event.objects.exists()
 
 
-@pytest.mark.parametrize(
+@cases(
     "request_id",
     [
         1,
@@ -233,6 +234,7 @@ def test_events_after_the_purge_of_their_session_go_out_and_are_not_kept(session
         pytest.param("\x01" * 255, id="escapes"),
         pytest.param("🛫" * 255, id="🛫"),
     ],
+    undone=True,
 )
 def test_a_running_request_is_cancelled_by_its_id(session, request_id):
     """Any id that a client may choose: 255 characters, of whatever kind."""

@@ -12,6 +12,7 @@ from django_mcp.signals import session_expired
 from django_mcp.storage import events, purge, session_state, sessions, standalone
 from tests.storage import rows
 from tests.storage.rows import in_threads
+from tests.tables import cases
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OWNER = {"server": "airports", "principal": "user:1"}
@@ -264,7 +265,7 @@ def test_resuming_is_one_query(django_assert_num_queries):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
+@cases(
     "malformed",
     ["", "a" * 42, "a" * 44, "a" * 42 + "=", "a" * 42 + "\n", "a" * 43 + "\n", "é" * 43, "\ud800" * 43, "\u0000" * 43],
 )

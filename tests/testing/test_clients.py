@@ -151,6 +151,7 @@ def test_a_notification_has_no_answer(connect):
     assert (response.status_code, response.content) == (202, b"")
 
 
+@pytest.mark.every_combination
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
@@ -191,6 +192,7 @@ def test_a_client_may_refuse_or_stay_silent(lane):
         client.call_tool("order", {"dish": "pies"}).error(str(refusal)).asked(times=1)
 
 
+@pytest.mark.every_combination
 def test_what_the_server_says_beside_its_answer_is_kept(connect, era):
     client = connect("/plain", answers={"elicit": "cancel"})
     level = {"_meta": {"io.modelcontextprotocol/logLevel": "info"}} if era == "modern" else {}

@@ -9,6 +9,7 @@ from django_mcp.testing import AsyncMCPClient
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
 
+@pytest.mark.every_combination
 def test_the_queries_of_a_call_are_those_of_the_project_in_each_lane_and_era(connect):
     Group.objects.create(name="mine")
     client = connect("/plain")

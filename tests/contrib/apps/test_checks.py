@@ -6,6 +6,7 @@ from django.test import override_settings
 from django_mcp import MCPServer
 from django_mcp.contrib.apps import Apps, app, checks, form_tool
 from tests.contrib.apps.serving import PAGE, GroupForm
+from tests.tables import cases
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def found(shop):
     return check
 
 
-@pytest.mark.parametrize(
+@cases(
     "body",
     [
         '<p>Fine</p><a href="https://x.example/">x</a><a href="#top">y</a><img src="data:image/png;base64,AA">',
@@ -42,7 +43,7 @@ def test_a_template_that_hosts_show_as_it_is_has_no_messages(found, body):
     assert found(body) == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("body", "expected"),
     [
         ("{% csrf_token %}", [("E082", "holds a CSRF token")]),

@@ -164,9 +164,7 @@ def test_files_from_elsewhere_are_granted_to_the_templates_that_use_them(shop, u
     assert extension.document(server, one).origins.resources == ("https://cdn.example",)
 
 
-@pytest.mark.parametrize(
-    "given", [None, [], {"mimeTypes": "text/html"}, {"mimeTypes": ["text/html"]}, {"mimeTypes": {}}]
-)
+@cases("given", [None, [], {"mimeTypes": "text/html"}, {"mimeTypes": ["text/html"]}, {"mimeTypes": {}}])
 def test_settings_of_a_wrong_type_are_those_of_a_client_without_apps(client_of, given):
     client = client_of(era="modern", capabilities={"extensions": {"io.modelcontextprotocol/ui": given}})
 

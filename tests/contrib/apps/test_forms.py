@@ -41,7 +41,7 @@ def test_a_form_is_a_tool(client_of, ada, era, lane):
     assert Group.objects.get().name == "ok"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("values", "errors"),
     [
         ({}, {"name": ["This field is required."]}),
@@ -74,7 +74,7 @@ def test_a_fragment_is_escaped_and_goes_with_the_errors(client_of, ada):
     assert answer.text == "1 row"
 
 
-@pytest.mark.parametrize("values", [{"name": {"a": 1}}, {"unknown": "x"}, {"name": "x", "form": "x"}])
+@cases("values", [{"name": {"a": 1}}, {"unknown": "x"}, {"name": "x", "form": "x"}])
 def test_arguments_that_no_form_sends_are_refused_in_band(client_of, ada, values):
     assert client_of(ada).call_tool("save_group", values).is_error
 

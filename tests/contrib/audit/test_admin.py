@@ -121,7 +121,7 @@ def test_payloads_have_a_permission_of_their_own(staff, make_call):
     assert "the-result" in text
 
 
-@pytest.mark.parametrize("page", ["changelist", "failures", "export", "change", "replay"])
+@cases("page", ["changelist", "failures", "export", "change", "replay"], undone=True)
 def test_no_page_is_implied_by_another_permission(staff, make_call, page):
     call = make_call()
     others = {"view_call", "view_payload", "export_call", "replay_call"}

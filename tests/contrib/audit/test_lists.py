@@ -8,6 +8,7 @@ from django_mcp.admin import BoundedPaginator
 from django_mcp.contrib.audit import lists
 from django_mcp.contrib.audit.lists import FILTERS, RecentValuesFilter
 from django_mcp.contrib.audit.models import Call
+from tests.tables import cases
 
 
 def test_a_paginator_counts_to_its_bound(make_call, monkeypatch, django_assert_num_queries):
@@ -21,7 +22,7 @@ def test_a_paginator_counts_to_its_bound(make_call, monkeypatch, django_assert_n
     assert "LIMIT 3" in queries[0]["sql"]
 
 
-@pytest.mark.parametrize("column", ["outcome", "name", "user_pk", "client_name", "server", "session_pk", "token_id"])
+@cases("column", ["outcome", "name", "user_pk", "client_name", "server", "session_pk", "token_id"])
 def test_a_filtered_list_is_read_in_the_order_of_an_index(make_call, column):
     if connection.vendor != "sqlite":
         pytest.skip("Other databases plan by the number of rows, of which a test has none")

@@ -6,13 +6,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django_mcp import MCPServer
 from django_mcp.contrib.cards import Cards
 from tests.contrib.cards.serving import shop
+from tests.tables import cases
 
 pytestmark = pytest.mark.urls("tests.contrib.cards.serving")
 
 KEY = "v=MCPv1; k=ed25519; p=" + "A" * 43 + "="
 
 
-@pytest.mark.parametrize(
+@cases(
     ("values", "cards", "said"),
     [
         ({"description": "x" * 101}, {}, "Cards(description=…)"),

@@ -10,6 +10,7 @@ from oauth2_provider.models import AccessToken, Application
 
 from django_mcp.testing import MCPClient, MCPError
 from tests import wire
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +107,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@cases("wrong", WRONG, undone=True)
 def test_any_other_token_is_refused_as_invalid(issue, send, wrong):
     issue("x" if wrong == "unknown" else "let-me-in", **WRONG[wrong])
 
@@ -139,9 +140,7 @@ def test_a_token_is_read_from_the_header_alone(issue, send):
         assert challenge(response) == (401, f"Bearer {CHALLENGE}")
 
 
-@pytest.mark.parametrize(
-    "value", ["Bearer", "Bearer ", "Bearer a b", "Bearer " + "x" * 9000, "Bearer caf\xe9", "Bearer \x00"]
-)
+@cases("value", ["Bearer", "Bearer ", "Bearer a b", "Bearer " + "x" * 9000, "Bearer caf\xe9", "Bearer \x00"])
 def test_what_is_no_token_is_refused_without_a_fuss(send, value):
     response = send(authorization=value)
 

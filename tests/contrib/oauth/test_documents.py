@@ -13,6 +13,7 @@ from oauth2_provider.models import Application
 from django_mcp.contrib.oauth.documents import DocumentFetcher
 from tests.contrib.oauth.test_clients import DECEIVING
 from tests.contrib.oauth.visits import CALLBACK
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,7 @@ def test_a_user_has_a_document_fetched_which_is_asked_for_again_when_it_is_old(f
     assert fetched == [client_id] * 2
 
 
-@pytest.mark.parametrize(
+@cases(
     "client_id",
     [
         "https://\u0441laude.ai/client.json",

@@ -22,6 +22,7 @@ from django_mcp.storage import client_requests, events, standalone
 from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__), pytest.mark.every_combination]
 
@@ -101,7 +102,7 @@ def as_if_unknown(send, who, method, message=None, **headers):
     return answers[0] == answers[1] and answers[0].status_code == 404 and answers[0].content == wire.SESSION_NOT_FOUND
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@cases("who", STRANGERS, undone=True)
 def test_a_session(send, who):
     for message in (
         wire.request("ping"),
@@ -119,7 +120,7 @@ def test_a_session(send, who):
     assert send("owner", "POST", wire.request("ping")).json() == wire.answer({})
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@cases("who", STRANGERS, undone=True)
 def test_a_stream_and_what_was_said_on_it(send, who):
     session = Session.objects.get()
     standalone.publish(session.pk, NOTE)
@@ -130,7 +131,7 @@ def test_a_stream_and_what_was_said_on_it(send, who):
     assert resumed.status_code == 405 or NOTE.encode() in resumed.content
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@cases("who", STRANGERS, undone=True)
 def test_the_answer_to_a_question(send, who):
     session = Session.objects.get()
     client_requests.ask(session.pk, "question", "elicitation/create")
@@ -142,7 +143,7 @@ def test_the_answer_to_a_question(send, who):
     assert ClientRequest.objects.get().answer == answer
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@cases("who", STRANGERS, undone=True)
 def test_the_cancelling_of_a_request(send, who):
     session = Session.objects.get()
     events.open_stream(session.pk, "k", 7)
@@ -154,7 +155,7 @@ def test_the_cancelling_of_a_request(send, who):
     assert Stream.objects.get().cancelled_at is not None
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@cases("who", STRANGERS, undone=True)
 def test_the_state_of_a_modern_call(lane, tokens, who):
     """Another user's state is refused with the answer for a forged one."""
 

@@ -9,6 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from tests.contrib.oauth.test_clients import DECEIVING
 from tests.contrib.oauth.visits import CALLBACK
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ def test_a_client_registers_itself(register):
     assert response["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]/cb", "vscode://x/cb"])
+@cases("uri", ["http://127.0.0.1:1234/cb", "http://localhost/cb", "http://[::1]/cb", "vscode://x/cb"], undone=True)
 def test_a_redirect_to_the_same_machine_or_an_app_is_taken(register, uri):
     assert register(redirect_uris=[uri]).status_code == 201
 
@@ -61,9 +62,7 @@ def test_what_could_deceive_is_refused_from_a_client_that_changes_its_registrati
     assert Application.objects.get().name == "Renamed"
 
 
-@pytest.mark.parametrize(
-    "body", ["", "{", "[]", "5", '{"redirect_uris": 5}', "\x00", "[" * 60_000, '{"a": ' + "[" * 30_000, "9" * 5000]
-)
+@cases("body", ["", "{", "[]", "5", '{"redirect_uris": 5}', "\x00", "[" * 60_000, '{"a": ' + "[" * 30_000, "9" * 5000])
 def test_what_is_no_registration_is_refused_in_json(register, body):
     response = register(body)
 

@@ -53,7 +53,7 @@ def test_resources_are_compared_without_regard_to_case_of_hosts_and_a_last_slash
     assert canonical(resource) == same
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "known"),
     [
         ("/deep/mcp", True),

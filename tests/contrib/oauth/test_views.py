@@ -12,6 +12,7 @@ from oauth2_provider.models import AccessToken, Application, Grant
 from oauth2_provider.settings import oauth2_settings
 
 from tests.contrib.oauth.visits import CALLBACK, HERE, answer, ask, redeem, request, told
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +92,7 @@ def test_denied_the_client_gets_an_error_and_the_issuer(browser):
     assert not Grant.objects.exists()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "error"),
     [
         ({"resource": "https://elsewhere.example.com/mcp"}, "invalid_target"),
@@ -104,6 +105,7 @@ def test_denied_the_client_gets_an_error_and_the_issuer(browser):
         ({"response_type": "token"}, "unauthorized_client"),
         ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
     ],
+    undone=True,
 )
 def test_what_cannot_be_granted_is_told_to_the_client_with_the_issuer(browser, parameters, error):
     answered = told(ask(browser, **parameters))
@@ -151,9 +153,7 @@ def test_a_client_that_the_project_registered_is_told_at_once(application):
     assert told(ask(Client(), prompt="none"))["error"] == "login_required"
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"client_id": "nobody"}, {"redirect_uri": "https://evil.example.com/"}, {"client_id": None}]
-)
+@cases("parameters", [{"client_id": "nobody"}, {"redirect_uri": "https://evil.example.com/"}, {"client_id": None}])
 def test_a_client_or_an_address_that_is_not_known_is_never_redirected_to(browser, parameters):
     for response in (ask(browser, **parameters), ask(browser, resource="mcp", **parameters)):
         assert response.status_code in (400, 401)
@@ -183,7 +183,7 @@ def test_a_plain_challenge_gets_no_code(browser):
     assert not Grant.objects.exists()
 
 
-@pytest.mark.parametrize("missing", ["client_id", "redirect_uri"])
+@cases("missing", ["client_id", "redirect_uri"], undone=True)
 def test_a_form_that_was_tampered_with_is_shown_to_the_user_alone(browser, missing):
     for value in ("", "https://evil.example.com/"):
         response = browser.post("/oauth/authorize/", {**request(), missing: value, "allow": "true"})
@@ -215,7 +215,7 @@ def test_without_scopes_the_least_is_asked_for(browser):
     assert "See and change your trips" not in page
 
 
-@pytest.mark.parametrize(
+@cases(
     "parameters",
     [
         {"code_verifier": "w" * 50},
@@ -224,6 +224,7 @@ def test_without_scopes_the_least_is_asked_for(browser):
         {"redirect_uri": "https://evil.example.com/"},
         {"resource": "http://testserver/mcp"},
     ],
+    undone=True,
 )
 def test_a_code_is_good_for_its_own_client_and_request_alone(browser, parameters):
     response = redeem(told(answer(browser))["code"], **parameters)
@@ -255,8 +256,10 @@ def test_no_code_goes_over_http_to_another_machine_whatever_is_registered(browse
     assert not Grant.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"code_challenge": "x" * 500}, {"code_challenge": "x"}, {"nonce": "n" * 500}, {"state": "s" * 5000}]
+@cases(
+    "parameters",
+    [{"code_challenge": "x" * 500}, {"code_challenge": "x"}, {"nonce": "n" * 500}, {"state": "s" * 5000}],
+    undone=True,
 )
 def test_what_no_column_can_hold_is_refused(browser, parameters):
     response = answer(browser, **parameters)
@@ -264,7 +267,7 @@ def test_what_no_column_can_hold_is_refused(browser, parameters):
     assert response.status_code in (302, 400)
 
 
-@pytest.mark.parametrize("name", ["client_id", "redirect_uri", "state", "scope", "resource", "code_challenge"])
+@cases("name", ["client_id", "redirect_uri", "state", "scope", "resource", "code_challenge"])
 def test_a_character_that_no_database_can_look_for_is_refused(browser, name):
     assert ask(browser, **{name: "a\x00b"}).status_code == 400
     assert answer(browser, **{name: "a\x00b"}).status_code == 400
@@ -338,7 +341,7 @@ issues).
 """
 
 
-@pytest.mark.parametrize("client", MARKET)
+@cases("client", MARKET, undone=True)
 def test_a_client_of_the_market_registers_and_gets_its_code(browser, register, client):
     uris, uri = MARKET[client]
     registered = register(redirect_uris=uris, client_name=client, application_type="native")

@@ -144,8 +144,8 @@ TARGETS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name", "server"), TARGETS)
-@pytest.mark.parametrize("cancels", [True, False])
+@cases(("kind", "name", "server"), TARGETS)
+@cases("cancels", [True, False], undone=True)
 def test_a_switch_cancels_the_running_calls_of_its_target_where_it_says_so(kind, name, server, cancels, board):
     running, ours, other = Running(), call(), call("other", server="other", principal=Principal("", None))
     for one in (ours, other):

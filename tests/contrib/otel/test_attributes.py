@@ -5,6 +5,7 @@ import pytest
 from django_mcp.contrib.otel.attributes import at_end, at_start, of_metric
 from django_mcp.observers import ObservedCall
 from django_mcp.primitives.context import Caller, Principal
+from tests.tables import cases
 
 
 def observed(**members):
@@ -41,7 +42,7 @@ def test_the_transport_is_that_of_the_lane(lane, expected):
         assert {key: value for key, value in found.items() if key.startswith("network.")} == expected
 
 
-@pytest.mark.parametrize(
+@cases(
     ("members", "expected"),
     [
         ({"outcome": "cancelled"}, "cancelled"),

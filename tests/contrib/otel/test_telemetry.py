@@ -26,6 +26,7 @@ from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
 from tests import wire
 from tests.calls import SECRET, SENT
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
 
@@ -160,7 +161,7 @@ GREET = {"name": "greet", "arguments": {"name": "Ada"}}
 
 
 @pytest.mark.every_combination
-@pytest.mark.parametrize(
+@cases(
     ("meta", "header", "parent"),
     [
         ({"traceparent": PARENT}, OTHER, PARENT),
@@ -182,7 +183,7 @@ def test_the_parent_is_the_context_in_meta_and_else_that_of_the_headers(connect,
 
 
 @pytest.mark.every_combination
-@pytest.mark.parametrize("meta", [{}, {"traceparent": PARENT}])
+@cases("meta", [{}, {"traceparent": PARENT}])
 def test_a_span_around_the_request_is_the_parent_or_a_link(connect, exported, meta):
     client = connect("/calls", headers={"traceparent": OTHER})
     client.initialize()
@@ -229,7 +230,7 @@ def instrumented(exported):
 
 
 @pytest.mark.every_combination
-@pytest.mark.parametrize("tool", ["ask_sync", "ask_async"])
+@cases("tool", ["ask_sync", "ask_async"])
 def test_the_spans_of_queries_are_below_the_calls(connect, exported, instrumented, settings, tool):
     settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": [path("traced", endpoint(traced, public=True))]})
     client = connect("/traced")

@@ -17,6 +17,7 @@ from django_mcp.testing import MCPClient, MCPError
 from tests import wire
 from tests.answering import MODERN, ask
 from tests.contrib.skills.serving import server, skills
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.contrib.skills.serving")]
 
@@ -148,7 +149,7 @@ def test_a_directory_has_files_and_directories(client):
             client.request("resources/directory/read", {"uri": uri})
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "known", "unknown"),
     [
         ("skills/get", GREET, "skill://conformance/nothing/SKILL.md"),
@@ -227,7 +228,7 @@ def test_a_skill_inside_of_a_closed_one_is_closed_too():
     assert inner.part_of == ("skill://a/b/SKILL.md", "skill://a/b/c/SKILL.md")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "params"),
     [
         ("skills/list", {"cursor": 1}),

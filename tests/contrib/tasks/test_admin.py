@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_mcp.contrib.tasks.models import Task
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/django_mcp_tasks/task/"
@@ -75,7 +76,7 @@ def test_a_running_task_is_shown_as_cancelling(task):
     assert "cancelling" in staff("view_task").get(LIST).content.decode()
 
 
-@pytest.mark.parametrize("hidden", ["task_id", "arguments", "answers", "result", "state"])
+@cases("hidden", ["task_id", "arguments", "answers", "result", "state"], undone=True)
 def test_no_lookup_reveals_what_the_pages_hide(task, hidden, caplog):
     client = staff("view_task")
 

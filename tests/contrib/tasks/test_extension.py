@@ -20,6 +20,7 @@ from django_mcp.testing import MCPError
 from tests import wire
 from tests.answering import CALLER, MODERN, inbound
 from tests.contrib.tasks.serving import DECLARED, ID, server
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.contrib.tasks.serving")]
 
@@ -262,7 +263,7 @@ def test_the_header_must_name_the_task(client):
             assert (error.value.code, error.value.status) == (-32020, 400)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("method", "params"),
     [
         ("tasks/get", {}),

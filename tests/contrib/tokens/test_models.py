@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_mcp.contrib.tokens.models import APIToken
 from django_mcp.models import Session
 from django_mcp.storage.sessions import open as open_session
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +65,7 @@ def test_users_without_a_column_that_says_so_are_active(ada, monkeypatch):
     assert APIToken.objects.bearing(text) is not None
 
 
-@pytest.mark.parametrize("text", ["", "mcp_", "mcp_\x00", "mcp_\ud800", "x" * 10_000])
+@cases("text", ["", "mcp_", "mcp_\x00", "mcp_\ud800", "x" * 10_000], undone=True)
 def test_what_is_no_token_opens_nothing(ada, text):
     APIToken.issue(ada, "x")
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_mcp.testing import MCPClient, MCPError
 from testproject.airports.models import Airport, TripPlan
+from tests import rotation
 from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airports")]
@@ -21,10 +22,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("airports")]
 Connect = Callable[..., MCPClient]
 
 
-@pytest.fixture(params=[("handshake", "asgi"), ("modern", "view")], ids=["handshake", "modern"])
+@pytest.fixture
 def connect(request: pytest.FixtureRequest) -> Connect:
-    """Clients of each era, in a lane each: the journeys prove that the lanes answer alike."""
-    era, lane = request.param
+    """Clients of one era in one lane, which change from test to test: the journeys prove that all answer alike."""
+    era, lane = rotation.turn(request.node.originalname, [("handshake", "asgi"), ("modern", "view")])
     return lambda path="/mcp", **arguments: MCPClient(path, era=era, lane=lane, **arguments)
 
 

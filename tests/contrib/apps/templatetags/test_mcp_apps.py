@@ -9,6 +9,7 @@ from django.test import override_settings
 from django_mcp import MCPServer
 from django_mcp.contrib.apps import app
 from django_mcp.contrib.apps.documents import render
+from tests.tables import cases
 
 SERVER = MCPServer('"><script>', version="1")
 
@@ -70,7 +71,7 @@ def test_static_files_are_named_where_static_url_has_a_host_and_their_origin_is_
     assert inline.origins.resources == ()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "message"),
     [
         ("{% mcp_static 'none.css' %}", "there is no such static file"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django_mcp.contrib.operations.admin.switches import SwitchAdmin
 from django_mcp.contrib.operations.models import Switch
 from django_mcp.contrib.operations.switches import find_target, start, stop
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,7 @@ def test_an_operator_who_is_faster_than_the_form_is_found_out(admin_client, oper
     assert Switch.objects.get().reason == "First"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("values", "says"),
     [
         ({"name": ""}, "Name the tool."),
