@@ -130,7 +130,10 @@ def main() -> None:
                 Contestant("FastMCP, in memory, JSON", fastmcp, "/mcp", "handshake"),
             ),
         )
-        report(contest, hold(contest, options.rounds, options.seconds))
+        scores = hold(contest, options.rounds, options.seconds)
+        report(contest, scores)
+        if on_postgres:
+            report(Contest("cycles", "the same rounds, beside PostgreSQL", contest.contestants[1:]), scores[1:])
 
 
 if __name__ == "__main__":

@@ -73,12 +73,13 @@ def pinned(core: int | None) -> list[str]:
     return ["taskset", "--cpu-list", str(core)] if core is not None and shutil.which("taskset") else []
 
 
-def put_load(request: Request, seconds: float, core: int | None) -> Load:
-    said = _wrk(request, seconds, core) if has_wrk() else _python(request, seconds, core)
+def put_load(request: Request, seconds: float, core: int | None, connections: int = CONNECTIONS) -> Load:
+    make = _wrk if has_wrk() else _python
+    said = make(request, seconds, core, connections)
     return Load(**json.loads(said.strip().splitlines()[-1]))
 
 
-def _wrk(request: Request, seconds: float, core: int | None) -> str:
+def _wrk(request: Request, seconds: float, core: int | None, connections: int) -> str:
     before, after = request.body.split(ID)
     script = _SCRIPT % {
         "before": json.dumps(before),
@@ -91,12 +92,22 @@ def _wrk(request: Request, seconds: float, core: int | None) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "request.lua"
         path.write_text(script)
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(path), request.url]
+        command = [
+            "wrk",
+            "-t1",
+            "--timeout",
+            "10s",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "-s",
+            str(path),
+            request.url,
+        ]
         return subprocess.run([*pinned(core), *command], capture_output=True, text=True, check=True).stdout
 
 
-def _python(request: Request, seconds: float, core: int | None) -> str:
-    command = [*pinned(core), sys.executable, "-m", "benchmarks.load", str(seconds)]
+def _python(request: Request, seconds: float, core: int | None, connections: int) -> str:
+    command = [*pinned(core), sys.executable, "-m", "benchmarks.load", str(seconds), str(connections)]
     return subprocess.run(command, input=json.dumps(asdict(request)), capture_output=True, text=True, check=True).stdout
 
 
@@ -138,26 +149,26 @@ class _Connection(asyncio.Protocol):
         self._transport.write("\r\n".join(lines).encode() + body)  # type: ignore[attr-defined]
 
 
-async def _load(request: Request, seconds: float) -> Load:
+async def _load(request: Request, seconds: float, connections: int) -> Load:
     sent = [0]
     times: list[float] = []
     failures: list[bytes] = []
     parts = urlsplit(request.url)
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
-    connections = [
+    transports = [
         await loop.create_connection(
             lambda: _Connection(request, sent, times, failures), parts.hostname or "", parts.port or 80
         )
-        for _ in range(CONNECTIONS)
+        for _ in range(connections)
     ]
     await asyncio.sleep(seconds)
     took = time.perf_counter() - began
-    for transport, _ in connections:
+    for transport, _ in transports:
         transport.abort()
     median = sorted(times)[len(times) // 2] if times else 0.0
     return Load(len(times), len(failures), took, median * 1e3)
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(_load(Request(**json.load(sys.stdin)), float(sys.argv[1]))))))
+    print(json.dumps(asdict(asyncio.run(_load(Request(**json.load(sys.stdin)), float(sys.argv[1]), int(sys.argv[2]))))))

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import django
 
 from . import load
-from .asks import ARGUMENT, LIST, RESULT, ROW, STEPS, add
+from .asks import ARGUMENT, LIST, RESULT, ROW, ROW_ASYNC, STEPS, Ask, add
 from .load import put_load
-from .servers import GUNICORN, UVICORN, Contestant, Server
+from .servers import GUNICORN, UVICORN, Contestant, Server, find_python
 from .tables import print_table
 
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
@@ -51,7 +52,11 @@ class Score:
 
 
 SDK = ("mcp==2.3.0", "uvicorn[standard]")
-FASTMCP = ("fastmcp==4.1.2", "uvicorn[standard]")
+FASTMCP = ("fastmcp==4.2.3", "uvicorn[standard]")
+BOLT = ("bolt-mcp==0.2.3",)
+BOLT_PYTHON = "3.12"
+CROWD = 400
+"""How many connections a busy server has."""
 LANE = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
 
 
@@ -94,13 +99,25 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
     bare = django_site(*mcpz_needs, command=peer_asgi)
     mcp_server = django_site("django-mcp-server==0.5.7", "mcp<2", DJANGO, "gunicorn", command=peer_wsgi)
 
+    bolt: tuple[Contestant, ...] = ()
+    bolt_session: tuple[Contestant, ...] = ()
+    if python := find_python(BOLT_PYTHON):
+        command = ("-m", "django", "runbolt", "--processes", "1", "--host", "127.0.0.1", "--port", "{port}")
+        server = Server("bolt-mcp", command, {"DJANGO_SETTINGS_MODULE": "bolt_settings"}, BOLT, base=python)
+        bolt = (Contestant("bolt-mcp (Rust)", server, "/mcp", "modern"),)
+        bolt_session = (Contestant("bolt-mcp (Rust), session in memory", server, "/mcp", "handshake"),)
+    else:
+        print(f"without bolt-mcp: there is no Python {BOLT_PYTHON}")
+
     on_postgres: tuple[Contestant, ...] = ()
+    pg_lane = lane
     if postgres is not None:
         pg_lane = ours("lane on PostgreSQL", LANE, postgres)
         on_postgres = (
             Contestant("ours, lane, session in PostgreSQL", pg_lane, "/bench/mcp", "handshake"),
             Contestant("ours, lane, PostgreSQL, sync tool", pg_lane, "/bench/mcp", "handshake", add("add_sync")),
         )
+    crowded: tuple[str, Literal["handshake"], Ask] = ("/bench/mcp", "handshake", add("add_sync"))
     return (
         Contest(
             "modern",
@@ -110,6 +127,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
                 Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", add("add_sync")),
                 Contestant("official SDK", sdk, "/mcp", "modern"),
                 Contestant("FastMCP", fastmcp, "/mcp", "modern"),
+                *bolt,
                 Contestant("bare async Django view", bare, "/bare-async", None),
                 Contestant("uvicorn, with nothing behind it", floor, "/", None),
             ),
@@ -125,6 +143,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
                 Contestant("official SDK, session in memory, SSE", sdk_sse, "/mcp", "handshake"),
                 Contestant("FastMCP, session in memory, JSON", fastmcp, "/mcp", "handshake"),
                 Contestant("FastMCP, session in memory, SSE", fastmcp_sse, "/mcp", "handshake"),
+                *bolt_session,
             ),
         ),
         Contest(
@@ -163,6 +182,24 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
             )
         ),
         Contest(
+            "orm",
+            f"modern, an async tool and a sync one with an ORM query, {'SQLite' if postgres is None else 'PostgreSQL'}"
+            " (budget: 0.67)",
+            (
+                Contestant("ours, lane, async tool", pg_lane, "/bench/mcp", "modern", ROW_ASYNC),
+                Contestant("ours, lane, sync tool", pg_lane, "/bench/mcp", "modern", ROW),
+            ),
+        ),
+        Contest(
+            "crowd",
+            f"handshake, a sync tool in a session, {CROWD} connections (budget: 0.9 of 16 connections)",
+            (
+                Contestant(f"ours, {CROWD} connections", lane, *crowded, connections=CROWD),
+                Contestant(f"ours, {load.CONNECTIONS} connections", lane, *crowded),
+                Contestant(f"official SDK, {CROWD} connections", sdk, "/mcp", "handshake", connections=CROWD),
+            ),
+        ),
+        Contest(
             "row",
             f"modern, {ROW.title}: the lane under uvicorn, a Django view under gunicorn",
             (
@@ -188,9 +225,10 @@ def hold(contest: Contest, rounds: int, seconds: float, cores: tuple[int | None,
         for request in requests:
             put_load(request, 1, load_core)
         for _ in range(rounds):
-            for request, serving, score in zip(requests, servings, scores, strict=True):
+            turns = zip(contest.contestants, requests, servings, scores, strict=True)
+            for contestant, request, serving, score in turns:
                 before = serving.cpu_seconds()
-                loaded = put_load(request, seconds, load_core)
+                loaded = put_load(request, seconds, load_core, contestant.connections)
                 after = serving.cpu_seconds()
                 if loaded.failed or not loaded.requests:
                     raise SystemExit(f"{serving.server.name}: {loaded.failed} of {loaded.requests} requests failed")
@@ -271,7 +309,7 @@ def main() -> None:
     parser.add_argument(
         "contest",
         nargs="*",
-        help="modern, handshake, view, view-handshake, list, argument, result, progress, row; all by default",
+        help="modern, handshake, view, view-handshake, list, argument, result, progress, orm, crowd, row; else all",
     )
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")

@@ -5,19 +5,19 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from .asks import Ask, add
-from .load import ID, Request, pinned
+from .load import CONNECTIONS, ID, Request, pinned
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(__file__).resolve().parent / ".cache"
@@ -31,6 +31,13 @@ THREADED = ("--workers", "1", "--worker-class", "gthread", "--threads", "8", "--
 GUNICORN = ("-m", "gunicorn", *THREADED, "--log-level", "warning")
 
 
+def find_python(version: str) -> str | None:
+    """An interpreter of this version, such as "3.12": one on the path, or of pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    found = sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
+    return shutil.which(f"python{version}") or (str(found[-1]) if found else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server's command. `requirements` are installed in an environment of its own; without any it is ours, and runs
@@ -42,6 +49,8 @@ class Server:
     environ: Mapping[str, str] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()
     migrate: tuple[str, ...] = ()
+    base: str = sys.executable
+    """The interpreter that makes the environment."""
 
     @property
     def python(self) -> str:
@@ -56,7 +65,7 @@ class Server:
         if not self.requirements or (folder / ".installed").exists():
             return
         print(f"installing {', '.join(self.requirements)}", flush=True)
-        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([self.base, "-m", "venv", "--clear", str(folder)], check=True)
         command = [self.python, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *self.requirements]
         subprocess.run(command, check=True)
         (folder / ".installed").touch()
@@ -117,6 +126,7 @@ class Contestant:
     era: Literal["modern", "handshake"] | None
     ask: Ask = field(default_factory=add)
     sessions: int = 16
+    connections: int = CONNECTIONS
 
     def meet(self, serving: Serving) -> Request:
         """The request to send again and again, its sessions opened and its answer found right."""

@@ -6,6 +6,11 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
+def add_sync(a: int, b: int) -> int:
+    """Add two integers."""
+    return a + b
+
+
 def length(text: str) -> int:
     """How many characters a text has."""
     return len(text)

@@ -8,6 +8,7 @@ process is.
 import asyncio
 import atexit
 import contextvars
+import logging
 import os
 import threading
 import time
@@ -16,8 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from queue import SimpleQueue
-from typing import Any, Final, ParamSpec, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, sync_to_async
@@ -31,8 +32,15 @@ from .loops import caller_waits, serving_loop
 from .transactions import release_connections
 from .under_test import under_test
 
+logger = logging.getLogger("django_mcp")
+
 _USUAL_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 """The limit when `MCP_THREADS` is None. Read once, because `os.cpu_count()` opens a system file each time."""
+
+IDLE_SECONDS: Final = 5
+"""A thread above `MCP_THREADS` that had no work for this long ends: sooner, a busy process would open connections again
+and again.
+"""
 
 END_SECONDS: Final = 5
 """How long a process waits at its end for its threads."""
@@ -91,13 +99,13 @@ def waiting_thread() -> Iterator[bool]:
 
 class Pool:
     """Worker threads, started on demand up to a limit; threads that wait for a client do not count. Without work,
-    `MCP_THREADS` of them stay.
+    only `MCP_THREADS` of them stay after a while.
     """
 
     def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
         self._most = limit or usual_threads
         self._name = name
-        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any], _Results] | None] = SimpleQueue()
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._results: WeakKeyDictionary[asyncio.AbstractEventLoop, _Results] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -110,11 +118,12 @@ class Pool:
         if results is None:
             results = self._results[loop] = _Results(loop)
         future = loop.create_future()
-        with self._lock:
-            self._open += 1
-        self._work.put((work, future, results))
-        self._grow()
+        self._add((work, (future, results)))
         return future
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Runs a function whose result nobody waits for; it must not raise."""
+        self._add((work, None))
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -132,11 +141,14 @@ class Pool:
         """Lets the threads finish their work, and end."""
         end(self._threads, self._work, seconds)
 
+    def _add(self, work: "_Work") -> None:
+        with self._lock:
+            self._open += 1
+        self._work.put(work)
+        self._grow()
+
     def _limit(self) -> int:
         return self._most() + self._waiting
-
-    def _needed(self) -> int:
-        return min(self._limit(), self._open + usual_threads())
 
     def _grow(self) -> None:
         if self._open <= len(self._threads):
@@ -151,39 +163,49 @@ class Pool:
 
     def _serve(self) -> None:
         try:
-            while (item := self._work.get()) is not None:
+            while (item := self._next()) is not None:
                 self._do(*item)
                 # Keep no reference while waiting for the next item.
                 del item
-                if self._leaves():
+                if len(self._threads) > self._limit() and self._leaves(is_idle=False):
                     return
         finally:
             connections.close_all()
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
-    def _leaves(self) -> bool:
-        """True when this thread should exit: the pool is above its limit. It keeps as many threads as there is work
-        for.
-        """
-        if len(self._threads) <= self._needed():
-            return False
+    def _next(self) -> "_Work | None":
+        """The next work; `None` when this thread must end."""
+        while True:
+            is_spare = len(self._threads) > usual_threads()
+            try:
+                return self._work.get(timeout=IDLE_SECONDS if is_spare else None)
+            except Empty:
+                if self._leaves(is_idle=True):
+                    return None
+
+    def _leaves(self, *, is_idle: bool) -> bool:
+        """True when this thread must end: the pool is above its limit, or has had no work for this one."""
         with self._lock:
-            is_over = len(self._threads) > self._needed()
+            is_over = len(self._threads) > (max(usual_threads(), self._open) if is_idle else self._limit())
             if is_over:
                 self._threads.discard(threading.current_thread())
         return is_over
 
-    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]", results: "_Results") -> None:
+    def _do(self, work: Callable[[], Any], awaited: "tuple[asyncio.Future[Any], _Results] | None") -> None:
         value, error = None, None
-        if not future.cancelled():
+        if awaited is None or not awaited[0].cancelled():
             try:
                 value = work()
             except BaseException as raised:
                 error = raised
         with self._lock:
             self._open -= 1
-        results.deliver(future, value, error)
+        if awaited is not None:
+            future, results = awaited
+            results.deliver(future, value, error)
+        elif error is not None:
+            logger.error("Work in a thread failed", exc_info=error)
 
 
 class _Results:
@@ -221,6 +243,10 @@ class _Results:
                 future.set_result(value)
 
 
+_Work: TypeAlias = tuple[Callable[[], Any], tuple["asyncio.Future[Any]", _Results] | None]
+"""A function, and the future of its result with the way there."""
+
+
 def usual_threads() -> int:
     return mcp_settings.THREADS or _USUAL_THREADS
 
@@ -241,7 +267,7 @@ def lend_thread(work: Callable[[], object]) -> None:
     loop.
     """
     loop = asyncio.get_running_loop()
-    _lent.submit(loop, partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
+    _lent.start(partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
 
 
 def _with_connections(

@@ -41,6 +41,12 @@ def permission_name(codename: str) -> str:
 
 
 @bench.tool(read_only=True)
+async def permission_name_async(codename: str) -> str:
+    """Look the same row up, in a coroutine."""
+    return await Permission.objects.filter(codename=codename).values_list("name", flat=True).aget()
+
+
+@bench.tool(read_only=True)
 async def steps(count: int, ctx: Context) -> int:
     """Report each of so many steps."""
     for step in range(count):

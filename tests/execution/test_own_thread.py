@@ -79,6 +79,27 @@ def test_so_many_calls_have_a_thread_at_once_and_those_that_wait_for_a_client_do
     asyncio.run(talk())
 
 
+def test_threads_for_many_calls_stay_while_there_are_calls_and_leave_when_there_are_none(lent, monkeypatch, settings):
+    """Otherwise a busy process would open connections again and again."""
+    settings.MCP_ASYNC_THREADS = 6
+
+    async def together(count):
+        ready = asyncio.Barrier(count)
+        return {thread for thread, _ in await asyncio.gather(*(call(meanwhile=ready.wait) for _ in range(count)))}
+
+    async def talk():
+        first = await together(6)
+        again = [await together(count) for count in (1, 6, 2, 6)]
+        assert set().union(*again) == first
+        monkeypatch.setattr(threads, "IDLE_SECONDS", 0.001)
+        # Those that wait already still have the time of before.
+        await together(6)
+        await until(lambda: len(lent._threads) == settings.MCP_THREADS)
+        return await call(int)
+
+    assert asyncio.run(talk()) == 0
+
+
 class Broken(nullcontext):
     def __enter__(self):
         raise OSError("no transaction")

@@ -261,3 +261,13 @@ def test_a_client_in_a_thread_of_a_running_loop_works_in_the_transaction_of_that
 
     assert asyncio.run(sync_to_async(talk)()) == 1
     assert Session.objects.count() == 0
+
+
+def test_work_that_nobody_waits_for_is_logged_when_it_fails(own_pool, caplog):
+    def fail():
+        raise KeyError("lost")
+
+    own_pool.start(fail)
+    own_pool.stop(10)
+
+    assert [record.exc_info[1].args for record in caplog.records] == [("lost",)]
