@@ -17,6 +17,7 @@ from django_mcp.observers import stop_observing
 from django_mcp.storage import events
 from django_mcp.testing import MCPClient
 from tests import live_site, rotation
+from tests.browser import Chromium
 from tests.flush import Flush
 
 LANES = ("view", "view under ASGI", "lane")
@@ -172,6 +173,14 @@ def era(request: pytest.FixtureRequest) -> str:
 def connect(lane: Lane, era: str) -> Connect:
     """Makes clients of an endpoint in this lane and era: `connect("/mcp", user=…)`. Arguments given win."""
     return lambda path="/mcp", **arguments: MCPClient(path, **{"era": era, **lane, **arguments})
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One browser for the tests of a process, which takes seconds to start. Each test has a window of its own."""
+    chromium = Chromium()
+    yield chromium
+    chromium.quit()
 
 
 @pytest.fixture(scope="session")

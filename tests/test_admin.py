@@ -13,7 +13,6 @@ from django.utils import timezone
 from django_mcp.admin import RecentValuesFilter
 from django_mcp.models import Session
 from django_mcp.signals import session_terminated
-from tests.browser import open_chromium
 from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
@@ -195,12 +194,11 @@ def test_a_search_is_cut_to_a_bounded_length(admin_client):
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_list_fits_a_small_screen_beside_its_filters(live_server, admin_client):
+def test_the_list_fits_a_small_screen_beside_its_filters(chromium, live_server, admin_client):
     """1280 pixels, with Django's own sidebar open, and the longest names that are usual."""
     ada = get_user_model().objects.create_user("countess.ada.lovelace@example.com")
     create_session(user=ada, client_info={"name": "ChatGPT Connector (web)", "version": "2026.11.28"})
-    driver = open_chromium(1280, 900)
-    try:
+    with chromium.window(1280, 900) as driver:
         driver.get(live_server.url + "/admin/login/")
         driver.add_cookie({"name": "sessionid", "value": admin_client.cookies["sessionid"].value})
         driver.get(live_server.url + reverse(LIST))
@@ -209,8 +207,6 @@ def test_the_list_fits_a_small_screen_beside_its_filters(live_server, admin_clie
         sidebar, filters = (driver.find_element("id", name) for name in ("nav-sidebar", "changelist-filter"))
         assert [sidebar.is_displayed(), filters.is_displayed()] == [True, True]
         assert needed <= seen > 500
-    finally:
-        driver.quit()
 
 
 # One session

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser import open_chromium
+from tests.browser import Chromium
 from tests.page.opened import Page
 from tests.people import Browser
 
@@ -26,10 +26,9 @@ def ada(django_user_model: Any) -> Any:
 
 
 @pytest.fixture
-def driver() -> Iterator[Any]:
-    driver = open_chromium(1280, 900)
-    yield driver
-    driver.quit()
+def driver(chromium: Chromium) -> Iterator[Any]:
+    with chromium.window(1280, 900) as driver:
+        yield driver
 
 
 @pytest.fixture

@@ -313,10 +313,10 @@ def copied(entry, label):
     return lambda driver: driver.execute_script(script, entry, label)
 
 
-@pytest.mark.parametrize("name", ["modern", "handshake"])
-def test_the_curl_and_the_python_that_are_copied_run_as_they_are(site: live_site.Site, driver, name):
+@pytest.mark.parametrize("era", ["modern", "handshake"])
+def test_the_curl_and_the_python_that_are_copied_run_as_they_are(site: live_site.Site, driver, era):
     page = sign_in(driver, site)
-    page.choose_era(name)
+    page.choose_era(era)
     entry = page.open("search_airports")
     page.field(entry, "query").send_keys("Reykjavik")
     page.press(entry, "Call")

@@ -12,7 +12,7 @@ from django_mcp.server import _servers
 from django_mcp.testing import MCPClient
 from testproject.airports.management.commands.load_airports import airport_from
 from testproject.airports.models import Airport
-from tests.browser import open_chromium
+from tests.browser import Chromium
 from tests.contrib.apps.serving import TEMPLATES, server
 
 # The checks of other tests do not see the servers of these, whose templates are here only.
@@ -53,10 +53,9 @@ def client_of(urls: None) -> Callable[..., MCPClient]:
 
 
 @pytest.fixture
-def driver() -> Iterator[Any]:
-    driver = open_chromium(1100, 1400)
-    yield driver
-    driver.quit()
+def driver(chromium: Chromium) -> Iterator[Any]:
+    with chromium.window(1100, 1400) as driver:
+        yield driver
 
 
 @pytest.fixture

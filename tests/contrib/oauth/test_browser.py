@@ -12,7 +12,6 @@ import pytest
 from mcp.client.auth import OAuthFlowError
 
 from tests import live_site
-from tests.browser import open_chromium
 from tests.contrib.oauth.test_flow import CALLBACK, Browser, Storage, visit
 
 pytestmark = pytest.mark.browser
@@ -35,11 +34,10 @@ def pictures(tmp_path):
 
 
 @pytest.fixture
-def person(pictures):
-    driver = open_chromium(1000, 1000)
-    driver.set_page_load_timeout(SECONDS)
-    yield Person(driver, pictures)
-    driver.quit()
+def person(chromium, pictures):
+    with chromium.window(1000, 1000) as driver:
+        driver.set_page_load_timeout(SECONDS)
+        yield Person(driver, pictures)
 
 
 class Person(Browser):

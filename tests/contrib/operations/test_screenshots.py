@@ -11,7 +11,6 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from django_mcp.models import Session
-from tests.browser import open_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -56,16 +55,16 @@ def loaded():
     ],
 )
 @pytest.mark.usefixtures("loaded")
-def test_each_page_fits_its_window(live_server, admin_client, settings, width, theme, language):
+def test_each_page_fits_its_window(chromium, live_server, admin_client, settings, width, theme, language):
     settings.LANGUAGE_CODE = language
-    driver = open_chromium(width, 900)
-    # Chromium's own window is at least 500 wide.
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    )
-    scheme = [{"name": "prefers-color-scheme", "value": theme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    try:
+    with chromium.window(width, 900) as driver:
+        # Chromium's own window is at least 500 wide.
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        scheme = [{"name": "prefers-color-scheme", "value": theme}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
         driver.get(live_server.url + "/admin/login/")
         driver.add_cookie({"name": "sessionid", "value": admin_client.cookies["sessionid"].value})
         session = Session.objects.order_by("-pk").first()
@@ -79,8 +78,6 @@ def test_each_page_fits_its_window(live_server, admin_client, settings, width, t
             if name in LISTS and width == 1280:
                 seen, needed, columns = driver.execute_script(WIDTHS)
                 assert needed <= seen, (name, columns)
-    finally:
-        driver.quit()
 
 
 def keep(driver, name):

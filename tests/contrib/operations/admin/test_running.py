@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_mcp.contrib.operations.models import Process, RunningCall
-from tests.browser import CSS, open_chromium, waiting
+from tests.browser import CSS, waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -85,12 +85,11 @@ def test_the_script_of_the_page_is_told_nothing_without_the_permission(staff, sl
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
-def test_the_page_follows_the_calls_while_one_is_selected(live_server, admin_client, slow):
+def test_the_page_follows_the_calls_while_one_is_selected(chromium, live_server, admin_client, slow):
     # A browser that starts slowly outlives no process here.
     Process.objects.update(seen_at=timezone.now() + timedelta(hours=1))
     second = RunningCall.objects.create(process=slow.process, number=2, started_at=timezone.now(), name="second")
-    driver = open_chromium(1280, 900)
-    try:
+    with chromium.window(1280, 900) as driver:
         driver.get(live_server.url + "/admin/login/")
         driver.add_cookie({"name": "sessionid", "value": admin_client.cookies["sessionid"].value})
         driver.get(live_server.url + reverse(LIST))
@@ -111,5 +110,3 @@ def test_the_page_follows_the_calls_while_one_is_selected(live_server, admin_cli
         assert not driver.find_element(CSS, "#running-more").is_displayed()
         wrong = [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
         assert [line for line in wrong if "favicon.ico" not in line] == []
-    finally:
-        driver.quit()
