@@ -36,7 +36,8 @@ def riddles(source: str) -> list[tuple[int, str]]:
 
 def sources(place: str) -> list[Path]:
     """The modules of a folder, or the script of this name."""
-    return sorted((ROOT / place).rglob("*.py")) or [ROOT / place]
+    own = [path for path in sorted((ROOT / place).rglob("*.py")) if ".cache" not in path.parts]
+    return own or [ROOT / place]
 
 
 @cases("place", [*FOLDERS, *SCRIPTS])
