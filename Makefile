@@ -58,7 +58,7 @@ dist: $(VENV)/.dist ## a release: sdist and wheel in dist/, and build/sbom.cdx.j
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file build/sbom.cdx.json build/sbom/bin/python
 
 bench: $(VENV)/.bench ## all that is measured, beside the peers (half an hour; wrk, if it is installed, makes the load)
-	@for benchmark in own_code serve cycles streams purge growth; do \
+	@for benchmark in own_code serve cycles startup streams purge growth; do \
 		echo "==> $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
 	done
 
