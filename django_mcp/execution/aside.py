@@ -4,10 +4,12 @@ There are a few for the whole process, however many calls wait. Each keeps its d
 and ends when it has none.
 """
 
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -34,11 +36,13 @@ class Aside:
         self._open = 0
 
     def submit(self, function: Callable[[], T]) -> "Future[T]":
-        """The future of a function's result."""
+        """The future of a function's result. The function has the context variables of this thread, such as a project's
+        tenant.
+        """
         future: Future[T] = Future()
         with self._lock:
             self._open += 1
-            self._work.put((future, function))
+            self._work.put((future, partial(contextvars.copy_context().run, function)))
             thread = self._one_more()
         if thread is not None:
             thread.start()

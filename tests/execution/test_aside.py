@@ -1,5 +1,6 @@
 """Work beside the tools' threads: in few threads, which end when they have nothing to do."""
 
+import contextvars
 import threading
 import time
 
@@ -48,3 +49,17 @@ def test_a_thread_with_nothing_to_do_ends_and_another_begins_when_there_is(monke
         while aside._threads and time.monotonic() < deadline:
             threading.Event().wait(0.001)
         assert not aside._threads
+
+
+def test_work_has_the_context_variables_of_the_thread_that_hands_it_in():
+    """A project's tenant is one: docs/recipes.md."""
+    aside, tenant = Aside(), contextvars.ContextVar("tenant", default="public")
+    contexts = {name: contextvars.copy_context() for name in ("acme", "zeta")}
+    for name, context in contexts.items():
+        context.run(tenant.set, name)
+
+    found = {name: context.run(aside.submit, tenant.get).result(10) for name, context in contexts.items()}
+
+    assert found == {"acme": "acme", "zeta": "zeta"}
+    assert aside.submit(tenant.get).result(10) == "public"
+    aside.stop(10)

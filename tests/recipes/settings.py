@@ -1,9 +1,20 @@
 """The example project with the packages of docs/recipes.md."""
 
+from tempfile import mkdtemp
+
 from testproject.settings import *  # noqa: F403
 from testproject.settings import INSTALLED_APPS, MIDDLEWARE
 
-INSTALLED_APPS = [*INSTALLED_APPS, "allauth", "allauth.account", "allauth.mfa", "guardian"]
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    *("allauth", "allauth.account", "allauth.mfa", "guardian"),
+    *("easy_thumbnails", "filer"),
+    *("wagtail", "wagtail.admin", "wagtail.documents", "wagtail.images", "wagtail.users", "wagtail.search", "taggit"),
+]
+FILER_ENABLE_PERMISSIONS = True
+MEDIA_ROOT = f"{mkdtemp(prefix='mcp-recipes-')}/media"
+WAGTAIL_SITE_NAME = "Recipes"
+WAGTAILADMIN_BASE_URL = "https://example.com"
 MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

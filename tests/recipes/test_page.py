@@ -9,11 +9,14 @@ import pytest
 import sentry_sdk
 import structlog
 from allauth.mfa.totp.internal import auth as totp
-from django.contrib.auth.models import User
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.core.files.base import ContentFile
+from django.test import Client, RequestFactory
+from filer.models import File, Folder, FolderPermission
 from guardian.shortcuts import assign_perm
 from oauth2_provider.models import Application
 from sentry_sdk.transport import Transport
+from wagtail.models import GroupPagePermission, Page, PageViewRestriction
 
 from django_mcp.testing import MCPClient, MCPError
 from testproject.airports.models import TripPlan
@@ -166,3 +169,116 @@ def test_files_of_a_bucket_are_read_below_their_prefix(ada):
     for uri in ("handbook://missing.txt", "handbook://../secret.txt", "handbook:///secret.txt"):
         with pytest.raises(MCPError, match="Resource not found"):
             client.read_resource(uri)
+
+
+# Wagtail
+
+
+@pytest.fixture
+def site(ada):
+    """The pages of a site by name: public, a draft, and pages behind each kind of restriction with one below."""
+    home = Page.objects.get(depth=2)
+    pages = {"news": home.add_child(instance=Page(title="news", search_description="All is well."))}
+    pages["draft"] = home.add_child(instance=Page(title="draft", live=False))
+    for kind in (PageViewRestriction.LOGIN, PageViewRestriction.GROUPS, PageViewRestriction.PASSWORD):
+        pages[kind] = home.add_child(instance=Page(title=kind))
+        pages[f"{kind} below"] = pages[kind].add_child(instance=Page(title=f"{kind} below"))
+        PageViewRestriction.objects.create(page=pages[kind], restriction_type=kind, password="open")
+    return pages
+
+
+def titles(client):
+    return {one["title"] for one in client.call_tool("find_pages", {"title": ""}).ok().data}
+
+
+def test_a_page_is_seen_by_those_whom_its_restrictions_let_in_and_so_are_those_below(ada, site):
+    home = Page.objects.get(depth=2).title
+    members = Group.objects.create(name="members")
+    site["groups"].view_restrictions.get().groups.add(members)
+    bob = User.objects.create_user("bob")
+    bob.groups.add(members)
+
+    assert titles(MCPClient("/mcp")) == {home, "news"}
+    assert titles(MCPClient("/mcp", user=ada)) == {home, "news", "login", "login below"}
+    assert titles(MCPClient("/mcp", user=bob)) == {home, "news", "login", "login below", "groups", "groups below"}
+
+
+@pytest.mark.parametrize(
+    "name", ["draft", "login", "login below", "groups", "groups below", "password", "password below"]
+)
+def test_a_page_that_is_not_public_is_not_found_by_its_number(page, site, name):
+    client = MCPClient("/mcp")
+    assert client.read_resource(f"page://{site['news'].pk}")[0]["text"] == "# news\n\nAll is well."
+
+    for number in (site[name].pk, 10**6, 1):
+        with pytest.raises(MCPError, match="Resource not found"):
+            client.read_resource(f"page://{number}")
+
+
+def test_a_draft_is_for_those_who_may_edit_the_page(ada, site):
+    editors = Group.objects.create(name="editors of news")
+    permission = Permission.objects.get(content_type__app_label="wagtailcore", codename="change_page")
+    GroupPagePermission.objects.create(group=editors, page=site["news"], permission=permission)
+    number, stranger = site["news"].pk, MCPClient("/mcp")
+    for client in (stranger, MCPClient("/mcp", user=ada)):
+        client.call_tool("read_draft", {"page_id": number}).error(f"You have no page {number}")
+        client.call_tool("write_draft", {"page_id": number, "description": "no"}).error(f"You have no page {number}")
+
+    ada.groups.add(editors)
+    client = MCPClient("/mcp", user=User.objects.get(pk=ada.pk))
+    client.call_tool("write_draft", {"page_id": number, "description": "Rain is near."}).ok().sees("not published")
+
+    assert client.call_tool("read_draft", {"page_id": number}).ok().data["description"] == "Rain is near."
+    assert stranger.read_resource(f"page://{number}")[0]["text"] == "# news\n\nAll is well."
+    client.call_tool("read_draft", {"page_id": site["draft"].pk}).error("You have no page")
+    Page.objects.filter(pk=number).update(locked=True, locked_by=User.objects.create_user("eve"))
+    client.call_tool("write_draft", {"page_id": number, "description": "no"}).error("locked")
+
+
+# django-filer
+
+
+def test_the_files_of_a_user_are_those_that_filer_lets_them_read(ada):
+    bob, eve = User.objects.create_user("bob"), User.objects.create_user("eve")
+    root = User.objects.create_superuser("root")
+    shared, own = Folder.objects.create(name="shared"), Folder.objects.create(name="own", owner=bob)
+    below = Folder.objects.create(name="below", parent=shared)
+    FolderPermission.objects.create(
+        folder=shared, user=ada, type=FolderPermission.CHILDREN, can_read=FolderPermission.ALLOW
+    )
+    FolderPermission.objects.create(folder=below, user=eve, type=FolderPermission.THIS, can_read=FolderPermission.DENY)
+    places = [
+        ("public", None, True),
+        ("alone", None, False),
+        ("shared", shared, False),
+        ("below", below, False),
+        ("own", own, False),
+    ]
+    files = [
+        File.objects.create(
+            original_filename=f"{name}.txt",
+            folder=folder,
+            is_public=is_public,
+            file=ContentFile(name.encode(), f"{name}.txt"),
+        )
+        for name, folder, is_public in places
+    ]
+    files[1].owner = eve
+    files[1].save()
+
+    for user in (None, ada, bob, eve, root):
+        client = MCPClient("/mcp", user=user) if user is not None else MCPClient("/mcp")
+        request = RequestFactory().get("/")
+        request.user = user or AnonymousUser()
+        allowed = {
+            file.pk for file in files if file.is_public or File.objects.get(pk=file.pk).has_read_permission(request)
+        }
+
+        listed = client.call_tool("find_files", {"name": "txt"}).ok().data
+        assert {one["uri"] for one in listed} == {f"filer://{pk}" for pk in allowed}
+        for file, (name, *_) in zip(files, places, strict=True):
+            if file.pk in allowed:
+                assert client.read_resource(f"filer://{file.pk}")[0]["text"] == name
+            else:
+                with pytest.raises(MCPError, match="Resource not found"):
+                    client.read_resource(f"filer://{file.pk}")
