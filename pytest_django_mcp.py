@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from django_mcp.testing import AsyncMCPClient, MCPClient
 
-ALL: Final = {"eras": ("handshake", "modern"), "lanes": ("view", "asgi")}
+ALL: Final = {"eras": ("handshake", "modern"), "lanes": ("view", "asgi", "wsgi")}
 
 MARKER: Final = (
     "mcp(path='/mcp', *, eras='modern', lanes='view', **arguments): the clients of django_mcp's fixtures. The test "
@@ -129,7 +129,6 @@ def _chosen(name: str, value: "str | Sequence[str] | None") -> Sequence[str]:
     chosen = [chosen] if isinstance(chosen, str) else list(chosen)
     if not chosen or (unknown := [one for one in chosen if one not in every[name]]):
         wrong = unknown[0] if chosen else value
-        raise pytest.UsageError(
-            f"@pytest.mark.mcp({name}={wrong!r}): it is 'all', {' or '.join(map(repr, every[name]))}."
-        )
+        *others, last = map(repr, ("all", *every[name]))
+        raise pytest.UsageError(f"@pytest.mark.mcp({name}={wrong!r}): it is {', '.join(others)} or {last}.")
     return chosen

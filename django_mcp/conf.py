@@ -95,8 +95,8 @@ class Settings:
     """
 
     BODY_TIMEOUT_SECONDS: float = 30
-    """A client that takes longer to send its request body is answered 408, in the ASGI lane. The view relies on the
-    server in front for this.
+    """A client that takes longer to send its request body is answered 408. Under WSGI a thread waits for each portion
+    of the body, and looks at the clock between two: the server ends a client that sends nothing.
     """
 
     MAX_JSON_DEPTH: int = 64

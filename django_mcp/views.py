@@ -19,15 +19,14 @@ from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.django_http import read_body, read_headers, to_response, to_stream
 from django_mcp.endpoint.exchange import Exchange
 from django_mcp.endpoint.options import EndpointOptions, check_options
-from django_mcp.endpoint.request_stream import InlineRequestStream, RequestStream
-from django_mcp.endpoint.thread_stream import Lines, ThreadRequestStream
+from django_mcp.endpoint.posts import answer_post
+from django_mcp.endpoint.request_stream import RequestStream
+from django_mcp.endpoint.routes import Route
 from django_mcp.execution.under_test import under_test
-from django_mcp.methods.request import Call, Listen
 from django_mcp.page import answer, looking, people
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies
 from django_mcp.protocol.headers import Headers, are_too_large
-from django_mcp.protocol.inbound import Batch, Inbound
 from django_mcp.protocol.replies import JSON_TYPE, Reply
 
 logger = logging.getLogger("django_mcp")
@@ -47,9 +46,9 @@ class MCPView(EndpointOptions):
     """The endpoint of a server: POST and DELETE, under WSGI or ASGI. GET is 405, because only the ASGI lane has
     streams.
 
-    The attributes (see `EndpointOptions`) are also arguments of `as_view()`. The ASGI lane reads the same attributes
-    and calls the same hooks of admission, so a subclass changes both lanes. If a subclass overrides any other method of
-    DRF, only this view serves it: the lane passes its requests to Django, and a system check reports it.
+    The attributes (see `EndpointOptions`) are also arguments of `as_view()`. The lanes read the same attributes and
+    call the same hooks of admission, so a subclass changes all of them. If a subclass overrides any other method of
+    DRF, only this view serves it: the lanes pass its requests to Django, and a system check reports it.
     """
 
     _is_persons = False
@@ -94,9 +93,13 @@ class MCPView(EndpointOptions):
             return False
         return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
 
+    def anonymous_caller(self, get_request: Callable[[], HttpRequest]) -> Caller:
+        """The caller of an endpoint that is open."""
+        return authentication.anonymous_caller(get_request)
+
     def admit(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Caller | Reply:
-        """The caller of a request, or its refusal. Calls every hook that DRF calls before its handler; for the ASGI
-        lane.
+        """The caller of a request, or its refusal. Calls every hook that DRF calls before its handler; for the
+        lanes.
         """
         try:
             self._prepare(request, *args, **kwargs)
@@ -210,7 +213,7 @@ class MCPView(EndpointOptions):
     def _answer(self, request: HttpRequest, headers: Headers) -> HttpResponseBase:
         if refusal := self._refuse(str(request.method), headers):
             return to_response(refusal)
-        caller = authentication.anonymous_caller(lambda: _as_anonymous(request))
+        caller = self.anonymous_caller(lambda: _as_anonymous(request))
         match request.method:
             case "POST":
                 return self._post(request, headers, caller)
@@ -253,18 +256,19 @@ class MCPView(EndpointOptions):
 
     def _post(self, request: HttpRequest, headers: Headers, caller: Caller) -> HttpResponseBase:
         limits = self.get_limits()
-        message = inbound.read(headers, read_body(request, headers, limits.body_bytes), limits, self.eras)
-        if isinstance(message, Reply):
-            return to_response(message)
-        stream = _stream_for(message)
-        streams = people.has_streams(request)
-        exchange = self._exchange(caller, stream, lambda: self._count(request), request.path, streams=streams)
-        answer = exchange.answer(message, partial(_carry, stream))
-        if isinstance(answer, Listen):
-            answer = replies.INTERNAL
+        try:
+            body = read_body(request, headers, limits.body_bytes)
+        except TimeoutError:
+            return to_response(replies.TOO_SLOW)
+        message = inbound.read(headers, body, limits, self.eras)
+        answer = answer_post(message, partial(self._exchange_of, request, caller))
         if not isinstance(answer, Reply):
             return to_stream(answer, request)
         return to_response(self.point_to_metadata(answer, request))
+
+    def _exchange_of(self, request: HttpRequest, caller: Caller, stream: RequestStream | None) -> Exchange:
+        streams = people.has_streams(request)
+        return self._exchange(caller, stream, lambda: self._count(request), request.path, streams=streams)
 
     def _count(self, request: HttpRequest) -> Reply | None:
         return None if self.is_open() else self.count_one_more(request)
@@ -320,22 +324,6 @@ def _as_anonymous(request: HttpRequest) -> HttpRequest:
     return request
 
 
-def _stream_for(message: Inbound | Batch) -> ThreadRequestStream | InlineRequestStream | None:
-    if not isinstance(message, Inbound) or message.kind != "request" or message.id is None:
-        return None
-    if (answers := under_test().answer) is not None:
-        return InlineRequestStream(answers)
-    return ThreadRequestStream(message.id, message.era)
-
-
-def _carry(stream: ThreadRequestStream | InlineRequestStream | None, exchange: Exchange, call: Call) -> Reply | Lines:
-    """The reply to a call, or the lines of its stream. A sync function without a context sends nothing before it
-    returns, and cannot be stopped, so it runs in this thread.
-    """
-    if isinstance(stream, InlineRequestStream):
-        return stream.to_reply(exchange.run(call))
-    if stream is not None and call.is_async:
-        return stream.run_on_loop(partial(exchange.complete, call))
-    if stream is not None and call.can_speak:
-        return stream.run(partial(exchange.run, call))
-    return exchange.run(call)
+def serves(route: Route) -> bool:
+    """Whether a lane can serve an endpoint's class; otherwise Django does."""
+    return not hooks.left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)

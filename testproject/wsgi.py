@@ -1,8 +1,8 @@
-"""The WSGI application: MCP endpoints are Django views like any other."""
+"""The WSGI application: MCP endpoints in the package's own lane, everything else by Django."""
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+from django_mcp.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
 

@@ -20,7 +20,7 @@ from tests import live_site, rotation
 from tests.browser import Chromium
 from tests.flush import Flush
 
-LANES = ("view", "view under ASGI", "lane")
+LANES = ("view", "view under ASGI", "lane", "WSGI lane")
 ERAS = ("handshake", "modern")
 
 MARKED = {
@@ -161,6 +161,8 @@ def lane(request: pytest.FixtureRequest) -> Lane:
         return {"lane": "view"}
     if request.param == "lane":
         return {"lane": "asgi"}
+    if request.param == "WSGI lane":
+        return {"lane": "wsgi"}
     return {"lane": "asgi", "application": get_asgi_application()}
 
 

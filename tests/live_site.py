@@ -22,7 +22,9 @@ START_SECONDS = STOP_SECONDS = 30
 # waits until it is answered.
 SERVERS = {
     "the lane under uvicorn": "uvicorn testproject.asgi:application --fd {fd}",
-    "the view under gunicorn": "gunicorn testproject.wsgi:application --threads 8 --bind fd://{fd} --config {config}",
+    "the WSGI lane under gunicorn": (
+        "gunicorn testproject.wsgi:application --workers 2 --threads 8 --bind fd://{fd} --config {config}"
+    ),
 }
 
 

@@ -6,6 +6,9 @@ that changes from input to input. Each lane and each era is tried at least once,
 inputs enough; over the whole suite, each lane meets each era many times. The same holds for the revisions of a test
 without lanes. A test whose rule differs between carriers, or that guards something, is marked `every_combination` and
 runs over the whole product.
+
+Two of the lanes only bring together parts that the other two try: the view's hooks under ASGI, and a lane's admission
+with the view's answers. A test runs over one of these two, in turn.
 """
 
 from collections.abc import Iterable
@@ -14,6 +17,9 @@ from typing import Any, TypeAlias
 from zlib import crc32
 
 import pytest
+
+IN_TURN = ("view under ASGI", "WSGI lane")
+"""Lanes of which a test has one."""
 
 CARRIERS = (("lane", "era"), ("version",))
 """Names of parameters. The first that a test has one of are its carriers; all others are its cases."""
@@ -25,6 +31,8 @@ def dealt(made: list[Any]) -> list[Any]:
     """The tests to keep of those that pytest has made of one function."""
     if not made or not hasattr(made[0], "callspec") or made[0].get_closest_marker("every_combination"):
         return made
+    left_out = [lane for lane in IN_TURN if lane != turn(made[0].originalname, list(IN_TURN))]
+    made = [test for test in made if test.callspec.params.get("lane") not in left_out] or made
     names = next((names for names in CARRIERS if made[0].callspec.params.keys() & set(names)), ())
     keys = [_key(test, names) for test in made]
     cases = _distinct(case for case, _ in keys)

@@ -68,7 +68,7 @@ def test_each_call_is_seen_to_start_and_to_end_once_with_its_outcome(connect, er
         (call,) = seen.ended
         assert (call.outcome, call.error_class, call.name) == (sent.outcome, sent.error_class, sent.name), sent
         assert (call.method, call.server, call.path, call.era) == (sent.method, "calls", "/calls", era)
-        assert call.lane == ("asgi" if lane == {"lane": "asgi"} else "view")
+        assert call.lane == ("view" if "application" in lane else lane["lane"])
         assert call.client_info == client_info(client)
         assert call.body in answered.content
         assert call.seconds > 0

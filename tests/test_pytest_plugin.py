@@ -88,11 +88,11 @@ def test_a_test_runs_in_each_era_and_lane_that_it_asks_for(tmp_path):
     )
 
     assert code == 0, said
-    for case in ("all[handshake-view]", "all[handshake-asgi]", "all[modern-view]", "all[modern-asgi]"):
+    for case in ("all[handshake-view]", "all[handshake-asgi]", "all[modern-view]", "all[modern-wsgi]"):
         assert f"test_{case} PASSED" in said
-    for case in ("one[handshake-asgi]", "coroutine[modern-view]", "coroutine[modern-asgi]"):
+    for case in ("one[handshake-asgi]", "coroutine[modern-view]", "coroutine[modern-wsgi]"):
         assert f"test_{case} PASSED" in said
-    assert "7 passed" in said
+    assert "10 passed" in said
 
 
 def test_a_test_that_fails_shows_the_conversation_once(tmp_path):
@@ -117,7 +117,7 @@ def test_a_test_that_fails_shows_the_conversation_once(tmp_path):
     ("marked", "told"),
     [
         ('eras="modren"', "@pytest.mark.mcp(eras='modren'): it is 'all', 'handshake' or 'modern'."),
-        ("lanes=[]", "@pytest.mark.mcp(lanes=[]): it is 'all', 'view' or 'asgi'."),
+        ("lanes=[]", "@pytest.mark.mcp(lanes=[]): it is 'all', 'view', 'asgi' or 'wsgi'."),
         ('"/a", "/b"', "@pytest.mark.mcp takes one path, and other arguments by name: ('/a', '/b')"),
     ],
 )

@@ -1,6 +1,7 @@
 """Messages as they are on the wire, for tests that write or compare them whole, and ways to send odd ones."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any
@@ -36,6 +37,12 @@ def modern_request(method: str, params: Mapping[str, Any] | None = None, request
     return request(method, {**(params or {}), "_meta": ENVELOPE}, request_id)
 
 
+def modern_call(tool: str, **arguments: Any) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a call in the modern era."""
+    headers = {**POST_HEADERS, "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": tool}
+    return headers, json.dumps(modern_request("tools/call", {"name": tool, "arguments": arguments})).encode()
+
+
 def initialize(version: str = "2025-11-25", **params: Any) -> dict[str, Any]:
     client = {"name": "test", "version": "1"}
     return request("initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": client, **params})
@@ -55,19 +62,25 @@ def error(code: int, message: str, request_id: Any = None, data: Any = None) -> 
     return {"jsonrpc": "2.0", "id": request_id, "error": details}
 
 
-def send_wsgi(path: str, method: str, headers: Mapping[str, str], body: bytes, **environ: str | None) -> Response:
-    """One request straight to WSGI. A variable of `environ` that is `None` is left out."""
+def send_wsgi(
+    path: str, method: str, headers: Mapping[str, str], body: bytes, *, application: Any = None, **environ: Any
+) -> Response:
+    """One request straight to WSGI (Django's own, if no application is given). A variable that is `None` is left
+    out.
+    """
     base = RequestFactory().generic(method, path, headers=dict(headers)).environ
-    variables = {**base, "CONTENT_TYPE": headers.get("content-type", ""), "CONTENT_LENGTH": str(len(body)), **environ}
-    variables = {name: value for name, value in variables.items() if value is not None} | {"wsgi.input": BytesIO(body)}
+    own = {"CONTENT_TYPE": headers.get("content-type", ""), "CONTENT_LENGTH": str(len(body))}
+    variables = {**base, **own, "wsgi.input": BytesIO(body), **environ}
+    variables = {name: value for name, value in variables.items() if value is not None}
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         started.append((status, headers))
 
-    response = get_wsgi_application()(variables, start_response)
+    response = (application or get_wsgi_application())(variables, start_response)
     content = b"".join(response)
-    response.close()
+    if hasattr(response, "close"):
+        response.close()
     status, pairs = started[0]
     return Response(int(status[:3]), {name.lower(): value for name, value in pairs}, content)
 

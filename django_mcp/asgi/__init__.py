@@ -41,8 +41,9 @@ def mcp_application(django_application: Application, *, posts: Literal["lane", "
     from django_mcp.endpoint import routes
     from django_mcp.execution.threads import LoopContext
     from django_mcp.page import people
+    from django_mcp.views import serves
 
-    from .handler import EndpointRequest, read_headers, serves
+    from .handler import EndpointRequest, read_headers
     from .people import ask_django
     from .shutdown import close_streams_at_shutdown
 

@@ -8,23 +8,21 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
-from django_mcp.authentication import anonymous_caller
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import cors, hooks
+from django_mcp.endpoint import hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
+from django_mcp.endpoint.lane_request import LaneRequest
 from django_mcp.endpoint.request_stream import InlineRequestStream
-from django_mcp.endpoint.routes import Route
 from django_mcp.execution import outcomes
 from django_mcp.execution.threads import LoopContext
 from django_mcp.execution.under_test import under_test
 from django_mcp.methods.request import Call, Listen
-from django_mcp.primitives.context import Caller
 from django_mcp.protocol import headers as http
 from django_mcp.protocol import inbound, replies
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
@@ -53,33 +51,15 @@ Stream: TypeAlias = ASGIRequestStream | InlineRequestStream
 INLINE_BYTES: Final = 16 * 1024
 """A larger body is parsed in a worker thread, because parsing it would delay the event loop's other requests."""
 
-NO_LIMITS: Final = inbound.Limits(0, 0, 0, 0)
 _JSON: Final = (b"content-type", JSON_TYPE.encode())
 
 
-def serves(route: Route) -> bool:
-    """Whether the lane can serve an endpoint's class; otherwise Django does."""
-    return not hooks.left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)
+class EndpointRequest(LaneRequest):
+    """A request to an endpoint."""
 
+    __slots__ = ("body", "loop_context", "receive", "scope", "send", "task")
 
-class EndpointRequest:
-    """A request to an endpoint: `view` configures it, `kwargs` are the variables of its path."""
-
-    __slots__ = (
-        "_caller",
-        "_is_open",
-        "_limits",
-        "_request",
-        "body",
-        "headers",
-        "kwargs",
-        "loop_context",
-        "receive",
-        "scope",
-        "send",
-        "task",
-        "view",
-    )
+    has_streams: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -92,19 +72,25 @@ class EndpointRequest:
         task: "asyncio.Task[Any]",
         loop_context: LoopContext,
     ) -> None:
-        self.view = view
-        self.kwargs = kwargs
+        super().__init__(view, kwargs, headers)
         self.scope = scope
         self.receive = receive
         self.send = send
-        self.headers = headers
         self.task = task
         self.loop_context = loop_context
         self.body = b""
-        self._request: HttpRequest | None = None
-        self._caller: Caller | None = None
-        self._is_open = False
-        self._limits = NO_LIMITS
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    @property
+    def lane(self) -> str:
+        return str(self.scope.get("mcp_lane", "asgi"))
+
+    @property
+    def path(self) -> str:
+        return str(self.scope["path"])
 
     async def serve(self) -> StreamConsumer | None:
         """Answers the request, even after an exception; or returns a stream for the caller to serve."""
@@ -120,12 +106,6 @@ class EndpointRequest:
         if reply is not None:
             await self._send(await self._pointed_to_metadata(reply) if reply.scopes else reply)
         return None
-
-    def request(self) -> HttpRequest:
-        """Django's request, made on first use."""
-        if self._request is None:
-            self._request = self._new_request()
-        return self._request
 
     def _new_request(self) -> HttpRequest:
         request = ASGIRequest(self.scope, BytesIO(self.body))
@@ -150,14 +130,10 @@ class EndpointRequest:
         return replies.method_not_allowed(ALLOW)
 
     def _check_headers(self) -> Reply | None:
-        """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
-        self._is_open = self.view.is_open()
-        self._limits = self.view.get_limits()
-        if cors_headers := cors.headers_for(self.headers, self.view.get_allowed_origins()):
-            self.send = _with_headers(self.send, cors_headers)
-        if refusal := self.view.refuse_unheard(self.headers):
-            return refusal
-        return self.view.preflight(self.headers) if self.scope["method"] == "OPTIONS" else None
+        refusal = super()._check_headers()
+        if self.cors:
+            self.send = _with_headers(self.send, self.cors)
+        return refusal
 
     async def _get(self) -> Reply | StreamConsumer:
         opened: Reply | tuple[StandaloneStream, Admission]
@@ -189,7 +165,8 @@ class EndpointRequest:
                 self._caller = caller
                 body = await reader.read(limits.body_bytes)
         except TimeoutError:
-            return replies.TOO_SLOW
+            # The rest of the body may still arrive on the connection.
+            return replies.TOO_SLOW.with_header("Connection", "close")
         finally:
             reader.release()
         if reader.is_busy:
@@ -220,7 +197,7 @@ class EndpointRequest:
             message = read()
             if isinstance(message, Reply):
                 return message
-            exchange = self._exchange(anonymous_caller(self.request), self._stream_of(message, stream))
+            exchange = self._exchange(self.view.anonymous_caller(self.request), self._stream_of(message, stream))
             is_inert = exchange.is_inert(message)
             step = exchange.find(message) if is_inert else await self.loop_context.hop(exchange.begin, message)
         else:
@@ -258,45 +235,18 @@ class EndpointRequest:
         stream.identify(message.id, message.era)
         return stream
 
-    def _exchange(self, caller: Caller, stream: Stream | None = None) -> Exchange:
-        return Exchange(
-            self.view.get_server(),
-            self.view.get_sessions(),
-            caller,
-            stream=stream,
-            streams=True,
-            count=self._count_one_more,
-            lane=self.scope.get("mcp_lane", "asgi"),
-            path=self.scope["path"],
-        )
-
-    def _admit(self) -> Caller | Reply:
-        if self._caller is not None:
-            return self._caller
-        if self._is_open:
-            return anonymous_caller(self.request)
-        return self.view.admit(self.request(), **self.kwargs)
-
-    def _count_one_more(self) -> Reply | None:
-        return None if self._is_open else self.view.count_one_more(self.request())
-
     def _admit_and_begin(self, read: Callable[[], Message], stream: Stream) -> tuple[Exchange, Step]:
         """The sync part of a POST: first authenticates the caller, then reports errors in the message, so that
         strangers learn little.
         """
         caller = self._admit()
         if isinstance(caller, Reply):
-            return self._exchange(anonymous_caller(self.request)), caller
+            return self._exchange(self.view.anonymous_caller(self.request)), caller
         message = read()
         if isinstance(message, Reply):
             return self._exchange(caller), message
         exchange = self._exchange(caller, self._stream_of(message, stream))
         return exchange, exchange.begin(message)
-
-    def _admitted(self, answer: Callable[[Exchange, Headers], Any]) -> Any:
-        """The answer to a GET or DELETE of a session, after the caller is admitted."""
-        caller = self._admit()
-        return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
 
     async def _pointed_to_metadata(self, reply: Reply) -> Reply:
         return await self.loop_context.hop(self.view.point_to_metadata, reply, self.request())

@@ -44,7 +44,7 @@ async def show_page(django_application: "Application", scope: "Scope", receive: 
         if shown:
             await send(message)
 
-    await django_application({**scope, people.SCOPE: shown}, receive, send_page)
+    await django_application({**scope, people.NOTED: shown}, receive, send_page)
     return bool(shown)
 
 
@@ -67,5 +67,5 @@ async def let_in(django_application: "Application", scope: "Scope", send: "Send"
         if not noted:
             await send(message)
 
-    await django_application({**scope, people.SCOPE: noted}, receive_nothing, send_refusal)
+    await django_application({**scope, people.NOTED: noted}, receive_nothing, send_refusal)
     return {**scope, people.PERSON: noted[0]} if noted else None

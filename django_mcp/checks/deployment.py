@@ -150,24 +150,24 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register("mcp")
 def check_django_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Reports endpoints of the ASGI lane whose callers could sign in by Django's sessions alone: no middleware runs
-    there, so nobody is signed in.
+    """Reports endpoints of a lane whose callers could sign in by Django's sessions alone: no middleware runs there, so
+    nobody is signed in.
     """
-    if _posts_of_application() != "lane":
-        return []
     return [
         Warning(
             gettext(
-                "The endpoint %(path)s knows its callers by SessionAuthentication alone. The ASGI lane has no sessions "
-                "of Django's, so nobody is signed in there."
+                "The endpoint %(path)s knows its callers by SessionAuthentication alone. The %(lane)s lane has no "
+                "sessions of Django's, so nobody is signed in there."
             )
-            % {"path": route.pattern},
+            % {"path": route.pattern, "lane": lane},
             hint=gettext(
                 "Add a class that reads a token (django_mcp.contrib.tokens, django_mcp.contrib.oauth), or call "
-                'mcp_application(application, posts="view").'
-            ),
+                "%(remedy)s."
+            )
+            % {"remedy": remedy},
             id="django_mcp.W044",
         )
+        for lane, remedy in _lanes()
         for route in routes()
         if not left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)
         and (authenticators := route.view().get_authenticators())
@@ -175,13 +175,20 @@ def check_django_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
     ]
 
 
-def _posts_of_application() -> str | None:
-    """The way in which POSTs are served by the project's ASGI application: "lane" or "view"; None without the lane."""
+def _lanes() -> Iterator[tuple[str, str]]:
+    """The lanes in which the project serves POSTs, each with the call that leaves them to the view."""
+    if getattr(_application("ASGI_APPLICATION"), "mcp_posts", None) == "lane":
+        yield "ASGI", 'mcp_application(application, posts="view")'
+    if getattr(_application("WSGI_APPLICATION"), "serves_mcp", False):
+        yield "WSGI", "django.core.wsgi.get_wsgi_application()"
+
+
+def _application(setting: str) -> Any:
+    """The application that a setting names; None where there is none."""
     try:
-        application = import_string(getattr(settings, "ASGI_APPLICATION", None) or "")
+        return import_string(getattr(settings, setting, None) or "")
     except Exception:
         return None
-    return getattr(application, "mcp_posts", None)
 
 
 @register("mcp")

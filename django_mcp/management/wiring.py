@@ -1,4 +1,4 @@
-"""Lines that a project lacks to serve MCP: in its URLconf, its ASGI module and its settings.
+"""Lines that a project lacks to serve MCP: in its URLconf, its ASGI or WSGI module, and its settings.
 
 Each lack is found in the project as it runs, and mended in the text of one file. A file of an unusual form is not
 edited: the advice says what to write.
@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django_mcp.endpoint.routes import routes
 
 DJANGOS_ASGI = re.compile(r"^from django\.core\.asgi import get_asgi_application$", re.MULTILINE)
+DJANGOS_WSGI = re.compile(r"^from django\.core\.wsgi import get_wsgi_application$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,12 @@ class Lack:
 def lacks() -> Iterator[Lack]:
     """The lacks of the project that runs, in the order in which to mend them."""
     yield from _urls()
-    asgi = _asgi_module()
+    asgi = _module_of("ASGI_APPLICATION", "asgi")
     if asgi is not None:
         yield from _asgi(asgi)
         yield from _settings(asgi)
+    elif (wsgi := _module_of("WSGI_APPLICATION", "wsgi")) is not None:
+        yield from _wsgi(wsgi)
 
 
 def is_installed(path: Path) -> bool:
@@ -92,15 +95,29 @@ def _with_import(text: str, line: str) -> str:
     return "".join([*lines[:number], line, *lines[number:]])
 
 
-def _asgi_module() -> str | None:
-    """The module of the ASGI application: that of the setting, or the one beside the URLconf."""
-    if named := getattr(settings, "ASGI_APPLICATION", None):
+def _module_of(setting: str, name: str) -> str | None:
+    """The module of an application: that of the setting, or the one beside the URLconf."""
+    if named := getattr(settings, setting, None):
         return str(named).rpartition(".")[0]
-    beside = f"{settings.ROOT_URLCONF.rpartition('.')[0]}.asgi".lstrip(".")
+    beside = f"{settings.ROOT_URLCONF.rpartition('.')[0]}.{name}".lstrip(".")
     return beside if find_spec(beside) is not None else None
 
 
 def _asgi(module: str) -> Iterator[Lack]:
+    advice = _("The ASGI application serves no streams: import get_asgi_application from django_mcp.asgi.")
+    yield from _import(module, DJANGOS_ASGI, "from django_mcp.asgi import get_asgi_application", advice)
+
+
+def _wsgi(module: str) -> Iterator[Lack]:
+    advice = _(
+        "Each MCP request passes all of the project's middleware: import get_wsgi_application from django_mcp.wsgi, "
+        "unless your tools need it."
+    )
+    yield from _import(module, DJANGOS_WSGI, "from django_mcp.wsgi import get_wsgi_application", advice)
+
+
+def _import(module: str, djangos: re.Pattern[str], ours: str, advice: str) -> Iterator[Lack]:
+    """The lack of a module whose application is Django's own."""
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         return
@@ -108,8 +125,7 @@ def _asgi(module: str) -> Iterator[Lack]:
     text = path.read_text(encoding="utf-8")
     if "django_mcp" in text:
         return
-    advice = _("The ASGI application serves no streams: import get_asgi_application from django_mcp.asgi.")
-    after, count = DJANGOS_ASGI.subn("from django_mcp.asgi import get_asgi_application", text)
+    after, count = djangos.subn(ours, text)
     yield Lack(path, advice, after if count else None)
 
 

@@ -21,8 +21,8 @@ no.
 
 META_KEY: Final = "HTTP_X_MCP_PAGE"
 
-SCOPE: Final = "django_mcp.page"
-"""The key of the ASGI scope that the two tell each other by."""
+NOTED: Final = "django_mcp.page"
+"""The key of the ASGI scope, or of WSGI's environ, by which Django tells a lane that it has answered a person."""
 
 STREAMS: Final = "django_mcp.page.streams"
 """The key of the ASGI scope by which the lane says that it opens streams for the page."""
@@ -77,10 +77,8 @@ def is_over(policy: PagePolicy, request: HttpRequest) -> bool:
 
 
 def note_shown(request: HttpRequest) -> None:
-    """Tells the ASGI lane, which has left a request to Django, that it is answered with the page, or let in to a
-    stream.
-    """
-    noted = getattr(request, "scope", {}).get(SCOPE)
+    """Tells a lane, which has left a request to Django, that it is answered with the page, or let in to a stream."""
+    noted = getattr(request, "scope", request.META).get(NOTED)
     if noted is not None:
         noted.append(name_of(person_of(request)))
 

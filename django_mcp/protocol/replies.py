@@ -104,5 +104,4 @@ HEADERS_TOO_LARGE: Final = refusal(431, "The request's headers are too large")
 BUSY: Final = refusal(503, "The server reads too many requests at once: try again").with_header("Retry-After", "5")
 """The process holds too many bytes of unfinished bodies."""
 
-TOO_SLOW: Final = refusal(408, "The request body did not come in time").with_header("Connection", "close")
-"""Closes the connection: the rest of the body may still arrive on it."""
+TOO_SLOW: Final = refusal(408, "The request body did not come in time")

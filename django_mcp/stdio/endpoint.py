@@ -16,7 +16,6 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from django_mcp.asgi.handler import serves
 from django_mcp.endpoint import routes
 from django_mcp.endpoint.routes import Match, Route
 from django_mcp.primitives.context import Caller
@@ -24,7 +23,7 @@ from django_mcp.protocol.headers import Headers
 from django_mcp.protocol.inbound import Limits
 from django_mcp.protocol.replies import Reply
 from django_mcp.server import MCPServer, all_servers
-from django_mcp.views import MCPView
+from django_mcp.views import MCPView, serves
 
 
 class LocalAuthentication(BaseAuthentication):

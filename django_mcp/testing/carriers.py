@@ -1,10 +1,13 @@
-"""One HTTP request to the project in this process, over WSGI or ASGI."""
+"""One HTTP request to the project in this process: to Django's views, or to an application of WSGI or ASGI."""
 
 import asyncio
+import io
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
@@ -25,7 +28,7 @@ class Outgoing:
     body: bytes
 
 
-def send_wsgi(request: Outgoing) -> Response:
+def send_view(request: Outgoing) -> Response:
     """The response of the project's views, through its middleware."""
     rest = dict(request.headers)
     content_type = rest.pop("content-type", "")
@@ -37,6 +40,49 @@ def send_wsgi(request: Outgoing) -> Response:
     )
     headers = {name.lower(): value for name, value in response.items()}
     return Response(response.status_code, headers, response.getvalue())
+
+
+def send_wsgi(application: Any, request: Outgoing) -> Response:
+    """The response of a WSGI application, in this thread."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        started.append((status, headers))
+
+    with calling(caller_waits=True), _connections_stay():
+        parts = application(_environ_of(request), start_response)
+        try:
+            content = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+    status, headers = started[-1]
+    return Response(int(status[:3]), {name.lower(): value for name, value in headers}, content)
+
+
+def _environ_of(request: Outgoing) -> dict[str, Any]:
+    path, _, query = request.path.partition("?")
+    sent = {"host": "testserver", "content-length": str(len(request.body)), **request.headers}
+    names = {name: name.upper().replace("-", "_") for name in sent}
+    plain = ("CONTENT_TYPE", "CONTENT_LENGTH")
+    return {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        **{key if (key := names[name]) in plain else f"HTTP_{key}": value for name, value in sent.items()},
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
 
 
 async def send_asgi(application: Any, request: Outgoing) -> Response:

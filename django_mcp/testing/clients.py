@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from asgiref.sync import async_to_sync, sync_to_async
 
-from .carriers import Outgoing, send_asgi, send_wsgi
+from .carriers import Outgoing, send_asgi, send_view, send_wsgi
 from .conversation import Conversation, Steps, T
 from .query_log import QueryLog, logged
 from .responses import Response
@@ -89,7 +89,9 @@ class MCPClient(Conversation):
     def _carry(self, outgoing: Outgoing) -> Response:
         with logged() as log:
             if self._lane == "view":
-                response = send_wsgi(outgoing)
+                response = send_view(outgoing)
+            elif self._lane == "wsgi":
+                response = send_wsgi(self._find_application(), outgoing)
             else:
                 response = async_to_sync(send_asgi)(self._find_application(), outgoing)
         return replace(response, queries=tuple(log.found))
@@ -161,7 +163,9 @@ class AsyncMCPClient(Conversation):
         await sync_to_async(log.start)()
         try:
             if self._lane == "view":
-                response = await sync_to_async(send_wsgi)(outgoing)
+                response = await sync_to_async(send_view)(outgoing)
+            elif self._lane == "wsgi":
+                response = await sync_to_async(send_wsgi)(self._find_application(), outgoing)
             else:
                 response = await send_asgi(self._find_application(), outgoing)
         finally:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -20,6 +21,7 @@ from django_mcp.execution.under_test import calling
 from django_mcp.protocol.modern import NAME_SOURCES
 from django_mcp.protocol.versions import LATEST_HANDSHAKE, LATEST_MODERN, MODERN_VERSIONS, Era
 from django_mcp.server import all_servers
+from django_mcp.wsgi import mcp_wsgi_application
 
 from .answers import Answers
 from .carriers import Outgoing
@@ -32,15 +34,16 @@ MAX_ROUNDS = 10
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Outgoing, Response, T]
-Lane: TypeAlias = Literal["view", "asgi"]
+Lane: TypeAlias = Literal["view", "asgi", "wsgi"]
 
 
 class Conversation:
     """The state of a client, and the steps of its methods.
 
-    `era` or `version` selects the protocol; a handshake client opens its session on first use. `lane` is `view` (WSGI)
-    or `asgi` (the project's `ASGI_APPLICATION`, or `application`). `user` calls as that user, without the endpoint's
-    authenticators. `answers` are the client's answers to the server's questions: `Answers` says how.
+    `era` or `version` selects the protocol; a handshake client opens its session on first use. `lane` is `view`
+    (Django's own, under WSGI), or `asgi` or `wsgi`: the project's `ASGI_APPLICATION` or `WSGI_APPLICATION`, or
+    `application`. `user` calls as that user, without the endpoint's authenticators. `answers` are the client's answers
+    to the server's questions: `Answers` says how.
     """
 
     def __init__(
@@ -208,7 +211,7 @@ class Conversation:
             self.transcript.note("←", f"HTTP {response.status_code}, {len(response.content)} bytes")
 
     def _find_application(self) -> Any:
-        return self._application or _asgi_application()
+        return self._application or (_wsgi_application() if self._lane == "wsgi" else _asgi_application())
 
     @contextmanager
     def _acting(self) -> Iterator[None]:
@@ -313,6 +316,12 @@ def _asgi_application() -> Any:
             '"mysite.asgi.application", or give MCPClient application=….'
         )
     return import_string(path)
+
+
+def _wsgi_application() -> Any:
+    """That of the setting; without one, the WSGI lane."""
+    path = getattr(settings, "WSGI_APPLICATION", None)
+    return import_string(path) if path else mcp_wsgi_application(WSGIHandler())
 
 
 def _advice(response: Response) -> str:

@@ -7,10 +7,10 @@ from .conversation import Lane
 from .schema import assert_schema_unchanged
 
 Eras: TypeAlias = Literal["all", "handshake", "modern"]
-Lanes: TypeAlias = Literal["all", "view", "asgi"]
+Lanes: TypeAlias = Literal["all", "view", "asgi", "wsgi"]
 
 EVERY_ERA: tuple[Literal["handshake", "modern"], ...] = ("handshake", "modern")
-EVERY_LANE: tuple[Lane, ...] = ("view", "asgi")
+EVERY_LANE: tuple[Lane, ...] = ("view", "asgi", "wsgi")
 
 
 class MCPTestMixin:

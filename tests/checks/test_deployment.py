@@ -180,6 +180,7 @@ class LeftToDjango(MCPView):
 )
 def test_an_endpoint_of_the_lane_that_only_djangos_sessions_open_is_named(settings, application, is_named):
     settings.ASGI_APPLICATION = f"tests.checks.test_deployment.{application}"
+    settings.WSGI_APPLICATION = "django.core.wsgi.get_wsgi_application"
     own, only = MCPServer("own"), [SessionAuthentication]
     mount(
         settings,
@@ -196,6 +197,14 @@ def test_an_endpoint_of_the_lane_that_only_djangos_sessions_open_is_named(settin
         'mcp_application(application, posts="view").',
     )
     assert found("W044") == ([expected] if is_named else [])
+    settings.ASGI_APPLICATION, settings.WSGI_APPLICATION = None, "testproject.wsgi.application"
+    assert found("W044") == [
+        (
+            expected[0].replace("ASGI", "WSGI"),
+            "Add a class that reads a token (django_mcp.contrib.tokens, django_mcp.contrib.oauth), or call "
+            "django.core.wsgi.get_wsgi_application().",
+        )
+    ]
 
 
 def test_a_tool_without_a_transaction_is_named_where_requests_are_atomic(settings, monkeypatch):

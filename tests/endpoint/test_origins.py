@@ -192,7 +192,8 @@ def test_a_foreign_host_is_403_unless_djangos_middleware_is_first(lane, verb):
     """Django's CommonMiddleware asks for the host of every request, and answers a foreign one with its own 400."""
     client = MCPClient("/plain", era="handshake", headers={"host": "evil.example.net"}, **lane)
 
-    assert client.send(verb).status_code == (403 if lane == {"lane": "asgi"} else 400)
+    in_a_lane = "application" not in lane and lane["lane"] != "view"
+    assert client.send(verb).status_code == (403 if in_a_lane else 400)
 
 
 @cases("verb", VERBS)

@@ -34,7 +34,7 @@ def project(tmp_path, monkeypatch, settings):
     (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "mysite.settings")
-    settings.ROOT_URLCONF, settings.ASGI_APPLICATION = "mysite.urls", None
+    settings.ROOT_URLCONF, settings.ASGI_APPLICATION, settings.WSGI_APPLICATION = "mysite.urls", None, None
 
     def write(**files):
         for name, text in files.items():
@@ -81,6 +81,20 @@ def test_a_project_without_an_asgi_module_lacks_the_endpoint_alone(project):
         "+\n"
         '+urlpatterns += [path("mcp", endpoint())]\n'
     )
+
+
+def test_a_project_without_an_asgi_module_is_told_of_the_lane_of_wsgi(project):
+    folder = project(urls=URLS, wsgi=ASGI.replace("asgi", "wsgi"))
+
+    _, lack = lacks()
+    lack.mend()
+
+    assert lack.advice == (
+        "Each MCP request passes all of the project's middleware: import get_wsgi_application from django_mcp.wsgi, "
+        "unless your tools need it."
+    )
+    assert (folder / "wsgi.py").read_text() == ASGI.replace("asgi", "wsgi").replace("django.core", "django_mcp")
+    assert len(list(lacks())) == 1
 
 
 @pytest.mark.parametrize(

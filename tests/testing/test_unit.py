@@ -71,8 +71,8 @@ def test_a_test_runs_once_in_each_carrier():
 
     unittest.TestSuite([InEach("test_what_another_run_wrote_is_undone")]).run(result)
 
-    assert (result.testsRun, result.failures, result.errors) == (4, [], [])
-    assert runs == [("handshake", "view"), ("handshake", "asgi"), ("modern", "view"), ("modern", "asgi")]
+    assert (result.testsRun, result.failures, result.errors) == (6, [], [])
+    assert runs == [(era, lane) for era in ("handshake", "modern") for lane in ("view", "asgi", "wsgi")]
 
 
 def test_a_failure_names_its_carrier():
@@ -88,4 +88,5 @@ def test_a_failure_names_its_carrier():
     assert [text.splitlines()[-1] for _, text in result.failures] == [
         "The era and the lane: modern, view",
         "The era and the lane: modern, asgi",
+        "The era and the lane: modern, wsgi",
     ]

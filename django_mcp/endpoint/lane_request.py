@@ -1,0 +1,103 @@
+"""A request that a lane answers before Django's handler: who may call, by the hooks of the view, and its exchange.
+
+The lanes themselves read the body, run the call and send the answer.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from django.http import HttpRequest
+
+from django_mcp.primitives.context import Caller
+from django_mcp.protocol import inbound
+from django_mcp.protocol.headers import Headers
+from django_mcp.protocol.replies import Reply
+
+from . import cors
+from .exchange import Exchange
+from .request_stream import RequestStream
+
+if TYPE_CHECKING:
+    from django_mcp.views import MCPView
+
+T = TypeVar("T")
+
+NO_LIMITS: Final = inbound.Limits(0, 0, 0, 0)
+
+
+class LaneRequest:
+    """A request to an endpoint: `view` configures it, `kwargs` are the variables of its path."""
+
+    __slots__ = ("_caller", "_is_open", "_limits", "_request", "cors", "headers", "kwargs", "view")
+
+    has_streams: ClassVar[bool]
+    """Whether the lane has streams that stand open."""
+
+    def __init__(self, view: "MCPView", kwargs: dict[str, Any], headers: Headers) -> None:
+        self.view = view
+        self.kwargs = kwargs
+        self.headers = headers
+        self.cors: tuple[tuple[str, str], ...] = ()
+        self._request: HttpRequest | None = None
+        self._caller: Caller | None = None
+        self._is_open = False
+        self._limits = NO_LIMITS
+
+    @property
+    def method(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def lane(self) -> str:
+        """The lane's name for observers."""
+        raise NotImplementedError
+
+    @property
+    def path(self) -> str:
+        """The path with the prefix under which the project is served."""
+        raise NotImplementedError
+
+    def _new_request(self) -> HttpRequest:
+        raise NotImplementedError
+
+    def request(self) -> HttpRequest:
+        """Django's request, made on first use."""
+        if self._request is None:
+            self._request = self._new_request()
+        return self._request
+
+    def _check_headers(self) -> Reply | None:
+        """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
+        self._is_open = self.view.is_open()
+        self._limits = self.view.get_limits()
+        self.cors = cors.headers_for(self.headers, self.view.get_allowed_origins())
+        if refusal := self.view.refuse_unheard(self.headers):
+            return refusal
+        return self.view.preflight(self.headers) if self.method == "OPTIONS" else None
+
+    def _admit(self) -> Caller | Reply:
+        if self._caller is not None:
+            return self._caller
+        if self._is_open:
+            return self.view.anonymous_caller(self.request)
+        return self.view.admit(self.request(), **self.kwargs)
+
+    def _count_one_more(self) -> Reply | None:
+        return None if self._is_open else self.view.count_one_more(self.request())
+
+    def _exchange(self, caller: Caller, stream: RequestStream | None = None) -> Exchange:
+        return Exchange(
+            self.view.get_server(),
+            self.view.get_sessions(),
+            caller,
+            stream=stream,
+            streams=self.has_streams,
+            count=self._count_one_more,
+            lane=self.lane,
+            path=self.path,
+        )
+
+    def _admitted(self, answer: Callable[[Exchange, Headers], T]) -> T | Reply:
+        """The answer to a GET or DELETE of a session, after the caller is admitted."""
+        caller = self._admit()
+        return caller if isinstance(caller, Reply) else answer(self._exchange(caller), self.headers)
