@@ -12,7 +12,7 @@ from typing import Any
 
 import nox
 
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
 nox.options.sessions = ["tests"]
@@ -71,7 +71,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python="3.14")
 def newest(session: nox.Session) -> None:
     """The newest releases of the dependencies, and of what those depend on: `nox -s newest`."""
-    upgrade = ("--upgrade", "--upgrade-strategy", "eager")
+    upgrade = ("--upgrade",) if session.venv_backend == "uv" else ("--upgrade", "--upgrade-strategy", "eager")
     session.install("--editable", everything(), "--group", "test", "--group", "postgres", *upgrade)
     run(session, session.posargs)
 
