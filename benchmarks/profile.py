@@ -14,8 +14,8 @@ from pathlib import Path
 
 from .asks import add
 from .load import put_load
-from .serve import LANE, databases, ours, pick_cores
-from .servers import GUNICORN, Contestant, Serving
+from .serve import LANE, VIEW, databases, ours, pick_cores
+from .servers import Contestant, Serving
 
 FOLDER = Path(__file__).resolve().parent / "profiles"
 SECONDS, SHOWN = 10, 40
@@ -23,7 +23,7 @@ SECONDS, SHOWN = 10, 40
 
 def contestants(database: str) -> dict[str, Contestant]:
     lane = ours("lane", LANE, database)
-    view = ours("view", (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}"), database)
+    view = ours("view", VIEW, database)
     return {
         "lane-modern": Contestant("lane", lane, "/bench/mcp", "modern"),
         "lane-handshake": Contestant("lane", lane, "/bench/mcp", "handshake"),

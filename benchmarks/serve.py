@@ -58,6 +58,9 @@ BOLT_PYTHON = "3.12"
 CROWD = 400
 """How many connections a busy server has."""
 LANE = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
+WSGI_LANE = (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}")
+DJANGOS = ("--env", "DJANGO_SETTINGS_MODULE=testproject.settings", "django.core.wsgi:get_wsgi_application()")
+VIEW = (*GUNICORN, *DJANGOS, "--bind", "127.0.0.1:{port}")
 
 
 def ours(name: str, command: tuple[str, ...], database: str) -> Server:
@@ -83,12 +86,11 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
         migrate = (str(Path(__file__).parent / "peers" / "django_site.py"),)
         return Server(requirements[0], command, {"SQLITE_PATH": peer_sqlite}, requirements, migrate)
 
-    wsgi = (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}")
     peer_asgi = (*UVICORN, "django_site:asgi", "--port", "{port}")
     peer_wsgi = (*GUNICORN, "django_site:application", "--bind", "127.0.0.1:{port}")
 
     lane, sdk, fastmcp = apps(f"sqlite:///{sqlite}")
-    view = ours("view", wsgi, f"sqlite:///{sqlite}")
+    view, wsgi_lane = ours("view", VIEW, f"sqlite:///{sqlite}"), ours("WSGI lane", WSGI_LANE, f"sqlite:///{sqlite}")
     sdk_sse = app("official_sdk:app", SDK)
     sdk_many = app("official_sdk:many", SDK, RESPONSES="json")
     fastmcp_sse = app("fastmcp_server:app", FASTMCP)
@@ -148,11 +150,33 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
         ),
         Contest(
             "view",
-            "modern tools/call, gunicorn (budget: 1 x django-mcpz)",
+            "modern tools/call, gunicorn (budget: 1 x django-mcpz; an async tool: 1.25)",
             (
+                Contestant("ours, view", view, "/bench/mcp", "modern", add("add_sync")),
+                Contestant("ours, view, async tool", view, "/bench/mcp", "modern"),
+                Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern"),
+                Contestant("bare Django view", mcpz, "/bare", None),
+            ),
+        ),
+        Contest(
+            "wsgi",
+            "modern tools/call, gunicorn (budget: 1.5 x django-mcpz; an async tool: 1.25)",
+            (
+                Contestant("ours, WSGI lane", wsgi_lane, "/bench/mcp", "modern", add("add_sync")),
+                Contestant("ours, WSGI lane, async tool", wsgi_lane, "/bench/mcp", "modern"),
                 Contestant("ours, view", view, "/bench/mcp", "modern", add("add_sync")),
                 Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern"),
                 Contestant("bare Django view", mcpz, "/bare", None),
+            ),
+        ),
+        Contest(
+            "wsgi-handshake",
+            "handshake tools/call, gunicorn (budget: 15 x django-mcp-server)",
+            (
+                Contestant("ours, WSGI lane, session in SQLite", wsgi_lane, "/bench/mcp", "handshake", add("add_sync")),
+                Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", add("add_sync")),
+                Contestant("django-mcpz, no session", mcpz, "/mcpz/mcp", "handshake"),
+                Contestant("django-mcp-server, session in SQLite", mcp_server, "/mcp", "handshake"),
             ),
         ),
         Contest(
@@ -201,9 +225,10 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
         ),
         Contest(
             "row",
-            f"modern, {ROW.title}: the lane under uvicorn, a Django view under gunicorn",
+            f"modern, {ROW.title}: the lane under uvicorn, the others under gunicorn",
             (
                 Contestant("ours, lane", lane, "/bench/mcp", "modern", ROW),
+                Contestant("ours, WSGI lane", wsgi_lane, "/bench/mcp", "modern", ROW),
                 Contestant("ours, view", view, "/bench/mcp", "modern", ROW),
                 Contestant("django-mcpz", mcpz, "/mcpz/mcp", "modern", ROW),
             ),
@@ -309,7 +334,8 @@ def main() -> None:
     parser.add_argument(
         "contest",
         nargs="*",
-        help="modern, handshake, view, view-handshake, list, argument, result, progress, orm, crowd, row; else all",
+        help="modern, handshake, view, view-handshake, wsgi, wsgi-handshake, list, argument, result, progress, orm, "
+        "crowd, row; else all",
     )
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")

@@ -73,6 +73,16 @@ def hold(folder: str) -> int:
     return os.getpid()
 
 
+@watched.tool(read_only=True)
+async def hold_async(folder: str) -> int:
+    """The same, in a coroutine."""
+    (Path(folder) / "begun").touch()
+    deadline = time.monotonic() + 30
+    while not (Path(folder) / "go").exists() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    return os.getpid()
+
+
 @watched.tool
 def pour(count: int, size: int, ctx: Context) -> str:
     """Say much, quickly."""

@@ -55,13 +55,16 @@ async def test_a_server_that_is_told_to_stop_ends_its_streams_and_finishes_its_c
         await stopping
 
 
-async def test_a_wsgi_server_that_is_told_to_stop_finishes_its_calls(tmp_path: Path, client: Client):
+@pytest.mark.parametrize(("application", "tool"), [("application", "hold"), ("lane", "hold_async")])
+async def test_a_wsgi_server_that_is_told_to_stop_finishes_its_calls(
+    tmp_path: Path, client: Client, application: str, tool: str
+):
     if find_spec("gunicorn") is None:
         skip_without("gunicorn is not installed")
-    with cluster(tmp_path, 1, f"{GUNICORN} tests.live.wsgi:application --threads 4") as servers:
+    with cluster(tmp_path, 1, f"{GUNICORN} tests.live.wsgi:{application} --threads 4") as servers:
         [server] = servers.servers
         await client.open(server)
-        call = await held(server, client, tmp_path)
+        call = await held(server, client, tmp_path, tool)
 
         stopping = asyncio.create_task(asyncio.to_thread(server.stop))
         await seen(lambda: "Handling signal: term" in server.log)
@@ -70,9 +73,9 @@ async def test_a_wsgi_server_that_is_told_to_stop_finishes_its_calls(tmp_path: P
         await stopping
 
 
-async def held(server: Server, client: Client, folder: Path) -> "asyncio.Task[Any]":
+async def held(server: Server, client: Client, folder: Path, tool: str = "hold") -> "asyncio.Task[Any]":
     """A call that has begun, and ends when there is a file `go` in the folder."""
-    call = asyncio.create_task(client.call(server, "hold", folder=str(folder)))
+    call = asyncio.create_task(client.call(server, tool, folder=str(folder)))
     await seen((folder / "begun").exists)
     return call
 
