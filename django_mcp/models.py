@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django import forms
+from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 else:
     TextField = models.TextField
     CharField = models.CharField
+
+if not apps.is_installed("django_mcp"):
+    # Django's own error names a model, and a project that imports an endpoint has not thought of one.
+    raise ImproperlyConfigured('Add "django_mcp" to INSTALLED_APPS.')
 
 to_json_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 

@@ -1,6 +1,5 @@
 """`MCPView`: an endpoint as a class-based view, behind the project's middleware and DRF's policies."""
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import cors, hooks, origins, protected_resource
 from django_mcp.endpoint.django_http import read_body, read_headers, to_response, to_stream
 from django_mcp.endpoint.exchange import Exchange
+from django_mcp.endpoint.failures import log_failure
 from django_mcp.endpoint.options import EndpointOptions, check_options
 from django_mcp.endpoint.posts import answer_post
 from django_mcp.endpoint.request_stream import RequestStream
@@ -28,8 +28,6 @@ from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound, replies
 from django_mcp.protocol.headers import Headers, are_too_large
 from django_mcp.protocol.replies import JSON_TYPE, Reply
-
-logger = logging.getLogger("django_mcp")
 
 ALLOW = "GET, POST, DELETE"
 
@@ -285,7 +283,7 @@ class MCPView(EndpointOptions):
     def _to_failure(self, error: Exception, request: HttpRequest) -> HttpResponse:
         reply = authentication.refuse(error, self, request)
         if reply is None:
-            logger.error("Answering failed", exc_info=error)
+            log_failure(error)
             reply = replies.INTERNAL
         return to_response(reply)
 

@@ -4,7 +4,6 @@ It contains no rules of the protocol: the view decides who is admitted, the exch
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
@@ -17,6 +16,7 @@ from django.http import HttpRequest
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint import hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
+from django_mcp.endpoint.failures import log_failure
 from django_mcp.endpoint.lane_request import LaneRequest
 from django_mcp.endpoint.request_stream import InlineRequestStream
 from django_mcp.execution import outcomes
@@ -42,8 +42,6 @@ from .stream import StreamConsumer
 
 if TYPE_CHECKING:
     from . import Receive, Scope, Send
-
-logger = logging.getLogger("django_mcp")
 
 Message: TypeAlias = Inbound | Batch | Reply
 Stream: TypeAlias = ASGIRequestStream | InlineRequestStream
@@ -98,8 +96,8 @@ class EndpointRequest(LaneRequest):
             reply = await self._answer()
         except Disconnected:
             return None
-        except Exception:
-            logger.exception("Answering failed")
+        except Exception as error:
+            log_failure(error)
             reply = replies.INTERNAL
         if isinstance(reply, StreamConsumer):
             return reply
@@ -176,10 +174,10 @@ class EndpointRequest(LaneRequest):
         stream = self._new_stream()
         try:
             reply = await self._run(read, stream, inline=is_open and len(self.body) <= INLINE_BYTES)
-        except Exception:
+        except Exception as error:
             if not await stream.fail():
                 raise
-            logger.exception("Answering failed")
+            log_failure(error)
             return None
         except BaseException as error:
             stream.abandon()

@@ -3,6 +3,7 @@ better.
 """
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any, Final
 
 from django.conf import settings
@@ -30,12 +31,17 @@ def check_setting_names(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             gettext("Nothing reads the setting %(name)s.") % {"name": name},
-            hint=gettext("Remove it, or correct its name. The settings are %(names)s.")
-            % {"names": ", ".join(setting_names())},
+            hint=_correction_of(name),
             id="django_mcp.W001",
         )
         for name in unknown_setting_names()
     ]
+
+
+def _correction_of(name: str) -> str:
+    if meant := get_close_matches(name, setting_names(), n=1, cutoff=0.8):
+        return gettext("Did you mean %(name)s?") % {"name": meant[0]}
+    return gettext("Remove it, or correct its name: the documentation has a page of all settings.")
 
 
 @register("mcp")

@@ -30,6 +30,7 @@ from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era
 from django_mcp.storage import sessions
 
+from .failures import log_failure
 from .questions import ClientQuestion
 from .request_stream import OUTBOX_LIMIT, WATCH_AFTER_SECONDS, RequestStream
 from .waiting import waiting_calls
@@ -184,9 +185,9 @@ class ThreadRequestStream(RequestStream):
         take_over_locals()
         try:
             self._put(work())
-        except BaseException:
+        except BaseException as error:
             # Also SystemExit: the client waits for a reply.
-            logger.exception("Answering failed")
+            log_failure(error)
             self._put(replies.INTERNAL)
         finally:
             connections.close_all()
@@ -200,7 +201,7 @@ class ThreadRequestStream(RequestStream):
             self._put(await work(LoopContext(task.get_loop(), caller_waits=False), task))
         except BaseException as error:
             # SystemExit would stop the loop for all others.
-            logger.exception("Answering failed")
+            log_failure(error)
             self._put(replies.INTERNAL)
             if isinstance(error, asyncio.CancelledError):
                 raise

@@ -47,6 +47,11 @@ class Lack:
 def lacks() -> Iterator[Lack]:
     """The lacks of the project that runs, in the order in which to mend them."""
     yield from _urls()
+    yield from lane_lacks()
+
+
+def lane_lacks() -> Iterator[Lack]:
+    """Those of the ASGI and WSGI modules and of the settings, without which an endpoint is not served in its lane."""
     asgi = _module_of("ASGI_APPLICATION", "asgi")
     if asgi is not None:
         yield from _asgi(asgi)

@@ -204,9 +204,32 @@ def _describe(members: dict[str, Any], extra: Any, label: str) -> tuple[TypeAdap
         adapter = TypeAdapter[dict[str, Any]](arguments)
         return adapter, schemas.describe(adapter, "validation")
     except PydanticUserError as error:
+        # pydantic's message is long, and is about pydantic's own ways: it stays the cause.
+        name, hint = next((one for one in members.items() if not _has_schema(one[1])), ("", ""))
         raise ImproperlyConfigured(
-            f"{label}: a parameter's type has no JSON Schema ({error.message}). Use types that pydantic takes."
+            f"{label}: the type of the parameter {name} has no JSON Schema ({_written(hint)}). Use one that pydantic "
+            "takes, such as a dataclass or a BaseModel."
         ) from error
+
+
+def _has_schema(hint: Any) -> bool:
+    try:
+        schemas.describe(TypeAdapter(_bare(hint)), "validation")
+    except PydanticUserError:
+        return False
+    return True
+
+
+def _bare(hint: Any) -> Any:
+    """A member's type without `NotRequired`, which is for members alone."""
+    return get_args(hint)[0] if get_origin(hint) is NotRequired else hint
+
+
+def _written(hint: Any) -> str:
+    """A type as its annotation was written."""
+    bare = _bare(hint)
+    bare = get_args(bare)[0] if get_origin(bare) is Annotated else bare
+    return bare.__qualname__ if isinstance(bare, type) else str(bare)
 
 
 def _object_schema(schema: Schema, defaults: Mapping[str, Any], label: str) -> Schema:

@@ -4,7 +4,6 @@ It contains no rules of the protocol: the view decides who is admitted, the exch
 """
 
 import contextvars
-import logging
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from http.client import responses
@@ -18,6 +17,7 @@ from django.utils import timezone, translation
 
 from django_mcp.endpoint.django_http import read_body, read_input
 from django_mcp.endpoint.exchange import Exchange
+from django_mcp.endpoint.failures import log_failure
 from django_mcp.endpoint.lane_request import LaneRequest
 from django_mcp.endpoint.posts import answer_post
 from django_mcp.endpoint.thread_stream import Lines
@@ -30,8 +30,6 @@ from django_mcp.views import ALLOW, MCPView
 
 if TYPE_CHECKING:
     from . import Environ, StartResponse
-
-logger = logging.getLogger("django_mcp")
 
 
 class EndpointRequest(LaneRequest):
@@ -72,8 +70,8 @@ class EndpointRequest(LaneRequest):
             lines = iter(answer)
             # The first line is made before the headers are sent, so that a failure can still be told.
             first = next(lines)
-        except Exception:
-            logger.exception("Answering failed")
+        except Exception as error:
+            log_failure(error)
             return self._send(replies.INTERNAL, start_response)
         finally:
             if tends:

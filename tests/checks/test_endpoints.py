@@ -52,7 +52,15 @@ def test_a_misspelt_setting_is_named(settings):
 
     assert message.id == "django_mcp.W001"
     assert "MCP_SESION_TTL_SECONDS" in message.msg
-    assert "MCP_SESSION_TTL_SECONDS" in message.hint
+    assert message.hint == "Did you mean MCP_SESSION_TTL_SECONDS?"
+
+
+def test_a_setting_that_resembles_no_other_is_not_taken_for_another(settings):
+    settings.MCP_COLOR = "blue"
+
+    [message] = [one for one in run_checks(tags=["mcp"]) if one.id == "django_mcp.W001"]
+
+    assert message.hint == "Remove it, or correct its name: the documentation has a page of all settings."
 
 
 @cases(

@@ -236,8 +236,18 @@ class Foreign:
 
 @cases("hint", [Foreign, list[Foreign], Callable[[int], int]])
 def test_a_type_that_no_client_could_send_is_refused_at_start_up(hint):
-    with pytest.raises(ImproperlyConfigured, match=r"with_hint.*: a parameter's type has no JSON Schema"):
+    with pytest.raises(
+        ImproperlyConfigured,
+        match=r"with_hint.*: the type of the parameter \w+ has no JSON Schema \(.*(Foreign|Callable)",
+    ):
         read(with_hint(hint))
+
+
+def test_the_parameter_of_such_a_type_is_named_among_others():
+    def draw(name: str, size: int = 1, *, canvas: Foreign | None = None) -> None: ...
+
+    with pytest.raises(ImproperlyConfigured, match=r"the parameter canvas has no JSON Schema \(.*Foreign \| None\)"):
+        read(draw)
 
 
 # Defaults

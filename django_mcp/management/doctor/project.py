@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_mcp.endpoint import routes
+from django_mcp.management import wiring
 from django_mcp.management.lockfile import lock_of
 from django_mcp.page.shown import estimate_tokens, size_of
 from django_mcp.primitives.readiness import objections
@@ -26,6 +27,7 @@ def examine(name: str | None = None) -> Iterator[Finding]:
     yield from _migrations()
     yield from _system_checks()
     yield from _endpoints()
+    yield from _lane()
     for server in all_servers():
         if server.name == name or (name is None and not server.is_empty()):
             yield from _tools(server)
@@ -75,6 +77,12 @@ def _endpoints() -> Iterator[Finding]:
             _("No URL serves MCP."),
             _('Add path("mcp", endpoint()) to the URLconf, from django_mcp.urls.'),
         )
+
+
+def _lane() -> Iterator[Finding]:
+    """Lines that the ASGI module and the settings lack; the system checks see the module by ASGI_APPLICATION alone."""
+    for lack in wiring.lane_lacks():
+        yield Finding("lane", "warning", lack.advice)
 
 
 def _tools(server: MCPServer) -> Iterator[Finding]:
