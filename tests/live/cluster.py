@@ -1,5 +1,6 @@
 """Several server processes on one database, each on a port of its own, so that a test says which one is asked."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -8,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
@@ -97,7 +100,9 @@ def cluster(folder: Path, count: int, server: str = UVICORN, **environment: str)
     """Servers that run while the block does: on PostgreSQL when DATABASE_URL names it, with Redis when REDIS_URL does,
     and otherwise on an SQLite file without a channel layer.
     """
-    with database(folder) as url:
+    # The layer on PostgreSQL has tables of its own.
+    layer = "postgres" if environment.get("CHANNEL_LAYER") == "postgres" else "none"
+    with database(folder, migrated(layer)) as url:
         environment = {
             **os.environ,
             "DATABASE_URL": url,
@@ -106,8 +111,6 @@ def cluster(folder: Path, count: int, server: str = UVICORN, **environment: str)
         }
         if not environment.get("REDIS_URL"):
             environment["CHANNEL_LAYER"] = "none"
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
         servers = Cluster(environment, folder, count, server)
         try:
             servers.wait_until_served()
@@ -116,19 +119,35 @@ def cluster(folder: Path, count: int, server: str = UVICORN, **environment: str)
             servers.close()
 
 
+@cache
+def migrated(layer: str) -> str:
+    """The URL of a database with all tables, to copy: making them takes longer than a server takes to start."""
+    kept = ExitStack()
+    atexit.register(kept.close)
+    url = kept.enter_context(database(Path(kept.enter_context(TemporaryDirectory()))))
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.live.settings", "CHANNEL_LAYER": layer}
+    environment = {**os.environ, "DATABASE_URL": url, **settings}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return url
+
+
 @contextmanager
-def database(folder: Path) -> Iterator[str]:
-    """An empty database: its URL."""
+def database(folder: Path, template: str = "") -> Iterator[str]:
+    """The URL of a database of its own: an empty one, or a copy of another."""
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith("postgres"):
-        yield f"sqlite:///{folder / 'live.sqlite3'}"
+        file = folder / "live.sqlite3"
+        if template:
+            shutil.copy(template.removeprefix("sqlite:///"), file)
+        yield f"sqlite:///{file}"
         return
     import psycopg
 
     server, _, name = url.rpartition("/")
     name = f"{name}_live_{os.getpid()}_{time.time_ns()}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name}{' TEMPLATE ' + template.rpartition('/')[2] if template else ''}")
         try:
             yield f"{server}/{name}"
         finally:
