@@ -40,7 +40,7 @@ _PROTECTED: Final = (
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How clients read and write a kind of field. `is_scalar`: rows can be sorted and grouped by it. `is_many`: it is
-    written after its row.
+    written after its row. `lookups`: the only ones that work, of those that Django says the field has.
     """
 
     type_for: Callable[[Any, bool], Any]
@@ -48,6 +48,7 @@ class Kind:
     write: Writer | None
     is_scalar: bool = True
     is_many: bool = False
+    lookups: tuple[str, ...] | None = None
 
 
 def kind_of(field: Any) -> Kind:
@@ -302,7 +303,11 @@ KINDS: dict[type[Any] | str, Kind] = {
     "django.contrib.postgres.fields.array.ArrayField": Kind(_array, _read_array, as_given, is_scalar=False),
     "django.contrib.postgres.fields.ranges.RangeField": Kind(_range, _read_range, _write_range, is_scalar=False),
     "django.contrib.postgres.fields.hstore.HStoreField": Kind(
-        lambda field, checked: dict[str, str | None], _read_json, as_given, is_scalar=False
+        lambda field, checked: dict[str, str | None],
+        _read_json,
+        as_given,
+        is_scalar=False,
+        lookups=("exact", "in", "contains"),
     ),
     "taggit.managers.TaggableManager": Kind(_names, _read_names, as_given, is_scalar=False, is_many=True),
 }

@@ -258,7 +258,8 @@ def _may_be_null(model: type[models.Model], path: str) -> bool:
 def _has_lookup(field: Any, lookup: str) -> bool:
     if isinstance(field, models.ForeignKey) or kind_of(field).is_many or kind_of(field) is KINDS[COMPOSITE]:
         return lookup in ("exact", "in", *(() if field.many_to_many else ("gt", "gte", "lt", "lte")))
-    return field.get_lookup(lookup) is not None
+    known = kind_of(field).lookups
+    return field.get_lookup(lookup) is not None and (known is None or lookup in known)
 
 
 def _with_description(kind: Any, field: "models.Field[Any, Any]") -> Any:

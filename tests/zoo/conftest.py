@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-_APPS_OF_OURS = ("kinds", "ranges", "pages")
+_APPS_OF_OURS = ("kinds", "ranges", "pages", "tenants")
 
 
 def pytest_collection_modifyitems(items):

@@ -3,6 +3,7 @@
 import datetime
 import uuid
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
@@ -103,7 +104,10 @@ class EveryField(Abstract):
     computed = models.GeneratedField(
         expression=Upper("char"), output_field=models.CharField(max_length=20), db_persist=True
     )
-    length = models.GeneratedField(expression=Length("char"), output_field=models.IntegerField(), db_persist=False)
+    # PostgreSQL has virtual columns since 18.
+    length = models.GeneratedField(
+        expression=Length("char"), output_field=models.IntegerField(), db_persist=settings.ON_POSTGRES
+    )
     by_database = models.DateTimeField(db_default=Now())
     five_thousand = models.CharField(max_length=5, choices=[(f"{n}", f"Nr {n}") for n in range(5000)], blank=True)
     grouped = models.CharField(max_length=1, choices=[("A", [("a", "Alpha")]), ("B", [("b", "Beta")])], blank=True)
