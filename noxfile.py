@@ -103,14 +103,19 @@ def run(session: nox.Session, arguments: Sequence[str]) -> None:
 
 
 @nox.session(python="3.12")
-@nox.parametrize("project", ["kinds", "wagtail", "oscar", "helpdesk"])
+@nox.parametrize("project", ["kinds", "kinds on PostgreSQL", "wagtail", "cms", "oscar", "helpdesk", "tenants"])
 def zoo(session: nox.Session, project: str) -> None:
-    """Every model of projects that others wrote, with settings of their own: `nox -s zoo`, or one by its name."""
+    """Every model of projects that others wrote, with settings of their own: `nox -s zoo`, or one by its name. The
+    second and the last use the PostgreSQL that POSTGRES names.
+    """
     session.install("--editable", ".", "--group", "zoo")
+    settings = project.partition(" ")[0]
+    postgres = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
+    database = f"{postgres}/zoo" if project in ("kinds on PostgreSQL", "tenants") else ""
     session.run(
         *("python", "-m", "pytest", "tests/zoo", "-m", "zoo", "--confcutdir=tests/zoo", *session.posargs),
         *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
-        env={"DJANGO_SETTINGS_MODULE": f"tests.zoo.settings.{project}"},
+        env={"DJANGO_SETTINGS_MODULE": f"tests.zoo.settings.{settings}", "DATABASE_URL": database},
     )
 
 

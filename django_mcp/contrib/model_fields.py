@@ -25,11 +25,11 @@ from .field_kinds import (
     keys_of,
     kind_of,
     read_plain,
-    target_of,
     typed_dict,
 )
 from .field_kinds import STORABLE as STORABLE
 from .field_kinds import kind_of_target as kind_of_target
+from .field_kinds import target_of as target_of
 from .field_kinds import type_of as type_of
 
 LOOKUPS: Final = ("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "gt", "gte", "lt", "lte")

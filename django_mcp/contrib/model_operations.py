@@ -76,6 +76,10 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         rows, aggregate = self._filtered(arguments).order_by(), AGGREGATES[function](field)
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
+        if function in ("min", "max") and field not in ordered:
+            raise ToolError(
+                f"field: {function} is of numbers, text and times: {', '.join(ordered) or 'there are none'}."
+            )
         if field == "pk" and function != "count" and len(cls.model._meta.pk_fields) > 1:
             raise ToolError(f"field: {function} is of one column, and a key has several; name one of them.")
         self._permit(field, *([group_by] if group_by else []))
@@ -95,6 +99,10 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
     scalar = [name for name, field in fields.items() if model_fields.kind_of_target(field).is_scalar]
     numeric = (models.IntegerField, models.FloatField, models.DecimalField)
     numbers = [name for name in scalar if isinstance(fields[name], numeric)]
+    # PostgreSQL has no least boolean, and before 18 no least UUID.
+    ordered = [name for name in scalar if not isinstance(model_fields.target_of(fields[name]), _WITHOUT_ORDER)]
+    if not isinstance(model_fields.target_of(cls.model._meta.pk), _WITHOUT_ORDER):
+        ordered.append("pk")
     parameters = {
         "function": (Literal[tuple(AGGREGATES)], ...),
         "field": (Literal[(*scalar, "pk")], "pk"),
@@ -142,6 +150,8 @@ METHODS: "Final[dict[str, Callable[[type[ModelToolset]], Callable[..., Any]]]]" 
 }
 _ALIAS: Final = "_mcp_aggregate"
 """The name of a sum in a query: none that a model's field has, as `value` could be."""
+
+_WITHOUT_ORDER: Final = (models.BooleanField, models.UUIDField)
 
 PLURAL: Final = ("list", "search", "count", "aggregate")
 

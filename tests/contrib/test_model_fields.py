@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.postgres.fields import HStoreField
 from django.core.exceptions import ImproperlyConfigured
 from django.core.validators import MaxValueValidator, MinLengthValidator
 from django.db import models
@@ -90,3 +91,9 @@ def test_a_relation_that_leads_nowhere_is_null():
     row = model_fields.row_type(Session, ["server", "user__username"])
     shown = {"server": "x", "user__username": None}
     assert TypeAdapter(row).validate_python(shown) == shown
+
+
+def test_a_lookup_that_fails_in_the_database_is_refused():
+    """Django says that an hstore has it, since every field has."""
+    with pytest.raises(ImproperlyConfigured, match="no lookup 'gte'; use one of exact, contains, in, isnull"):
+        model_fields.filter_type(HStoreField(name="pairs"), "gte")

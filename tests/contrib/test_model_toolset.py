@@ -61,8 +61,15 @@ class Legs(ModelToolset):
         return rows.filter(owner_id=self.user.pk) if name == "plan" else rows
 
 
+class Users(ModelToolset):
+    model = User
+    fields = ("username", "is_active")
+    operations = ("aggregate",)
+    model_permissions = False
+
+
 server = MCPServer("models", version="1")
-for toolset in (Airports, Trips, Legs):
+for toolset in (Airports, Trips, Legs, Users):
     server.toolset(toolset)
 
 
@@ -118,6 +125,7 @@ def test_the_tools_are_those_of_the_operations():
         "search_airports": reads,
         "count_airports": reads,
         "aggregate_airports": reads,
+        "aggregate_users": reads,
         "list_trip_plans": reads,
         "get_trip_plan": reads,
         "create_trip_plan": {"readOnlyHint": False},
@@ -237,6 +245,17 @@ def test_rows_are_counted_and_summed_up(client, airports):
     ]
     refused = client.call_tool("aggregate_airports", {"function": "sum", "field": "name"})
     assert (refused.is_error, refused.text) == (True, "field: sum is of numbers: elevation_ft.")
+
+
+def test_there_is_no_least_of_values_that_not_every_database_orders(client):
+    """PostgreSQL has no min(boolean), and would say so only at the call."""
+
+    def aggregate(field):
+        return client.call_tool("aggregate_users", {"function": "min", "field": field})
+
+    assert aggregate("username").data == [{"group": None, "value": "ada"}]
+    refused = aggregate("is_active")
+    assert (refused.is_error, refused.text) == (True, "field: min is of numbers, text and times: username, pk.")
 
 
 def test_related_rows_are_read_in_the_same_query(client, airports, ada, django_assert_num_queries):

@@ -231,3 +231,15 @@ def test_a_table_of_full_text_search_is_opened_to_read_and_the_schema_is_not_wri
         for write in ("UPDATE sqlite_master SET sql = ''", "DELETE FROM words", "INSERT INTO words VALUES ('x')"):
             with pytest.raises(sqlite3.DatabaseError):
                 second.execute(write)
+
+
+def test_django_tenants_chooses_a_schema_in_a_read_only_block_as_it_hands_out_a_cursor(monkeypatch):
+    guard, done = Guard(connection, read_only=True, is_nested=False), []
+    statement = ('SET search_path = "lovelace"', None, False, {})
+
+    with pytest.raises(WroteInReadOnly):
+        guard(lambda *given: done.append(given), *statement)
+    monkeypatch.setattr(connection, "_setting_search_path", True, raising=False)
+    guard(lambda *given: done.append(given), *statement)
+
+    assert done == [statement]

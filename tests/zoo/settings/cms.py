@@ -34,7 +34,7 @@ TEMPLATES = [
                 *CONTEXT_PROCESSORS,
                 "sekizai.context_processors.sekizai",
                 "cms.context_processors.cms_settings",
-            ]
+            ],
         },
     }
 ]

@@ -19,7 +19,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
             else:
                 self.set_tenant(tenant)
         return super()._cursor(name)
-
-    def _handle_search_path(self, cursor=None):
-        # By a cursor of the driver: the guard of read-only tools refuses a SET, which is none of the tool's.
-        super()._handle_search_path()
