@@ -42,7 +42,8 @@ def mcp_wsgi_application(django_application: Application) -> Application:
     from .people import ask_django
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        match = routes.find(get_path_info(environ))
+        path_info = get_path_info(environ)
+        match = routes.find(path_info)
         if match is None or not serves(match[0]):
             return django_application(environ, start_response)
         (route, kwargs), headers, method = match, headers_of(environ), environ["REQUEST_METHOD"]
@@ -50,7 +51,7 @@ def mcp_wsgi_application(django_application: Application) -> Application:
             answer = ask_django(django_application, environ, start_response, headers)
             if answer is not None:
                 return answer
-        return EndpointRequest(route.view(), kwargs, environ, headers).serve(start_response)
+        return EndpointRequest(route.view(), kwargs, environ, headers, path_info).serve(start_response)
 
     # For the system checks that ask for the lane.
     application.serves_mcp = True  # type: ignore[attr-defined]

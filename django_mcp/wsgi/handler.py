@@ -4,13 +4,16 @@ It contains no rules of the protocol: the view decides who is admitted, the exch
 """
 
 import contextvars
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from http.client import responses
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.handlers.wsgi import WSGIRequest, get_path_info, get_script_name
+from django.core.cache import caches
+from django.core.handlers.wsgi import WSGIRequest, get_script_name
 from django.http import HttpRequest
 from django.urls import set_script_prefix
 from django.utils import timezone, translation
@@ -35,13 +38,17 @@ if TYPE_CHECKING:
 class EndpointRequest(LaneRequest):
     """A request to an endpoint."""
 
-    __slots__ = ("_body", "environ")
+    __slots__ = ("_body", "_prefix", "environ", "path_info")
 
     has_streams: ClassVar[bool] = False
 
-    def __init__(self, view: MCPView, kwargs: dict[str, Any], environ: "Environ", headers: Headers) -> None:
+    def __init__(
+        self, view: MCPView, kwargs: dict[str, Any], environ: "Environ", headers: Headers, path_info: str
+    ) -> None:
         super().__init__(view, kwargs, headers)
         self.environ = environ
+        self.path_info = path_info
+        self._prefix = get_script_name(environ)
         self._body: bytes | None = None
 
     @property
@@ -54,13 +61,19 @@ class EndpointRequest(LaneRequest):
 
     @property
     def path(self) -> str:
-        return f"{get_script_name(self.environ).rstrip('/')}{get_path_info(self.environ)}"
+        return f"{self._prefix.rstrip('/')}{self.path_info}"
 
     def serve(self, start_response: "StartResponse") -> Iterable[bytes]:
         """Answers the request, even after an exception."""
         tends = not under_test().caller_waits
         if tends:
             look_after_connections()
+        if not hasattr(_thread, "has_caches"):
+            _thread.has_caches = True
+            # Django keeps caches, and their connections to Redis, in the context: in that of the thread, they stay. One
+            # that cannot be made fails where it is used.
+            with suppress(Exception):
+                caches.all()
         try:
             # In a context of its own: another request may have left its language in this thread, and this one leaves
             # nothing.
@@ -82,7 +95,7 @@ class EndpointRequest(LaneRequest):
     def _answer_alone(self) -> Reply | Lines:
         translation.deactivate()
         timezone.deactivate()
-        set_script_prefix(get_script_name(self.environ))
+        set_script_prefix(self._prefix)
         answer = self._answer()
         if isinstance(answer, Reply) and answer.scopes:
             return self.view.point_to_metadata(answer, self.request())
@@ -131,6 +144,9 @@ class EndpointRequest(LaneRequest):
             headers.append(("Content-Type", JSON_TYPE))
         start_response(_status_line(reply.status), headers)
         return (b"",) if self.method == "HEAD" else (reply.body,)
+
+
+_thread: Final = threading.local()
 
 
 @cache
