@@ -67,6 +67,25 @@ MARKED = {
 }
 """Marks of whole folders and modules."""
 
+ALIKE = (
+    "tests/contrib/apps/",
+    "tests/contrib/cards/",
+    "tests/contrib/otel/",
+    "tests/contrib/skills/",
+    "tests/contrib/test_external_tokens.py",
+    "tests/contrib/test_file_resources.py",
+    "tests/management/doctor/",
+    "tests/management/test_mcp_config.py",
+    "tests/management/test_mcp_doctor.py",
+    "tests/management/test_mcp_inspector.py",
+    "tests/management/test_startmcp.py",
+    "tests/testproject/airports/test_geometry.py",
+)
+"""Exceptions from the mark `database`: users and rows come and go there as everywhere."""
+
+WITH_SERVICES = ("tests/asgi/", "tests/bus/", "tests/live/")
+"""Where a test without a database of its own may have one all the same, or a channel layer."""
+
 Connect: TypeAlias = Callable[..., MCPClient]
 Lane: TypeAlias = dict[str, Any]
 
@@ -83,8 +102,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Adds the markers before `-m` chooses among the tests."""
     for item in items:
         for mark, places in MARKED.items():
-            if item.nodeid.startswith(places):
+            if item.nodeid.startswith(places) and (mark != "database" or differs_by_database(item)):
                 item.add_marker(mark)
+
+
+def differs_by_database(item: pytest.Item) -> bool:
+    """False for what is the same on every database, among the places of the mark `database`."""
+    asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return (bool(asks) or item.nodeid.startswith(WITH_SERVICES)) and not item.nodeid.startswith(ALIKE)
 
 
 @pytest.fixture(autouse=True, scope="session")
