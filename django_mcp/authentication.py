@@ -1,4 +1,4 @@
-"""Authentication: DRF's authenticators in either lane, the stable key of a principal, and the challenge to callers
+"""Authentication: DRF's authenticators in every lane, the stable key of a principal, and the challenge to callers
 without valid credentials.
 """
 

@@ -1,4 +1,4 @@
-"""Gates: asked about every caller and every primitive, in both lanes and eras, and not at all when there are none."""
+"""Gates: asked about every caller and every primitive, in every lane and era, and not at all when there are none."""
 
 import pytest
 from django.contrib.auth.models import User

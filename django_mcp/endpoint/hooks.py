@@ -1,7 +1,7 @@
-"""The hooks that a view class overrides, which decide whether the ASGI lane can serve it.
+"""The hooks that a view class overrides, which decide whether the lanes can serve it.
 
 An endpoint is a DRF view, so a subclass may override every method of Django's `View` and DRF's `APIView`, and decorate
-its `dispatch`. The ASGI lane calls the hooks of admission itself. A class that overrides any other hook is left to
+its `dispatch`. The lanes call the hooks of admission themselves. A class that overrides any other hook is left to
 Django, which calls them all.
 """
 
@@ -21,7 +21,7 @@ POLICIES: Final = frozenset(
         "get_throttles",
     }
 )
-"""The hooks that return policies; both lanes apply the policies."""
+"""The hooks that return policies; all lanes apply the policies."""
 
 ADMISSION: Final = frozenset(
     {
@@ -39,7 +39,7 @@ ADMISSION: Final = frozenset(
         "throttled",
     }
 )
-"""The hooks that DRF calls before a handler; the ASGI lane calls them too."""
+"""The hooks that DRF calls before a handler; the lanes call them too."""
 
 _NAMES: Final = frozenset(name for name in dir(APIView) if not name.startswith("__")) | {"__init__", "__getattribute__"}
 
@@ -55,7 +55,7 @@ def _overridden(view_class: type[Any], base: type[Any]) -> frozenset[str]:
 
 
 def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:
-    """The overridden names because of which only Django serves a class. Empty: the ASGI lane serves it."""
+    """The overridden names because of which only Django serves a class. Empty: the lanes serve it."""
     return _left_to_django(view_class, base, frozenset(initkwargs))
 
 

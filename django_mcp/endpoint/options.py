@@ -1,4 +1,4 @@
-"""The options of an endpoint, and the policies that follow from them. Both lanes read them."""
+"""The options of an endpoint, and the policies that follow from them. All lanes read them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, cast, get_args

@@ -1,4 +1,4 @@
-"""Clients for tests, in the same process, for both eras and either lane: `MCPClient`, and `AsyncMCPClient` for async
+"""Clients for tests, in the same process, for both eras and every lane: `MCPClient`, and `AsyncMCPClient` for async
 tests.
 
 They send the same headers and envelopes as the official clients, and work inside `TestCase` transactions.

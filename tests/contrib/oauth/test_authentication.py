@@ -1,4 +1,4 @@
-"""Which access tokens open an endpoint, in either lane: those for it, and no others (spec basic/authorization)."""
+"""Which access tokens open an endpoint, in every lane: those for it, and no others (spec basic/authorization)."""
 
 import hashlib
 from datetime import timedelta
