@@ -22,7 +22,7 @@ import django
 from . import load
 from .asks import ARGUMENT, LIST, RESULT, ROW, ROW_ASYNC, STEPS, Ask, add
 from .load import put_load
-from .servers import GUNICORN, UVICORN, Contestant, Server, find_python
+from .servers import GUNICORN, PLAIN_UVICORN, UVICORN, Contestant, Server, find_python
 from .tables import print_table
 
 POSTGRES = os.environ.get("POSTGRES", "postgres://postgres@127.0.0.1:5432")
@@ -57,7 +57,8 @@ BOLT = ("bolt-mcp==0.2.3",)
 BOLT_PYTHON = "3.12"
 CROWD = 400
 """How many connections a busy server has."""
-LANE = (*UVICORN, "testproject.asgi:application", "--port", "{port}")
+APPLICATION = ("testproject.asgi:application", "--port", "{port}")
+LANE = (*UVICORN, *APPLICATION)
 WSGI_LANE = (*GUNICORN, "testproject.wsgi:application", "--bind", "127.0.0.1:{port}")
 DJANGOS = ("--env", "DJANGO_SETTINGS_MODULE=testproject.settings", "django.core.wsgi:get_wsgi_application()")
 VIEW = (*GUNICORN, *DJANGOS, "--bind", "127.0.0.1:{port}")
@@ -91,6 +92,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
 
     lane, sdk, fastmcp = apps(f"sqlite:///{sqlite}")
     view, wsgi_lane = ours("view", VIEW, f"sqlite:///{sqlite}"), ours("WSGI lane", WSGI_LANE, f"sqlite:///{sqlite}")
+    plain = ours("lane without uvicorn[standard]", (*PLAIN_UVICORN, *APPLICATION), f"sqlite:///{sqlite}")
     sdk_sse = app("official_sdk:app", SDK)
     sdk_many = app("official_sdk:many", SDK, RESPONSES="json")
     fastmcp_sse = app("fastmcp_server:app", FASTMCP)
@@ -123,10 +125,11 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
     return (
         Contest(
             "modern",
-            "modern tools/call, uvicorn (budget: 4 x the SDK)",
+            "modern tools/call, uvicorn (budget: 3 x the SDK, goal: 4)",
             (
                 Contestant("ours, lane", lane, "/bench/mcp", "modern"),
                 Contestant("ours, lane, sync tool", lane, "/bench/mcp", "modern", add("add_sync")),
+                Contestant("ours, lane, uvicorn without [standard]", plain, "/bench/mcp", "modern"),
                 Contestant("official SDK", sdk, "/mcp", "modern"),
                 Contestant("FastMCP", fastmcp, "/mcp", "modern"),
                 *bolt,
@@ -136,7 +139,7 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
         ),
         Contest(
             "handshake",
-            "handshake tools/call in a session, uvicorn (budget: 3 x the SDK)",
+            "handshake tools/call in a session, uvicorn (budget: 2.2 x the SDK, JSON)",
             (
                 Contestant("ours, lane, session in SQLite", lane, "/bench/mcp", "handshake"),
                 Contestant("ours, lane, SQLite, sync tool", lane, "/bench/mcp", "handshake", add("add_sync")),
@@ -174,15 +177,6 @@ def contests(sqlite: str, peer_sqlite: str, postgres: str | None) -> tuple[Conte
             "handshake tools/call, gunicorn (budget: 15 x django-mcp-server)",
             (
                 Contestant("ours, WSGI lane, session in SQLite", wsgi_lane, "/bench/mcp", "handshake", add("add_sync")),
-                Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", add("add_sync")),
-                Contestant("django-mcpz, no session", mcpz, "/mcpz/mcp", "handshake"),
-                Contestant("django-mcp-server, session in SQLite", mcp_server, "/mcp", "handshake"),
-            ),
-        ),
-        Contest(
-            "view-handshake",
-            "handshake tools/call, gunicorn (budget: 15 x django-mcp-server)",
-            (
                 Contestant("ours, view, session in SQLite", view, "/bench/mcp", "handshake", add("add_sync")),
                 Contestant("django-mcpz, no session", mcpz, "/mcpz/mcp", "handshake"),
                 Contestant("django-mcp-server, session in SQLite", mcp_server, "/mcp", "handshake"),
@@ -334,8 +328,7 @@ def main() -> None:
     parser.add_argument(
         "contest",
         nargs="*",
-        help="modern, handshake, view, view-handshake, wsgi, wsgi-handshake, list, argument, result, progress, orm, "
-        "crowd, row; else all",
+        help="modern, handshake, view, wsgi, wsgi-handshake, list, argument, result, progress, orm, crowd, row",
     )
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")

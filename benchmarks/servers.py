@@ -26,7 +26,10 @@ PEERS = Path(__file__).resolve().parent / "peers"
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 START_SECONDS = 30
 
-UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
+_QUIETLY = ("--no-access-log", "--log-level", "warning")
+UVICORN = ("-m", "uvicorn", "--loop", "uvloop", "--http", "httptools", *_QUIETLY)
+PLAIN_UVICORN = ("-m", "uvicorn", "--loop", "asyncio", "--http", "h11", *_QUIETLY)
+"""As `pip install uvicorn` runs, without `[standard]`."""
 THREADED = ("--workers", "1", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "30")
 GUNICORN = ("-m", "gunicorn", *THREADED, "--log-level", "warning")
 
