@@ -11,7 +11,7 @@ EXTRAS = $(shell $(BIN)/python -c 'import tomllib; print(",".join(tomllib.load(o
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-workers check test lint messages docs page dist bench clean
+.PHONY: help demo demo-workers check test lint messages docs screens page dist bench clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -41,6 +41,14 @@ messages: $(VENV)/.test ## the catalogues of the translations: new strings go in
 
 docs: $(VENV)/.docs ## the site, in build/docs: warnings are errors
 	$(BIN)/python -m sphinx -b html -d build/doctrees --fail-on-warning --show-traceback --quiet docs build/docs
+
+screens: $(VENV)/.browser $(VENV)/.docs ## the pictures of the docs, from the running project (it needs chromium and chromedriver)
+	@rm -f docs/screens/*.png
+	@SCREENSHOTS=docs/screens $(BIN)/python -m pytest --quiet -m browser \
+		tests/contrib/operations/test_screenshots.py tests/page/test_screens.py tests/contrib/oauth/test_browser.py
+	@$(BIN)/python -m sphinx -b html -d build/doctrees --quiet docs build/docs 2> /dev/null
+	@SCREENSHOTS=docs/screens $(BIN)/python -m tests.screens
+	@$(BIN)/python -m pytest --quiet tests/test_screens.py
 
 page: ## bundle the script of the page for people (it needs npm); CI checks that the bundle is that of its sources
 	@mkdir -p build/page
@@ -78,6 +86,7 @@ $(VENV)/.created:
 $(VENV)/.demo: GROUPS := --group demo --group redis --group postgres
 $(VENV)/.test: GROUPS := --group test --group postgres
 $(VENV)/.lint: GROUPS := --group dev
+$(VENV)/.browser: GROUPS := --group test --group postgres --group browser
 $(VENV)/.docs: GROUPS := --group docs
 $(VENV)/.dist: GROUPS := --group release
 $(VENV)/.bench: GROUPS := --group test --group postgres --group bench

@@ -5,13 +5,14 @@ button.
 import asyncio
 import os
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from mcp.client.auth import OAuthFlowError
 
-from tests import live_site
+from tests import live_site, screens
 from tests.contrib.oauth.test_flow import CALLBACK, Browser, Storage, visit
 
 pytestmark = pytest.mark.browser
@@ -80,6 +81,30 @@ class Person(Browser):
     def look(self, name):
         self.read.append(self.driver.find_element("tag name", "body").text)
         self.driver.save_screenshot(str(self.pictures / f"{name}-{len(self.read)}.png"))
+
+
+class Measuring(Person):
+    """Looks at the consent page in each window."""
+
+    def look(self, name):
+        super().look(name)
+        if name == "consent" and len(self.read) == 2:
+            for theme, width in product(screens.THEMES, screens.WIDTHS):
+                screens.look(self.driver, theme, width)
+                self.wider = [*getattr(self, "wider", []), *self.driver.execute_script(screens.WIDER)]
+                screens.take(self.driver, screens.name_of("consent", theme, width), height=800)
+
+
+def test_the_consent_page_fits_its_window(site, chromium, pictures):
+    async def steps(client):
+        return await client.list_tools()
+
+    with chromium.window(1000, 1000) as driver:
+        driver.set_page_load_timeout(SECONDS)
+        person = Measuring(driver, pictures)
+        asyncio.run(visit(site, person, Storage(), steps=steps))
+
+    assert person.wider == []
 
 
 def test_she_signs_in_allows_and_the_client_gets_what_she_read_and_no_more(site, person):
