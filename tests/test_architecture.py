@@ -24,7 +24,6 @@ WITHOUT_TESTS = {
     "methods/effects.py": "declares; the exchange carries them out",
     "methods/table.py": "declares; every journey uses it",
     "methods/answering.py": "in test_server.py, beside the server that it answers for",
-    "endpoint/lane_request.py": "in endpoint/test_hooks.py, and with the lanes that are of it",
     "endpoint/posts.py": "in test_views.py and wsgi/test_handler.py, which post",
     "asgi/stream.py": "in asgi/test_streams.py, with the streams that are of it",
     "asgi/standalone.py": "in asgi/test_streams.py",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from django.http import HttpRequest
 
+from django_mcp.execution.threads import keep_caches
 from django_mcp.primitives.context import Caller
 from django_mcp.protocol import inbound
 from django_mcp.protocol.headers import Headers
@@ -78,6 +79,8 @@ class LaneRequest:
     def _admit(self) -> Caller | Reply:
         if self._caller is not None:
             return self._caller
+        # Throttles count in one, on each request.
+        keep_caches()
         if self._is_open:
             return self.view.anonymous_caller(self.request)
         return self.view.admit(self.request(), **self.kwargs)

@@ -22,6 +22,7 @@ from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import AsyncToSync, sync_to_async
+from django.core.cache import caches
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -313,4 +314,19 @@ def _is_old(connection: BaseDatabaseWrapper) -> bool:
     return connection.close_at is not None and time.monotonic() >= connection.close_at
 
 
+def keep_caches() -> None:
+    """Runs before a thread works in a context of its own, where Django would make each cache anew, and with it the
+    connections to Redis: the work uses the caches of the thread.
+    """
+    of, kept = getattr(_kept, "caches", (None, ()))
+    if of is caches.settings:
+        for alias, cache in kept:
+            caches[alias] = cache
+        return
+    # A cache that cannot be made fails where it is used.
+    with suppress(Exception):
+        _kept.caches = caches.settings, [(alias, caches[alias]) for alias in caches]
+
+
+_kept: Final = threading.local()
 _looked_at: Final = threading.local()

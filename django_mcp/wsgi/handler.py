@@ -4,15 +4,12 @@ It contains no rules of the protocol: the view decides who is admitted, the exch
 """
 
 import contextvars
-import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cache, partial
 from http.client import responses
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIRequest, get_script_name
 from django.http import HttpRequest
 from django.urls import set_script_prefix
@@ -68,12 +65,6 @@ class EndpointRequest(LaneRequest):
         tends = not under_test().caller_waits
         if tends:
             look_after_connections()
-        if not hasattr(_thread, "has_caches"):
-            _thread.has_caches = True
-            # Django keeps caches, and their connections to Redis, in the context: in that of the thread, they stay. One
-            # that cannot be made fails where it is used.
-            with suppress(Exception):
-                caches.all()
         try:
             # In a context of its own: another request may have left its language in this thread, and this one leaves
             # nothing.
@@ -144,9 +135,6 @@ class EndpointRequest(LaneRequest):
             headers.append(("Content-Type", JSON_TYPE))
         start_response(_status_line(reply.status), headers)
         return (b"",) if self.method == "HEAD" else (reply.body,)
-
-
-_thread: Final = threading.local()
 
 
 @cache

@@ -7,13 +7,10 @@ from wsgiref.validate import validator
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
-from django.core.cache.backends.locmem import LocMemCache
 from django.core.wsgi import get_wsgi_application as get_djangos
 from django.urls import path, reverse
 from django.utils import timezone, translation
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import BasePermission
 
 from django_mcp import Context, MCPServer
 from django_mcp.endpoint import django_http
@@ -70,15 +67,7 @@ class Signed(BaseAuthentication):
         return (AnonymousUser(), None) if b"surroundings" in request._request.body else None
 
 
-class UsesCache(BasePermission):
-    """Counts, as a throttle does."""
-
-    def has_permission(self, request, view):
-        return cache.set("asked", 1) is None
-
-
 urlpatterns = [
-    path("cached", endpoint(server, public=True, permission_classes=[UsesCache])),
     path("mcp", MCPView.as_view(server=server, public=True), name="mcp"),
     path("signed", endpoint(server, public=True, authentication_classes=[Signed])),
 ]
@@ -172,33 +161,6 @@ def test_a_request_finds_nothing_of_another_in_its_thread_and_leaves_nothing(set
     assert known == [settings.LANGUAGE_CODE, settings.TIME_ZONE, "/app/mcp", "the server"]
     assert found == ("de", "Asia/Tokyo", "the server")
     assert reverse("mcp") == "/mcp"
-
-
-class Counted(LocMemCache):
-    """Counts its instances: one of Redis has connections."""
-
-    made = 0
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        Counted.made += 1
-
-
-@own_urls
-def test_a_thread_keeps_its_caches(settings):
-    settings.CACHES = {"default": {"BACKEND": f"{__name__}.Counted"}}
-    made, answers = [], []
-
-    def serve():
-        for _ in range(3):
-            answers.append(send("/cached", *wire.modern_call("surroundings")).status_code)
-            made.append(Counted.made)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    thread.join(10)
-
-    assert (answers, made) == ([200] * 3, [1] * 3)
 
 
 @own_urls
