@@ -185,6 +185,29 @@ def test_a_module_marks_the_strings_that_people_read(path):
     assert unmarked(path.read_text(encoding="utf-8"), is_command="management" in path.parts) == [], path
 
 
+def hidden(source: str) -> list[str]:
+    """The texts that are marked inside of an f-string, where the catalogue's extraction does not look."""
+    calls = [one for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr) for one in ast.walk(node)]
+    return [ast.unparse(one) for one in calls if isinstance(one, ast.Call) and name_of(one) in {"_", *MARKERS}]
+
+
+@cases("path", catalogues.modules())
+def test_a_string_is_marked_where_it_is_found(path):
+    assert hidden(path.read_text(encoding="utf-8")) == [], path
+    assert hidden("f\"{_('in all'):<52}\"") == ["_('in all')"]
+
+
+@cases("language", catalogues.LANGUAGES)
+def test_an_objection_keeps_the_mark_before_its_remedy(language):
+    """mcp_doctor prints them on two lines."""
+    ours = {entry.id: entry.string for entry in catalogues.read(language) if isinstance(entry.id, str)}
+    source = catalogues.PACKAGE / "primitives" / "readiness.py"
+    objections = [text for _line, text, _comments, _context in catalogues._extract(source) if ": " in text]
+
+    assert len(objections) == 7
+    assert [ours[text] for text in objections if ": " not in ours[text]] == []
+
+
 @cases("path", catalogues.templates())
 def test_a_template_marks_the_strings_that_people_read(path):
     assert texts_of(without_tags(path.read_text(encoding="utf-8"))) == [], path

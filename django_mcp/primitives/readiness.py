@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from .schemas import Schema, walk
 
 MAX_CHARACTERS: Final = 16 * 1024
@@ -17,8 +19,8 @@ _COMBINATIONS: Final = ("anyOf", "oneOf", "allOf")
 
 
 def objections(tool: Mapping[str, Any]) -> list[str]:
-    """Reasons to refuse a tool, each with its remedy; empty when there are none. `tool` is its entry in
-    `tools/list`.
+    """Reasons to refuse a tool, each with its remedy after the first ": "; empty when there are none. `tool` is its
+    entry in `tools/list`.
     """
     return list(_object_to(tool))
 
@@ -26,28 +28,31 @@ def objections(tool: Mapping[str, Any]) -> list[str]:
 def _object_to(tool: Mapping[str, Any]) -> Iterator[str]:
     annotations = tool.get("annotations", {})
     if not _NAME.fullmatch(tool["name"]):
-        yield "models' APIs take names of at most 64 letters, digits, '_' and '-': pass name="
+        yield _("models' APIs take names of at most 64 letters, digits, '_' and '-': pass name=")
     if not str(tool.get("description", "")).strip():
-        yield "no description: write a docstring, or pass description="
+        yield _("no description: write a docstring, or pass description=")
     if not str(tool.get("title", "")).strip() or not str(annotations.get("title", "")).strip():
-        yield "no title: pass title="
+        yield _("no title: pass title=")
     if not any(hint in annotations for hint in _HINTS):
-        yield "no hint of what it does: pass read_only= or destructive="
+        yield _("no hint of what it does: pass read_only= or destructive=")
     for place in _SCHEMAS:
         if place in tool:
             yield from _object_to_schema(place, tool[place])
     size = len(json.dumps(tool, ensure_ascii=False, separators=(",", ":")))
     if size > MAX_CHARACTERS:
-        yield f"too large: {size} characters of at most {MAX_CHARACTERS}; shorten its texts, or take fewer arguments"
+        text = _("too large: %(size)d characters of at most %(most)d; shorten its texts, or take fewer arguments")
+        yield text % {"size": size, "most": MAX_CHARACTERS}
 
 
 def _object_to_schema(place: str, schema: Schema) -> Iterator[str]:
     if place == "inputSchema" and "properties" not in schema:
-        yield 'inputSchema has no properties: say "properties": {} where there are no arguments'
+        yield _('inputSchema has no properties: say "properties": {} where there are no arguments')
     if place == "inputSchema" and (combination := next((key for key in _COMBINATIONS if key in schema), None)):
-        yield f"inputSchema has {combination} at its root, which models' APIs do not take: describe one object"
-    for _, reference, path in _broken_references(place, schema):
-        yield f"{place} refers to {reference!r} at {path}, where there is nothing"
+        text = _("inputSchema has %(keyword)s at its root, which models' APIs do not take: describe one object")
+        yield text % {"keyword": combination}
+    for _place, reference, path in _broken_references(place, schema):
+        text = _("%(place)s refers to %(reference)r at %(path)s, where there is nothing")
+        yield text % {"place": place, "reference": reference, "path": path}
 
 
 def broken_references(tool: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -88,7 +88,8 @@ class Command(HelpfulCommand):
                 self.stdout.write(f"  {kind:<18}{label[:33]:<34}{size:>8}")
         tokens = estimate_tokens(total)
         about = ngettext("about %(count)d token", "about %(count)d tokens", tokens) % {"count": tokens}
-        self.stdout.write(f"  {_('in all'):<52}{_characters(total)}, {about}\n")
+        in_all = _("in all")
+        self.stdout.write(f"  {in_all:<52}{_characters(total)}, {about}\n")
 
 
 def _characters(number: int) -> str:
