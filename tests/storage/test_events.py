@@ -96,7 +96,7 @@ def test_the_standalone_stream_can_be_gone_on_from_before_anything_was_said(sess
         pytest.param("k:1.0", id="a change in a POST's stream"),
         pytest.param("k:1.", id="an empty change in a POST's stream"),
         pytest.param("k:1:1", id="two numbers"),
-        pytest.param("k:٣", id="a digit that is not ASCII"),
+        pytest.param("k:٢", id="a digit that is not ASCII"),
         pytest.param("k:²", id="a superscript"),
         pytest.param("k:" + "1" * 19, id="a number of 19 digits"),
         pytest.param("k:" + "1" * 5000, id="a number of 5000 digits"),
