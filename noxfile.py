@@ -128,3 +128,10 @@ def recipes(session: nox.Session) -> None:
         *("-W", "default::DeprecationWarning", "-W", "default::PendingDeprecationWarning"),
         env={"DJANGO_SETTINGS_MODULE": "tests.recipes.settings"},
     )
+
+
+@nox.session(python="3.12")
+def clients(session: nox.Session) -> None:
+    """The clients of docs/clients.md, in environments of their own: `nox -s clients`, or one: `… -- -k agno`."""
+    session.install("--editable", ".", "--group", "clients")
+    session.run("python", "-m", "pytest", "tests/clients", "-m", "clients", *session.posargs)
