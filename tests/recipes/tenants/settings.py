@@ -30,4 +30,5 @@ TENANT_APPS = [
 ]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
 MCP_AUDIT = "durable"
+MCP_SWEEP_SECONDS = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
