@@ -74,6 +74,7 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         self: "ModelToolset", *, function: str, field: str = "pk", group_by: str | None = None, **arguments: Any
     ) -> Any:
         rows, aggregate = self._filtered(arguments).order_by(), AGGREGATES[function](field)
+        self._permit(field, *([group_by] if group_by else []))
         if function in ("sum", "avg") and field not in numbers:
             raise ToolError(f"field: {function} is of numbers: {', '.join(numbers) or 'there are none'}.")
         if function in ("min", "max") and field not in ordered:
@@ -82,7 +83,6 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
             )
         if field == "pk" and function != "count" and len(cls.model._meta.pk_fields) > 1:
             raise ToolError(f"field: {function} is of one column, and a key has several; name one of them.")
-        self._permit(field, *([group_by] if group_by else []))
         # An extreme is a value of the field's; what is counted or summed up is a number.
         of_field = field if function in ("min", "max") else None
         if group_by is None:
