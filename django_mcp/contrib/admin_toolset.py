@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, NotRequired
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import model_ngettext
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import (
@@ -42,8 +43,9 @@ NAMED_LIMIT: Final = 10
 class AdminToolset(ModelToolset):
     """Tools on the rows of a model, with the rights that each user has in the model's admin.
 
-    `admin_class` is the `ModelAdmin`, which is asked with each call; `fields` and `writable` can only narrow what it
-    shows and accepts. `actions` names those of its actions that become tools. Inlines are read-only.
+    `admin_class` is the `ModelAdmin`, which is asked with each call: by default that which `admin_site` has registered
+    for the model. `fields` and `writable` can only narrow what it shows and accepts. `actions` names those of its
+    actions that become tools. Inlines are read-only.
     """
 
     hooks: ClassVar[Sequence[str]] = ("admin_class",)
@@ -66,7 +68,15 @@ class AdminToolset(ModelToolset):
 
     @classmethod
     def _admin(cls) -> "admin.ModelAdmin[Any]":
-        return cls.admin_class(cls.model, cls.admin_site)
+        if hasattr(cls, "admin_class"):
+            return cls.admin_class(cls.model, cls.admin_site)
+        try:
+            return cls.admin_site.get_model_admin(cls.model)
+        except NotRegistered as error:
+            raise ImproperlyConfigured(
+                f"{cls.__qualname__}: the admin site has no ModelAdmin of {cls.model.__name__}. Name one in "
+                'admin_class, or have "django.contrib.admin" before "django_mcp" in INSTALLED_APPS.'
+            ) from error
 
     @classmethod
     def _permissions(cls, operation: str) -> list[Permission]:
@@ -84,13 +94,13 @@ class AdminToolset(ModelToolset):
             if admin_forms.is_hash(cls.model, name):
                 yield f"{name!r} is the hash of a password, which is never shown; leave it out of fields."
             elif name not in shown:
-                admin_name = cls.admin_class.__name__
+                admin_name = type(model_admin).__name__
                 yield f"{admin_name} does not show {name!r}: name it in its readonly_fields or list_display."
         for path in (*cls.filters, *cls.ordering):
             if admin_forms.is_hash(cls.model, path.partition("__")[0]):
                 yield f"{path!r} would tell of the hash of a password; leave it out."
         for name in sorted(set(cls.writable or ()) - {*cls._writable()} if cls.writable else ()):
-            yield f"{cls.admin_class.__name__} takes no {name!r} in its form; leave it out of writable."
+            yield f"{type(model_admin).__name__} takes no {name!r} in its form; leave it out of writable."
         yield from super()._problems()
 
     @classmethod
@@ -174,7 +184,7 @@ class AdminToolset(ModelToolset):
     def _inlines(cls) -> dict[str, Any]:
         """The inlines of the admin, each by its name in a row."""
         inlines: dict[str, Any] = {}
-        for inline in cls.admin_class.inlines:
+        for inline in cls._admin().inlines:
             name = names.plural(names.snake(inline.model.__name__))
             inlines[f"{name}_rows" if name in cls.fields or name in inlines else name] = inline
         return inlines
@@ -311,7 +321,7 @@ class AdminToolset(ModelToolset):
     def _action(cls, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
         action = cls._admin().get_action(name)
         if action is None:
-            raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.admin_class.__name__} has no action {name!r}.")
+            raise ImproperlyConfigured(f"{cls.__qualname__}: {type(cls._admin()).__name__} has no action {name!r}.")
         act, description = _function_of(action)
         meta = cls.model._meta
         spoken: Any = {"verbose_name": meta.verbose_name, "verbose_name_plural": meta.verbose_name_plural}

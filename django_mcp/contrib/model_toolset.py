@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
+from inspect import cleandoc
 from operator import and_, or_
 from typing import Any, ClassVar, Final
 
@@ -95,6 +96,8 @@ class ModelToolset(Toolset):
         for operation in cls.operations:
             method = METHODS[operation](cls)
             method.__module__, method.__qualname__ = cls.__module__, f"{cls.__qualname__}.{operation}"
+            if about := vars(cls).get("__doc__"):
+                method.__doc__ = f"{method.__doc__}\n\n{cleandoc(about)}"
             yield as_function(cls, method), cls._options(operation)
         yield from super().tools()
 

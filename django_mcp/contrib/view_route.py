@@ -20,6 +20,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
+from rest_framework.viewsets import ViewSetMixin
 
 from django_mcp.drf.requests import known_authenticator
 from django_mcp.primitives.content import ToolResult
@@ -86,11 +87,18 @@ class Route:
 
     @property
     def description(self) -> str:
-        """The docstring of the handler, else of the view; else a text from the action."""
+        """The docstring of the handler; else a text from the tool's name, and the docstring of the view. An action of
+        a viewset shares that docstring with the others, so it needs a text of its own.
+        """
         handler = getattr(self.view_class, self._action or self.method)
         docstring = handler.__doc__ if handler.__module__ == self.view_class.__module__ else None
-        text = docstring or vars(self.view_class).get("__doc__") or ""
-        return inspect.cleandoc(text) or self.name.replace("_", " ").capitalize() + "."
+        if docstring:
+            return inspect.cleandoc(docstring)
+        shared = inspect.cleandoc(vars(self.view_class).get("__doc__") or "")
+        if shared and not issubclass(self.view_class, ViewSetMixin):
+            return shared
+        own = self.name.replace("_", " ").capitalize() + "."
+        return f"{own}\n\n{shared}" if shared else own
 
     def describe(self, caller: Caller | None) -> Schema:
         """The schema of the arguments, for a caller or, as DRF makes its own schemas, for nobody.

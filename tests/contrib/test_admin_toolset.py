@@ -4,6 +4,7 @@ import pytest
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
@@ -186,6 +187,30 @@ def test_an_action_that_cannot_be_done_is_refused(client, connect, trip, ada):
     assert "on a page of the admin" in client.call_tool("admin_ask_trip_plans", {"pks": [trip.pk]}).text
     assert client.call_tool("admin_shout_trip_plans", {"pks": []}).is_error
     assert TripPlan.objects.get().name == "East"
+
+
+def test_the_admin_class_is_that_which_the_site_has_registered():
+    class Users(AdminToolset):
+        model = User
+        prefix = "admin_"
+
+    class Listed(admin.ModelAdmin):
+        list_display = ("email",)
+
+    own = admin.AdminSite("own")
+    with pytest.raises(
+        ImproperlyConfigured,
+        match=r"Users: the admin site has no ModelAdmin of User\. Name one in admin_class, or have "
+        r'"django\.contrib\.admin" before "django_mcp" in INSTALLED_APPS\.',
+    ):
+        list(type("Users", (Users,), {"admin_site": own}).tools())
+    own.register(User, Listed)
+
+    assert "email" in type("Users", (Users,), {"admin_site": own})._admin().list_display
+    server = MCPServer("registered", version="1")
+    server.toolset(Users)
+    assert {*server.registry.tools} == {"admin_list_users", "admin_get_user"}
+    assert type(Users._admin()) is UserAdmin
 
 
 def test_what_the_admin_has_not_is_refused():

@@ -1,5 +1,6 @@
 """The rows of a model as tools: what is declared works, and nothing else can be read, filtered, sorted or written."""
 
+import inspect
 from datetime import UTC, datetime
 
 import pytest
@@ -135,6 +136,25 @@ def test_the_tools_are_those_of_the_operations():
         "list_legs": reads,
         "create_leg": {"readOnlyHint": False},
     }
+
+
+def test_the_docstring_of_a_toolset_is_in_the_description_of_each_of_its_tools():
+    class Visited(Airports):
+        """Those that the user has been to.
+
+        Not those of trips that are only planned.
+        """
+
+    class Again(Visited):
+        operations = ("get",)
+
+    descriptions = [inspect.getdoc(function) for function, _ in (*Visited.tools(), *Again.tools())]
+
+    assert descriptions[0] == (
+        "List airports.\n\nThose that the user has been to.\n\nNot those of trips that are only planned."
+    )
+    assert descriptions[1].startswith("One airport.\n\nThose that")
+    assert descriptions[-1] == "One airport."
 
 
 def test_schemas_say_what_the_model_says():

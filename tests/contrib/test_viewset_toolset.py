@@ -236,7 +236,8 @@ def test_docstrings_are_descriptions():
     descriptions = {name: tool.definition["description"] for name, tool in server.registry.tools.items()}
 
     assert descriptions["group_join"] == "Add a user to a group."
-    assert descriptions["list_groups"] == "The groups."
+    assert descriptions["list_groups"] == "List groups.\n\nThe groups."
+    assert descriptions["get_group"] == "Get group.\n\nThe groups."
     assert descriptions["echo"] == "Say it again."
 
 
