@@ -17,7 +17,7 @@ from rest_framework.settings import api_settings
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
 from django_mcp.endpoint.hooks import asks_itself, left_to_django, overridden
-from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes
+from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes, shadowed_paths
 from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
 
@@ -54,6 +54,20 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="django_mcp.E032",
         )
         for name, wanted in wrong_settings().items()
+    ]
+
+
+@register("mcp")
+def check_shadows(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Reports an endpoint behind a pattern that takes its path: clients would be answered by another view."""
+    return [
+        Warning(
+            gettext("An earlier pattern of the URLconf takes %(path)s, so a client does not reach the endpoint there.")
+            % {"path": path},
+            hint=gettext("Put the endpoint before it: urlpatterns.insert(0, path(…))."),
+            id="django_mcp.W050",
+        )
+        for path in shadowed_paths()
     ]
 
 

@@ -93,6 +93,17 @@ def endpoint_paths() -> list[str]:
     return [route.path for route in routes() if route.path is not None]
 
 
+def shadowed_paths() -> Iterator[str]:
+    """The paths of endpoints, each with and without a slash at its end, that an earlier pattern leads elsewhere."""
+    for route in _walk(get_resolver().url_patterns, ()):
+        if route.path is None:
+            continue
+        bare = route.path.rstrip("/")
+        for path in filter(None, (bare, f"{bare}/" if bare else "")):
+            if route.match(path) is not None and not _leads_to(settings.ROOT_URLCONF, path, route):
+                yield f"/{path}"
+
+
 def mounted_views() -> Iterator[tuple[str, Any]]:
     """All endpoints of the URLconf, decorated ones included: the path as in the URLconf, and the view. A view that
     chooses its server for each request has the one that it declares.

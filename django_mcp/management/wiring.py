@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import ENVIRONMENT_VARIABLE, settings
+from django.urls import is_valid_path
 from django.utils.translation import gettext as _
 
 from django_mcp.endpoint.routes import routes
@@ -81,7 +82,14 @@ def _urls() -> Iterator[Lack]:
         return
     imported = "" if _imports_path(text) else "from django.urls import path\n"
     text = _with_import(text, f"{imported}from django_mcp.urls import endpoint\n")
-    yield Lack(path, advice, f'{text.rstrip()}\n\nurlpatterns += [path("mcp", endpoint())]\n')
+    # A pattern that takes every path, as those of pages do, would take this one too.
+    added = "urlpatterns.insert(0, {})" if _is_taken() else "urlpatterns += [{}]"
+    line = added.format('path("mcp", endpoint())')
+    yield Lack(path, advice, f"{text.rstrip()}\n\n{line}\n")
+
+
+def _is_taken() -> bool:
+    return any(is_valid_path(taken) for taken in ("/mcp", "/mcp/"))
 
 
 def _imports_path(text: str) -> bool:

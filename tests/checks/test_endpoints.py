@@ -8,7 +8,7 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.core.checks import INFO, run_checks
 from django.test import override_settings
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.utils import translation
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -337,6 +337,33 @@ def test_an_endpoint_that_the_lane_leaves_to_django_is_named_with_the_hook(setti
         "The ASGI lane leaves the endpoint /few to Django, since its class or as_view() overrides http_method_names: "
         "it has no GET stream there.",
     ]
+
+
+def pages(request, path):
+    """A view of a site whose every path is a page."""
+
+
+@cases(
+    ("above", "below", "shadowed"),
+    [
+        ([re_path(r"^((?:[\w-]+/)*)$", pages)], [], ["/mcp/"]),
+        ([re_path("^(.*)$", pages)], [], ["/mcp", "/mcp/"]),
+        ([], [re_path("^(.*)$", pages)], []),
+        ([path("mcp/<path:path>", pages)], [], []),
+    ],
+)
+def test_an_endpoint_whose_path_an_earlier_pattern_takes_is_named(settings, above, below, shadowed):
+    urlconf = ModuleType("urls_with_pages")
+    urlconf.urlpatterns = [*above, path("mcp", endpoint(MCPServer("site"), public=True)), *below]
+    settings.ROOT_URLCONF = urlconf
+
+    found = [message for message in run_checks(tags=["mcp"]) if message.id == "django_mcp.W050"]
+
+    assert [message.msg for message in found] == [
+        f"An earlier pattern of the URLconf takes {taken}, so a client does not reach the endpoint there."
+        for taken in shadowed
+    ]
+    assert {message.hint for message in found} <= {"Put the endpoint before it: urlpatterns.insert(0, path(…))."}
 
 
 unready = MCPServer("unready")

@@ -100,7 +100,7 @@ def test_a_project_that_serves_an_endpoint_is_told_that_it_lacks_nothing():
 
     call_command("startmcp", stdout=out)
 
-    assert out.getvalue() == "The project has an endpoint, and its ASGI application serves it.\n"
+    assert out.getvalue() == "The project has an endpoint, and its application serves it.\n"
 
 
 @pytest.mark.project
@@ -126,7 +126,7 @@ def test_a_new_project_is_wired_by_one_command_which_shows_each_edit_first(tmp_p
     assert "django_mcp" not in (tmp_path / "mysite" / "urls.py").read_text()
 
     assert run("manage.py", "startmcp", "--write").count("Wrote") == 3
-    assert run("manage.py", "startmcp") == "The project has an endpoint, and its ASGI application serves it.\n"
+    assert run("manage.py", "startmcp") == "The project has an endpoint, and its application serves it.\n"
     assert run("manage.py", "check").strip() == "System check identified no issues (0 silenced)."
     post = "Client(headers={'host': 'localhost'}).post('/mcp', '{}', content_type='application/json').status_code"
     assert run("manage.py", "shell", "-v", "0", "-c", f"from django.test import Client; print({post})") == "401\n"

@@ -66,6 +66,17 @@ def test_a_new_project_lacks_an_endpoint_the_lane_and_a_setting(project):
     assert (folder / "settings.py").read_text() == 'DEBUG = True\n\nASGI_APPLICATION = "mysite.asgi.application"\n'
 
 
+def test_an_endpoint_comes_before_a_pattern_that_takes_every_path(project):
+    pages = "urlpatterns += [path('<path:page>', lambda request, page: None)]\n"
+    folder = project(urls=f"{URLS}{pages}")
+
+    [lack] = lacks()
+    lack.mend()
+
+    text = (folder / "urls.py").read_text()
+    assert text.endswith(f'{pages}\nurlpatterns.insert(0, path("mcp", endpoint()))\n')
+
+
 def test_a_project_without_an_asgi_module_lacks_the_endpoint_alone(project):
     folder = project(urls="from django.urls import include, re_path\n\nurlpatterns: list = []\n")
 

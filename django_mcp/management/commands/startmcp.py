@@ -74,7 +74,7 @@ class Command(HelpfulCommand):
         for lack in found:
             self._tell(lack, options["write"])
         if not found:
-            self.stdout.write(_("The project has an endpoint, and its ASGI application serves it."))
+            self.stdout.write(_("The project has an endpoint, and its application serves it."))
         elif not options["write"]:
             self.stdout.write(_("Nothing of this was written: manage.py startmcp --write does it."))
 
