@@ -450,8 +450,8 @@ def test_inside_a_transaction_functions_wait_for_its_commit(carry, colour, djang
 # Cancellation
 
 
-async def started_and_cancelled(function):
-    """The task of a call that was cancelled where `function` waits."""
+async def started_and_cancelled(function, then=lambda: None):
+    """A call that was cancelled where `function` waits; `then` is called at once."""
     reached = asyncio.Event()
     cancelling = MCPServer("test")
 
@@ -463,6 +463,7 @@ async def started_and_cancelled(function):
     task = asyncio.create_task(arun(prepare(cancelling, inbound(message, MODERN), None, CALLER)))
     await asyncio.wait_for(reached.wait(), 5)
     task.cancel()
+    then()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
 
@@ -509,10 +510,9 @@ def test_a_function_that_is_cancelled_in_the_middle_of_a_query_writes_nothing():
 
     async def query(reached):
         loop = asyncio.get_running_loop()
-        loop.call_later(0.01, going.set)
         await sync_to_async(write_slowly)(lambda: loop.call_soon_threadsafe(reached.set))
 
-    asyncio.run(started_and_cancelled(query))
+    asyncio.run(started_and_cancelled(query, going.set))
 
     assert gone.wait(5)
     assert names() == []
