@@ -17,4 +17,14 @@ def test_a_client_that_does_not_listen_again_is_said_to_hear_until_a_restart():
 
     assert page.cell("changes", heard) == "until a restart"
     assert page.cell("changes", {**heard, "changes after a restart": "yes"}) == "yes"
+    assert page.cell("changes", {**heard, "changes after a restart": "sometimes"}) == "yes, after a restart not always"
     assert page.cell("changes", {"changes": "no"}) == "no"
+
+
+def test_a_word_for_a_client_that_varies_outlives_a_measurement(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "MEASURED", tmp_path)
+    page.keep("visitor", {"changes": "yes", "restart": "sometimes"})
+
+    page.keep("visitor", {"changes": "no", "restart": "goes on"})
+
+    assert page.measured("visitor") == {"changes": "no", "restart": "sometimes"}

@@ -12,6 +12,8 @@ MEASURED = Path(__file__).parent / "measured"
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
 TABLE = re.compile(r"^Measured [^\n]*\n\n\| Client \|.*?\n(?=\n)", re.DOTALL | re.MULTILINE)
 
+SOMETIMES = "sometimes"
+"""Written by hand into `measured/` in the place of a word, for a client that does not do the same each time."""
 COLUMNS = (
     ("Resources", "read"),
     ("Prompts", "prompt"),
@@ -34,6 +36,8 @@ def measured(key: str) -> dict[str, Any]:
 
 def keep(key: str, facts: dict[str, Any]) -> None:
     MEASURED.mkdir(exist_ok=True)
+    known = measured(key) if (MEASURED / f"{key}.json").exists() else {}
+    facts = {**facts, **{name: SOMETIMES for name, word in known.items() if word == SOMETIMES}}
     (MEASURED / f"{key}.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
@@ -57,8 +61,8 @@ def row(key: str, facts: dict[str, Any]) -> list[str]:
 
 
 def cell(behaviour: str, facts: dict[str, Any]) -> str:
-    if behaviour == "changes" and facts["changes"] == "yes" and facts["changes after a restart"] == "no":
-        return "until a restart"
+    if behaviour == "changes" and facts["changes"] == "yes" and facts["changes after a restart"] != "yes":
+        return "until a restart" if facts["changes after a restart"] == "no" else "yes, after a restart not always"
     return IN_WORDS.get((behaviour, facts[behaviour]), str(facts[behaviour]))
 
 

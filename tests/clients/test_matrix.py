@@ -14,4 +14,4 @@ def test_the_client_does_as_it_did_when_it_was_measured(visits, client, behaviou
 
     did, said = visit.facts.get(behaviour), visit.said.get(behaviour)
     told = f"{client} {visit.version} (measured: {measured['version']}), {behaviour}: {said}"
-    assert did == measured.get(behaviour), told
+    assert measured.get(behaviour) in (did, page.SOMETIMES), told
