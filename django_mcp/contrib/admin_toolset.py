@@ -30,6 +30,7 @@ from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import as_function
 
 from . import admin_forms, model_fields, names
+from .declared import require_class, require_names
 from .described import described
 from .model_toolset import READS, WRITES, ModelToolset, conflict, explain
 
@@ -59,9 +60,11 @@ class AdminToolset(ModelToolset):
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each operation and action, and its options."""
+        require_class(cls, "model", models.Model)
         model_admin = cls._admin()
         if getattr(cls, "fields", ()) == cls._fields_by_admin:
             cls.fields = cls._fields_by_admin = tuple(admin_forms.columns_of(model_admin))
+        require_names(cls, "actions")
         yield from super().tools()
         for name in cls.actions:
             yield cls._action(name)

@@ -17,6 +17,7 @@ from django_mcp.primitives.tools import ToolError
 from django_mcp.primitives.toolsets import Toolset, as_function
 
 from . import filtersets, model_fields, names
+from .declared import require_class, require_names
 from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, singular_of
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
@@ -87,6 +88,8 @@ class ModelToolset(Toolset):
         """The function of each operation and its options, then those of the methods that the subclass adds. Raises
         `ImproperlyConfigured` with all problems.
         """
+        require_class(cls, "model", models.Model)
+        require_names(cls, "fields", "operations", "filters", "ordering", "search_fields")
         if problems := list(dict.fromkeys(cls._problems())):
             raise ImproperlyConfigured(
                 "\n- ".join([f"{cls.__qualname__}:", *problems])

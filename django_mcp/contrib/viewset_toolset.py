@@ -15,6 +15,7 @@ from django_mcp.primitives.context import Caller, Principal
 from django_mcp.primitives.schemas import Schema
 from django_mcp.primitives.toolsets import Toolset, as_function
 
+from .declared import require_class, require_names
 from .names import noun_of, plural, snake
 from .view_arguments import lookup_of
 from .view_route import Route
@@ -90,6 +91,8 @@ class ViewSetToolset(_ViewTools):
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each action and its options, then those of the methods that the subclass adds."""
+        require_class(cls, "viewset", ViewSetMixin)
+        require_names(cls, "actions")
         extra = {action.__name__: action for action in cls.viewset.get_extra_actions()}
         cls._check_arguments()
         for name in cls.actions:
@@ -160,6 +163,8 @@ class ViewToolset(_ViewTools):
     @classmethod
     def tools(cls) -> Iterator[tuple[Callable[..., Any], dict[str, Any]]]:
         """The function of each method and its options, then those of the methods that the subclass adds."""
+        require_class(cls, "view", APIView)
+        require_names(cls, "methods")
         for method in cls.methods:
             if not hasattr(cls.view, method):
                 raise ImproperlyConfigured(f"{cls.__qualname__}: {cls.view.__name__} has no method {method!r}.")

@@ -195,6 +195,11 @@ class Nothing(ModelToolset):
     ("attributes", "message"),
     [
         ({"operations": ["lst"]}, "no such operations: lst"),
+        ({"model": None}, r"model is missing\. It has to be a subclass of Model\."),
+        ({"model": "airports.Airport"}, r"model is 'airports\.Airport'\. It has to be a subclass of Model\."),
+        ({"fields": None}, r"fields is missing\. It has to be a list or a tuple of names\."),
+        ({"fields": "icao"}, r"fields is 'icao'\. It has to be a list or a tuple of names\."),
+        ({"operations": "list"}, r"operations is 'list'\. It has to be"),
         ({"fields": ["icao", "nothing"]}, "Airport has no field 'nothing'"),
         ({"fields": ["name__length"]}, "name leads nowhere"),
         ({"filters": ["nothing"]}, "Airport has no field 'nothing'"),

@@ -245,6 +245,9 @@ def test_docstrings_are_descriptions():
     ("attributes", "problem"),
     [
         ({"actions": ("burn",)}, "GroupViewSet has no action 'burn'"),
+        ({"actions": "list"}, r"actions is 'list'\. It has to be a list or a tuple of names\."),
+        ({"viewset": None}, r"viewset is missing\. It has to be a subclass of ViewSetMixin\."),
+        ({"viewset": GroupViewSet.as_view({"get": "list"})}, r"viewset is <function .*\. It has to be a subclass of"),
         ({"actions": ("get_queryset",)}, "has no action 'get_queryset'"),
         (
             {"viewset": Unversioned, "version": "1"},
