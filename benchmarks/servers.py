@@ -35,10 +35,11 @@ GUNICORN = ("-m", "gunicorn", *THREADED, "--log-level", "warning")
 
 
 def find_python(version: str) -> str | None:
-    """An interpreter of this version, such as "3.12": one on the path, or of pyenv."""
+    """An interpreter of this version, such as "3.12": one of pyenv, or on the path."""
     pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
-    found = sorted(pyenv.glob(f"versions/{version}.*/bin/python"))
-    return shutil.which(f"python{version}") or (str(found[-1]) if found else None)
+    # A shim of pyenv is on the path too, and fails for a version that is not active.
+    found = [*map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"))), shutil.which(f"python{version}")]
+    return next(filter(None, found), None)
 
 
 @dataclass(frozen=True, slots=True)
