@@ -5,7 +5,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
@@ -31,6 +31,9 @@ from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events, sessions
 from django_mcp.storage.session_state import SessionState
 
+WAITS_BEFORE_WATCHING: Final = 10
+"""A request whose call has not begun is watched only after so many times `WATCH_AFTER_SECONDS`."""
+
 
 class ASGIRequestStream(RequestStream):
     """Writes the stream in a task while the request runs, on this event loop or in a thread."""
@@ -45,6 +48,7 @@ class ASGIRequestStream(RequestStream):
     _running: asyncio.Task[Any] | None = None
     _watching_in: contextvars.Context | None = None
     _session_timer: asyncio.TimerHandle | None = None
+    _waits = 0
     _watches_session = False
     _room: threading.Event | None = None
     _is_over = False
@@ -295,6 +299,11 @@ class ASGIRequestStream(RequestStream):
     # Cancellation
 
     def _start_watching(self) -> None:
+        if not self._has_begun and self._waits < WAITS_BEFORE_WATCHING:
+            # It waits for a thread, as those of others may: to watch each would make the wait longer.
+            self._waits += 1
+            self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
+            return
         self._watching_in = contextvars.copy_context()
         self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
