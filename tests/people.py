@@ -1,9 +1,11 @@
-"""A browser at an endpoint, as far as the page for people needs one."""
+"""A browser at an endpoint, as far as the page for people needs one, and middleware of a project."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.test import Client
 
 from django_mcp.testing import Response
@@ -64,3 +66,27 @@ class Browser:
 
 def _names(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Stamp:
+    """Marks what it has seen."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["X-Stamp"] = "seen"
+        return response
+
+
+class SecondFactor(Stamp):
+    """Lets nobody through who has only a password."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect("/second-factor")
+
+
+def under(settings: Any, middleware: type[Stamp]) -> None:
+    """Adds a middleware to the project's."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.{middleware.__name__}"]

@@ -8,7 +8,6 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.asgi import get_asgi_application
-from django.http import HttpResponseRedirect
 
 from django_mcp.asgi import mcp_application
 from django_mcp.asgi.listen import listeners
@@ -16,28 +15,9 @@ from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from tests import wire
 from tests.asgi.connections import Connection, on_a_loop
-from tests.people import Browser
+from tests.people import Browser, SecondFactor, Stamp, under
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.urls")]
-
-
-class Stamp:
-    """Marks what it has seen."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        response = self.get_response(request)
-        response["X-Stamp"] = "seen"
-        return response
-
-
-class SecondFactor(Stamp):
-    """Lets nobody through who has only a password."""
-
-    def __call__(self, request):
-        return HttpResponseRedirect("/second-factor")
 
 
 @pytest.fixture
@@ -49,10 +29,6 @@ def browser(settings):
 @pytest.fixture
 def staff(django_user_model):
     return django_user_model.objects.create_user("staff", is_staff=True)
-
-
-def under(settings, middleware):
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.{middleware.__name__}"]
 
 
 def test_the_page_and_its_calls_go_through_the_projects_middleware(browser, settings):

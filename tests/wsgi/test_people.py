@@ -1,31 +1,12 @@
 """People's requests in the WSGI lane: Django answers them, with the project's middleware."""
 
 import pytest
-from django.http import HttpResponseRedirect
 
 from django_mcp import wsgi
 from tests import wire
+from tests.people import SecondFactor, Stamp, under
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
-
-
-class Stamp:
-    """Marks what it has seen."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request):
-        response = self.get_response(request)
-        response["X-Stamp"] = "seen"
-        return response
-
-
-class SecondFactor(Stamp):
-    """Lets nobody through who has only a password."""
-
-    def __call__(self, request):
-        return HttpResponseRedirect("/second-factor")
 
 
 def ask(method="GET", **headers):
@@ -36,7 +17,7 @@ def ask(method="GET", **headers):
 
 def test_the_page_and_its_calls_go_through_the_projects_middleware(settings):
     settings.DEBUG = True
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Stamp"]
+    under(settings, Stamp)
 
     opened, called = ask(accept="text/html"), ask("POST", x_mcp_page="1")
 
@@ -49,7 +30,7 @@ def test_a_page_that_middleware_refuses_is_refused_as_by_the_lane(settings):
     before = ask(accept="text/html")
     settings.MCP_PAGE = "debug"
     settings.DEBUG = True
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.SecondFactor"]
+    under(settings, SecondFactor)
 
     refused = ask(accept="text/html")
 
