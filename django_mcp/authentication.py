@@ -163,12 +163,14 @@ def _unauthenticated(error: Exception, view: "APIView", request: HttpRequest) ->
     authorization = request.META.get("HTTP_AUTHORIZATION", "")
     scheme = authorization.partition(" ")[0].lower()
     expected = _challenge(view, request, is_wrong=False).partition(" ")[0]
-    if isinstance(error, exceptions.AuthenticationFailed) or (scheme and scheme == expected.lower()):
+    is_raised = isinstance(error, exceptions.AuthenticationFailed)
+    if is_raised or (scheme and scheme == expected.lower()):
         message, is_wrong = "Invalid token" if scheme in ("bearer", "token") else "Invalid credentials", True
     else:
         message, is_wrong = "Authentication required" + (f": the scheme is {expected}" if scheme else ""), False
     if authorization or is_wrong:
-        refusals.note(request, authorization, message, error)
+        # An authenticator that raises says why. Otherwise none of them knows the credentials, and DRF has no reason.
+        refusals.note(request, authorization, str(getattr(error, "detail", error)) if is_raised else message)
     return replies.refusal(401, message).with_header("WWW-Authenticate", _challenge(view, request, is_wrong=is_wrong))
 
 
@@ -200,17 +202,16 @@ class _Refusals:
         self._noted_at = float("-inf")
         self._left_out = 0
 
-    def note(self, request: HttpRequest, authorization: str, message: str, error: Exception) -> None:
+    def note(self, request: HttpRequest, authorization: str, reason: str) -> None:
         now = time.monotonic()
         if now - self._noted_at < 1:
             self._left_out += 1
             return
-        reason = str(getattr(error, "detail", error))
         # The text after the scheme is secret; all of the text, if the scheme is missing.
         for secret in authorization.split()[1:] or authorization.split():
             reason = reason.replace(secret, "***")
         more = f" ({self._left_out} more since the last line)" if self._left_out else ""
-        logger.warning("401 at %.100s: %s. %.200s%s", ascii(request.path), message, ascii(reason), more)
+        logger.warning("401 at %.100s: %.200s%s", ascii(request.path), ascii(reason), more)
         self._noted_at, self._left_out = now, 0
 
 
