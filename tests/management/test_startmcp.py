@@ -15,6 +15,7 @@ import django_mcp
 from django_mcp import MCPServer
 from django_mcp.contrib.skills.folders import read_skills
 from django_mcp.management.commands.startmcp import source
+from tests.answering import ask
 from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +50,6 @@ def load(monkeypatch, tmp_path):
     [
         ("auth", ["count_auth_rows", "list_permissions", "list_groups", "list_users", "search_users"]),
         ("airports", ["count_airports_rows", "list_airports", "count_trip_plans", "list_legs"]),
-        ("staticfiles", ["count_staticfiles_rows"]),
     ],
 )
 def test_what_is_written_makes_tools(server, load, label, tools):
@@ -60,6 +60,35 @@ def test_what_is_written_makes_tools(server, load, label, tools):
     assert set(tools) <= set(server.registry.tools)
     assert all(tool.definition["annotations"]["readOnlyHint"] for tool in server.registry.tools.values())
     assert all(isinstance(count, int) for count in getattr(module, f"count_{label}_rows")().values())
+
+
+def test_an_app_without_models_gets_an_example_with_a_schema_of_its_arguments_and_of_its_result(server, load):
+    app = apps.get_app_config("staticfiles")
+
+    load(source(app), app.name)
+
+    [tool] = server.registry.tools.values()
+    assert tool.definition == {
+        "name": "measure_staticfiles_text",
+        "title": "Measure staticfiles text",
+        "description": "Count the characters and the words of a text.",
+        "annotations": {"title": "Measure staticfiles text", "readOnlyHint": True},
+        "inputSchema": {
+            "type": "object",
+            "properties": {
+                "text": {"type": "string", "description": "The text, in a language that has spaces between words."}
+            },
+            "required": ["text"],
+            "additionalProperties": False,
+        },
+        "outputSchema": {
+            "type": "object",
+            "properties": {"characters": {"type": "integer"}, "words": {"type": "integer"}},
+            "required": ["characters", "words"],
+        },
+    }
+    call = {"name": tool.name, "arguments": {"text": "To be, or not"}}
+    assert ask(server, "tools/call", call).result["structuredContent"] == {"characters": 13, "words": 4}
 
 
 def test_what_sounds_like_a_secret_is_left_out(server, load):

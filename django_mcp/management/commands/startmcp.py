@@ -23,15 +23,43 @@ SECRETIVE = ("password", "secret", "token", "key", "hash", "salt", "session")
 
 SKILLS = "io.modelcontextprotocol/skills"
 
+EXAMPLE = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."""
+
+from dataclasses import dataclass
+
+from django_mcp import tool
+
+
+@dataclass
+class TextSize:
+    characters: int
+    words: int
+
+
+# An example, to be replaced. A model reads the docstring, and the annotations as the
+# schemas of the arguments and of the result.
+@tool(read_only=True)
+def measure_{app}_text(text: str) -> TextSize:
+    """Count the characters and the words of a text.
+
+    Args:
+        text: The text, in a language that has spaces between words.
+    """
+    return TextSize(characters=len(text), words=len(text.split()))
+'''
+
 HEAD = '''"""What MCP clients can do with {label}. See `manage.py mcp_inspect`."""
 
-from django_mcp import {names}
-{imports}
+from django_mcp import tool, toolset
+from django_mcp.contrib.model_toolset import ModelToolset
 
-@tool(read_only=True{permission})
+from .models import {models}
+
+
+@tool(read_only=True, permission={permission})
 def count_{app}_rows() -> dict[str, int]:
     """Count what {label} holds, by kind."""
-    return {counts}
+    return {{{counts}}}
 '''
 
 TOOLSET = """
@@ -145,16 +173,14 @@ def _keep(path: Path) -> None:
 def source(app: AppConfig) -> str:
     """The text of an app's first mcp.py."""
     shown = [model for model in app.get_models() if fields_of(model)]
-    listed = ", ".join(model.__name__ for model in shown)
-    counts = ", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in shown)
-    toolsets = f"from django_mcp.contrib.model_toolset import ModelToolset\n\nfrom .models import {listed}\n"
+    if not shown:
+        return EXAMPLE.format(label=app.verbose_name, app=app.label)
     head = HEAD.format(
         label=app.verbose_name,
         app=app.label,
-        names="tool, toolset" if shown else "tool",
-        imports=toolsets if shown else "",
-        counts="{" + counts + "}",
-        permission=f", permission={written([_view_permission(model) for model in shown])}" if shown else "",
+        models=", ".join(model.__name__ for model in shown),
+        permission=written([_view_permission(model) for model in shown]),
+        counts=", ".join(f'"{model._meta.verbose_name_plural}": {model.__name__}.objects.count()' for model in shown),
     )
     return head + "".join(toolset_of(model) for model in shown)
 
