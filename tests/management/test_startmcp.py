@@ -138,10 +138,10 @@ def test_a_new_project_is_wired_by_one_command_which_shows_each_edit_first(tmp_p
     environment["PYTHONPATH"] = str(Path(django_mcp.__file__).parent.parent)
 
     def run(*arguments):
-        made = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert made.returncode == 0, made.stderr
+        command = [sys.executable, *arguments]
+        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        made = subprocess.run(command, cwd=tmp_path, env=environment, text=True, check=False, **both)
+        assert made.returncode == 0, made.stdout
         return made.stdout
 
     run("-m", "django", "startproject", "mysite", ".")
@@ -158,7 +158,16 @@ def test_a_new_project_is_wired_by_one_command_which_shows_each_edit_first(tmp_p
     assert run("manage.py", "startmcp") == "The project has an endpoint, and its application serves it.\n"
     assert run("manage.py", "check").strip() == "System check identified no issues (0 silenced)."
     post = "Client(headers={'host': 'localhost'}).post('/mcp', '{}', content_type='application/json').status_code"
-    assert run("manage.py", "shell", "-v", "0", "-c", f"from django.test import Client; print({post})") == "401\n"
+    shown = run("manage.py", "shell", "-v", "0", "-c", f"from django.test import Client; print({post})")
+    assert shown.endswith("401\n")
+
+    # The endpoint has nothing on it now, and no check says so, since the command mends it.
+    written = tmp_path / "words" / "mcp.py"
+    written.unlink()
+    assert run("manage.py", "startmcp", "words") == (
+        f"Wrote {written}. See what a user's model would see: manage.py mcp_inspect --user <name>\n"
+        "The project has an endpoint, and its application serves it.\n"
+    )
 
 
 def test_a_skill_is_written_that_can_be_served(monkeypatch, tmp_path):

@@ -79,6 +79,8 @@ class {model}Tools(ModelToolset):
 
 
 class Command(HelpfulCommand):
+    # As in Django's startapp: the checks would warn of the very things that the command is about to write.
+    requires_system_checks = ()
     help = gettext_lazy(
         "Write a first mcp.py for an app, with tools of its models, and say what else the project lacks to serve it."
     )
