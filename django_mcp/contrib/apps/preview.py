@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.safestring import mark_safe
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_GET
 
@@ -34,6 +36,9 @@ PAGE_POLICY: Final = (
 SANDBOX: Final = "sandbox allow-scripts; frame-ancestors 'self'"
 """An origin of its own, without forms: a host need not grant more."""
 
+HEADERS: Final = Path(__file__).parents[2] / "page" / "scripts" / "headers.js"
+"""The part of the script that the page for people has too."""
+
 
 def urls(extension: "Apps", server: "MCPServer") -> list[URLPattern]:
     """The URLs of the preview below an endpoint, `/mcp/apps` beside `/mcp`. Without DEBUG they are not found."""
@@ -42,7 +47,8 @@ def urls(extension: "Apps", server: "MCPServer") -> list[URLPattern]:
     def preview(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         _check_debug()
         nonce = secrets.token_urlsafe(16)
-        context = {"nonce": nonce, "server": server, "data": _data(extension, request)}
+        headers = mark_safe(HEADERS.read_text("utf-8"))
+        context = {"nonce": nonce, "server": server, "data": _data(extension, request), "headers": headers}
         response = render(request, "django_mcp/apps/preview.html", context)
         response["Content-Security-Policy"] = PAGE_POLICY.format(nonce)
         response["Cache-Control"] = "no-store, private"

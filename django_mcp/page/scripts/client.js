@@ -4,6 +4,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/client/validators/cf-worker";
 
 import { data } from "./data.js";
+import { paramHeaders } from "./headers.js";
 import { CALL, attend, recordingFetch } from "./wire.js";
 
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {}, ...data.clientCapabilities };
@@ -136,25 +137,6 @@ function noteQuestions(questions, message) {
   for (const { method } of asks) questions.set(method, (questions.get(method) || 0) + 1);
 }
 
-// A header holds visible ASCII; everything else travels as Base64 of UTF-8.
-function headerValue(value) {
-  const text = String(value);
-  if (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !/^=\?base64\?.*\?=$/.test(text)) return text;
-  return `=?base64?${btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""))}?=`;
-}
-
-// The arguments that a tool wants as headers. The official client leaves them out in browsers, where another site would
-// have to be asked first; this endpoint is the page's own.
-function paramHeaders(schema, values, found = {}) {
-  for (const [name, entry] of Object.entries((schema && schema.properties) || {})) {
-    const value = values && values[name];
-    if (value === undefined || value === null || !entry) continue;
-    if (entry["x-mcp-header"]) found[`Mcp-Param-${entry["x-mcp-header"]}`] = headerValue(value);
-    else if (typeof value === "object") paramHeaders(entry, value, found);
-  }
-  return found;
-}
-
 // A definition that the client can call by, and the reason for which it cannot read the schema of the tool's result. It would
 // not call such a tool at all, and a person wants to see what the tool answers.
 function readable(definition) {
@@ -185,6 +167,8 @@ export async function request(method, params, { signal, hear, ask, definition })
   let complaint = unread;
   try {
     const { client } = await connect(call);
+    // The official client leaves the headers of arguments out in browsers, where another site would have to be asked first;
+    // this endpoint is the page's own.
     const isModernCall = era() === "modern" && method === "tools/call";
     const headers = { [CALL]: name, ...(isModernCall ? paramHeaders(definition?.inputSchema, params.arguments) : {}) };
     const meta = era() === "modern" ? { _meta: { "io.modelcontextprotocol/logLevel": "debug" } } : {};

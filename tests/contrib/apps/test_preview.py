@@ -29,7 +29,7 @@ def test_the_page_is_a_host_of_its_own_endpoint(client, settings):
     assert data["clientCapabilities"] == {
         "extensions": {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
     }
-    assert page.content.decode().count(f'nonce="{nonce}"') == 3
+    assert page.content.decode().count(f'nonce="{nonce}"') == 2
     assert page["X-Frame-Options"] == "DENY"
 
 

@@ -1,4 +1,3 @@
-"use strict";
 // The preview as an MCP client of the endpoint: one POST for each request, its answer in JSON or as a stream of events.
 const MCP = (() => {
   const data = JSON.parse(document.getElementById("mcp-data").textContent);
@@ -8,23 +7,6 @@ const MCP = (() => {
   const INFO = { name: "django-mcp-page", title: "The page of the endpoint", version: "1" };
   let lastId = 0;
   let session = null;
-
-  // A header holds visible ASCII; everything else travels as Base64 of UTF-8.
-  function headerValue(value) {
-    const text = String(value);
-    if (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !/^=\?base64\?.*\?=$/.test(text)) return text;
-    return `=?base64?${btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""))}?=`;
-  }
-
-  function paramHeaders(schema, values, found = {}) {
-    for (const [name, entry] of Object.entries((schema && schema.properties) || {})) {
-      const value = values && values[name];
-      if (value === undefined || value === null) continue;
-      if (entry["x-mcp-header"]) found[`Mcp-Param-${entry["x-mcp-header"]}`] = headerValue(value);
-      else if (typeof value === "object") paramHeaders(entry, value, found);
-    }
-    return found;
-  }
 
   function modernHeaders(method, params) {
     const headers = { "MCP-Protocol-Version": data.version, "Mcp-Method": method };

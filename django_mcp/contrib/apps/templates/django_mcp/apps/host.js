@@ -1,4 +1,3 @@
-"use strict";
 // A host of apps (ext-apps 2026-01-26) on a page: it refuses what a careful host refuses, and tells of it.
 (() => {
   const data = MCP.data;
