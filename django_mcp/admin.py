@@ -43,7 +43,7 @@ MOST_USERS: Final = 1000
 """A search finds the sessions of so many users at most."""
 
 if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Session]
+    ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
 
@@ -55,6 +55,21 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:MOST_COUNTED].count())
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Pages that show rows and do not edit them: the package alone writes them."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -116,7 +131,7 @@ class ClientFilter(RecentValuesFilter):
 
 
 @admin.register(Session)
-class SessionAdmin(ModelAdmin):
+class SessionAdmin(ReadOnlyAdmin):
     """Read-only. Users with the permission to terminate sessions get that action, and no other."""
 
     # As many columns as fit beside the filters and Django's sidebar on a small screen; the rest is on the session's
@@ -125,7 +140,6 @@ class SessionAdmin(ModelAdmin):
     list_filter = (StatusFilter, ServerFilter, VersionFilter, ClientFilter)
     list_select_related = ("user",)
     ordering = ("-pk",)
-    show_full_result_count = False
     paginator = BoundedPaginator
     search_help_text = _("The beginning of a session id, a part of a user name, or of the name of a recent client.")
     actions = ("terminate_selected",)
@@ -159,12 +173,6 @@ class SessionAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
         return flatten_fieldsets(self.get_fieldsets(request, obj))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
         """False, except when a user is deleted: the user's sessions are deleted too, and must not prevent it."""

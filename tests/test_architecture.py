@@ -57,7 +57,6 @@ WITHOUT_TESTS = {
     "contrib/operations/apps.py": "declares",
     "contrib/operations/admin/reports.py": "in contrib/operations/test_reports.py, with the tool that writes them",
     "contrib/operations/rarely.py": "in contrib/operations/test_board.py, with the log lines that are rare",
-    "contrib/operations/admin/windows.py": "in contrib/operations/admin, with the pages that are of it",
     "contrib/audit/apps.py": "declares",
     "contrib/audit/models.py": "declares; in contrib/audit/test_rows.py",
     "contrib/audit/signals.py": "declares; in contrib/audit/test_writer.py",

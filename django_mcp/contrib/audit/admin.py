@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
@@ -22,7 +22,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_mcp.admin import MOST_COUNTED, BoundedPaginator
+from django_mcp.admin import MOST_COUNTED, BoundedPaginator, ReadOnlyAdmin
 from django_mcp.conf import mcp_settings
 from django_mcp.contrib.times import localtime
 from django_mcp.models import Session
@@ -33,17 +33,12 @@ from .lists import FILTERS
 from .models import FAILURES, OUTCOMES, Call
 from .replay import METHODS, CannotReplay, is_complete, replay
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Call]
-else:
-    ModelAdmin = admin.ModelAdmin
-
 SEARCH_LENGTH = 255
 LONG_WORD = 16
 
 
 @admin.register(Call)
-class CallAdmin(ModelAdmin):
+class CallAdmin(ReadOnlyAdmin):
     """Four permissions, none implied by another: to view calls, to view their arguments and results, to export them,
     and to make a call again.
     """
@@ -54,7 +49,6 @@ class CallAdmin(ModelAdmin):
     sortable_by = ()
     paginator = BoundedPaginator
     list_per_page = 100
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # Each would count the table.
     actions = None
     search_fields = ("name",)
@@ -63,15 +57,6 @@ class CallAdmin(ModelAdmin):
     change_form_template = "admin/django_mcp_audit/call/call.html"
 
     # Permissions
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Call | None = None) -> bool:
-        return False
 
     @staticmethod
     def _may(request: HttpRequest, codename: str) -> bool:

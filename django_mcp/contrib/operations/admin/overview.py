@@ -9,17 +9,16 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from django_mcp.admin import ReadOnlyAdmin
 from django_mcp.contrib.operations.models import Rollup
 from django_mcp.contrib.operations.overview import PERIODS, Overview, look, processes
 from django_mcp.contrib.operations.plots import Series, bars, lines
-
-from .windows import WindowAdmin
 
 NAMES: Final = {"hour": _("Last hour"), "day": _("Last day"), "week": _("Last week")}
 
 
 @admin.register(Rollup)
-class OverviewAdmin(WindowAdmin):
+class OverviewAdmin(ReadOnlyAdmin):
     """The counts have no pages of their own."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

@@ -5,13 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from django_mcp.admin import ReadOnlyAdmin
 from django_mcp.contrib.operations.models import MissingCapability
-
-from .windows import WindowAdmin
 
 
 @admin.register(MissingCapability)
-class MissingCapabilityAdmin(WindowAdmin):
+class MissingCapabilityAdmin(ReadOnlyAdmin):
     """Reports are read, and deleted when they are dealt with."""
 
     list_display = ("wanted", "why", "server", "user_name", "client_name", "reported_at")

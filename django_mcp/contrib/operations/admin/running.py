@@ -13,16 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from django_mcp.admin import breakable
+from django_mcp.admin import ReadOnlyAdmin, breakable
 from django_mcp.contrib.operations.models import RunningCall
 from django_mcp.contrib.operations.running import LONG, alive, ask_to_cancel
 from django_mcp.contrib.operations.templatetags.humanize_calls import short_age
 
-from .windows import WindowAdmin
-
 
 @admin.register(RunningCall)
-class RunningCallAdmin(WindowAdmin):
+class RunningCallAdmin(ReadOnlyAdmin):
     """The calls of dead processes are left out."""
 
     list_display = ("name", "server", "whose", "client_name", "since", "place", "state")
