@@ -5,9 +5,10 @@ from typing import Any, TypeAlias
 
 import pytest
 import pytest_django
+from django.contrib.auth.models import Permission, User
 from django.core.asgi import get_asgi_application
 from django.db import connection
-from django.test import TransactionTestCase, override_settings
+from django.test import Client, TransactionTestCase, override_settings
 
 from django_mcp.contrib.audit import recorder
 from django_mcp.execution import threads
@@ -200,6 +201,20 @@ def era(request: pytest.FixtureRequest) -> str:
 def connect(lane: Lane, era: str) -> Connect:
     """Makes clients of an endpoint in this lane and era: `connect("/mcp", user=…)`. Arguments given win."""
     return lambda path="/mcp", **arguments: MCPClient(path, **{"era": era, **lane, **arguments})
+
+
+@pytest.fixture
+def staff_client() -> Callable[..., Client]:
+    """Makes a client of somebody who has these permissions, and no other."""
+
+    def sign_in(*permissions: str) -> Client:
+        user = User.objects.create_user("staff", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
 
 
 @pytest.fixture(scope="session")

@@ -21,19 +21,6 @@ LIST = "admin:django_mcp_session_changelist"
 SECRET = "SECRET42" + "s" * 35
 
 
-@pytest.fixture
-def staff_client(client):
-    """A client of somebody who may look at sessions and at users, and do nothing."""
-
-    def login(*permissions):
-        user = get_user_model().objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return login
-
-
 def create_session(**values):
     values.setdefault("client_name", values.get("client_info", {}).get("name", ""))
     return Session.objects.create(**{"server": "airports", "expires_at": timezone.now() + timedelta(hours=1)} | values)

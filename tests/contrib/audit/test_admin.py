@@ -7,8 +7,7 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.db import connections
 from django.test import AsyncClient
 from django.urls import reverse
@@ -25,20 +24,6 @@ pytestmark = pytest.mark.django_db
 SECRET = "the-payload"
 
 
-@pytest.fixture
-def staff(client):
-    """A client of somebody who has these permissions, and no other."""
-
-    def login(*permissions):
-        user = get_user_model().objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        client.user = user
-        return client
-
-    return login
-
-
 def url(page, *args):
     return reverse(f"admin:django_mcp_audit_call_{page}", args=args)
 
@@ -48,8 +33,10 @@ def shown(response):
     return response.content.decode()
 
 
-def test_the_list_names_calls_in_few_queries_and_counts_no_table(staff, make_call, django_assert_max_num_queries):
-    client = staff("view_call")
+def test_the_list_names_calls_in_few_queries_and_counts_no_table(
+    staff_client, make_call, django_assert_max_num_queries
+):
+    client = staff_client("view_call")
     for number, (outcome, _) in enumerate(OUTCOMES):
         make_call(name=f"tool_{number}", outcome=outcome, user_pk="7", user_name="ada", client_name="cli", seconds=3)
 
@@ -88,7 +75,7 @@ def test_the_list_names_calls_in_few_queries_and_counts_no_table(staff, make_cal
     ],
 )
 def test_each_filter_finds_its_calls(admin_client, make_call, query, names):
-    user = get_user_model().objects.get_or_create(username="somebody", pk=7)[0]
+    user = User.objects.get_or_create(username="somebody", pk=7)[0]
     old = timezone.make_aware(timezone.datetime(2020, 3, 1, 12))
     make_call(name="a", user_pk=str(user.pk), token_id="t1")
     make_call(name="b", outcome="failed", client_name="cli", session_pk=5)
@@ -102,31 +89,31 @@ def test_each_filter_finds_its_calls(admin_client, make_call, query, names):
         call.delete()
 
 
-def test_no_other_lookup_reveals_a_payload(staff, make_call):
+def test_no_other_lookup_reveals_a_payload(staff_client, make_call):
     make_call(arguments={"a": SECRET})
-    client = staff("view_call")
+    client = staff_client("view_call")
 
     for lookup in ("arguments__contains", "result__startswith", "user_pk__regex", "principal"):
         assert client.get(url("changelist"), {lookup: SECRET}).status_code in (302, 400)
 
 
-def test_payloads_have_a_permission_of_their_own(staff, make_call):
+def test_payloads_have_a_permission_of_their_own(staff_client, make_call):
     call = make_call(arguments={"a": SECRET}, result={"b": "the-result"})
-    client = staff("view_call")
+    client = staff_client("view_call")
     assert SECRET not in shown(client.get(url("change", call.pk)))
 
-    client.user.user_permissions.add(Permission.objects.get(codename="view_payload"))
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="view_payload"))
     text = shown(client.get(url("change", call.pk)))
     assert SECRET in text
     assert "the-result" in text
 
 
 @cases("page", ["changelist", "failures", "export", "change", "replay"], undone=True)
-def test_no_page_is_implied_by_another_permission(staff, make_call, page):
+def test_no_page_is_implied_by_another_permission(staff_client, make_call, page):
     call = make_call()
     others = {"view_call", "view_payload", "export_call", "replay_call"}
     needed = {"export": {"export_call"}, "replay": {"replay_call"}}.get(page, {"view_call"})
-    client = staff(*(others - needed))
+    client = staff_client(*(others - needed))
 
     assert client.get(url(page, *([call.pk] if page in ("change", "replay") else []))).status_code in (302, 403)
 
@@ -168,12 +155,13 @@ def test_a_calls_page_links_what_it_names(admin_client, admin_user, make_call, s
 
 @pytest.mark.parametrize("permissions", [["view_call"], []])
 def test_the_pages_of_a_session_and_of_a_token_link_their_calls_for_those_who_may_see_calls(
-    staff, permissions, settings
+    staff_client, permissions, settings
 ):
     settings.USE_THOUSAND_SEPARATOR = True
-    client = staff("view_session", "view_apitoken", *permissions)
+    client = staff_client("view_session", "view_apitoken", *permissions)
     session = Session.objects.create(pk=12345, server="s", expires_at=timezone.now() + timedelta(hours=1))
-    token = APIToken(pk=12346, user=client.user, name="t")
+    user = User.objects.get()
+    token = APIToken(pk=12346, user=user, name="t")
     token.renew()
     token.save()
 
@@ -181,7 +169,7 @@ def test_the_pages_of_a_session_and_of_a_token_link_their_calls_for_those_who_ma
         (reverse("admin:django_mcp_session_change", args=[session.pk]), "session_pk=12345"),
         (
             reverse("admin:django_mcp_tokens_apitoken_change", args=[token.pk]),
-            f"token_id=12346&amp;user_pk={client.user.pk}",
+            f"token_id=12346&amp;user_pk={user.pk}",
         ),
     ]
 
@@ -189,17 +177,17 @@ def test_the_pages_of_a_session_and_of_a_token_link_their_calls_for_those_who_ma
     assert linked == [bool(permissions)] * 2
 
 
-def test_the_export_is_of_the_filtered_calls_and_payloads_are_in_it_for_those_who_may_see_them(staff, make_call):
+def test_the_export_is_of_the_filtered_calls_and_payloads_are_in_it_for_those_who_may_see_them(staff_client, make_call):
     make_call(name="a", arguments={"a": SECRET})
     make_call(name="b", outcome="failed", arguments={"a": SECRET})
-    client = staff("view_call", "export_call")
+    client = staff_client("view_call", "export_call")
 
     response = client.get(url("export"), {"format": "jsonl", "outcome": "failed"})
     [line] = response.getvalue().decode().splitlines()
     assert (json.loads(line)["name"], response["Content-Type"]) == ("b", "application/jsonl")
     assert SECRET not in line
 
-    client.user.user_permissions.add(Permission.objects.get(codename="view_payload"))
+    User.objects.get().user_permissions.add(Permission.objects.get(codename="view_payload"))
     response = client.get(url("export"), {"format": "csv"})
     assert response["Content-Disposition"] == 'attachment; filename="mcp-calls.csv"'
     assert response.getvalue().decode().count(SECRET) == 2

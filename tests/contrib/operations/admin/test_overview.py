@@ -1,7 +1,6 @@
 """The page of the overview."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from tests.contrib.operations.calls import record
@@ -28,12 +27,9 @@ def test_an_empty_audit_is_shown(admin_client):
 
 
 @pytest.mark.parametrize(("permissions", "status"), [(["view_rollup"], 200), (["view_switch", "view_call"], 403)])
-def test_the_page_needs_its_own_permission(client, permissions, status):
-    user = User.objects.create_user("staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client.force_login(user)
+def test_the_page_needs_its_own_permission(staff_client, permissions, status):
     record()
-    response = client.get(reverse(PAGE))
+    response = staff_client(*permissions).get(reverse(PAGE))
 
     assert response.status_code == status
     assert "django_mcp_audit/call" not in response.content.decode().partition('id="content-main"')[2]

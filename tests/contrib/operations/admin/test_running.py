@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from tests.browser import CSS, waiting
 pytestmark = pytest.mark.django_db
 
 LIST = "admin:django_mcp_operations_runningcall_changelist"
+NOW = "admin:django_mcp_operations_runningcall_now"
 
 
 @pytest.fixture
@@ -23,49 +24,38 @@ def slow():
     )
 
 
-@pytest.fixture
-def staff(client):
-    def login(*permissions):
-        user = User.objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return login
-
-
-def test_calls_of_processes_that_live_are_listed(staff, slow):
+def test_calls_of_processes_that_live_are_listed(staff_client, slow):
     dead = Process.objects.create(name="dead:1", seen_at=timezone.now() - timedelta(minutes=1))
     RunningCall.objects.create(process=dead, number=1, started_at=timezone.now(), name="lost")
-    content = staff("view_runningcall").get(reverse(LIST)).content.decode()
+    content = staff_client("view_runningcall").get(reverse(LIST)).content.decode()
 
     for shown in ("slow", "ada", "10 min", "here:1", "Calls: 7. Processes: 1."):
         assert shown in content
     assert "lost" not in content
 
 
-def test_cancelling_needs_a_permission_of_its_own(staff, slow):
+def test_cancelling_needs_a_permission_of_its_own(staff_client, slow):
     data = {"action": "cancel_selected", "_selected_action": [slow.pk]}
-    client = staff("view_runningcall")
+    client = staff_client("view_runningcall")
     client.post(reverse(LIST), data)
     assert RunningCall.objects.get().cancel_asked_at is None
 
     client.logout()
     User.objects.all().delete()
-    client = staff("view_runningcall", "cancel_runningcall")
+    client = staff_client("view_runningcall", "cancel_runningcall")
     content = client.post(reverse(LIST), data, follow=True).content.decode()
     assert "1 call will be cancelled." in content
     assert "to be cancelled" in content
     assert RunningCall.objects.get().cancel_asked_at is not None
 
 
-def test_cancelling_does_not_mean_looking(staff, slow):
-    assert staff("cancel_runningcall").get(reverse(LIST)).status_code == 403
+def test_cancelling_does_not_mean_looking(staff_client, slow):
+    assert staff_client("cancel_runningcall").get(reverse(LIST)).status_code == 403
 
 
-def test_the_page_asks_which_of_its_calls_still_run(staff, slow):
+def test_the_page_asks_which_of_its_calls_still_run(staff_client, slow):
     other = RunningCall.objects.create(process=slow.process, number=2, started_at=timezone.now(), name="other")
-    client, address = staff("view_runningcall"), reverse("admin:django_mcp_operations_runningcall_now")
+    client, address = staff_client("view_runningcall"), reverse(NOW)
     assert f'data-address="{address}"' in client.get(reverse(LIST)).content.decode()
 
     answer = client.get(address, {"shown": f"{slow.pk},999999,x,-1,{10**30}"})
@@ -79,8 +69,8 @@ def test_the_page_asks_which_of_its_calls_still_run(staff, slow):
     assert client.get(address, {"shown": "1," * 10_000}).json()["newest"] == 0
 
 
-def test_the_script_of_the_page_is_told_nothing_without_the_permission(staff, slow):
-    assert staff("cancel_runningcall").get(reverse("admin:django_mcp_operations_runningcall_now")).status_code == 403
+def test_the_script_of_the_page_is_told_nothing_without_the_permission(staff_client, slow):
+    assert staff_client("cancel_runningcall").get(reverse(NOW)).status_code == 403
 
 
 @pytest.mark.browser

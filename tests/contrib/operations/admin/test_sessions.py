@@ -2,7 +2,6 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from django_mcp.models import Event, Session, Subscription
@@ -25,32 +24,25 @@ def session():
     return Session.objects.get()
 
 
-def log_in(client, *permissions):
-    user = User.objects.create_user("staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client.force_login(user)
-    return client
-
-
 @pytest.mark.parametrize("permission", ACTIONS)
-def test_each_action_needs_its_own_permission(client, session, permission):
-    log_in(client, "view_session", permission)
+def test_each_action_needs_its_own_permission(staff_client, session, permission):
+    client = staff_client("view_session", permission)
     actions = client.get(reverse(LIST)).context["action_form"].fields["action"].choices
 
     assert {name for name, _ in actions if name} == {ACTIONS[permission]}
 
 
 @pytest.mark.parametrize("may", [True, False])
-def test_the_state_is_shown_with_a_permission_of_its_own(client, session, may):
-    log_in(client, "view_session", *(["view_session_payload"] if may else []))
+def test_the_state_is_shown_with_a_permission_of_its_own(staff_client, session, may):
+    client = staff_client("view_session", *(["view_session_payload"] if may else []))
     content = client.get(reverse("admin:django_mcp_session_change", args=[session.pk])).content.decode()
 
     assert "user:1" in content
     assert ("OSL" in content, "elicitation" in content) == (may, may)
 
 
-def test_the_permissions_imply_no_sight_of_sessions(client, session):
-    log_in(client, "view_session_payload", *ACTIONS)
+def test_the_permissions_imply_no_sight_of_sessions(staff_client, session):
+    client = staff_client("view_session_payload", *ACTIONS)
     assert client.get(reverse(LIST)).status_code == 403
 
 

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from django_mcp.contrib.operations.admin.switches import SwitchAdmin
@@ -16,17 +16,6 @@ pytestmark = pytest.mark.django_db
 LIST = "admin:django_mcp_operations_switch_changelist"
 ADD = "admin:django_mcp_operations_switch_add"
 TARGET = find_target("tool", "distance", "airports")
-
-
-@pytest.fixture
-def staff(client):
-    def login(*permissions):
-        user = User.objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return login
 
 
 def form(**values):
@@ -110,9 +99,9 @@ def test_an_unknown_target_is_stopped_with_a_warning(admin_client):
     assert Switch.objects.get().is_off()
 
 
-def test_looking_and_throwing_are_two_permissions(staff, operator):
+def test_looking_and_throwing_are_two_permissions(staff_client, operator):
     row = stop(TARGET, reason="First", by=operator)
-    client = staff("view_switch")
+    client = staff_client("view_switch")
     assert client.get(reverse(LIST)).status_code == 200
     assert client.post(reverse(ADD), form(name="route")).status_code == 403
     assert "_save" not in page(client, row)
@@ -120,9 +109,9 @@ def test_looking_and_throwing_are_two_permissions(staff, operator):
     assert Switch.objects.get().is_off()
 
 
-def test_throwing_does_not_mean_looking(staff, operator):
+def test_throwing_does_not_mean_looking(staff_client, operator):
     stop(TARGET, reason="First", by=operator)
-    client = staff("throw_switch")
+    client = staff_client("throw_switch")
     client.post(reverse(ADD), form(name="route"))
     assert Switch.objects.count() == 2
     assert client.get(reverse(LIST)).status_code == 403
