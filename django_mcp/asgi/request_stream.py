@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
@@ -32,7 +33,7 @@ from django_mcp.storage import events, sessions
 from django_mcp.storage.session_state import SessionState
 
 WAITS_BEFORE_WATCHING: Final = 10
-"""A request whose call has not begun is watched only after so many times `WATCH_AFTER_SECONDS`."""
+"""A request whose function does not run is watched only after so many times `WATCH_AFTER_SECONDS`."""
 
 
 class ASGIRequestStream(RequestStream):
@@ -41,7 +42,8 @@ class ASGIRequestStream(RequestStream):
     # Class attributes, because they do not change for most requests, which send nothing before their reply.
     _final: bytes | None = None
     _closing = False
-    _has_begun = False
+    _is_accepted = False
+    _running_since: float | None = None
     _pump: asyncio.Task[None] | None = None
     _watchers: tuple[asyncio.Task[None], ...] = ()
     _making_known: asyncio.Task[None] | None = None
@@ -76,10 +78,19 @@ class ASGIRequestStream(RequestStream):
         if self._watching_in is not None:
             # The request waited long for a thread. To watch its session now, with a row and queries, would make the
             # wait of others longer: most calls are quick once they run.
-            self._loop.call_soon_threadsafe(self._watch_session_later, self._watching_in)
+            self._waits = 0
+            self._loop.call_soon_threadsafe(self._watch_session_later, context=self._watching_in)
+
+    def accept(self) -> None:
+        self._is_accepted = True
 
     def begin(self) -> None:
-        self._has_begun = True
+        self._running_since = time.monotonic()
+
+    def release(self) -> None:
+        # The function has returned, and only its reply waits for the event loop: with many connections, for long.
+        self._running_since, self._waits = None, 0
+        super().release()
 
     # For the tool, from any thread
 
@@ -299,28 +310,44 @@ class ASGIRequestStream(RequestStream):
     # Cancellation
 
     def _start_watching(self) -> None:
-        if not self._has_begun and self._waits < WAITS_BEFORE_WATCHING:
-            # It waits for a thread, as those of others may: to watch each would make the wait longer.
-            self._waits += 1
-            self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
+        seconds = self._seconds_until_watched()
+        if seconds > 0:
+            self._timer = self._loop.call_later(seconds, self._start_watching)
             return
         self._watching_in = contextvars.copy_context()
         self._watchers = (self._loop.create_task(self._watch_client()),)
         self._watch_session()
         self._timer = self._loop.call_later(mcp_settings.KEEPALIVE_SECONDS, self._break_silence)
 
+    def _seconds_until_watched(self) -> float:
+        """Seconds until the request has run for long enough; 0 also when it has waited for very long."""
+        # Read once, since the function may return in its thread meanwhile.
+        running_since = self._running_since
+        if running_since is not None:
+            return WATCH_AFTER_SECONDS - (time.monotonic() - running_since)
+        if self._waits >= WAITS_BEFORE_WATCHING:
+            return 0
+        # It waits for a thread or the event loop, as others do: to watch each would make the wait longer.
+        self._waits += 1
+        return WATCH_AFTER_SECONDS
+
     def _break_silence(self) -> None:
-        """Opens the stream of a running call. A request that still waits for a thread or the database may be refused,
-        or get a session, so its status and headers are not known yet.
+        """Opens the stream of a call. A request that still waits for a thread or the database may be refused, or get a
+        session, so its status and headers are not known yet.
         """
-        if self._has_begun:
+        if self._is_accepted:
             self._wake()
         else:
             self._timer = self._loop.call_later(1, self._break_silence)
 
-    def _watch_session_later(self, context: contextvars.Context) -> None:
-        if not self._is_over:
-            self._session_timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._watch_session, context=context)
+    def _watch_session_later(self) -> None:
+        seconds = self._seconds_until_watched()
+        if self._is_over:
+            return
+        if seconds > 0:
+            self._session_timer = self._loop.call_later(seconds, self._watch_session_later)
+        else:
+            self._watch_session()
 
     def _watch_session(self) -> None:
         if self.session is not None and not self._watches_session:

@@ -163,7 +163,11 @@ class Exchange:
     async def _complete(self, call: Call, loop_context: LoopContext) -> Reply:
         observed = call.request.observed
         try:
-            outcome = await arun(call, loop_context)
+            if call.is_async:
+                self._begin()
+                outcome = await arun(call, loop_context)
+            else:
+                outcome = await loop_context.hop(self._run, call)
         except BaseException as error:
             if observed is not None:
                 await outcomes.afail(observed, error, loop_context)
@@ -192,7 +196,7 @@ class Exchange:
             step = self._resume(inbound) or self._prepare(inbound)
         if self.stream is not None:
             if isinstance(step, Call):
-                self.stream.begin()
+                self.stream.accept()
             else:
                 self.stream.release()
         return step
@@ -239,11 +243,19 @@ class Exchange:
     def run(self, call: Call) -> Reply:
         """The reply to a call, made in this thread."""
         try:
-            return self._end(call, run(call))
+            return self._end(call, self._run(call))
         except BaseException as error:
             if call.request.observed is not None:
                 outcomes.fail(call.request.observed, error)
             raise
+
+    def _run(self, call: Call) -> Outcome:
+        self._begin()
+        return run(call)
+
+    def _begin(self) -> None:
+        if self.stream is not None:
+            self.stream.begin()
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""

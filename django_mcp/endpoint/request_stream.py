@@ -125,8 +125,11 @@ class RequestStream:
         self.transcript.request_id = request_id
         self.era = era
 
+    def accept(self) -> None:
+        """Notes that the request is a call that nothing can refuse any more."""
+
     def begin(self) -> None:
-        """Notes that the request is a call that runs now, so that nothing can refuse it any more."""
+        """Notes that the function of the call begins; from any thread."""
 
     @property
     def session(self) -> SessionState | None:

@@ -26,17 +26,17 @@ def decode(body: bytes, max_depth: int, max_values: int = 100_000) -> JSON:
     """The JSON value of a body. Raises `ProtocolError` -32700 (HTTP 400) when it is not JSON, nests deeper than
     `max_depth`, or has more than about `max_values` values.
     """
-    # A body cannot have more values than bytes: only larger ones are counted.
-    if len(body) > max_values and _has_more_values(body, max_values):
+    # A value and the mark after it take two bytes: only larger bodies are counted.
+    if len(body) > 2 * max_values and _has_more_values(body, max_values):
         raise ProtocolError(PARSE_ERROR, f"Parse error: JSON of more than {max_values} values", status=400)
     try:
         value = _DECODER.decode(body.decode())
-        if _SURROGATE.search(body):
+        if b"\\" in body and _SURROGATE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ProtocolError(PARSE_ERROR, "Parse error: Invalid JSON", status=400) from None
     # A body with few brackets cannot be deep: only others are walked.
-    if body.count(b"{") + body.count(b"[") > max_depth and _depth_exceeds(value, max_depth):
+    if _has_more_brackets(body, max_depth) and _depth_exceeds(value, max_depth):
         raise ProtocolError(PARSE_ERROR, f"Parse error: JSON nested deeper than {max_depth} levels", status=400)
     return value
 
@@ -88,6 +88,21 @@ def _has_more_values(body: bytes, limit: int) -> bool:
 
 def _count_marks(text: bytes) -> int:
     return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+
+def _has_more_brackets(body: bytes, limit: int) -> bool:
+    """Whether a body has more than `limit` opening brackets, inside of its strings or not. Stops there: to count all in
+    a large body takes as long as to parse it.
+    """
+    found = 0
+    for bracket in (b"{", b"["):
+        position = body.find(bracket)
+        while position >= 0:
+            found += 1
+            if found > limit:
+                return True
+            position = body.find(bracket, position + 1)
+    return False
 
 
 def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:

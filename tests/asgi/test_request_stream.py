@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from functools import partial
 from types import SimpleNamespace
 
@@ -406,6 +407,26 @@ def test_a_call_that_waited_for_a_thread_is_watched_when_its_function_takes_long
 
     assert on_a_loop(talk) == (REPLY, 1, True)
     assert not Stream.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("happens", "is_watched"),
+    [
+        pytest.param([], False, id="it waits for a thread"),
+        pytest.param(["begin"], True, id="its function runs long"),
+        pytest.param(["begin", "release"], False, id="its reply waits for the event loop"),
+    ],
+)
+async def test_only_a_call_whose_function_runs_long_is_watched(monkeypatch, happens, is_watched):
+    request_stream = ASGIRequestStream(Client().receive, Client().send)
+    for event in happens:
+        getattr(request_stream, event)()
+    monkeypatch.setattr(asgi_stream, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 60))
+
+    request_stream._start_watching()
+
+    assert bool(request_stream._watchers) == is_watched
+    await request_stream.finish(REPLY)
 
 
 @pytest.mark.django_db

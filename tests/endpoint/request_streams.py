@@ -81,6 +81,7 @@ def make(client, session=None):
     request_stream.client = client
     if session is not None:
         request_stream.bind(session)
+    request_stream.accept()
     request_stream.begin()
     return request_stream
 

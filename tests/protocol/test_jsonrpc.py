@@ -127,15 +127,15 @@ def test_many_brackets_beside_one_another_are_not_deep():
 def test_json_of_too_many_values_is_refused_before_it_is_parsed(body, monkeypatch):
     monkeypatch.setattr(jsonrpc, "_DECODER", None)
     with pytest.raises(ProtocolError) as refusal:
-        jsonrpc.decode(body, DEEP, 100)
+        jsonrpc.decode(body, DEEP, 50)
 
     assert (refusal.value.code, refusal.value.status) == (-32700, 400)
-    assert refusal.value.message == "Parse error: JSON of more than 100 values"
+    assert refusal.value.message == "Parse error: JSON of more than 50 values"
 
 
 @cases("text", ["a, b, [c], {d}" * 100, '\\",' * 300, "\\" * 300 + ","])
 def test_commas_and_brackets_inside_a_text_are_no_values(text):
-    assert jsonrpc.decode(json.dumps([text]).encode(), DEEP, 100) == [text]
+    assert jsonrpc.decode(json.dumps([text]).encode(), DEEP, 50) == [text]
 
 
 # Encoding
