@@ -1,5 +1,6 @@
 """FastMCP's servers over streamable HTTP: `uvicorn fastmcp_server:app`, and `fastmcp_server:many` with a long list."""
 
+import gc
 import os
 
 import tools
@@ -26,3 +27,7 @@ for number in range(tools.MANY):
 
 app = server.http_app(json_response=JSON)
 many = long.http_app(json_response=JSON)
+
+# As the example project does.
+gc.collect()
+gc.freeze()

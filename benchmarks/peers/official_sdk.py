@@ -4,6 +4,7 @@
 They answer with JSON when the environment says RESPONSES=json, else as they do by default, with SSE.
 """
 
+import gc
 import os
 
 import tools
@@ -30,3 +31,7 @@ for number in range(tools.MANY):
 
 app = server.streamable_http_app(json_response=JSON)
 many = long.streamable_http_app(json_response=JSON)
+
+# As the example project does.
+gc.collect()
+gc.freeze()

@@ -56,6 +56,20 @@ def _insert_sql(
     return sql + returning, fields, returns_key
 
 
+def delete_in_order(rows: models.QuerySet[Any]) -> tuple[int, dict[str, int]]:
+    """Deletes these rows, locked in the order of their keys, and returns the counts of Django's `delete()`. Two that
+    delete the same rows in different orders would be a deadlock.
+    """
+    database = router.db_for_write(rows.model)
+    rows = rows.using(database)
+    if not connections[database].features.has_select_for_update:
+        # SQLite has one writer at a time.
+        return rows.delete()
+    with transaction.atomic(using=database):
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+        return rows.delete()
+
+
 def insert_numbered(read_last: Callable[[], int], insert: Callable[[int], object]) -> int:
     """Inserts a row with the number after `read_last()`, and returns this number.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final, Protocol
 
-from django.db import models, router
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -27,7 +27,7 @@ from django_mcp.models import (
 )
 from django_mcp.signals import session_expired
 
-from .database import alias, batches
+from .database import alias, batches, delete_in_order
 from .events import STANDALONE
 from .upkeep import PURGE, note
 
@@ -162,7 +162,7 @@ def _delete(batch: list[Session], batch_size: int, allowance: Allowance) -> int:
         delete_in_batches(rows_of(pks).using(alias()), batch_size, allowance)
     if allowance.is_spent:
         return 0
-    deleted = Session.objects.using(alias()).filter(pk__in=pks).delete()[1].get(Session._meta.label, 0)
+    deleted = delete_in_order(Session.objects.filter(pk__in=pks))[1].get(Session._meta.label, 0)
     allowance.spend(deleted)
     return deleted
 
@@ -194,10 +194,9 @@ def purge_aged(
 
 def delete_in_batches(rows: models.QuerySet[Any], batch_size: int, allowance: Allowance) -> int:
     """Deletes these rows, as far as the allowance goes, and returns how many."""
-    database = router.db_for_write(rows.model)
     count = 0
     while not allowance.is_spent and (pks := [row.pk for row in rows.only("pk")[: allowance.of(batch_size)]]):
-        deleted = rows.model._base_manager.using(database).filter(pk__in=pks).delete()[0]
+        deleted = delete_in_order(rows.model._base_manager.filter(pk__in=pks))[0]
         allowance.spend(len(pks))
         count += deleted
     return count

@@ -7,6 +7,7 @@ Every function is synchronous, and runs its own transaction; async code calls it
 is text of at most 255 characters without U+0000 or surrogates; "" is anonymous.
 """
 
+import logging
 import random
 import re
 import time
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import IntegrityError, connections
+from django.db import DatabaseError, IntegrityError, connections
 from django.db.models import Case, F, When
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -40,6 +41,8 @@ from .database import alias, batches, insert
 from .events import id_text, renew_stream
 from .purge import delete_ended
 from .session_state import SessionState
+
+logger = logging.getLogger("django_mcp")
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -220,7 +223,11 @@ def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
         return
     ended = _of_one(Session.objects.using(alias()).filter(expires_at__lte=now), principal, user_id)
     excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
-    delete_ended(list(excess))
+    try:
+        delete_ended(list(excess))
+    except DatabaseError as failure:
+        # The session is open; a lock or a deadlock of others must not cost its client the answer.
+        logger.warning("Ended sessions were not deleted (%r); it is tried again later", failure)
 
 
 def _insert(row: Session) -> None:

@@ -1,5 +1,6 @@
 """The purge deletes sessions that have ended, in batches, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -86,7 +87,7 @@ def test_each_batch_is_one_delete_of_a_few_rows():
     table = Session._meta.db_table
     deletes = [sql for sql in statements if sql.startswith("DELETE") and sql.split()[2].strip('"`') == table]
     assert len(deletes) == 3
-    assert all("LIMIT 2" in sql for sql in statements if "ORDER BY" in sql)
+    assert all("LIMIT 2" in sql for sql in statements if "ORDER BY" in sql and "FOR UPDATE" not in sql)
 
 
 @pytest.mark.django_db
@@ -150,6 +151,42 @@ def test_two_purges_at_once_share_the_work():
     assert sum(count.expired for count in counts) == 200
     assert sum(count.terminated for count in counts) == 100
     assert Session.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL says which locks are waited for")
+def test_sessions_are_locked_in_the_order_of_their_keys():
+    """Two purges of the same sessions in different orders would be a deadlock."""
+    create_ended(terminated=2)
+    first, second = Session.objects.order_by("pk")
+    # PostgreSQL keeps the changed row behind the other one, and reads them in this order.
+    Session.objects.filter(pk=first.pk).update(client_name="changed")
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            Session.objects.select_for_update().get(pk=first.pk)
+            deleting = pool.submit(closing_connection(purge.delete_ended), [first, second])
+            while not is_waited_for():
+                assert not deleting.done()
+            Session.objects.select_for_update(nowait=True).get(pk=second.pk)
+        assert deleting.result(timeout=10) == PurgeCount(terminated=2)
+
+
+def is_waited_for():
+    """Whether another transaction waits for this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid")
+        return cursor.fetchone() is not None
+
+
+def closing_connection(function):
+    def call(*args):
+        try:
+            return function(*args)
+        finally:
+            connection.close()
+
+    return call
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError, OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from django_mcp.exceptions import ClientTooLarge, TooManySessions
@@ -232,6 +232,25 @@ def test_expired_sessions_that_are_deleted_early_are_announced_as_at_the_purge(s
 
     assert told == [gone.session_id]
     assert set(Session.objects.values_list("pk", flat=True)) == {stays.pk, new.pk}
+
+
+@pytest.mark.django_db
+def test_a_session_is_opened_even_if_the_ended_ones_cannot_be_deleted(monkeypatch, settings, caplog):
+    monkeypatch.setattr(sessions.random, "random", lambda: 0)
+    settings.MCP_MAX_ENDED_SESSIONS_PER_PRINCIPAL = 0
+    sessions.terminate(open_session().session_id, **OWNER, now=NOW)
+
+    def fail(rows):
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(sessions, "delete_ended", fail)
+
+    opened = open_session(now=after(seconds=1))
+
+    assert sessions.resume(opened.session_id, **OWNER, now=after(seconds=1))
+    assert caplog.messages == [
+        "Ended sessions were not deleted (OperationalError('deadlock detected')); it is tried again later"
+    ]
 
 
 @pytest.mark.django_db

@@ -283,6 +283,16 @@ def test_each_stream_is_read_from_its_own_place():
     assert [one.position for one in news] == [start(3, 3)] * 3
 
 
+def test_a_connection_hears_nothing_twice_because_an_older_one_of_its_session_is_behind(session):
+    for text in "abc":
+        standalone.publish(session.pk, text)
+    older, newer = taken(session, start(0), "older"), taken(session, start(2), "newer")
+
+    news = standalone.read([older, newer])
+
+    assert news == [StreamUpdate(start(0), is_over=True), StreamUpdate(start(3), [Stored(start(3), "c")])]
+
+
 def test_streams_that_are_far_behind_catch_up_in_steps(monkeypatch):
     monkeypatch.setattr(standalone, "EVENTS_LIMIT", 4)
     opened = [open_session() for _ in range(3)]
