@@ -15,7 +15,7 @@ from django_mcp.models import (
 )
 
 from . import sweep
-from .database import alias, insert_numbered
+from .database import Computed, alias, insert_numbered
 
 READ_LIMIT: Final = 200
 """The maximum number of changes per read: a stream that is far behind catches up in several steps."""
@@ -44,6 +44,18 @@ def last_change(server: str) -> int:
         (last,) = cursor.fetchone()
     number: int = last or 0
     return number
+
+
+def position_after_last_change(server: str) -> Computed:
+    """The position of a stream that hears only of changes to come (see events.Position)."""
+    database = alias()
+    return _position_sql(database, connections[database].vendor), (server,)
+
+
+@cache
+def _position_sql(database: str, vendor: str) -> str:
+    last = f"COALESCE(({_last_change_sql(database, vendor)}), 0)"
+    return f"CONCAT('0.', {last})" if vendor == "mysql" else f"'0.' || {last}"
 
 
 @cache

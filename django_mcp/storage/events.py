@@ -308,9 +308,12 @@ def _early_key(request_id: str) -> str:
     return EARLY + hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).hexdigest()[:31]
 
 
+_to_readable_json: Final = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def id_text(request_id: str | int) -> str:
     """A JSON-RPC id as the column stores it: escaped only where JSON requires it, so that the longest valid id fits."""
-    return json.dumps(request_id, ensure_ascii=False)
+    return _to_readable_json(request_id)
 
 
 def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: bool) -> None:

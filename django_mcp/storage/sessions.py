@@ -36,7 +36,7 @@ from django_mcp.models import (
 from django_mcp.signals import session_opened, session_terminated
 
 from . import sweep
-from .changes import last_change
+from .changes import position_after_last_change
 from .database import alias, batches, insert
 from .events import id_text, renew_stream
 from .purge import delete_ended
@@ -49,6 +49,9 @@ SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
 # Far above any known client (under 1 000), with room for an icon as a data: URI. Each request of the session reads it,
 # and MAX_SESSIONS of them must not fill a disk.
 MAX_CLIENT_CHARACTERS = 64 * 1024
+
+RETURNING_UPDATE: Final = frozenset({"sqlite", "postgresql"})
+"""The vendors whose UPDATE returns its rows, where their INSERT does (SQLite from 3.35 on)."""
 
 EXACTLY: Final = 1000
 """Up to this many live sessions are counted exactly."""
@@ -73,10 +76,13 @@ def open(
     authenticator's own) is not stored: the principal is the owner of the session.
     """
     now = now or timezone.now()
-    _refuse_too_large(client_info, client_capabilities)
+    info_text, capabilities_text = to_json_text(client_info), to_json_text(client_capabilities)
+    if len(info_text) + len(capabilities_text) > MAX_CLIENT_CHARACTERS:
+        raise ClientTooLarge(MAX_CLIENT_CHARACTERS)
     user_id = user.pk if isinstance(user, get_user_model()) else None
     _refuse_too_many(principal, user_id, now)
     row = Session(
+        session_id="",
         server=server,
         user_id=user_id,
         principal=principal,
@@ -88,7 +94,6 @@ def open(
         last_seen_at=now,
         expires_at=now + min(_ttl(), _max_age()),
         auth_hash=auth_hash(user),
-        stream_position=f"0.{last_change(server)}",
     )
     _insert(row)
     _delete_oldest_ended(principal, user_id, now)
@@ -104,8 +109,8 @@ def open(
         user_id=row.user_id,
         protocol_version=protocol_version,
         log_level=row.log_level,
-        client_info_text=to_json_text(row.client_info),
-        client_capabilities_text=to_json_text(row.client_capabilities),
+        client_info_text=info_text,
+        client_capabilities_text=capabilities_text,
         state_text="{}",
     )
 
@@ -135,17 +140,17 @@ def _has_hash(user: AbstractBaseUser, kept: str) -> bool:
     return any(constant_time_compare(kept, known) for known in user.get_session_auth_fallback_hash())
 
 
+def _is_unchanged(user: object, known_hash: str) -> bool:
+    """Whether the caller's password is that of when the session was opened, if it has one."""
+    return not known_hash or not isinstance(user, AbstractBaseUser) or _has_hash(user, known_hash)
+
+
 def _ttl() -> timedelta:
     return timedelta(seconds=mcp_settings.SESSION_TTL_SECONDS)
 
 
 def _max_age() -> timedelta:
     return timedelta(seconds=mcp_settings.SESSION_MAX_AGE_SECONDS)
-
-
-def _refuse_too_large(*texts: Mapping[str, Any]) -> None:
-    if sum(len(to_json_text(text)) for text in texts) > MAX_CLIENT_CHARACTERS:
-        raise ClientTooLarge(MAX_CLIENT_CHARACTERS)
 
 
 def _refuse_too_many(principal: str, user_id: Any, now: datetime) -> None:
@@ -234,7 +239,7 @@ def _insert(row: Session) -> None:
     while True:
         row.session_id = new_session_id()
         try:
-            return insert(row)
+            return insert(row, stream_position=position_after_last_change(row.server))
         except IntegrityError:
             # The id exists already: try another. Any other reason (such as a deleted user) is raised.
             if not Session.objects.using(alias()).filter(session_id=row.session_id).exists():
@@ -288,9 +293,10 @@ def resume(
     connection = connections[database]
     adapt = connection.ops.adapt_datetimefield_value
     sql = _resume_sql(database, connection.vendor, with_request=request_id is not None)
-    asked = () if request_id is None else (id_text(request_id), adapt(now))
+    at = adapt(now)
+    asked = () if request_id is None else (id_text(request_id), at)
     with connection.cursor() as cursor:
-        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, adapt(now)))
+        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, at))
         row = cursor.fetchone()
     if row is None:
         return None
@@ -303,7 +309,7 @@ def resume(
         session_id=session_id,
         server=server,
         principal=principal,
-        user_id=Session._meta.get_field("user").to_python(user_id),
+        user_id=_user_id(user_id),
         protocol_version=protocol_version,
         log_level=log_level,
         client_info_text=client_info,
@@ -312,10 +318,15 @@ def resume(
         needs_touch=bool(needs_touch),
         has_request=bool(has_request),
     )
-    if known_hash and isinstance(user, AbstractBaseUser) and not _has_hash(user, known_hash):
+    if not _is_unchanged(user, known_hash):
         _terminate(session, now)
         return None
     return session
+
+
+def _user_id(value: Any) -> Any:
+    """The key of a user as the model has it; a UUID is text in some databases."""
+    return Session._meta.get_field("user").to_python(value)
 
 
 def _touch_interval() -> timedelta:
@@ -376,9 +387,28 @@ def set_log_level(session_id: str, level: str) -> None:
 def terminate(
     session_id: str, *, server: str, principal: str, user: object = None, now: datetime | None = None
 ) -> bool:
-    """Terminates a live session of this server and principal. False when there is none, whatever the reason."""
-    session = resume(session_id, server=server, principal=principal, user=user, now=now)
-    return session is not None and _terminate(session, now or timezone.now())
+    """Terminates a live session of this server and principal. False when there is none, whatever the reason, or when
+    the `user` has changed the password since it was opened.
+    """
+    now = now or timezone.now()
+    database = alias()
+    connection = connections[database]
+    if connection.vendor not in RETURNING_UPDATE or not connection.features.can_return_columns_from_insert:
+        session = resume(session_id, server=server, principal=principal, user=user, now=now)
+        return session is not None and _terminate(session, now)
+    if not SESSION_ID.fullmatch(session_id):
+        return False
+    ended_at = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        sql = _terminate_own_sql(database, connection.vendor)
+        cursor.execute(sql, (ended_at, ended_at, session_id, server, principal, ended_at))
+        # SQLite ends the statement when all of its rows have been read.
+        rows = cursor.fetchall()
+    if not rows:
+        return False
+    ((pk, user_id, known_hash),) = rows
+    _announce_end(pk, session_id, server, principal, _user_id(user_id))
+    return _is_unchanged(user, known_hash)
 
 
 def terminate_all(sessions: SessionQuerySet, now: datetime | None = None) -> list[Session]:
@@ -393,25 +423,40 @@ def _terminate(session: SessionState | Session, now: datetime) -> bool:
     connection = connections[database]
     ended_at = connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
-        cursor.execute(_terminate_sql(database, connection.vendor), (ended_at, ended_at, session.pk, ended_at))
+        cursor.execute(_terminate_sql(database, connection.vendor, "id"), (ended_at, ended_at, session.pk, ended_at))
         ended: bool = cursor.rowcount == 1
     if ended:
-        session_terminated.send_robust(
-            sender=Session,
-            session_pk=session.pk,
-            session_id=session.session_id,
-            server=session.server,
-            principal=session.principal,
-            user_id=session.user_id,
-        )
+        _announce_end(session.pk, session.session_id, session.server, session.principal, session.user_id)
     return ended
 
 
+def _announce_end(pk: int, session_id: str, server: str, principal: str, user_id: Any) -> None:
+    session_terminated.send_robust(
+        sender=Session,
+        session_pk=pk,
+        session_id=session_id,
+        server=server,
+        principal=principal,
+        user_id=user_id,
+    )
+
+
 @cache
-def _terminate_sql(database: str, vendor: str) -> str:
-    """Cached SQL for a database, as that of `resume()`: each conversation ends with it."""
+def _terminate_sql(database: str, vendor: str, *columns: str) -> str:
+    """Cached SQL for a database, as that of `resume()`: each conversation ends with it. Ends the session whose
+    `columns` have the values of the parameters.
+    """
     quote = connections[database].ops.quote_name
+    found = " AND ".join(f"{quote(column)} = %s" for column in columns)
     return (
         f"UPDATE {quote(Session._meta.db_table)} SET {quote('terminated_at')} = %s, {quote('expires_at')} = %s"
-        f" WHERE {quote('id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
+        f" WHERE {found} AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
     )
+
+
+@cache
+def _terminate_own_sql(database: str, vendor: str) -> str:
+    """See `_terminate_sql()`: ends a caller's session, and returns its row."""
+    quote = connections[database].ops.quote_name
+    returned = ", ".join(map(quote, ("id", "user_id", "auth_hash")))
+    return f"{_terminate_sql(database, vendor, 'session_id', 'server', 'principal')} RETURNING {returned}"

@@ -109,9 +109,9 @@ def columns_of(row):
 
 @pytest.mark.django_db
 def test_an_inserted_row_is_the_row_that_save_would_write(admin_user):
-    mine, djangos = session_of(user=admin_user), session_of(user=admin_user)
+    mine, djangos = session_of(user=admin_user), session_of(user=admin_user, stream_position="3.4")
 
-    insert(mine)
+    insert(mine, stream_position=("%s", ("3.4",)))
     djangos.save()
 
     assert columns_of(mine) == columns_of(djangos) | {"id": mine.pk, "session_id": mine.session_id}
@@ -123,9 +123,10 @@ def test_django_writes_the_insert_of_other_databases(monkeypatch):
     monkeypatch.setattr(database, "PLAIN_INSERT", frozenset())
     row = session_of()
 
-    insert(row)
+    insert(row, stream_position=("%s", ("3.4",)))
 
-    assert Session.objects.get(session_id=row.session_id).pk == row.pk
+    stored = Session.objects.get(session_id=row.session_id)
+    assert (stored.pk, stored.stream_position) == (row.pk, "3.4")
 
 
 @pytest.mark.django_db(transaction=True)
