@@ -1,5 +1,5 @@
 """Whole conversations of a handshake client: `initialize`, `notifications/initialized`, `tools/call`, DELETE, again and
-again on some connections. `python -m benchmarks.cycles [--rounds 3] [--seconds 3]`
+again on some connections. `python -m benchmarks.cycles [--rounds 5] [--seconds 2]`
 
 The load is made in Python, which is quick enough: a conversation is four requests, and a server makes fewer of them
 than of calls.
@@ -114,8 +114,8 @@ def hold(contest: Contest, rounds: int, seconds: float) -> list[Score]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Whole conversations, by turns.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
     options = parser.parse_args()
     with databases() as (sqlite, _, postgres):
         ours, sdk, fastmcp = apps(f"sqlite:///{sqlite}")

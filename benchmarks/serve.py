@@ -1,8 +1,8 @@
-"""Throughput beside the peers: `python -m benchmarks.serve [CONTEST...] [--rounds 4] [--seconds 3]`.
+"""Throughput beside the peers: `python -m benchmarks.serve [CONTEST...] [--rounds 5] [--seconds 2]`.
 
 Each server has one core, the load another. The contestants of a contest take turns, A B A B, so that what else the
 machine does meets them alike: the ratio of a round is the result, and its spread over the rounds says how far to trust
-it. PostgreSQL is the one that POSTGRES names, else its contestants are left out. Takes about five minutes.
+it. PostgreSQL is the one that POSTGRES names, else its contestants are left out. Takes a quarter of an hour.
 """
 
 import argparse
@@ -330,8 +330,8 @@ def main() -> None:
         nargs="*",
         help="modern, handshake, view, wsgi, wsgi-handshake, list, argument, result, progress, orm, crowd, row",
     )
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=3, help="of load for each contestant in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2, help="of load for each contestant in a round")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}, {DJANGO};", end=" ")
     print(f"{options.rounds} rounds of {options.seconds:g} s, {load.CONNECTIONS} connections", end="")

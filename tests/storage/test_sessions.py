@@ -432,6 +432,13 @@ def test_a_running_request_keeps_its_session_and_a_terminated_one_stays_terminat
     assert row_of(session).expires_at == after(seconds=24)
 
 
+@pytest.mark.parametrize(("ttl", "seconds"), [(3600, 20), (80, 20), (10, 2.5), (1, 0.25)])
+def test_an_open_stream_marks_its_session_twice_before_it_would_expire(settings, ttl, seconds):
+    settings.MCP_SESSION_TTL_SECONDS = ttl
+
+    assert sessions.touch_seconds(20) == seconds
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("microsecond", [0, 1, 999_999])
 def test_no_touch_slides_the_expiry_past_the_greatest_age(settings, microsecond):
