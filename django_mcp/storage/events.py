@@ -45,6 +45,9 @@ READ_LIMIT: Final = 200
 TRIM_EVERY: Final = 64
 """A session's events are trimmed about once in this many events."""
 
+TRIM_BATCH: Final = 500
+"""The number of events that are deleted at once."""
+
 roll: Callable[[], float] = random.random
 """The random numbers for trimming, from 0 up to 1. Tests replace them."""
 
@@ -275,14 +278,14 @@ def trim(session_pk: int) -> int:
         .order_by("-pk")
         .values_list("pk", "stream", Length("message"))
     )
-    for pk, stream, length in rows.iterator(chunk_size=500):
+    for pk, stream, length in rows.iterator(chunk_size=TRIM_BATCH):
         kept, size = kept + 1, size + length
         beyond = kept > mcp_settings.EVENTS_PER_SESSION or size > mcp_settings.EVENT_BYTES_PER_SESSION
         if beyond and (stream in newest or stream not in numbered):
             excess.append(pk)
         newest.add(stream)
-    for start in range(0, len(excess), 500):
-        Event.objects.using(alias()).filter(pk__in=excess[start : start + 500]).delete()
+    for start in range(0, len(excess), TRIM_BATCH):
+        Event.objects.using(alias()).filter(pk__in=excess[start : start + TRIM_BATCH]).delete()
     _forget_empty_streams(session_pk)
     return len(excess)
 

@@ -120,6 +120,7 @@ def test_many_brackets_beside_one_another_are_not_deep():
         b"[" + b",".join([b"{}"] * 51) + b"]",
         b"[" + b",".join([b'"a,b"'] * 102) + b"]",
         b'["' + b'","' * 300 + b'"]',
+        b'","' * 105,
         b'{"\\"": [' + b",".join([b"1"] * 102) + b"]}",
         b"[" * 102,
     ],

@@ -405,7 +405,9 @@ def test_what_cannot_be_stored_for_another_reason_is_an_error(session, monkeypat
 # Bounds
 
 
-def test_trimming_keeps_the_newest_so_many(session, settings):
+@pytest.mark.parametrize("batch", [1, 2, 3, 500])
+def test_trimming_keeps_the_newest_so_many(session, settings, monkeypatch, batch):
+    monkeypatch.setattr(events, "TRIM_BATCH", batch)
     settings.MCP_EVENTS_PER_SESSION = 2
     other = open_session().pk
     standalone.publish(other, "x")

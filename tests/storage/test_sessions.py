@@ -587,6 +587,20 @@ def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
 
 
 @pytest.mark.django_db
+def test_few_sessions_are_counted_exactly(settings, monkeypatch):
+    monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
+    monkeypatch.setattr(sessions, "EXACTLY", 2)
+    settings.MCP_MAX_SESSIONS = 2
+    one, _ = open_session(), open_session()
+    sessions.terminate(one.session_id, **OWNER, now=NOW)
+
+    open_session()
+
+    with pytest.raises(TooManySessions):
+        open_session()
+
+
+@pytest.mark.django_db
 def test_near_the_limit_they_are_counted_again_and_again(settings, monkeypatch):
     monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
     monkeypatch.setattr(sessions, "EXACTLY", 0)
