@@ -32,7 +32,7 @@ from django_mcp.models import (
     Stream,
 )
 
-from .database import alias
+from .database import alias, delete_in_order
 
 STANDALONE: Final = "s"
 
@@ -285,7 +285,7 @@ def trim(session_pk: int) -> int:
             excess.append(pk)
         newest.add(stream)
     for start in range(0, len(excess), TRIM_BATCH):
-        Event.objects.using(alias()).filter(pk__in=excess[start : start + TRIM_BATCH]).delete()
+        delete_in_order(Event.objects.filter(pk__in=excess[start : start + TRIM_BATCH]))
     _forget_empty_streams(session_pk)
     return len(excess)
 
@@ -295,7 +295,7 @@ def _forget_empty_streams(session_pk: int) -> None:
     its_events = Event.objects.filter(session=OuterRef("session"), stream=OuterRef("key"))
     ended = Stream.objects.using(alias()).filter(session_id=session_pk, ended_at__isnull=False)
     waits = Q(key__startswith=EARLY, lease_until__gte=timezone.now())
-    ended.filter(~waits & ~Exists(its_events)).delete()
+    delete_in_order(ended.filter(~waits & ~Exists(its_events)))
 
 
 def events_of(session_pk: int, key: str) -> Any:
