@@ -295,14 +295,16 @@ def end(threads: Iterable[threading.Thread], work: SimpleQueue[Any], seconds: fl
 def look_after_connections() -> None:
     """Runs before a thread works: `close_old_connections`, and with it Django's health check, at most once a second."""
     now = time.monotonic()
-    if now - getattr(_looked_at, "when", float("-inf")) >= 1:
-        _looked_at.when = now
+    if now - getattr(_thread, "looked_at", float("-inf")) >= 1:
+        _thread.looked_at = now
         close_old_connections()
+        # Kept until the next look: to find them takes longer than to ask them.
+        _thread.connections = connections.all()
 
 
 def close_spent_connections() -> None:
     """Runs after a thread worked: closes connections that have failed, are too old, or are not in autocommit mode."""
-    for connection in connections.all(initialized_only=True):
+    for connection in getattr(_thread, "connections", ()):
         if connection.connection is None:
             continue
         # Not `get_autocommit()`, which would open a closed connection.
@@ -316,17 +318,18 @@ def _is_old(connection: BaseDatabaseWrapper) -> bool:
 
 def keep_caches() -> None:
     """Runs before a thread works in a context of its own, where Django would make each cache anew, and with it the
-    connections to Redis: the work uses the caches of the thread.
+    connections to Redis: the work uses the caches of the thread. A copy of the context needs them not again.
     """
-    of, kept = getattr(_kept, "caches", (None, ()))
-    if of is caches.settings:
-        for alias, cache in kept:
+    kept = getattr(_thread, "caches", None)
+    if kept is None or kept[0] is not caches.settings:
+        # A cache that cannot be made fails where it is used.
+        with suppress(Exception):
+            _thread.caches = kept = caches.settings, [(alias, caches[alias]) for alias in caches]
+    elif _caches_here.get() is not kept:
+        for alias, cache in kept[1]:
             caches[alias] = cache
-        return
-    # A cache that cannot be made fails where it is used.
-    with suppress(Exception):
-        _kept.caches = caches.settings, [(alias, caches[alias]) for alias in caches]
+    _caches_here.set(kept)
 
 
-_kept: Final = threading.local()
-_looked_at: Final = threading.local()
+_caches_here: Final[contextvars.ContextVar[object]] = contextvars.ContextVar("django_mcp_caches", default=None)
+_thread: Final = threading.local()

@@ -61,6 +61,7 @@ class _Watched:
         "_blocks",
         "_connection",
         "_doomed",
+        "_dry_run",
         "_guard",
         "_hooks",
         "_nested",
@@ -73,10 +74,10 @@ class _Watched:
     def __init__(self, connection: BaseDatabaseWrapper, *, read_only: bool, dry_run: bool) -> None:
         self._connection: Any = connection
         self._read_only = read_only
+        self._dry_run = dry_run
+        self._guard: Guard | None = None
         self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
         self._nested = connection.in_atomic_block
-        is_guarded = read_only or dry_run
-        self._guard = Guard(connection, read_only=read_only, is_nested=self._nested) if is_guarded else None
         self._doomed = connection.needs_rollback
         # The blocks and savepoints that exist now; all later ones are inside this block.
         self._blocks = len(self._connection.atomic_blocks)
@@ -151,11 +152,12 @@ class _Watched:
         connection.needs_rollback = doomed
 
     def _enter(self) -> None:
-        if self._guard is not None and self._read_only and self._connection.vendor == "sqlite":
+        if self._read_only and self._connection.vendor == "sqlite":
             self._enter_deferred()
         else:
             self._atomic.__enter__()
-        if self._guard is not None:
+        if self._read_only or self._dry_run:
+            self._guard = Guard(self._connection, read_only=self._read_only, is_nested=self._nested)
             try:
                 self._guard.start()
             except BaseException as error:

@@ -184,7 +184,7 @@ def test_the_connection_of_the_thread_is_looked_after_once_a_second(monkeypatch)
     looks, spent = [], []
     monkeypatch.setattr(threads, "close_old_connections", lambda: looks.append(1))
     monkeypatch.setattr("django_mcp.wsgi.handler.close_spent_connections", lambda: spent.append(1))
-    monkeypatch.setattr(threads, "_looked_at", threading.local())
+    monkeypatch.setattr(threads, "_thread", threading.local())
 
     for _ in range(3):
         send("/plain", *GREET)
