@@ -177,6 +177,7 @@ def threads_of_its_own() -> Iterator[None]:
     yield
     threads._pool.stop(10)
     threads._lent.stop(10)
+    threads._awaited.stop(10)
     aside.stop(10)
 
 

@@ -4,7 +4,6 @@ It puts messages into a queue, from which the response is written: by a thread u
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import queue
 import threading
@@ -14,13 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from django.db import connections
-
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.aside import aside
 from django_mcp.execution.kept_loop import kept_loop, take_over_locals
 from django_mcp.execution.own_thread import release_own_connections, waiting_call
-from django_mcp.execution.threads import LoopContext, hop
+from django_mcp.execution.threads import LoopContext, hop, run_in_thread
 from django_mcp.execution.transactions import release_connections
 from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
@@ -127,8 +124,7 @@ class ThreadRequestStream(RequestStream):
 
     def run(self, work: Callable[[], Reply]) -> "Reply | Lines":
         """The reply; or the lines of its stream, if the request sends a message or takes long."""
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._work, work), daemon=True).start()
+        run_in_thread(lambda: self._work(work))
         return self._reply_or_lines()
 
     def run_on_loop(self, work: "Complete") -> "Reply | Lines":
@@ -189,8 +185,6 @@ class ThreadRequestStream(RequestStream):
             # Also SystemExit: the client waits for a reply.
             log_failure(error)
             self._put(replies.INTERNAL)
-        finally:
-            connections.close_all()
 
     async def _work_on_loop(self, work: "Complete") -> None:
         task = asyncio.current_task()

@@ -10,6 +10,7 @@ import atexit
 import contextvars
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -254,8 +255,11 @@ def usual_threads() -> int:
 
 _pool: Final = Pool()
 _lent: Final = Pool(lambda: mcp_settings.ASYNC_THREADS, "django_mcp-async")
+# A thread of the server waits for each of these, so there are never more than the server has.
+_awaited: Final = Pool(lambda: sys.maxsize, "django_mcp-call")
 atexit.register(_pool.stop, END_SECONDS)
 atexit.register(_lent.stop, END_SECONDS)
+atexit.register(_awaited.stop, END_SECONDS)
 
 
 def lent_threads() -> Pool:
@@ -269,6 +273,21 @@ def lend_thread(work: Callable[[], object]) -> None:
     """
     loop = asyncio.get_running_loop()
     _lent.start(partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
+
+
+def run_in_thread(work: Callable[[], object]) -> None:
+    """Runs a function in a thread of its own, however long it takes, in the caller's context. For a thread of the
+    server, which waits for its messages.
+    """
+    _awaited.start(partial(contextvars.copy_context().run, _looked_after, work))
+
+
+def _looked_after(work: Callable[[], object]) -> None:
+    look_after_connections()
+    try:
+        work()
+    finally:
+        close_spent_connections()
 
 
 def _with_connections(
@@ -318,7 +337,7 @@ def _is_old(connection: BaseDatabaseWrapper) -> bool:
 
 def keep_caches() -> None:
     """Runs before a thread works in a context of its own, where Django would make each cache anew, and with it the
-    connections to Redis: the work uses the caches of the thread. A copy of the context needs them not again.
+    connections to Redis: the work uses the caches of the thread. Copies of the context have them too.
     """
     kept = getattr(_thread, "caches", None)
     if kept is None or kept[0] is not caches.settings:

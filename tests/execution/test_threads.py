@@ -6,9 +6,11 @@ import gc
 import threading
 import time
 import weakref
+from queue import SimpleQueue
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.core.cache import caches
 from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -248,6 +250,48 @@ def test_a_thread_that_ends_closes_its_connections(own_pool):
     own_pool.stop(10)
 
     assert used.connection is None or used.vendor == "sqlite"  # One in memory is never closed.
+
+
+def test_a_thread_that_a_request_waits_for_serves_the_next_one_in_the_context_of_that(monkeypatch):
+    pool = Pool(lambda: 1)
+    monkeypatch.setattr(threads, "_awaited", pool)
+    ran = SimpleQueue()
+    for name in ("ada", "bob"):
+        context = contextvars.copy_context()
+        context.run(who.set, name)
+        context.run(threads.run_in_thread, lambda: ran.put((threading.get_ident(), who.get())))
+
+    (one, first), (other, second) = ran.get(timeout=10), ran.get(timeout=10)
+    pool.stop(10)
+
+    assert (first, second) == ("ada", "bob")
+    assert one == other
+
+
+def test_a_thread_that_a_request_waits_for_closes_a_connection_that_has_failed(monkeypatch):
+    pool = Pool(lambda: 1)
+    monkeypatch.setattr(threads, "_awaited", pool)
+    found = SimpleQueue()
+
+    def fail():
+        connection.ensure_connection()
+        connection.errors_occurred = True
+
+    threads.run_in_thread(fail)
+    threads.run_in_thread(lambda: found.put(connection.errors_occurred))
+
+    assert found.get(timeout=10) is False
+    pool.stop(10)
+
+
+def test_caches_that_a_thread_keeps_are_those_of_each_context():
+    made = []
+    for _ in range(2):
+        context = contextvars.Context()
+        context.run(threads.keep_caches)
+        made.append(context.copy().run(lambda: caches["default"]))
+
+    assert made[0] is made[1]
 
 
 def test_a_client_in_a_thread_of_a_running_loop_works_in_the_transaction_of_that_thread():
