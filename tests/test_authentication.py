@@ -191,7 +191,7 @@ class Picky(TokenAuthentication):
     keyword = "Bearer"
 
     def authenticate_credentials(self, key):
-        raise exceptions.AuthenticationFailed(f"{key} is no token\nof mine" + "!" * 1000)
+        raise exceptions.AuthenticationFailed(f"{key} is no Bearer token\nof mine" + "!" * 1000)
 
 
 def test_wrong_credentials_leave_a_short_line_in_the_log_and_never_themselves(monkeypatch, caplog):
@@ -212,7 +212,7 @@ def test_wrong_credentials_leave_a_short_line_in_the_log_and_never_themselves(mo
     clock[0] += 1
     refused(authorization="Bearer hunter2")
 
-    reason = ("'*** is no token\\nof mine" + "!" * 200)[:200]
+    reason = ("'*** is no Bearer token\\nof mine" + "!" * 200)[:200]
     assert caplog.messages == [
         f"401 at '/mcp': {reason}",
         f"401 at '/mcp': {reason} (49 more since the last line)",
@@ -329,8 +329,9 @@ def test_another_exception_is_no_refusal():
     assert authentication.refuse(ValueError(), MCPView(), RequestFactory().post("/plain")) is None
 
 
-def test_a_wait_of_less_than_a_second_is_a_second():
-    reply = authentication.refuse(exceptions.Throttled(wait=0.2), MCPView(), RequestFactory().post("/plain"))
+@cases("wait", [0, 0.2, 1])
+def test_a_wait_of_less_than_a_second_is_a_second(wait):
+    reply = authentication.refuse(exceptions.Throttled(wait=wait), MCPView(), RequestFactory().post("/plain"))
 
     assert reply.headers == (("Retry-After", "1"),)
 

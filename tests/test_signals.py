@@ -69,6 +69,18 @@ def test_opening_and_terminating_are_told_with_whose_session_it_is(heard):
     assert heard == [("opened", whose), ("terminated", {**whose, "session_pk": session.pk})]
 
 
+def test_sessions_that_are_terminated_together_are_told_one_by_one(heard):
+    live, ended = open_session(), open_session(principal="user:2")
+    sessions.terminate(ended.session_id, server="airports", principal="user:2", now=NOW)
+    del heard[:]
+
+    sessions.terminate_all(Session.objects.all(), now=NOW)
+
+    whose = {"server": "airports", "principal": "user:1", "user_id": None}
+    told = {"sender": Session, "session_pk": live.pk, "session_id": live.session_id, **whose}
+    assert heard == [("terminated", told)]
+
+
 def test_terminating_twice_is_told_once(heard):
     session = open_session()
 
