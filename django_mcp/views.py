@@ -1,7 +1,7 @@
 """`MCPView`: an endpoint as a class-based view, behind the project's middleware and DRF's policies."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -324,4 +324,9 @@ def _as_anonymous(request: HttpRequest) -> HttpRequest:
 
 def serves(route: Route) -> bool:
     """Whether a lane can serve an endpoint's class; otherwise Django does."""
-    return not hooks.left_to_django(route.callback.view_class, MCPView, route.callback.view_initkwargs)
+    return _is_served(route.callback)
+
+
+@cache
+def _is_served(callback: Any) -> bool:
+    return not hooks.left_to_django(callback.view_class, MCPView, callback.view_initkwargs)

@@ -4,7 +4,6 @@ them.
 
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from django.core.handlers.asgi import ASGIRequest
@@ -20,6 +19,9 @@ from django_mcp.protocol.replies import JSON_TYPE, Reply
 PORTION_BYTES: Final = 8 * 1024
 """So much of a body is read at once."""
 
+MAX_NAMES: Final = 1024
+"""The maximum number of headers whose names a process remembers."""
+
 
 def read_headers(request: HttpRequest) -> Headers:
     """A Django request's headers by their lower-case names."""
@@ -30,15 +32,22 @@ def headers_of(meta: Mapping[str, Any]) -> Headers:
     """The headers in Django's META, or in WSGI's environ, by their lower-case names. Strips spaces that some ASGI
     servers leave around a value.
     """
-    return {name: value.strip(OWS) for key, value in meta.items() if (name := _header_name(key))}
+    return {name: value.strip(OWS) for key, value in meta.items() if (name := _names[key])}
 
 
-@lru_cache(maxsize=1024)
-def _header_name(key: str) -> str:
-    """The header's name for a key of META, or "" when the key is not a header."""
-    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        return key.replace("_", "-").lower()
-    return key.removeprefix("HTTP_").replace("_", "-").lower() if key.startswith("HTTP_") else ""
+class _Names(dict[str, str]):
+    """The header's name for each key of META; "" for a key that is not a header."""
+
+    def __missing__(self, key: str) -> str:
+        is_header = key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        name = key.removeprefix("HTTP_").replace("_", "-").lower() if is_header else ""
+        # Clients choose the names of headers, which must not fill the memory.
+        if len(self) < MAX_NAMES:
+            self[key] = name
+        return name
+
+
+_names: Final = _Names()
 
 
 def read_body(request: HttpRequest, headers: Headers, limit: int) -> bytes | None:

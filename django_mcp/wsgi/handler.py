@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.wsgi import WSGIRequest, get_script_name
 from django.http import HttpRequest
-from django.urls import set_script_prefix
+from django.urls import clear_script_prefix, set_script_prefix
 from django.utils import timezone, translation
 from django.utils.translation import trans_real
 
@@ -44,6 +44,7 @@ def _variable_of(activate: Callable[..., object], *args: object) -> contextvars.
 _LOCALS: Final = (
     (_variable_of(trans_real.deactivate_all), translation.deactivate),
     (_variable_of(timezone.activate, UTC), timezone.deactivate),
+    (_variable_of(set_script_prefix, "/"), clear_script_prefix),
 )
 """The variables that another request may have set in a thread, each with the function that unsets it. Most threads have
 none, and the functions take fifty times as long to notice it.
@@ -107,7 +108,8 @@ class EndpointRequest(LaneRequest):
         for variable, deactivate in _LOCALS:
             if variable is None or variable in context:
                 deactivate()
-        set_script_prefix(self._prefix)
+        if self._prefix not in ("", "/"):
+            set_script_prefix(self._prefix)
         answer = self._answer()
         if isinstance(answer, Reply) and answer.scopes:
             return self.view.point_to_metadata(answer, self.request())

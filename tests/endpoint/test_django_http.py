@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from django_mcp.endpoint import django_http
 from tests import wire
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.urls")]
@@ -25,3 +26,14 @@ def test_a_body_in_chunks_is_read_to_its_end_where_the_server_says_it(settings, 
 
     assert response.status_code == (413 if limit else 200)
     assert limit or b"Hello, Ada" in response.content
+
+
+def test_headers_that_clients_invent_are_read_and_do_not_fill_the_memory(monkeypatch):
+    names = django_http._Names()
+    monkeypatch.setattr(django_http, "_names", names)
+    monkeypatch.setattr(django_http, "MAX_NAMES", 3)
+    meta = {f"HTTP_X_{number}": str(number) for number in range(5)}
+
+    for _ in range(2):
+        assert django_http.headers_of(meta) == {f"x-{number}": str(number) for number in range(5)}
+    assert len(names) == 3

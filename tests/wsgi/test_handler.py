@@ -8,7 +8,7 @@ from wsgiref.validate import validator
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.wsgi import get_wsgi_application as get_djangos
-from django.urls import path, reverse
+from django.urls import clear_script_prefix, path, reverse, set_script_prefix
 from django.utils import timezone, translation
 from rest_framework.authentication import BaseAuthentication
 
@@ -161,6 +161,16 @@ def test_a_request_finds_nothing_of_another_in_its_thread_and_leaves_nothing(set
     assert known == [settings.LANGUAGE_CODE, settings.TIME_ZONE, "/app/mcp", "the server"]
     assert found == ("de", "Asia/Tokyo", "the server")
     assert reverse("mcp") == "/mcp"
+
+
+@own_urls
+def test_a_request_without_a_prefix_finds_none_of_another():
+    set_script_prefix("/other")
+    try:
+        known = send("/mcp", *wire.modern_call("surroundings")).json()["result"]["structuredContent"]
+        assert (known[2], reverse("mcp")) == ("/mcp", "/other/mcp")
+    finally:
+        clear_script_prefix()
 
 
 @own_urls
