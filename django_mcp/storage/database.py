@@ -76,7 +76,7 @@ def delete_in_order(rows: models.QuerySet[Any]) -> tuple[int, dict[str, int]]:
     delete the same rows in different orders would be a deadlock.
     """
     database = router.db_for_write(rows.model)
-    rows = rows.using(database)
+    rows = rows.using(database).only("pk")
     if not connections[database].features.has_select_for_update:
         # SQLite has one writer at a time.
         return rows.delete()

@@ -56,7 +56,7 @@ RETURNING_UPDATE: Final = frozenset({"sqlite", "postgresql"})
 EXACTLY: Final = 1000
 """Up to this many live sessions are counted exactly."""
 
-ENDED_EVERY: Final = 32
+ENDED_EVERY: Final = 128
 """A principal's ended sessions are counted about once in this many openings."""
 
 
