@@ -263,6 +263,20 @@ def test_a_cancellation_waits_a_while_for_a_request_that_has_hardly_begun(sessio
     assert [events.is_cancelled(session, key) for key in ("first", "other", "late")] == [True, False, False]
 
 
+def test_a_request_that_begins_while_its_cancellation_is_written_is_cancelled(session, monkeypatch):
+    early_key = events._early_key
+
+    def begin_first(request_id):
+        monkeypatch.setattr(events, "_early_key", early_key)
+        events.open_stream(session, "k", 1)
+        return early_key(request_id)
+
+    monkeypatch.setattr(events, "_early_key", begin_first)
+
+    assert events.cancel(session, 1)
+    assert events.is_cancelled(session, "k")
+
+
 def test_the_ids_1_and_text_1_are_two_requests(session):
     events.open_stream(session, "number", 1)
     events.open_stream(session, "text", "1")
