@@ -1,42 +1,63 @@
 """Where the time of a call goes: `python -m benchmarks.profile [CONTESTANT...]` writes benchmarks/profiles/*.txt.
 
-Each server is loaded as in `benchmarks.serve`, and sampled by py-spy (`pip install --group bench`) while it holds the
-interpreter's lock: the share of each function by itself, and with all that it calls.
+Each server is loaded as in `benchmarks.serve` and `benchmarks.cycles`, and sampled by py-spy
+(`pip install --group bench`) while it holds the interpreter's lock: the share of each function by itself, and with all
+that it calls.
 """
 
 import argparse
+import asyncio
+import os
 import subprocess
 import sys
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from .asks import add
+from .cycles import converse
 from .load import put_load
-from .serve import LANE, VIEW, databases, ours, pick_cores
+from .serve import LANE, VIEW, WSGI_LANE, databases, ours, pick_cores
 from .servers import Contestant, Serving
 
 FOLDER = Path(__file__).resolve().parent / "profiles"
 SECONDS, SHOWN = 10, 40
 
+Load: TypeAlias = Callable[[float], object]
+"""Loads a server for so many seconds."""
 
-def contestants(database: str) -> dict[str, Contestant]:
-    lane = ours("lane", LANE, database)
-    view = ours("view", VIEW, database)
-    return {
+
+def contestants(sqlite: str, postgres: str | None) -> dict[str, Contestant]:
+    lane, wsgi_lane, view = ours("lane", LANE, sqlite), ours("WSGI", WSGI_LANE, sqlite), ours("view", VIEW, sqlite)
+    found = {
         "lane-modern": Contestant("lane", lane, "/bench/mcp", "modern"),
         "lane-handshake": Contestant("lane", lane, "/bench/mcp", "handshake"),
+        "wsgi-lane-modern": Contestant("WSGI", wsgi_lane, "/bench/mcp", "modern", add("add_sync")),
+        "wsgi-lane-handshake": Contestant("WSGI", wsgi_lane, "/bench/mcp", "handshake", add("add_sync")),
         "view-modern": Contestant("view", view, "/bench/mcp", "modern", add("add_sync")),
         "view-handshake": Contestant("view", view, "/bench/mcp", "handshake", add("add_sync")),
+        "conversations": Contestant("lane", lane, "/bench/mcp", "handshake"),
     }
+    if postgres is not None:
+        on_postgres = ours("lane on PostgreSQL", LANE, postgres)
+        found["conversations-postgresql"] = Contestant("lane", on_postgres, "/bench/mcp", "handshake")
+    return found
 
 
-def sample(contestant: Contestant, serving: Serving, core: int | None) -> list[tuple[list[str], int]]:
-    """Stacks, outermost first, and how often each was seen."""
+def load_of(name: str, contestant: Contestant, serving: Serving, core: int | None) -> Load:
+    if name.startswith("conversations"):
+        return lambda seconds: asyncio.run(converse(serving.port, contestant.path, seconds))
     request = contestant.meet(serving)
-    put_load(request, 1, core)
-    loading = threading.Thread(target=put_load, args=(request, SECONDS + 3, core))
+    return lambda seconds: put_load(request, seconds, core)
+
+
+def sample(load: Load, serving: Serving) -> list[tuple[list[str], int]]:
+    """Stacks, outermost first, and how often each was seen."""
+    load(1)
+    loading = threading.Thread(target=load, args=[SECONDS + 3])
     loading.start()
     with tempfile.NamedTemporaryFile() as found:
         spy = str(Path(sys.executable).parent / "py-spy")
@@ -68,15 +89,18 @@ def describe(name: str, stacks: list[tuple[list[str], int]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Where the time of a call goes.")
-    parser.add_argument("contestant", nargs="*", help="lane-modern, lane-handshake, view-modern, view-handshake; all")
+    names = ", ".join(contestants("", ""))
+    parser.add_argument("contestant", nargs="*", help=f"{names}; all by default")
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     server_core, load_core = pick_cores()
-    with databases() as (sqlite, _, _postgres):
-        for name, contestant in contestants(f"sqlite:///{sqlite}").items():
+    if load_core is not None:
+        os.sched_setaffinity(0, {load_core})
+    with databases() as (sqlite, _, postgres):
+        for name, contestant in contestants(f"sqlite:///{sqlite}", postgres).items():
             if not options.contestant or name in options.contestant:
                 with contestant.server.serving(server_core) as serving:
-                    text = describe(name, sample(contestant, serving, load_core))
+                    text = describe(name, sample(load_of(name, contestant, serving, load_core), serving))
                 (FOLDER / f"{name}.txt").write_text(text)
                 print(text.partition("\nwith")[0])
 
