@@ -587,17 +587,16 @@ def test_many_sessions_are_not_counted_at_each_opening(settings, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_few_sessions_are_counted_exactly(settings, monkeypatch):
+@pytest.mark.parametrize(("limit", "counts"), [(100, 3), (101, 1)])
+def test_few_sessions_are_counted_at_each_opening(settings, monkeypatch, limit, counts):
     monkeypatch.setattr(sessions, "_session_counter", sessions.SessionCounter())
-    monkeypatch.setattr(sessions, "EXACTLY", 2)
-    settings.MCP_MAX_SESSIONS = 2
-    one, _ = open_session(), open_session()
-    sessions.terminate(one.session_id, **OWNER, now=NOW)
+    monkeypatch.setattr(sessions, "EXACTLY", 100)
+    settings.MCP_MAX_SESSIONS, settings.MCP_MAX_SESSIONS_PER_PRINCIPAL = limit, None
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(3):
+            open_session()
 
-    open_session()
-
-    with pytest.raises(TooManySessions):
-        open_session()
+    assert len([query["sql"] for query in queries if "COUNT(" in query["sql"].upper()]) == counts
 
 
 @pytest.mark.django_db
