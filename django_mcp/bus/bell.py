@@ -36,6 +36,9 @@ LOOKS_WITH_LAYER: Final = 5
 full.
 """
 
+JOIN_SECONDS: Final = 1
+"""The longest wait of a listener until its groups are joined. A layer that is slow delays messages, and no stream."""
+
 JOIN_AGAIN_SECONDS: Final = 6 * 60 * 60
 """Joins its groups again this often, because layers forget members after a while (channels_redis: a day)."""
 
@@ -126,7 +129,10 @@ class Listeners:
         self._listeners: dict[str, set[Listener]] = {}
         self._layer: Any = None
         self._channel = ""
+        self._has_channel = asyncio.Event()
         self._joined: set[str] = set()
+        self._waiting: dict[Listener, asyncio.Event] = {}
+        self._joining: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def ring(self, groups: Iterable[str]) -> None:
@@ -139,7 +145,9 @@ class Listeners:
             self._listeners.setdefault(group, set()).add(listener)
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._receive())]
-        await self._join()
+        if spans_processes() and not self._joined.issuperset(listener.groups):
+            self._start_joining()
+            await self._wait_until_joined(listener)
 
     def remove(self, listener: Listener) -> None:
         for group in listener.groups:
@@ -147,15 +155,18 @@ class Listeners:
             listeners.discard(listener)
             if not listeners:
                 self._listeners.pop(group, None)
-        if self._joined - self._listeners.keys():
+        if groups := self._joined - self._listeners.keys():
+            self._joined -= groups
             # Nothing waits for this: at worst a ring without listeners arrives.
-            leaving = asyncio.ensure_future(self._leave())
+            leaving = asyncio.ensure_future(self._leave(groups, self._channel))
             _background.add(leaving)
             leaving.add_done_callback(_background.discard)
         if not self._listeners:
-            for task in self._tasks:
+            for task in (*self._tasks, *filter(None, [self._joining])):
                 task.cancel()
-            self._tasks = []
+            self._tasks, self._joining = [], None
+            # A layer may forget a channel that is not read.
+            self._forget_channel()
 
     async def _poll(self) -> None:
         """Polls the database, and rings for new rows."""
@@ -166,9 +177,9 @@ class Listeners:
             if clock.time() - joined_at > JOIN_AGAIN_SECONDS:
                 joined_at = clock.time()
                 self._joined.clear()
-                await self._join()
-            seconds = mcp_settings.POLL_SECONDS * (LOOKS_WITH_LAYER if self._channel else 1)
-            await asyncio.sleep(seconds)
+                self._start_joining()
+            is_joined = bool(self._channel) and self._joined >= self._listeners.keys()
+            await asyncio.sleep(mcp_settings.POLL_SECONDS * (LOOKS_WITH_LAYER if is_joined else 1))
             try:
                 self.ring(await poller.poll(list(self._listeners)))
             except Exception as failure:  # a database that is away may come back
@@ -178,8 +189,10 @@ class Listeners:
         """Passes on the rings of other processes."""
         while True:
             if not self._channel:
-                await asyncio.sleep(mcp_settings.POLL_SECONDS)
-                await self._join()
+                try:
+                    await asyncio.wait_for(self._has_channel.wait(), mcp_settings.POLL_SECONDS)
+                except TimeoutError:
+                    self._start_joining()
                 continue
             try:
                 message = await self._layer.receive(self._channel)
@@ -192,37 +205,65 @@ class Listeners:
             if message.get("process") != PROCESS:
                 self.ring([message["group"]])
 
+    def _start_joining(self) -> None:
+        """Joins the groups that are missing, if a layer spans processes: in one task, however many listeners wait."""
+        if spans_processes() and (self._joining is None or self._joining.done()):
+            self._joining = asyncio.create_task(self._join())
+
     async def _join(self) -> None:
-        """Adds this process' channel to the group of each listener, if a layer spans processes."""
-        if not spans_processes() or not self._listeners.keys() - self._joined:
-            return
+        """Adds this process' channel to the group of each listener."""
         try:
-            self._layer = get_channel_layer()
-            channel = self._channel or await self._layer.new_channel()
-            for group in self._listeners.keys() - self._joined:
-                await self._layer.group_add(group, channel)
-                self._joined.add(group)
-            self._channel = channel
+            if not self._channel:
+                self._layer = get_channel_layer()
+                self._channel = await self._layer.new_channel()
+                self._has_channel.set()
+            channel = self._channel
+            while missing := self._listeners.keys() - self._joined:
+                for group in missing:
+                    await self._layer.group_add(group, channel)
+                    if channel != self._channel:
+                        return
+                    self._joined.add(group)
+                    self._tell_joined(self._listeners.get(group, ()))
         except Exception as failure:  # a layer may raise whatever its transport does
             self._lose_layer(failure)
 
-    async def _leave(self) -> None:
-        for group in self._joined - self._listeners.keys():
-            self._joined.discard(group)
+    async def _wait_until_joined(self, listener: Listener) -> None:
+        self._waiting[listener] = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._waiting[listener].wait(), JOIN_SECONDS)
+        except TimeoutError:
+            logger.debug("The channel layer is slow; polling the database meanwhile")
+        finally:
+            del self._waiting[listener]
+
+    def _tell_joined(self, listeners: Iterable[Listener]) -> None:
+        for listener in listeners:
+            if listener in self._waiting and self._joined.issuperset(listener.groups):
+                self._waiting[listener].set()
+
+    async def _leave(self, groups: Iterable[str], channel: str) -> None:
+        for group in groups:
             try:
-                await self._layer.group_discard(group, self._channel)
+                await self._layer.group_discard(group, channel)
             except Exception as failure:
                 logger.debug("Leaving %s failed: %r", group, failure)
-            if group in self._listeners:
+            if group in self._listeners and channel == self._channel:
                 # A new listener may have joined this group just before the process left it.
                 self._joined.discard(group)
-                await self._join()
+                self._start_joining()
+
+    def _forget_channel(self) -> None:
+        self._channel = ""
+        self._has_channel.clear()
 
     def _lose_layer(self, failure: Exception) -> None:
         """Continues with polling alone, until the layer is back."""
         logger.warning("The channel layer failed (%r); polling the database instead", failure)
-        self._channel = ""
+        self._forget_channel()
         self._joined.clear()
+        for waiting in self._waiting.values():
+            waiting.set()
         # Rings may have been lost meanwhile.
         self.ring(list(self._listeners))
 

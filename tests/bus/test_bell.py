@@ -318,11 +318,56 @@ async def test_who_comes_while_the_process_leaves_a_group_is_in_it(layer, looks)
         await left.wait()
 
     layer.group_discard = group_discard
-    async with bell.Wakeup([GROUP]):
-        pass
-    await until(lambda: layer.left)
-    async with bell.Wakeup([GROUP]):
-        left.set()
-        await until(lambda: len(layer.groups) == 3)
+    async with bell.Wakeup(["other"]):
+        async with bell.Wakeup([GROUP]):
+            pass
+        await until(lambda: layer.left)
+        async with bell.Wakeup([GROUP]):
+            left.set()
+            await until(lambda: len(layer.groups) == 4)
 
-    assert layer.groups[-1] == (GROUP, "channel-1")
+    assert layer.groups == [("other", "channel-1"), *[(GROUP, "channel-1")] * 3]
+
+
+async def test_a_layer_that_hangs_keeps_no_listener_waiting(layer, looks, settings, monkeypatch):
+    monkeypatch.setattr(bell, "JOIN_SECONDS", 0.01)
+    settings.MCP_POLL_SECONDS = 0.01
+    found, _ = looks
+    goes_on = asyncio.Event()
+    layer.group_add = lambda group, channel: goes_on.wait()
+
+    async with bell.Wakeup([GROUP]) as first, bell.Wakeup([GROUP, "other"]) as second:
+        found.append([GROUP])
+        assert await first.wait(10)
+        assert await second.wait(10)
+
+
+async def test_listeners_that_come_at_once_share_one_channel(layer, looks):
+    opened = asyncio.Event()
+    new_channel = layer.new_channel
+
+    async def open_slowly():
+        await opened.wait()
+        return await new_channel()
+
+    layer.new_channel = open_slowly
+    wakeups = [bell.Wakeup([f"group-{number}"]) for number in range(5)]
+    entering = asyncio.gather(*(wakeup.__aenter__() for wakeup in wakeups))
+    await asyncio.sleep(0)
+    opened.set()
+    await entering
+
+    assert sorted(layer.groups) == [(f"group-{number}", "channel-1") for number in range(5)]
+    layer.inbox.put_nowait(ring_of("group-0", "another process"))
+    assert await wakeups[0].wait(10)
+    for wakeup in wakeups:
+        await wakeup.__aexit__(None, None, None)
+
+
+async def test_a_process_that_listens_again_has_a_new_channel(layer, looks):
+    """A layer may forget a channel that nobody reads."""
+    for _ in range(2):
+        async with bell.Wakeup([GROUP]):
+            pass
+
+    assert layer.groups == [(GROUP, "channel-1"), (GROUP, "channel-2")]
