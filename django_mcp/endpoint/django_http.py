@@ -42,8 +42,9 @@ class _Names(dict[str, str]):
         is_header = key.startswith("HTTP_") or key in ("CONTENT_TYPE", "CONTENT_LENGTH")
         name = key.removeprefix("HTTP_").replace("_", "-").lower() if is_header else ""
         # Clients choose the names of headers, which must not fill the memory.
-        if len(self) < MAX_NAMES:
-            self[key] = name
+        if len(self) >= MAX_NAMES:
+            self.clear()
+        self[key] = name
         return name
 
 

@@ -107,6 +107,10 @@ class Pool:
     def __init__(self, limit: Callable[[], int] | None = None, name: str = "django_mcp") -> None:
         self._most = limit or usual_threads
         self._name = name
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, also in a process that was forked: the threads are the parent's."""
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
         self._results: WeakKeyDictionary[asyncio.AbstractEventLoop, _Results] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -257,9 +261,10 @@ _pool: Final = Pool()
 _lent: Final = Pool(lambda: mcp_settings.ASYNC_THREADS, "django_mcp-async")
 # A thread of the server waits for each of these, so there are never more than the server has.
 _awaited: Final = Pool(lambda: sys.maxsize, "django_mcp-call")
-atexit.register(_pool.stop, END_SECONDS)
-atexit.register(_lent.stop, END_SECONDS)
-atexit.register(_awaited.stop, END_SECONDS)
+for _each in (_pool, _lent, _awaited):
+    atexit.register(_each.stop, END_SECONDS)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_each.forget)
 
 
 def lent_threads() -> Pool:

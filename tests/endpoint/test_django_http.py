@@ -36,4 +36,4 @@ def test_headers_that_clients_invent_are_read_and_do_not_fill_the_memory(monkeyp
 
     for _ in range(2):
         assert django_http.headers_of(meta) == {f"x-{number}": str(number) for number in range(5)}
-    assert len(names) == 3
+    assert len(names) <= 3

@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import gc
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -266,6 +268,41 @@ def test_a_thread_that_a_request_waits_for_serves_the_next_one_in_the_context_of
 
     assert (first, second) == ("ada", "bob")
     assert one == other
+
+
+FORKS = """
+import os
+from queue import SimpleQueue
+
+import django
+from django.conf import settings
+
+settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_mcp"])
+django.setup()
+from django_mcp.execution.threads import run_in_thread
+
+def pid():
+    found = SimpleQueue()
+    run_in_thread(lambda: found.put(os.getpid()))
+    return found.get(timeout=10)
+
+assert pid() == os.getpid()
+child = os.fork()
+if child == 0:
+    assert pid() == os.getpid()
+    raise SystemExit(0)
+_, status = os.waitpid(child, 0)
+assert pid() == os.getpid()
+print(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_process_that_is_forked_has_threads_of_its_own():
+    """A server loads the project, which may call a tool, and forks its workers then."""
+    command = [sys.executable, "-W", "ignore", "-c", FORKS]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (made.stdout, made.stderr, made.returncode) == ("0\n", "", 0)
 
 
 def test_a_thread_that_a_request_waits_for_closes_a_connection_that_has_failed(monkeypatch):
