@@ -147,7 +147,12 @@ class Listeners:
             self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._receive())]
         if spans_processes() and not self._joined.issuperset(listener.groups):
             self._start_joining()
-            await self._wait_until_joined(listener)
+            try:
+                await self._wait_until_joined(listener)
+            except BaseException:
+                # The caller was cancelled, and has no listener to stop.
+                self.remove(listener)
+                raise
 
     def remove(self, listener: Listener) -> None:
         for group in listener.groups:

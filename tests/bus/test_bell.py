@@ -342,6 +342,18 @@ async def test_a_layer_that_hangs_keeps_no_listener_waiting(layer, looks, settin
         assert await second.wait(10)
 
 
+async def test_a_listener_that_is_cancelled_before_it_has_joined_is_forgotten(layer, looks):
+    layer.group_add = lambda group, channel: asyncio.Event().wait()
+    listening = asyncio.create_task(bell.listen([GROUP], print))
+    await until(lambda: layer.channels)
+
+    listening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listening
+
+    assert bell._listeners_of_loops[asyncio.get_running_loop()]._listeners == {}
+
+
 async def test_listeners_that_come_at_once_share_one_channel(layer, looks):
     opened = asyncio.Event()
     new_channel = layer.new_channel
