@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from django_mcp.contrib.audit.models import Call
@@ -19,7 +20,8 @@ def test_calls_past_their_age_are_purged_in_batches(make_call, settings, django_
 
     assert purge_calls(dry_run=True) == {"audited calls": 5}
     assert purge_calls(batch_size=2, allowance=Allowance(3)) == {"audited calls": 3}
-    with django_assert_max_num_queries(3):
+    # Where rows can be locked, the batch is: in a savepoint.
+    with django_assert_max_num_queries(6 if connection.features.has_select_for_update else 3):
         assert purge_calls(batch_size=2) == {"audited calls": 2}
     assert list(Call.objects.order_by("pk")) == kept
 
