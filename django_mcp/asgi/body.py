@@ -34,14 +34,15 @@ class BodyReader:
         "is_complete",
     )
 
-    def __init__(self, receive: "Receive", headers: Headers, limit: int) -> None:
+    def __init__(self, receive: "Receive", headers: Headers, limit: int, loop: asyncio.AbstractEventLoop) -> None:
         self._receive = receive
         self._headers = headers
         self._limit = limit
         self._chunks: list[bytes] = []
         self._size = 0
         self._counted = 0
-        self._deadline = asyncio.get_running_loop().time() + mcp_settings.BODY_TIMEOUT_SECONDS
+        # The loop is given, since asking for it is a system call before Python 3.12.
+        self._deadline = loop.time() + mcp_settings.BODY_TIMEOUT_SECONDS
         self.is_complete = False
         self.is_busy = False
 

@@ -35,7 +35,7 @@ def reader(*chunks, limit=100, headers=None):
             await asyncio.Event().wait()
         return messages.pop(0)
 
-    return BodyReader(receive, headers or {}, limit)
+    return BodyReader(receive, headers or {}, limit, asyncio.get_running_loop())
 
 
 async def test_a_body_is_its_chunks():
