@@ -50,7 +50,8 @@ false, now() FROM generate_series(0, %(count)s - 1) AS n
 TIME_EVENTS = """
 import json, sys, time
 from django.db import connection
-from django_mcp import events, poller, sessions
+from django_mcp.bus import poller
+from django_mcp.storage import events, sessions, standalone
 from django_mcp.storage.events import Position
 from django_mcp.models import Event, Session
 session = Session.objects.order_by("pk")[500]
@@ -59,7 +60,7 @@ look = poller.Poller()
 look._poll([])
 work = {
     "resume a session": lambda: sessions.resume(session.session_id, server="bench", principal=""),
-    "publish a message": lambda: events.publish(session.pk, "{}"),
+    "publish a message": lambda: standalone.publish(session.pk, "{}"),
     "read what is new": lambda: events.read_after(Position("s", last - 5, 0), session.pk),
     "look for news": lambda: look._poll([]),
 }
