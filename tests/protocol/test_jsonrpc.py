@@ -97,7 +97,9 @@ def test_what_two_readers_could_understand_differently_is_no_json(body):
 
 
 @cases("closing", [(b"[", b"]"), (b'{"a":[', b"]}")])
-def test_json_may_nest_as_deep_as_the_limit_and_no_deeper(closing):
+@pytest.mark.parametrize("small", [0, 4096])
+def test_json_may_nest_as_deep_as_the_limit_and_no_deeper(closing, small, monkeypatch):
+    monkeypatch.setattr(jsonrpc, "SMALL_BODY", small)
     levels = closing[0].count(b"[") + closing[0].count(b"{")
     assert jsonrpc.decode(nested(DEEP // levels, *closing), DEEP)
 
