@@ -267,6 +267,10 @@ class Listeners:
         logger.warning("The channel layer failed (%r); polling the database instead", failure)
         self._forget_channel()
         self._joined.clear()
+        if self._joining is not None and self._joining is not asyncio.current_task():
+            # It may wait for ever for an answer on a connection that is gone.
+            self._joining.cancel()
+            self._joining = None
         for waiting in self._waiting.values():
             waiting.set()
         # Rings may have been lost meanwhile.

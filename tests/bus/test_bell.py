@@ -342,6 +342,22 @@ async def test_a_layer_that_hangs_keeps_no_listener_waiting(layer, looks, settin
         assert await second.wait(10)
 
 
+async def test_a_layer_that_hangs_and_then_fails_is_joined_again(layer, looks, settings, monkeypatch, caplog):
+    monkeypatch.setattr(bell, "JOIN_SECONDS", 0.01)
+    settings.MCP_POLL_SECONDS = 0.01
+    group_add = layer.group_add
+    layer.group_add = lambda group, channel: asyncio.Event().wait()
+
+    async with bell.Wakeup([GROUP]):
+        await until(lambda: layer.reads)
+        layer.failure = OSError("gone")
+        layer.inbox.put_nowait(ring_of(GROUP))
+        await until(lambda: "gone" in caplog.text)
+        layer.group_add = group_add
+        layer.failure = None
+        await until(lambda: layer.groups == [(GROUP, "channel-2")])
+
+
 async def test_a_listener_that_is_cancelled_before_it_has_joined_is_forgotten(layer, looks):
     layer.group_add = lambda group, channel: asyncio.Event().wait()
     listening = asyncio.create_task(bell.listen([GROUP], print))
