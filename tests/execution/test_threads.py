@@ -204,7 +204,11 @@ def test_a_loop_that_is_gone_is_forgotten(own_pool):
     loop.close()
     gone = weakref.ref(loop)
     del loop
-    gc.collect()
+    # The thread lets go of the loop a moment after it has delivered the result.
+    deadline = time.monotonic() + 10
+    while gone() is not None and time.monotonic() < deadline:
+        threading.Event().wait(0.001)
+        gc.collect()
 
     assert gone() is None
     assert len(own_pool._results) == 0
