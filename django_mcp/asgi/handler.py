@@ -152,7 +152,7 @@ class EndpointRequest(LaneRequest):
 
     async def _post(self) -> Reply | StreamConsumer | None:
         is_open, limits = self._is_open, self._limits
-        reader = BodyReader(self.receive, self.headers, limits.body_bytes, self.loop_context.loop)
+        reader = BodyReader(self.receive, self.headers, limits.body_bytes, self.task)
         try:
             body = await reader.read(mcp_settings.MAX_UNADMITTED_BYTES if not is_open else limits.body_bytes)
             if not reader.is_complete:

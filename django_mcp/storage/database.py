@@ -1,11 +1,13 @@
 """The database of the package's tables, and the insertion of rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypeAlias
 
 from django.db import IntegrityError, connections, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import RawSQL
 
 from django_mcp.models import Session
@@ -24,31 +26,41 @@ def alias() -> str:
     return router.db_for_write(Session)
 
 
-def insert(row: models.Model, **computed: Computed) -> None:
-    """Inserts a new row and sets its primary key, by SQL that is written once: `save()` costs four times as much. The
-    database computes the values of the fields in `computed`.
+def insert(model: type[models.Model], values: Mapping[str, Any], **computed: Computed) -> Any:
+    """Inserts a row with these values, each by the name of its field's attribute (`user_id`), and returns its primary
+    key. The SQL is written once: `save()` costs five times as much. The database computes the values in `computed`.
 
     It sends no `pre_save` and `post_save`. Raises IntegrityError, after which a transaction around it can go on.
     """
     database = alias()
     connection = connections[database]
     if connection.vendor not in PLAIN_INSERT:
-        for name, (expression, parameters) in computed.items():
-            setattr(row, name, RawSQL(expression, parameters))
+        expressions = {name: RawSQL(expression, parameters) for name, (expression, parameters) in computed.items()}
+        row = model(**values, **expressions)
         with transaction.atomic(using=database):
-            return row.save(using=database, force_insert=True)
-    expressions = tuple((name, expression) for name, (expression, _) in computed.items())
-    sql, fields, returns_key = _insert_sql(database, connection.vendor, type(row), expressions)
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-    for _, parameters in computed.values():
-        values += parameters
+            row.save(using=database, force_insert=True)
+        return row.pk
+    names = tuple((name, expression) for name, (expression, _) in computed.items())
+    sql, fields, returns_key = _insert_sql(database, connection.vendor, model, names)
+    parameters = [_to_parameter(field, values, connection) for field in fields]
+    for _, of_expression in computed.values():
+        parameters += of_expression
     # A single statement needs no transaction of its own; inside another one, it needs a savepoint.
     savepoint = transaction.atomic(using=database) if connection.in_atomic_block else nullcontext()
     with savepoint, connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, parameters)
         # SQLite ends the statement when all of its rows have been read.
-        row.pk = cursor.fetchall()[0][0] if returns_key else cursor.lastrowid
-    row._state.adding, row._state.db = False, database
+        return cursor.fetchall()[0][0] if returns_key else cursor.lastrowid
+
+
+def _to_parameter(field: "models.Field[Any, Any]", values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> Any:
+    value = values[field.attname] if field.attname in values else field.get_default()
+    # Most values are text or times, of which the field's own method makes the same in ten steps.
+    if type(value) is str and isinstance(field, models.CharField):
+        return value
+    if type(value) is datetime and isinstance(field, models.DateTimeField):
+        return connection.ops.adapt_datetimefield_value(value)
+    return field.get_db_prep_save(value, connection)
 
 
 @cache

@@ -39,7 +39,7 @@ from . import sweep
 from .changes import position_after_last_change
 from .database import alias, batches, insert
 from .events import id_text, renew_stream
-from .purge import delete_ended
+from .purge import ENDED, delete_ended
 from .session_state import SessionState
 
 logger = logging.getLogger("django_mcp")
@@ -81,34 +81,34 @@ def open(
         raise ClientTooLarge(MAX_CLIENT_CHARACTERS)
     user_id = user.pk if isinstance(user, get_user_model()) else None
     _refuse_too_many(principal, user_id, now)
-    row = Session(
-        session_id="",
-        server=server,
-        user_id=user_id,
-        principal=principal,
-        protocol_version=protocol_version,
-        client_info=dict(client_info),
-        client_name=label(client_info.get("name"), 100),
-        client_capabilities=dict(client_capabilities),
-        created_at=now,
-        last_seen_at=now,
-        expires_at=now + min(_ttl(), _max_age()),
-        auth_hash=auth_hash(user),
+    pk, session_id = _insert(
+        {
+            "server": server,
+            "user_id": user_id,
+            "principal": principal,
+            "protocol_version": protocol_version,
+            "client_info": client_info,
+            "client_name": label(client_info.get("name"), 100),
+            "client_capabilities": client_capabilities,
+            "created_at": now,
+            "last_seen_at": now,
+            "expires_at": now + min(_ttl(), _max_age()),
+            "auth_hash": auth_hash(user),
+        }
     )
-    _insert(row)
     _delete_oldest_ended(principal, user_id, now)
     sweep.consider()
     session_opened.send_robust(
-        sender=Session, session_id=row.session_id, server=server, principal=principal, user_id=row.user_id
+        sender=Session, session_id=session_id, server=server, principal=principal, user_id=user_id
     )
     return SessionState(
-        pk=row.pk,
-        session_id=row.session_id,
+        pk=pk,
+        session_id=session_id,
         server=server,
         principal=principal,
-        user_id=row.user_id,
+        user_id=user_id,
         protocol_version=protocol_version,
-        log_level=row.log_level,
+        log_level="",
         client_info_text=info_text,
         client_capabilities_text=capabilities_text,
         state_text="{}",
@@ -227,7 +227,7 @@ def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
     if limit is None or random.random() * ENDED_EVERY >= 1:
         return
     ended = _of_one(Session.objects.using(alias()).filter(expires_at__lte=now), principal, user_id)
-    excess = ended.order_by("-expires_at").only("session_id", "terminated_at")[limit : limit + 4 * ENDED_EVERY]
+    excess = ended.order_by("-expires_at").values_list(*ENDED, named=True)[limit : limit + 4 * ENDED_EVERY]
     try:
         delete_ended(list(excess))
     except DatabaseError as failure:
@@ -235,14 +235,16 @@ def _delete_oldest_ended(principal: str, user_id: Any, now: datetime) -> None:
         logger.warning("Ended sessions were not deleted (%r); it is tried again later", failure)
 
 
-def _insert(row: Session) -> None:
+def _insert(values: Mapping[str, Any]) -> tuple[int, str]:
+    """The primary key and the id of a new session's row."""
     while True:
-        row.session_id = new_session_id()
+        session_id = new_session_id()
+        position = position_after_last_change(values["server"])
         try:
-            return insert(row, stream_position=position_after_last_change(row.server))
+            return insert(Session, {"session_id": session_id, **values}, stream_position=position), session_id
         except IntegrityError:
             # The id exists already: try another. Any other reason (such as a deleted user) is raised.
-            if not Session.objects.using(alias()).filter(session_id=row.session_id).exists():
+            if not Session.objects.using(alias()).filter(session_id=session_id).exists():
                 raise
 
 

@@ -35,7 +35,7 @@ def reader(*chunks, limit=100, headers=None):
             await asyncio.Event().wait()
         return messages.pop(0)
 
-    return BodyReader(receive, headers or {}, limit, asyncio.get_running_loop())
+    return BodyReader(receive, headers or {}, limit, asyncio.current_task())
 
 
 async def test_a_body_is_its_chunks():
@@ -72,6 +72,19 @@ async def test_a_body_that_does_not_come_times_out(settings):
     with pytest.raises(TimeoutError):
         await slow.read(100)
     slow.release()
+    assert asyncio.current_task().cancelling() == 0
+
+
+async def test_a_request_that_is_cancelled_at_its_timeout_stays_cancelled(settings):
+    settings.MCP_BODY_TIMEOUT_SECONDS = 0
+    server_stops = asyncio.current_task().cancel
+    slow = reader(b"x", b"")
+    slow._receive = _sends(slow._receive, 1)
+    asyncio.get_running_loop().call_soon(server_stops)
+
+    with pytest.raises(asyncio.CancelledError):
+        await slow.read(100)
+    assert asyncio.current_task().uncancel() == 0
 
 
 def _sends(receive, messages):

@@ -4,13 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_mcp.models import Change, Session, Stream
+from django_mcp.models import Change, Event, Session, Stream
 from django_mcp.storage import changes, events, purge, standalone
 from django_mcp.storage.purge import PurgeCount
 from tests.storage.rows import NOW, TOOLS_CHANGED, after, in_threads, kept, open_session
@@ -108,23 +105,29 @@ def test_a_batch_has_at_least_one_row():
 
 
 @pytest.mark.django_db
-def test_what_belongs_to_a_session_is_deleted_first_and_in_batches_too(monkeypatch):
+def test_what_belongs_to_a_session_is_deleted_first_and_in_batches_too():
     create_ended(expired=2, live=1)
-    user = get_user_model().objects.create_user("ada")
-    entry = {"user": user, "content_type": ContentType.objects.get_for_model(Session), "action_flag": CHANGE}
-    LogEntry.objects.bulk_create(
-        [LogEntry(object_id=str(pk), **entry) for pk in Session.objects.values_list("pk", flat=True) for _ in range(3)]
-    )
-    monkeypatch.setattr(
-        purge, "CHILDREN", [lambda pks: LogEntry.objects.order_by().filter(object_id__in=map(str, pks))]
-    )
+    live = Session.objects.active(NOW).get()
+    for session in Session.objects.all():
+        Event.objects.bulk_create(Event(session=session, stream="s", sequence=number) for number in range(3))
 
     with CaptureQueriesContext(connection) as queries:
         purge.purge(batch_size=2, now=NOW)
 
-    deletes = [query["sql"] for query in queries if query["sql"].startswith("DELETE")]
-    assert ["admin_log" in sql for sql in deletes if "mcp_" not in sql or "mcp_session" in sql] == [True] * 3 + [False]
-    assert [*LogEntry.objects.values_list("object_id", flat=True)] == [str(Session.objects.get().pk)] * 3
+    tables = [query["sql"].split()[2].strip('"`') for query in queries if query["sql"].startswith("DELETE")]
+    # Django itself looks for rows that belong to the sessions again.
+    assert tables[:3] == ["django_mcp_event"] * 3
+    assert tables.index("django_mcp_session") == len(tables) - 1
+    assert [*Event.objects.values_list("session", flat=True)] == [live.pk] * 3
+
+
+@pytest.mark.django_db
+def test_the_purge_knows_every_table_whose_rows_go_with_a_session():
+    cascading = {
+        relation.related_model for relation in Session._meta.related_objects if relation.on_delete is models.CASCADE
+    }
+
+    assert set(purge.CHILDREN) == cascading
 
 
 @pytest.mark.django_db

@@ -102,7 +102,7 @@ def test_a_session_id_that_is_taken_is_not_given_twice(monkeypatch):
 
 @pytest.mark.django_db
 def test_another_integrity_error_is_not_tried_again(monkeypatch):
-    def refuse(row, **computed):
+    def refuse(model, values, **computed):
         raise IntegrityError("the user is gone")
 
     monkeypatch.setattr(sessions, "insert", refuse)
