@@ -1,6 +1,6 @@
-"""The purge of a million sessions, each with an event: `python -m benchmarks.purge [--sessions 1000000]`. How long it
+"""The purge of many sessions, each with an event: `python -m benchmarks.purge [--sessions 200000]`. How long it
 takes, the longest that one batch holds its locks, and how much the process's memory grows. On SQLite, and on the
-PostgreSQL that POSTGRES names. Linux only. Takes some minutes.
+PostgreSQL that POSTGRES names. Linux only.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def measure(count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The purge of many sessions.")
-    parser.add_argument("--sessions", type=int, default=1_000_000)
+    parser.add_argument("--sessions", type=int, default=200_000)
     options = parser.parse_args()
     rows = [["", "sessions", "seconds", "sessions/s", "longest batch, s", "memory grown, MiB"]]
     with databases() as (sqlite, _, postgres):

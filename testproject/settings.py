@@ -56,6 +56,9 @@ def env_database() -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         } | database.get("OPTIONS", {})
+    elif database["ENGINE"] == "django.db.backends.postgresql":
+        # A connection has each statement planned once, not at each call (docs/deployment.md).
+        database["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 5} | database.get("OPTIONS", {})
     elif database["ENGINE"] == "django.db.backends.mysql":
         database["TEST"] = {"CHARSET": "utf8mb4"}
     return database
