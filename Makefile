@@ -65,8 +65,8 @@ dist: $(VENV)/.dist ## a release: sdist and wheel in dist/, and build/sbom.cdx.j
 	build/sbom/bin/python -m pip --disable-pip-version-check install --quiet "$$(ls dist/*.whl)[$(EXTRAS)]"
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-file build/sbom.cdx.json build/sbom/bin/python
 
-bench: $(VENV)/.bench ## all that is measured, beside the peers (an hour; wrk, if it is installed, makes the load)
-	@for benchmark in own_code serve cycles startup streams purge growth; do \
+bench: $(VENV)/.bench ## all that is measured, beside the peers (an hour; wrk and valgrind are used where they are installed)
+	@for benchmark in own_code $(if $(shell command -v valgrind),instructions) serve cycles startup streams purge growth; do \
 		echo "==> $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark || exit 1; \
 	done
 

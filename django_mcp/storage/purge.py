@@ -40,7 +40,7 @@ session may have a million events.
 
 
 ENDED: Final = ("pk", "session_id", "terminated_at")
-"""The columns that `delete_ended()` needs of a session. Rows of them cost a tenth of model instances."""
+"""The columns that `delete_ended()` needs of a session."""
 
 
 @dataclass(frozen=True, slots=True)

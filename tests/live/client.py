@@ -46,9 +46,9 @@ class Client:
         return await self.post(server, wire.request(method, params, next(self._ids)))
 
     async def call(self, server: Server, tool: str, **arguments: Any) -> Any:
-        """The structured content of a call. A long call is answered by a stream, and its content is at the end."""
+        """The structured content of a call."""
         response = await self.request(server, "tools/call", {"name": tool, "arguments": arguments})
-        result = json.loads(response.text.rpartition("data: ")[2])["result"]
+        result = answer_of(response)["result"]
         assert not result["isError"], result
         return result["structuredContent"]["result"]
 
@@ -75,6 +75,12 @@ class Client:
         if self.session_id:
             headers |= {"Mcp-Session-Id": self.session_id, "MCP-Protocol-Version": "2025-11-25"}
         return headers
+
+
+def answer_of(response: httpx.Response) -> dict[str, Any]:
+    """The answer to a request. A long call is answered by a stream, and on a slow machine any call may be long."""
+    answer: dict[str, Any] = json.loads(response.text.rpartition("data: ")[2])
+    return answer
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[Event]:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests import wire
-from tests.live.client import CAPABILITIES, MODERN, Client
+from tests.live.client import CAPABILITIES, MODERN, Client, answer_of
 from tests.live.cluster import SECONDS, Cluster, Server
 
 ANSWERS = {
@@ -100,7 +100,7 @@ async def call_modern(http: httpx.AsyncClient, server: Server, params: dict[str,
     message = wire.request("tools/call", {**params, "_meta": meta})
     response = await http.post(server.url, json=message, headers=headers)
     assert response.status_code == 200, response.text
-    result: dict[str, Any] = response.json()["result"]
+    result: dict[str, Any] = answer_of(response)["result"]
     return result
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from tests import wire
-from tests.live.client import Client, rest, until
+from tests.live.client import Client, answer_of, rest, until
 from tests.live.cluster import Cluster
 
 UPDATED = "notifications/resources/updated"
@@ -23,7 +23,7 @@ async def test_a_session_and_its_streams_outlive_the_restart_of_all_servers(four
     await client.open(first)
     for number in range(3):
         subscribed = await client.request(second, "resources/subscribe", {"uri": f"note://{number}"})
-        assert subscribed.json()["result"] == {}
+        assert answer_of(subscribed)["result"] == {}
     standing = client.listen(third)
     assert (await anext(standing)).retry == 10
     running = client.call_streamed(fourth, "begin")
@@ -38,7 +38,7 @@ async def test_a_session_and_its_streams_outlive_the_restart_of_all_servers(four
 
     # Another client's words, while this one is away.
     await (await Client(client.http).open(second)).call(second, "touch", uri="note://1")
-    assert (await client.request(third, "ping")).json()["result"] == {}
+    assert answer_of(await client.request(third, "ping"))["result"] == {}
     async with aclosing(client.listen(fourth, heard[-1].id)) as standing:
         heard += await until(standing, UPDATED)
         await client.call(first, "touch", uri="note://2")

@@ -7,7 +7,7 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from tests.live.client import Client, until
+from tests.live.client import Client, answer_of, until
 from tests.live.cluster import SECONDS, Cluster
 
 OBEYED_SECONDS = 2
@@ -30,7 +30,7 @@ async def throw(four: Cluster, *arguments: str) -> float:
 
 async def tools(client: Client, server: object) -> list[str]:
     response = await client.request(server, "tools/list")  # type: ignore[arg-type]
-    return [tool["name"] for tool in response.json()["result"]["tools"]]
+    return [tool["name"] for tool in answer_of(response)["result"]["tools"]]
 
 
 async def everywhere(four: Cluster, thrown: float, holds: object) -> float:
@@ -59,7 +59,7 @@ async def test_a_stopped_tool_leaves_four_processes_and_comes_back(four: Cluster
         for server in four.servers:
             response = await client.request(server, "tools/call", {"name": "whose", "arguments": {}})
             text = "The tool whose is stopped by an operator: Repairs."
-            assert response.json()["result"]["content"] == [{"type": "text", "text": text}]
+            assert answer_of(response)["result"]["content"] == [{"type": "text", "text": text}]
         # Again, when each process has read it.
         await until(standing, LIST_CHANGED)
 
@@ -91,7 +91,7 @@ async def test_a_stopped_user_is_refused_at_four_processes_and_the_stream_closes
         for verb in ("GET", "DELETE"):
             refused = await http.request(verb, server.url, headers={**headers, "Accept": "text/event-stream"})
             assert refused.status_code == 403
-            assert refused.json()["error"]["message"] == "Your access is stopped by an operator: Stolen laptop."
+            assert answer_of(refused)["error"]["message"] == "Your access is stopped by an operator: Stolen laptop."
         assert (await stranger.request(server, "ping")).status_code == 200
 
     await throw(four, "on", "user", "amelia")

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests import wire
+from tests.live.client import answer_of
 from tests.live.cluster import ROOT, SECONDS, UVICORN, Cluster, Redis, Server, cluster
 
 ID = "io.modelcontextprotocol/tasks"
@@ -72,7 +73,7 @@ class Client:
 
     def request(self, server: Server, method: str, params: dict[str, Any], name: str) -> dict[str, Any]:
         response = self._http.post(**posted(server, method, params, name, next(self._ids)))
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = answer_of(response)
         assert "result" in answer, answer
         return answer["result"]
 
@@ -216,7 +217,7 @@ def test_a_thousand_tasks_over_two_workers_run_once_each(two: Cluster, client: C
                 for number in range(count)
             ]
             answers = await asyncio.gather(*(http.post(**post) for post in posts))
-        return [answer.json()["result"]["taskId"] for answer in answers]
+        return [answer_of(answer)["result"]["taskId"] for answer in answers]
 
     with workers(two, 2) as both:
         ids = asyncio.run(start_all())
