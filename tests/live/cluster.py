@@ -85,8 +85,9 @@ class Cluster:
         return made.stdout
 
     def wait_until_served(self) -> None:
-        # A server that takes a port is tried again, for about a minute.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=SECONDS) as http:
+        # A server that takes a port is tried again, for about a minute. Its first request imports the project, as the
+        # other servers do at the same time.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=4 * SECONDS) as http:
             for server in self.servers:
                 http.options(server.url)
 
