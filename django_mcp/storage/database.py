@@ -28,7 +28,7 @@ def alias() -> str:
 
 def insert(model: type[models.Model], values: Mapping[str, Any], **computed: Computed) -> Any:
     """Inserts a row with these values, each by the name of its field's attribute (`user_id`), and returns its primary
-    key. The SQL is written once: `save()` costs five times as much. The database computes the values in `computed`.
+    key. The SQL is written once: `save()` costs twice as much. The database computes the values in `computed`.
 
     It sends no `pre_save` and `post_save`. Raises IntegrityError, after which a transaction around it can go on.
     """
