@@ -22,12 +22,15 @@ T = TypeVar("T")
 
 
 class OwnThread(Executor):
-    """The thread of a call, as a context manager around it. It is taken from the pool on first use."""
+    """The thread of a call, as a context manager around it. It is taken from the pool on first use, and then enters
+    the context of `make_context`, such as a transaction.
+    """
 
-    def __init__(self, atomic: AbstractContextManager[object]) -> None:
-        self._atomic = atomic
+    def __init__(self, make_context: Callable[[], AbstractContextManager[object]]) -> None:
+        self._make_context = make_context
+        self._entered: AbstractContextManager[object]
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]] | None = None
-        self._context = ThreadSensitiveContext(executor=self)
+        self._context: ThreadSensitiveContext | None = None
         self._token: contextvars.Token[Any] | None = None
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
@@ -38,28 +41,37 @@ class OwnThread(Executor):
 
     def __enter__(self) -> "OwnThread":
         # The same as `async with` the context, but faster, because this is around every async call.
-        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
-        SyncToAsync.context_to_thread_executor[self._context] = self
+        self._context = context = ThreadSensitiveContext(executor=self)
+        self._token = SyncToAsync.thread_sensitive_context.set(context)
+        SyncToAsync.context_to_thread_executor[context] = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        SyncToAsync.context_to_thread_executor.pop(self._context, None)
-        if self._token is not None:
-            SyncToAsync.thread_sensitive_context.reset(self._token)
-            # Breaks a reference cycle with the context, which would wait for the garbage collector.
-            self._token = None
+        # Let go of the context, which refers to this object: a cycle, with all that the call holds, would wait for the
+        # garbage collector.
+        context, token, self._context, self._token = self._context, self._token, None, None
+        if context is not None and token is not None:
+            SyncToAsync.context_to_thread_executor.pop(context, None)
+            SyncToAsync.thread_sensitive_context.reset(token)
 
     @property
     def is_lent(self) -> bool:
         return self._work is not None
 
     async def finish(self, error: BaseException | None) -> None:
-        """Commits or rolls back what the call wrote, and returns the thread to the pool."""
+        """Commits or rolls back what the call wrote, and returns the thread, which must have been lent, to the pool."""
         work, self._work = self._work, None
-        if work is not None:
-            leave = partial(self._atomic.__exit__, type(error) if error else None, error, None)
-            # A cancellation must not stop this halfway.
-            await asyncio.shield(asyncio.wrap_future(self._put(work, leave, is_last=True)))
+        assert work is not None
+        leave = partial(self._leave, error)
+        # A cancellation must not stop this halfway.
+        await asyncio.shield(asyncio.wrap_future(self._put(work, leave, is_last=True)))
+
+    def _begin(self) -> None:
+        self._entered = self._make_context()
+        self._entered.__enter__()
+
+    def _leave(self, error: BaseException | None) -> None:
+        self._entered.__exit__(type(error) if error else None, error, None)
 
     @staticmethod
     def _put(work: "SimpleQueue[Any]", function: Callable[[], T], *, is_last: bool = False) -> "Future[T]":
@@ -69,7 +81,7 @@ class OwnThread(Executor):
 
     def _serve(self, work: "SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]]") -> None:
         """Runs in the thread: does the call's work, to the last item."""
-        failure = _failure_of(self._atomic.__enter__)
+        failure = _failure_of(self._begin)
         while True:
             future, function, is_last = work.get()
             if failure is None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -34,20 +35,17 @@ def run(call: Call) -> Outcome:
     """The outcome of a call, made in this thread. An async function runs on the event loop that serves, else on the one
     that the process keeps; its sync work, and so its transaction, is in this thread.
     """
-    rounds, answer = _rounds(call), None
     try:
+        outcome = _run_once(call)
+        if _is_last(call, outcome):
+            return outcome
+        rounds, answer = _further_rounds(call, outcome), None
         while True:
             step = rounds.send(answer)
-            if not isinstance(step, Call):
-                answer = step.stream.ask(step.question)
-            elif step.request.observed is None:
-                answer = _run_once(step)
-            else:
-                with step.request.observed.around():
-                    answer = _run_once(step)
+            answer = _run_once(step) if isinstance(step, Call) else step.stream.ask(step.question)
     except StopIteration as end:
-        outcome: Outcome = end.value
-        return outcome
+        last: Outcome = end.value
+        return last
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
@@ -59,8 +57,11 @@ async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
     loop_context = loop_context or LoopContext.here()
     if not call.is_async:
         return await loop_context.hop(run, call)
-    rounds, answer = _rounds(call), None
     try:
+        outcome = await _arun_once(call, loop_context)
+        if _is_last(call, outcome):
+            return outcome
+        rounds, answer = _further_rounds(call, outcome), None
         while True:
             step = rounds.send(answer)
             if isinstance(step, Call):
@@ -68,8 +69,8 @@ async def arun(call: Call, loop_context: LoopContext | None = None) -> Outcome:
             else:
                 answer = await step.stream.aask(step.question)
     except StopIteration as end:
-        outcome: Outcome = end.value
-        return outcome
+        last: Outcome = end.value
+        return last
     except (Cancelled, Exception) as error:
         return Outcome(error=error)
 
@@ -82,30 +83,43 @@ class _PendingQuestion:
     stream: RequestStream
 
 
-def _rounds(call: Call) -> Generator[Call | _PendingQuestion, Any, Outcome]:
-    """The steps of a call: yields the call to run and is sent its outcome; yields each question to a handshake client
-    and is sent the answer. For a modern client, the questions are the outcome, and the client calls again.
+def _is_last(call: Call, outcome: Outcome) -> bool:
+    """Whether a call has ended. For a modern client, the questions are the outcome, and the client calls again."""
+    return outcome.required is None or call.request.era != "handshake"
+
+
+def _further_rounds(call: Call, outcome: Outcome) -> Generator[Call | _PendingQuestion, Any, Outcome]:
+    """The steps of a call that asks a handshake client: yields each question and is sent the answer, then yields the
+    call to run again and is sent its outcome.
     """
-    while True:
-        outcome: Outcome = yield call
-        if outcome.required is None or call.request.era != "handshake":
-            return outcome
+    while outcome.required is not None:
         stream = _stream_to_ask(call, outcome.required)
         answers = {}
         for key, question in outcome.required.questions.items():
             answers[key] = yield _PendingQuestion(question, stream)
         again = repeat(call, _with_answers(call, answers, outcome.required))
         if again is None:
-            return outcome
+            break
         call = again
+        outcome = yield call
+    return outcome
 
 
 def _run_once(call: Call) -> Outcome:
+    observed = call.request.observed
+    if observed is None:
+        return _run_alone(call)
+    with observed.around():
+        return _run_alone(call)
+
+
+def _run_alone(call: Call) -> Outcome:
+    options = call.options
     try:
-        with reading(call.options.read_only), _call_context(call):
+        with reading(options.read_only), _call_context(call):
             value = wait_for(_in_a_task, call) if call.is_async else call.function(*call.args, **call.kwargs)
             outcome = Outcome(call.to_result(_checked(call, value)))
-            if call.options.dry_run:
+            if options.dry_run:
                 raise _RolledBack(outcome)
             return outcome
     except _RolledBack as rolled_back:
@@ -137,20 +151,23 @@ class _RolledBack(Exception):
 
 
 async def _arun_once(call: Call, loop_context: LoopContext) -> Outcome:
+    observed = call.request.observed
     try:
         if loop_context.caller_waits:
             return await _arun_in_callers_thread(call)
-        with OwnThread(_call_context(call)) as thread:
+        with OwnThread(partial(_call_context, call)) as thread:
             try:
-                if call.request.observed is None:
-                    outcome = await _arun_async(call)
+                if observed is None:
+                    outcome = await _arun_alone(call)
                 else:
-                    with call.request.observed.around():
-                        outcome = await _arun_async(call)
+                    with observed.around():
+                        outcome = await _arun_alone(call)
             except BaseException as interruption:
-                await thread.finish(interruption)
+                if thread.is_lent:
+                    await thread.finish(interruption)
                 raise
-            await thread.finish(_reason_to_undo(call, outcome))
+            if thread.is_lent:
+                await thread.finish(_reason_to_undo(call, outcome))
             return outcome
     except Exception as error:
         # The commit failed.
@@ -183,10 +200,14 @@ def _with_answers(call: Call, answers: dict[str, Any], required: InputRequired) 
     return Inputs({**earlier.answers, **answers}, required.state, earlier.round + 1)
 
 
-async def _arun_async(call: Call) -> Outcome:
+async def _arun_alone(call: Call) -> Outcome:
+    options = call.options
     try:
-        with reading(call.options.read_only):
-            value = _checked(call, await _in_time(call))
+        with reading(options.read_only):
+            if options.budget is None:
+                value = _checked(call, await call.function(*call.args, **call.kwargs))
+            else:
+                value = _checked(call, await _in_time(call, options.budget.seconds))
             try:
                 return Outcome(call.to_result(value))
             except SynchronousOnlyOperation:
@@ -201,12 +222,12 @@ async def _arun_async(call: Call) -> Outcome:
 
 
 async def _in_a_task(call: Call) -> Any:
-    stream = call.request.stream
+    stream, seconds = call.request.stream, call.options.budget.seconds if call.options.budget else None
     if stream is None:
-        return await _in_time(call)
+        return await _in_time(call, seconds)
     stream.runs_in(asyncio.current_task())
     try:
-        return await _in_time(call)
+        return await _in_time(call, seconds)
     except asyncio.CancelledError:
         # The client cancelled the call; nobody cancelled this task.
         if stream.cancelled:
@@ -216,8 +237,7 @@ async def _in_a_task(call: Call) -> Any:
         stream.runs_in(None)
 
 
-async def _in_time(call: Call) -> Any:
-    seconds = call.options.budget.seconds if call.options.budget else None
+async def _in_time(call: Call, seconds: float | None) -> Any:
     if seconds is None:
         return await call.function(*call.args, **call.kwargs)
     try:
@@ -239,7 +259,7 @@ async def _arun_in_callers_thread(call: Call) -> Outcome:
     error: BaseException | None = None
     try:
         with nullcontext() if call.request.observed is None else call.request.observed.around():
-            outcome = await _arun_async(call)
+            outcome = await _arun_alone(call)
         error = _reason_to_undo(call, outcome)
         return outcome
     except BaseException as interruption:

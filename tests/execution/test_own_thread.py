@@ -1,6 +1,7 @@
 """The threads that async calls are lent: used again, bounded, and never another call's while they are one's own."""
 
 import asyncio
+import gc
 import threading
 from contextlib import nullcontext
 
@@ -33,7 +34,7 @@ def used():
 
 
 async def call(work=used, *, meanwhile=None, atomic=None):
-    with OwnThread(atomic or nullcontext()) as own:
+    with OwnThread(lambda: atomic or nullcontext()) as own:
         try:
             found = await sync_to_async(work)()
             if meanwhile is not None:
@@ -119,10 +120,27 @@ def test_what_fails_in_the_thread_fails_in_the_call():
         raise KeyError("x")
 
     async def talk():
-        with OwnThread(nullcontext()) as own:
+        with OwnThread(nullcontext) as own:
             with pytest.raises(KeyError):
                 await sync_to_async(fail)()
             assert await sync_to_async(int)() == 0
             await own.finish(None)
 
     asyncio.run(talk())
+
+
+def test_a_call_leaves_nothing_for_the_garbage_collector():
+    async def talk():
+        for _ in range(100):
+            with OwnThread(nullcontext):
+                pass
+
+    with asyncio.Runner() as runner:
+        runner.run(talk())
+        gc.collect()
+        gc.disable()
+        try:
+            runner.run(talk())
+            assert gc.collect() < 100
+        finally:
+            gc.enable()
