@@ -89,7 +89,7 @@ class MCPView(EndpointOptions):
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""
         if self._is_persons or hooks.asks_itself(type(self), MCPView):
             return False
-        return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
+        return not self.has_policies()
 
     def anonymous_caller(self, get_request: Callable[[], HttpRequest]) -> Caller:
         """The caller of an endpoint that is open."""

@@ -9,6 +9,8 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.headers import Headers, declares_more
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from . import Receive
 
 _kept_bytes = 0
@@ -68,7 +70,7 @@ class BodyReader:
             while not self.is_complete:
                 if self._size > pause_at:
                     return None
-                await self._receive_chunk()
+                self._add(await self._receive())
         except asyncio.CancelledError:
             # Cancelled by the timer alone, or by somebody else too?
             if not self._is_late or self._task.uncancel() > 0:
@@ -79,24 +81,24 @@ class BodyReader:
         return b"".join(self._chunks) if self._size <= self._limit and not self.is_busy else None
 
     def release(self) -> None:
-        self._count(0)
+        if self._counted:
+            self._count(0)
 
     def _give_up(self) -> None:
         self._is_late = True
         self._task.cancel()
 
-    async def _receive_chunk(self) -> None:
-        message = await self._receive()
+    def _add(self, message: "MutableMapping[str, Any]") -> None:
         if message["type"] == "http.disconnect":
             raise Disconnected
         chunk = message.get("body", b"")
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self.is_complete = not message.get("more_body") or self._size > self._limit
-        if not self.is_complete:
-            self._count(self._size)
-            self.is_busy = _kept_bytes > mcp_settings.MAX_READING_BYTES
-            self.is_complete = self.is_busy
+        if not message.get("more_body") or self._size > self._limit:
+            self.is_complete = True
+            return
+        self._count(self._size)
+        self.is_complete = self.is_busy = _kept_bytes > mcp_settings.MAX_READING_BYTES
 
     def _count(self, size: int) -> None:
         global _kept_bytes

@@ -251,8 +251,9 @@ class EndpointRequest(LaneRequest):
 
     async def _send(self, reply: Reply) -> None:
         headers = [(b"content-length", b"%d" % len(reply.body))]
-        headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-        if reply.body and b"content-type" not in dict(headers):
+        if reply.headers:
+            headers += _raw(reply.headers)
+        if reply.body and not (reply.headers and b"content-type" in dict(headers)):
             headers.append(_JSON)
         await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": reply.body})
@@ -280,9 +281,13 @@ def read_headers(scope: "Scope") -> Headers:
     return joined
 
 
+def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 def _with_headers(send: "Send", headers: tuple[tuple[str, str], ...]) -> "Send":
     """A `send` that adds headers to the response, streamed or not."""
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    raw = _raw(headers)
 
     async def send_with_headers(message: Any) -> None:
         if message["type"] == "http.response.start":

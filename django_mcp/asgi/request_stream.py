@@ -56,6 +56,9 @@ class ASGIRequestStream(RequestStream):
     _is_over = False
     _dropped = 0
     _written_at = 0.0
+    _waiting_characters = 0
+    _has_messages: asyncio.Event
+    """Made with the pump, which waits for it."""
 
     def __init__(
         self,
@@ -69,8 +72,6 @@ class ASGIRequestStream(RequestStream):
         self._receive = receive
         self._send_to_client = send
         self._outbox: deque[str] = deque()
-        self._waiting_characters = 0
-        self._has_messages = asyncio.Event()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._start_watching)
 
     def bind(self, session: SessionState) -> None:
@@ -90,7 +91,8 @@ class ASGIRequestStream(RequestStream):
     def release(self) -> None:
         # The function has returned, and only its reply waits for the event loop: with many connections, for long.
         self._running_since, self._waits = None, 0
-        super().release()
+        if self.transcript.session is not None:
+            super().release()
 
     # For the tool, from any thread
 
@@ -221,7 +223,10 @@ class ASGIRequestStream(RequestStream):
             self._room.wait(1)
 
     def _wake(self) -> None:
-        if self._pump is None and not self._is_over:
+        if self._pump is None:
+            if self._is_over:
+                return
+            self._has_messages = asyncio.Event()
             self._pump = self._loop.create_task(self._write())
         self._has_messages.set()
 

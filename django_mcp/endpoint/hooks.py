@@ -74,6 +74,16 @@ def _asks_itself(view_class: type[Any], base: type[Any]) -> bool:
     return bool(overridden(view_class, base) - POLICIES)
 
 
+def chooses_policies(view_class: Any, base: Any) -> bool:
+    """Whether a class overrides a method that returns policies."""
+    return _chooses_policies(view_class, base)
+
+
+@cache
+def _chooses_policies(view_class: type[Any], base: type[Any]) -> bool:
+    return any(name.startswith("get_") for name in overridden(view_class, base) & POLICIES)
+
+
 def configures_itself(view_class: Any, base: Any) -> bool:
     """Whether a class overrides a method that `base` or a parent below `APIView` defines, such as `get_server`: it may
     query the database, and so may not run on an event loop.

@@ -16,6 +16,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_mcp.conf import PAGE_POLICIES, is_page_policy, mcp_settings
+from django_mcp.endpoint import hooks
 from django_mcp.endpoint.exchange import SessionPolicy
 from django_mcp.execution.under_test import under_test
 from django_mcp.protocol.inbound import Limits
@@ -132,6 +133,18 @@ class EndpointOptions(APIView):
         if classes is None:
             classes = api_settings.DEFAULT_THROTTLE_CLASSES
         return [throttle() for throttle in classes]
+
+    def has_policies(self) -> bool:
+        """Whether there are policies. Makes none, unless a class chooses them in a method."""
+        if hooks.chooses_policies(type(self), EndpointOptions):
+            return bool(self.get_authenticators() or self.get_permissions() or self.get_throttles())
+        throttles = self.throttle_classes
+        return bool(
+            self._policy("authentication_classes", ())
+            or self._policy("permission_classes", (IsAuthenticated,))
+            or (api_settings.DEFAULT_THROTTLE_CLASSES if throttles is None else throttles)
+            or under_test().user is not None
+        )
 
     def _policy(self, name: str, first: Sequence[Any]) -> Sequence[Any]:
         """The policy classes: the attribute's; if it is `None`, none on a public endpoint, else `first` and DRF's
