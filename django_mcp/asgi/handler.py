@@ -70,25 +70,13 @@ class EndpointRequest(LaneRequest):
         task: "asyncio.Task[Any]",
         loop_context: LoopContext,
     ) -> None:
-        super().__init__(view, kwargs, headers)
+        super().__init__(view, kwargs, headers, scope["method"], scope["path"], scope.get("mcp_lane", "asgi"))
         self.scope = scope
         self.receive = receive
         self.send = send
         self.task = task
         self.loop_context = loop_context
         self.body = b""
-
-    @property
-    def method(self) -> str:
-        return str(self.scope["method"])
-
-    @property
-    def lane(self) -> str:
-        return str(self.scope.get("mcp_lane", "asgi"))
-
-    @property
-    def path(self) -> str:
-        return str(self.scope["path"])
 
     async def serve(self) -> StreamConsumer | None:
         """Answers the request, even after an exception; or returns a stream for the caller to serve."""
@@ -118,7 +106,7 @@ class EndpointRequest(LaneRequest):
             refusal = self._check_headers()
         if refusal:
             return refusal
-        match self.scope["method"]:
+        match self.method:
             case "POST":
                 return await self._post()
             case "GET":

@@ -138,44 +138,36 @@ class Exchange:
         """The reply to a call: runs an asynchronous function on this event loop, in this task, which the client may
         cancel; a sync one in a worker thread.
         """
-        stream = self.stream
-        if stream is None:
-            return await self._complete(call, loop_context)
-        is_late = stream.cancelled
-        if is_late:
-            # The client was quicker than the event loop.
-            if call.request.observed is not None:
-                await outcomes.afail(call.request.observed, Cancelled(), loop_context)
-            return stream.cancelled_reply()
-        if call.is_async:
-            stream.runs_in(task)
+        stream, observed = self.stream, call.request.observed
+        if stream is not None:
+            if stream.cancelled:
+                # The client was quicker than the event loop.
+                if observed is not None:
+                    await outcomes.afail(observed, Cancelled(), loop_context)
+                return stream.cancelled_reply()
+            if call.is_async:
+                stream.runs_in(task)
+                stream.begin()
         try:
-            return await self._complete(call, loop_context)
+            try:
+                outcome = await (arun(call, loop_context) if call.is_async else loop_context.hop(self._run, call))
+            except BaseException as error:
+                if observed is not None:
+                    await outcomes.afail(observed, error, loop_context)
+                raise
+            # A state that was never loaded has not changed.
+            has_state = self.session is not None and self.session.has_loaded_state
+            hops = has_state or (observed is not None and observed.blocks)
+            return await loop_context.hop(self._end, call, outcome) if hops else self._end(call, outcome)
         except asyncio.CancelledError:
-            if not stream.cancelled:
+            if stream is None or not stream.cancelled:
                 raise
             # The client cancelled the call; this task itself is not cancelled.
             task.uncancel()
             return stream.cancelled_reply()
         finally:
-            stream.runs_in(None)
-
-    async def _complete(self, call: Call, loop_context: LoopContext) -> Reply:
-        observed = call.request.observed
-        try:
-            if call.is_async:
-                self._begin()
-                outcome = await arun(call, loop_context)
-            else:
-                outcome = await loop_context.hop(self._run, call)
-        except BaseException as error:
-            if observed is not None:
-                await outcomes.afail(observed, error, loop_context)
-            raise
-        # A state that was never loaded has not changed.
-        has_state = self.session is not None and self.session.has_loaded_state
-        hops = has_state or (observed is not None and observed.blocks)
-        return await loop_context.hop(self._end, call, outcome) if hops else self._end(call, outcome)
+            if stream is not None:
+                stream.runs_in(None)
 
     def is_inert(self, message: Inbound | Batch) -> bool:
         """Whether `find()` queries no database and runs no code of the developer, and may therefore run on an event
@@ -250,12 +242,9 @@ class Exchange:
             raise
 
     def _run(self, call: Call) -> Outcome:
-        self._begin()
-        return run(call)
-
-    def _begin(self) -> None:
         if self.stream is not None:
             self.stream.begin()
+        return run(call)
 
     def _end(self, call: Call, outcome: Outcome) -> Reply:
         """The reply to a call that was made. It writes the session's state, unless the call failed or was a dry run."""
@@ -333,8 +322,9 @@ class Exchange:
 
     def _is_reached_later(self, inbound: Inbound) -> bool:
         """Whether we can notify this client later: a modern client listens, a handshake client needs a session."""
-        opening = inbound.method == "initialize" and self._policy != "off"
-        return inbound.era == "modern" or self.session is not None or opening
+        if inbound.era == "modern" or self.session is not None:
+            return True
+        return inbound.method == "initialize" and self._policy != "off"
 
     def _resume(self, inbound: Inbound | Batch) -> Reply | None:
         """Resumes the session of a handshake message, or returns the refusal of a message whose session is missing."""

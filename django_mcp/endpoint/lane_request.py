@@ -27,36 +27,41 @@ NO_LIMITS: Final = inbound.Limits(0, 0, 0, 0)
 
 
 class LaneRequest:
-    """A request to an endpoint: `view` configures it, `kwargs` are the variables of its path."""
+    """A request to an endpoint: `view` configures it, `kwargs` are the variables of its path. `path` has the prefix
+    under which the project is served, and `lane` is the lane's name for observers.
+    """
 
-    __slots__ = ("_caller", "_is_open", "_limits", "_request", "cors", "headers", "kwargs", "view")
+    __slots__ = (
+        "_caller",
+        "_is_open",
+        "_limits",
+        "_request",
+        "cors",
+        "headers",
+        "kwargs",
+        "lane",
+        "method",
+        "path",
+        "view",
+    )
 
     has_streams: ClassVar[bool]
     """Whether the lane has streams that stand open."""
 
-    def __init__(self, view: "MCPView", kwargs: dict[str, Any], headers: Headers) -> None:
+    def __init__(
+        self, view: "MCPView", kwargs: dict[str, Any], headers: Headers, method: str, path: str, lane: str
+    ) -> None:
         self.view = view
         self.kwargs = kwargs
         self.headers = headers
+        self.method = method
+        self.path = path
+        self.lane = lane
         self.cors: tuple[tuple[str, str], ...] = ()
         self._request: HttpRequest | None = None
         self._caller: Caller | None = None
         self._is_open = False
         self._limits = NO_LIMITS
-
-    @property
-    def method(self) -> str:
-        raise NotImplementedError
-
-    @property
-    def lane(self) -> str:
-        """The lane's name for observers."""
-        raise NotImplementedError
-
-    @property
-    def path(self) -> str:
-        """The path with the prefix under which the project is served."""
-        raise NotImplementedError
 
     def _new_request(self) -> HttpRequest:
         raise NotImplementedError

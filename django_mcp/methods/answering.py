@@ -164,8 +164,8 @@ def _ready(call: Call) -> Call:
 def _wrapped(call: Call) -> Call:
     """The call with the server's middleware around its function."""
     request = call.request
-    key, middleware = NAME_SOURCES.get(request.method), request.server.middlewares
-    if key is None or not middleware:
+    middleware = request.server.middlewares
+    if not middleware or (key := NAME_SOURCES.get(request.method)) is None:
         return call
     contexts = [value for value in call.kwargs.values() if isinstance(value, Context)]
     invocation = Invocation(
@@ -272,12 +272,11 @@ def _completed(request: Request, result: Result) -> Result:
     """The result as the client's revision has it."""
     if request.era != "modern":
         return handshake.shape(request.method, result, request.version)
-    server = request.server
-    is_discovery = request.method == "server/discover"
+    server, method = request.server, request.method
+    is_discovery = method == "server/discover"
     info = server.implementation() if is_discovery else {"name": server.name, "version": server.version}
     # A result that depends on the client's answers must not be cached or shared.
-    hints = CacheHints() if request.inputs else server.cache_hints()
-    return modern.complete(request.method, result, info, hints)
+    return modern.complete(method, result, info, CacheHints if request.inputs else server.cache_hints)
 
 
 def _version_of(inbound: Inbound, session: Session | None) -> str:

@@ -1,8 +1,9 @@
 """tools/list and tools/call."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -35,7 +36,10 @@ def is_call_inert(server: "MCPServer", params: Mapping[str, Any]) -> bool:
         # `get_tools()` is code of developers, and the name may be that of the search.
         return False
     tool = server.registry.tools.get(str(params.get("name")))
-    return tool is None or (tool.is_inert and not tool.interceptors(server.tables.interceptors))
+    if tool is None:
+        return True
+    interceptors = server.tables.interceptors
+    return tool.is_inert and not (interceptors and tool.interceptors(interceptors))
 
 
 def list_tools(request: Request) -> Listing:
@@ -104,10 +108,8 @@ def _call_open(request: Request, *, deferred: bool) -> Call | Result:
         function=tool.signature.function,
         is_async=tool.signature.is_async,
         kwargs=kwargs,
-        to_result=lambda value: _held_to(
-            options.budget, tool.to_result(value, objects_only=request.era == "handshake")
-        ),
-        to_failure=lambda error: _to_failure(tool, error),
+        to_result=_result_maker(tool, options.budget, objects_only=request.era == "handshake"),
+        to_failure=partial(_to_failure, tool),
         options=options,
         nonce="" if request.inputs is None or tool.is_repeatable else request.inputs.nonce,
         tool=tool if interceptors and not deferred and tool.interceptors(interceptors) else None,
@@ -158,9 +160,15 @@ def _call_found(request: Request) -> Call | Result:
         return error_result(str(error))
 
 
-def _held_to(budget: Budget | None, result: Result) -> Result:
-    if budget is not None and budget.result_bytes is not None and len(to_json(result)) > budget.result_bytes:
-        raise exceeded("bytes of result", budget.result_bytes)
+def _result_maker(tool: Tool, budget: Budget | None, *, objects_only: bool) -> Callable[[Any], Result]:
+    to_result = partial(tool.to_result, objects_only=objects_only)
+    most = budget.result_bytes if budget is not None else None
+    return to_result if most is None else lambda value: _held_to(most, to_result(value))
+
+
+def _held_to(most: int, result: Result) -> Result:
+    if len(to_json(result)) > most:
+        raise exceeded("bytes of result", most)
     return result
 
 

@@ -183,8 +183,9 @@ _WIRE_MODELS: Final = (
     mcp_types.ResourceLink,
 )
 _CONTENTS: Final = (EmbeddedResource, mcp_types.ResourceContents)
-_PLAIN: Final = frozenset({type(None), bool, int, float, str, bytes, dict, list, tuple})
-"""Common types that are not iterables to convert, checked first because it is faster."""
+_NO_CONTENT: Final = frozenset({type(None), bool, int, float, str, bytes, dict})
+_PLAIN: Final = _NO_CONTENT | {list, tuple}
+"""Common types that are not iterables to convert. Both are looked up first, because it is faster."""
 
 BLOCK_TYPES: Final = (Block, *_WIRE_MODELS)
 """The content blocks: ours and those of the official models."""
@@ -203,6 +204,8 @@ def to_blocks(value: Any) -> list[WireBlock]:
 
 def is_content(value: Any) -> bool:
     """Whether a value is content blocks rather than data."""
+    if type(value) in _NO_CONTENT:
+        return False
     return isinstance(value, BLOCK_TYPES) or (
         isinstance(value, list | tuple) and any(isinstance(item, BLOCK_TYPES) for item in value)
     )

@@ -161,33 +161,32 @@ class Tool(Declared):
         """The result of a call that returned `value`. `objects_only`: structured content must be an object (before
         2026-07-28).
         """
-        result = value if isinstance(value, ToolResult) else self._to_tool_result(value)
-        blocks = to_blocks(result.content)
-        wire: dict[str, Any] = {"content": blocks, "isError": result.is_error}
-        if result.structured is not None or (self.output is not None and not result.is_error):
+        if isinstance(value, ToolResult):
+            content, data, is_error = value.content, value.structured, value.is_error
+        else:
+            (content, data), is_error = self._content_or_data(value), False
+        blocks = to_blocks(content)
+        wire: dict[str, Any] = {"content": blocks, "isError": is_error}
+        if data is not None or (self.output is not None and not is_error):
             # The data of an error need not fit the output schema.
-            structured = self._dump(result.structured) if not result.is_error else to_json_value(result.structured)
+            data = self.output.dump(data) if self.output is not None and not is_error else to_json_value(data)
             if not blocks:
-                wire["content"] = [{"type": "text", "text": to_json_text(structured)}]
-            wire["structuredContent"] = (
-                {"result": structured} if objects_only and self._is_wrapped(structured) else structured
-            )
-        if result.meta:
-            wire["_meta"] = dict(result.meta)
+                wire["content"] = [{"type": "text", "text": to_json_text(data)}]
+            wire["structuredContent"] = {"result": data} if objects_only and self._is_wrapped(data) else data
+        if isinstance(value, ToolResult) and value.meta:
+            wire["_meta"] = dict(value.meta)
         return wire
 
-    def _to_tool_result(self, value: Any) -> ToolResult:
+    def _content_or_data(self, value: Any) -> tuple[Any, Any]:
+        """A plain return value: as content, or else as structured content."""
         if self.output is not None:
             if is_content(value):
                 raise TypeError(
                     "Promised data, returned content blocks: ToolResult(content=…, structured=…) holds both"
                 )
-            return ToolResult(structured=value)
+            return None, value
         value = list(value) if isinstance(value, Iterator) else value
-        return ToolResult(structured=value) if self.structured and _is_object(value) else ToolResult(content=value)
-
-    def _dump(self, value: Any) -> Any:
-        return self.output.dump(value) if self.output else to_json_value(value)
+        return (None, value) if self.structured and _is_object(value) else (value, None)
 
     def _is_wrapped(self, structured: Any) -> bool:
         """Whether the handshake era gets the value inside an object: when the schema is not an object, or without a

@@ -6,7 +6,7 @@ route by, and must agree with the envelope.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -125,14 +125,17 @@ def client_capabilities(meta: Mapping[str, Any]) -> dict[str, Any]:
     return capabilities if isinstance(capabilities, dict) else {}
 
 
-def complete(method: str, result: dict[str, Any], server_info: dict[str, Any], cache: CacheHints) -> dict[str, Any]:
+def complete(
+    method: str, result: dict[str, Any], server_info: dict[str, Any], get_hints: Callable[[], CacheHints]
+) -> dict[str, Any]:
     """A result of this era: with its type, the server's info, and, on lists and reads, its cache hints. Members that
     the result has already are kept.
     """
     shaped = {"resultType": "complete", **result}
     if method in CACHEABLE_METHODS and shaped["resultType"] == "complete":
-        shaped.setdefault("ttlMs", cache.ttl_ms)
-        shaped.setdefault("cacheScope", cache.scope)
+        hints = get_hints()
+        shaped.setdefault("ttlMs", hints.ttl_ms)
+        shaped.setdefault("cacheScope", hints.scope)
     shaped["_meta"] = {SERVER_INFO_META_KEY: server_info, **result.get("_meta", {})}
     return shaped
 
@@ -150,8 +153,10 @@ def _check_meta(meta: JSON) -> str:
 
 def _check_mirrors(message: Mapping[str, JSON], headers: Headers, version: str) -> None:
     method = message["method"]
-    _check_mirror("MCP-Protocol-Version", headers.get(http.PROTOCOL_VERSION), version)
-    _check_mirror("Mcp-Method", headers.get(http.METHOD), method)
+    if headers.get(http.PROTOCOL_VERSION) != version:
+        _check_mirror("MCP-Protocol-Version", headers.get(http.PROTOCOL_VERSION), version)
+    if headers.get(http.METHOD) != method:
+        _check_mirror("Mcp-Method", headers.get(http.METHOD), method)
     source = NAME_SOURCES.get(method)
     target = message["params"].get(source) if source else None
     if isinstance(target, str):

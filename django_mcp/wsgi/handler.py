@@ -54,30 +54,18 @@ none, and the functions take fifty times as long to notice it.
 class EndpointRequest(LaneRequest):
     """A request to an endpoint."""
 
-    __slots__ = ("_body", "_prefix", "environ", "path_info")
+    __slots__ = ("_body", "_prefix", "environ")
 
     has_streams: ClassVar[bool] = False
 
     def __init__(
         self, view: MCPView, kwargs: dict[str, Any], environ: "Environ", headers: Headers, path_info: str
     ) -> None:
-        super().__init__(view, kwargs, headers)
+        prefix = get_script_name(environ)
+        super().__init__(view, kwargs, headers, environ["REQUEST_METHOD"], f"{prefix.rstrip('/')}{path_info}", "wsgi")
         self.environ = environ
-        self.path_info = path_info
-        self._prefix = get_script_name(environ)
+        self._prefix = prefix
         self._body: bytes | None = None
-
-    @property
-    def method(self) -> str:
-        return str(self.environ["REQUEST_METHOD"])
-
-    @property
-    def lane(self) -> str:
-        return "wsgi"
-
-    @property
-    def path(self) -> str:
-        return f"{self._prefix.rstrip('/')}{self.path_info}"
 
     def serve(self, start_response: "StartResponse") -> Iterable[bytes]:
         """Answers the request, even after an exception."""

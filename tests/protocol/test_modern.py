@@ -349,7 +349,7 @@ WHO = {"name": "test", "version": "1"}
 )
 def test_lists_and_reads_say_how_long_they_keep(method):
     """Spec 2026-07-28 server/utilities/caching: on these six, and on no other."""
-    assert modern.complete(method, {"a": 1}, WHO, CacheHints(5000, "public")) == {
+    assert modern.complete(method, {"a": 1}, WHO, lambda: CacheHints(5000, "public")) == {
         "resultType": "complete",
         "a": 1,
         "ttlMs": 5000,
@@ -360,7 +360,7 @@ def test_lists_and_reads_say_how_long_they_keep(method):
 
 @cases("method", ["tools/call", "prompts/get", "completion/complete"])
 def test_other_results_say_nothing_of_it(method):
-    assert modern.complete(method, {"a": 1}, WHO, CacheHints(5000)) == {
+    assert modern.complete(method, {"a": 1}, WHO, lambda: CacheHints(5000)) == {
         "resultType": "complete",
         "a": 1,
         "_meta": {SERVER: WHO},
@@ -368,7 +368,7 @@ def test_other_results_say_nothing_of_it(method):
 
 
 def test_nothing_is_kept_and_nothing_shared_unless_the_server_says_so():
-    completed = modern.complete("tools/list", {}, WHO, CacheHints())
+    completed = modern.complete("tools/list", {}, WHO, CacheHints)
 
     assert (completed["ttlMs"], completed["cacheScope"]) == (0, "private")
 
@@ -376,7 +376,7 @@ def test_nothing_is_kept_and_nothing_shared_unless_the_server_says_so():
 def test_what_a_result_says_itself_stands():
     result = {"ttlMs": 1, "cacheScope": "public", "_meta": {"example.com/a": 1}}
 
-    assert modern.complete("resources/read", result, WHO, CacheHints()) == {
+    assert modern.complete("resources/read", result, WHO, CacheHints) == {
         "resultType": "complete",
         "ttlMs": 1,
         "cacheScope": "public",
@@ -388,4 +388,4 @@ def test_what_a_result_says_itself_stands():
 def test_a_result_that_asks_for_input_is_not_kept():
     asked = {"resultType": "input_required", "requestState": "s"}
 
-    assert modern.complete("resources/read", asked, WHO, CacheHints(5000)) == {**asked, "_meta": {SERVER: WHO}}
+    assert modern.complete("resources/read", asked, WHO, lambda: CacheHints(5000)) == {**asked, "_meta": {SERVER: WHO}}
