@@ -316,7 +316,7 @@ _to_readable_json: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 def id_text(request_id: str | int) -> str:
     """A JSON-RPC id as the column stores it: escaped only where JSON requires it, so that the longest valid id fits."""
-    return _to_readable_json(request_id)
+    return str(request_id) if type(request_id) is int else _to_readable_json(request_id)
 
 
 def _check_bounds(number: int, bounds: dict[str, int | None], *, may_be_empty: bool) -> None:

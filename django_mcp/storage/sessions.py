@@ -253,21 +253,23 @@ def _resume_sql(database: str, vendor: str, *, with_request: bool) -> str:
     """The single query of every request in a session, as cached SQL for a database.
 
     The ORM's .get() costs several times as much, mostly for making the same SQL again and for the model instance. The
-    database compares the times, which avoids parsing datetimes.
+    database compares the times, which avoids parsing datetimes. Parameters have names here, since Django takes long on
+    SQLite to find those that have none.
     """
     quote = connections[database].ops.quote_name
     from_client = ("protocol_version", "log_level", "client_info", "client_capabilities", "state")
     columns = ("id", "user_id", *from_client, "auth_hash", "server", "principal")
     running = (
         f"EXISTS(SELECT 1 FROM {quote(Stream._meta.db_table)} st WHERE st.{quote('session_id')} ="
-        f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %s"
-        f" AND st.{quote('ended_at')} IS NULL AND st.{quote('lease_until')} > %s)"
+        f" {quote(Session._meta.db_table)}.{quote('id')} AND st.{quote('request_id')} = %(request_id)s"
+        f" AND st.{quote('ended_at')} IS NULL AND st.{quote('lease_until')} > %(now)s)"
     )
     return (
-        f"SELECT {', '.join(map(quote, columns))}, CASE WHEN {quote('last_seen_at')} < %s THEN 1 ELSE 0 END,"
+        f"SELECT {', '.join(map(quote, columns))},"
+        f" CASE WHEN {quote('last_seen_at')} < %(touched)s THEN 1 ELSE 0 END,"
         f" {f'CASE WHEN {running} THEN 1 ELSE 0 END' if with_request else '0'}"
-        f" FROM {quote(Session._meta.db_table)}"
-        f" WHERE {quote('session_id')} = %s AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
+        f" FROM {quote(Session._meta.db_table)} WHERE {quote('session_id')} = %(session_id)s"
+        f" AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %(now)s"
     )
 
 
@@ -295,17 +297,18 @@ def resume(
     connection = connections[database]
     adapt = connection.ops.adapt_datetimefield_value
     sql = _resume_sql(database, connection.vendor, with_request=request_id is not None)
-    at = adapt(now)
-    asked = () if request_id is None else (id_text(request_id), at)
+    values = {"session_id": session_id, "now": adapt(now), "touched": adapt(now - _touch_interval())}
+    if request_id is not None:
+        values["request_id"] = id_text(request_id)
     with connection.cursor() as cursor:
-        cursor.execute(sql, (adapt(now - _touch_interval()), *asked, session_id, at))
+        cursor.execute(sql, values)
         row = cursor.fetchone()
     if row is None:
         return None
-    *values, owner_server, owner, needs_touch, has_request = row
+    *own, owner_server, owner, needs_touch, has_request = row
     if (owner_server, owner) != (server, principal):
         return None
-    pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = values
+    pk, user_id, protocol_version, log_level, client_info, client_capabilities, state, known_hash = own
     session = SessionState(
         pk=pk,
         session_id=session_id,
@@ -400,10 +403,10 @@ def terminate(
         return session is not None and _terminate(session, now)
     if not SESSION_ID.fullmatch(session_id):
         return False
-    ended_at = connection.ops.adapt_datetimefield_value(now)
+    own = {"session_id": session_id, "server": server, "principal": principal}
     with connection.cursor() as cursor:
         sql = _terminate_own_sql(database, connection.vendor)
-        cursor.execute(sql, (ended_at, ended_at, session_id, server, principal, ended_at))
+        cursor.execute(sql, {**own, "now": connection.ops.adapt_datetimefield_value(now)})
         # SQLite ends the statement when all of its rows have been read.
         rows = cursor.fetchall()
     if not rows:
@@ -423,9 +426,9 @@ def terminate_all(sessions: SessionQuerySet, now: datetime | None = None) -> lis
 def _terminate(session: SessionState | Session, now: datetime) -> bool:
     database = alias()
     connection = connections[database]
-    ended_at = connection.ops.adapt_datetimefield_value(now)
+    values = {"id": session.pk, "now": connection.ops.adapt_datetimefield_value(now)}
     with connection.cursor() as cursor:
-        cursor.execute(_terminate_sql(database, connection.vendor, "id"), (ended_at, ended_at, session.pk, ended_at))
+        cursor.execute(_terminate_sql(database, connection.vendor, "id"), values)
         ended: bool = cursor.rowcount == 1
     if ended:
         _announce_end(session.pk, session.session_id, session.server, session.principal, session.user_id)
@@ -449,10 +452,11 @@ def _terminate_sql(database: str, vendor: str, *columns: str) -> str:
     `columns` have the values of the parameters.
     """
     quote = connections[database].ops.quote_name
-    found = " AND ".join(f"{quote(column)} = %s" for column in columns)
+    found = " AND ".join(f"{quote(column)} = %({column})s" for column in columns)
     return (
-        f"UPDATE {quote(Session._meta.db_table)} SET {quote('terminated_at')} = %s, {quote('expires_at')} = %s"
-        f" WHERE {found} AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %s"
+        f"UPDATE {quote(Session._meta.db_table)}"
+        f" SET {quote('terminated_at')} = %(now)s, {quote('expires_at')} = %(now)s"
+        f" WHERE {found} AND {quote('terminated_at')} IS NULL AND {quote('expires_at')} > %(now)s"
     )
 
 
