@@ -91,8 +91,7 @@ class ASGIRequestStream(RequestStream):
     def release(self) -> None:
         # The function has returned, and only its reply waits for the event loop: with many connections, for long.
         self._running_since, self._waits = None, 0
-        if self.transcript.session is not None:
-            super().release()
+        super().release()
 
     # For the tool, from any thread
 

@@ -113,6 +113,8 @@ class RequestStream:
     is_given_up = False
     """Whether the request's task was cancelled from outside, so that the event loop runs nothing."""
 
+    _claim: tuple[int, RequestId | None] | None = None
+
     def __init__(self, request_id: RequestId | None = None, era: Era = "handshake") -> None:
         self.transcript = Transcript(request_id)
         self.era = era
@@ -142,15 +144,16 @@ class RequestStream:
             if session.has_request or claim in _in_flight:
                 return False
             _in_flight[claim] = self
+        self._claim = claim
         return True
 
     def release(self) -> None:
         """Releases the request's id: the request has run."""
-        if self.session is None:
+        if self._claim is None:
             return
-        claim = (self.session.pk, self.transcript.request_id)
         with _claiming:
-            if _in_flight.get(claim) is self:
+            claim, self._claim = self._claim, None
+            if claim is not None:
                 del _in_flight[claim]
 
     def bind(self, session: SessionState) -> None:

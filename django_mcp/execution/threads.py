@@ -233,8 +233,11 @@ class _Results:
             return
         # Two threads may both get here; the second wake-up then finds nothing.
         self._is_scheduled = True
-        with suppress(RuntimeError):  # The loop is closed, and nobody waits.
+        try:
             loop.call_soon_threadsafe(self._take)
+        except RuntimeError:
+            # Nobody waits any more.
+            logger.debug("A thread had a result after its event loop was closed")
 
     def _take(self) -> None:
         # Results from here on schedule another wake-up, so none is left behind.
