@@ -29,15 +29,15 @@ def list_page(request: Request, key: str, entries: Mapping[str, Any]) -> Listing
 def page_of(request: Request, key: str, items: Sequence[tuple[str, Declared]]) -> Listing:
     """The requested page of entries by name."""
     page, next_cursor = cursors.page(key, items, request.params.get("cursor"), request.server.page_size)
-    plain, translated = (request.version, None), (request.version, get_language())
-    entries = []
-    for entry in page:
-        place = translated if entry.is_translated else plain
-        entries.append(entry.written.get(place) or _write(entry, key, request, place))
+    plain, translated = request.version, f"{request.version} {get_language()}"
+    entries = [
+        entry.written.get(place := translated if entry.is_translated else plain) or _write(entry, key, request, place)
+        for entry in page
+    ]
     return Listing(key, entries, {} if next_cursor is None else {"nextCursor": next_cursor})
 
 
-def _write(entry: Declared, key: str, request: Request, place: tuple[str, str | None]) -> bytes:
+def _write(entry: Declared, key: str, request: Request, place: str) -> bytes:
     """The JSON of an entry as the client's revision has it, in the active language; kept for the lists that follow."""
     definition = entry.definition
     if request.era == "handshake":

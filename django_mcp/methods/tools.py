@@ -1,7 +1,7 @@
 """tools/list and tools/call."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,13 +46,13 @@ def list_tools(request: Request) -> Listing:
     """The tools that the caller may use; above `search_tools_above`, only those that are always listed and the
     search.
     """
-    tools = dict(request.server.get_tools(request))
+    tools = request.server.get_tools(request)
     threshold = request.server.search_tools_above
     if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
         tools = {name: tool for name, tool in seen.items() if tool.always_listed}
         tools |= tool_search.TOOLS
     with in_readers_language(request):
-        return lists.page_of(request, "tools", list(_described(request, tools)))
+        return lists.page_of(request, "tools", _described(request, tools))
 
 
 def call_tool(request: Request, *, deferred: bool = False) -> Call | Result:
@@ -117,20 +117,27 @@ def _call_open(request: Request, *, deferred: bool) -> Call | Result:
     )
 
 
-def _described(request: Request, tools: Mapping[str, Tool]) -> Iterator[tuple[str, Tool]]:
+def _described(request: Request, tools: Mapping[str, Tool]) -> list[tuple[str, Tool]]:
     """The tools that the caller may use, with their arguments. Leaves out a tool whose `describe` raises, and logs
     it.
     """
-    for name, tool in visible(request, tools):
-        if tool.describe is None:
-            yield name, tool
-            continue
-        try:
-            described = tool.described(request.caller)
-        except Exception as error:
-            logger.error("Tool %s is left out of the list: its arguments cannot be described", name, exc_info=error)
-        else:
-            yield name, described
+    server, seen = request.server, visible(request, tools)
+    if not (server.registry.is_guarded or server.chooses_tools):
+        # A tool with `describe` counts as guarded.
+        return list(seen)
+    return [
+        (name, described)
+        for name, tool in seen
+        if (described := tool if tool.describe is None else _describe(request, name, tool)) is not None
+    ]
+
+
+def _describe(request: Request, name: str, tool: Tool) -> Tool | None:
+    try:
+        return tool.described(request.caller)
+    except Exception as error:
+        logger.error("Tool %s is left out of the list: its arguments cannot be described", name, exc_info=error)
+        return None
 
 
 def _search(request: Request, tools: Mapping[str, Tool]) -> Result:

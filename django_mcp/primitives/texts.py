@@ -28,12 +28,12 @@ def in_words(value: Any) -> Any:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """Base of the primitives. `declared` is the entry in a list, whose texts may be lazy; `written` keeps its JSON, by
-    revision and language.
+    revision, and by language if it differs.
     """
 
     declared: dict[str, Any]
     is_translated: bool = field(init=False, default=False)
-    written: dict[tuple[str, str | None], bytes] = field(init=False, default_factory=dict, repr=False, compare=False)
+    written: dict[str, bytes] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_translated", is_translated(self.declared))

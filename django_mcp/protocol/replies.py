@@ -46,8 +46,8 @@ def listing(request_id: RequestId, key: str, entries: Iterable[bytes], rest: dic
     of the result.
     """
     others = b"," + jsonrpc.encode(rest)[1:] if rest else b"}"
-    result = b'{"%b":[%b]%b' % (key.encode(), b",".join(entries), others)
-    return Reply(200, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (jsonrpc.encode(request_id), result))
+    written = (jsonrpc.encode(request_id), key.encode(), b",".join(entries), others)
+    return Reply(200, b'{"jsonrpc":"2.0","id":%b,"result":{"%b":[%b]%b}' % written)
 
 
 def error(failure: ProtocolError, era: Era = "handshake", request_id: RequestId | None = None) -> Reply:
