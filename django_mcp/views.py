@@ -87,8 +87,11 @@ class MCPView(EndpointOptions):
 
     def is_open(self) -> bool:
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""
-        if self._is_persons or hooks.asks_itself(type(self), MCPView):
+        overrides = hooks.overrides_of(type(self), MCPView)
+        if self._is_persons or overrides.asks_itself:
             return False
+        if overrides.chooses_policies:
+            return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
         return not self.has_policies()
 
     def anonymous_caller(self, get_request: Callable[[], HttpRequest]) -> Caller:
@@ -206,7 +209,7 @@ class MCPView(EndpointOptions):
 
     def _has_own_hooks(self) -> bool:
         own_methods = self.http_method_names is not MCPView.http_method_names
-        return own_methods or bool(hooks.overridden(type(self), MCPView) - hooks.POLICIES)
+        return own_methods or hooks.overrides_of(type(self), MCPView).asks_itself
 
     def _answer(self, request: HttpRequest, headers: Headers) -> HttpResponseBase:
         if refusal := self._refuse(str(request.method), headers):

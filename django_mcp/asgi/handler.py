@@ -55,7 +55,7 @@ _JSON: Final = (b"content-type", JSON_TYPE.encode())
 class EndpointRequest(LaneRequest):
     """A request to an endpoint."""
 
-    __slots__ = ("body", "loop_context", "receive", "scope", "send", "task")
+    __slots__ = ("body", "configures_itself", "loop_context", "receive", "scope", "send", "task")
 
     has_streams: ClassVar[bool] = True
 
@@ -77,6 +77,7 @@ class EndpointRequest(LaneRequest):
         self.task = task
         self.loop_context = loop_context
         self.body = b""
+        self.configures_itself = hooks.overrides_of(type(view), MCPView).configures_itself
 
     async def serve(self) -> StreamConsumer | None:
         """Answers the request, even after an exception; or returns a stream for the caller to serve."""
@@ -100,7 +101,7 @@ class EndpointRequest(LaneRequest):
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
-        if hooks.configures_itself(type(self.view), MCPView):
+        if self.configures_itself:
             refusal = await self.loop_context.hop(self._check_headers)
         else:
             refusal = self._check_headers()
@@ -179,7 +180,7 @@ class EndpointRequest(LaneRequest):
         return reply
 
     async def _run(self, read: Callable[[], Message], stream: Stream, *, inline: bool) -> Reply | StreamConsumer:
-        if inline and not hooks.configures_itself(type(self.view), MCPView):
+        if inline and not self.configures_itself:
             message = read()
             if isinstance(message, Reply):
                 return message

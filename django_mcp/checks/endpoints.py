@@ -16,7 +16,7 @@ from rest_framework.settings import api_settings
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings, setting_names, unknown_setting_names, wrong_settings
-from django_mcp.endpoint.hooks import asks_itself, left_to_django, overridden
+from django_mcp.endpoint.hooks import left_to_django, overrides_of
 from django_mcp.endpoint.routes import endpoint_paths, find_view, mounted_views, routes, shadowed_paths
 from django_mcp.primitives.readiness import objections
 from django_mcp.replicas import ReplicaRouter
@@ -153,7 +153,8 @@ def _asks_for_more(view: Any) -> bool:
     """Whether an endpoint's permissions can refuse a caller. A class with its own hook is assumed to."""
     from django_mcp.views import MCPView
 
-    if "get_permissions" in overridden(type(view), MCPView) or asks_itself(type(view), MCPView):
+    overrides = overrides_of(type(view), MCPView)
+    if "get_permissions" in overrides.names or overrides.asks_itself:
         return True
     return any(type(one).has_permission not in _ADMITTING for one in view.get_permissions())
 

@@ -5,7 +5,8 @@ its `dispatch`. The lanes call the hooks of admission themselves. A class that o
 Django, which calls them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -44,58 +45,44 @@ ADMISSION: Final = frozenset(
 _NAMES: Final = frozenset(name for name in dir(APIView) if not name.startswith("__")) | {"__init__", "__getattribute__"}
 
 
-def overridden(view_class: Any, base: Any) -> frozenset[str]:
-    """The names of `View` and `APIView` that a subclass of `base` overrides."""
-    return _overridden(view_class, base)
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """The hooks that a subclass of `MCPView` overrides, and what follows from them."""
+
+    names: frozenset[str]
+    """Those that Django's `View` and DRF's `APIView` define."""
+
+    asks_itself: bool
+    """Whether some of them, besides the policies, may refuse a caller."""
+
+    chooses_policies: bool
+    """Whether a method returns the policies."""
+
+    configures_itself: bool
+    """Whether a method of `MCPView` is overridden, such as `get_server`: it may query the database, and so may not run
+    on an event loop.
+    """
 
 
-@cache
-def _overridden(view_class: type[Any], base: type[Any]) -> frozenset[str]:
-    return frozenset(name for name in _NAMES if _static(view_class, name) is not _static(base, name))
+def _read_overrides(view_class: Any, base: Any) -> Overrides:
+    names = frozenset(name for name in _NAMES if _static(view_class, name) is not _static(base, name))
+    parents = base.__mro__[: base.__mro__.index(APIView)]
+    own = {name for one in parents for name in vars(one) if not name.startswith("_") and callable(getattr(base, name))}
+    return Overrides(
+        names=names,
+        asks_itself=bool(names - POLICIES),
+        chooses_policies=any(name.startswith("get_") for name in names & POLICIES),
+        configures_itself=any(_static(view_class, name) is not _static(base, name) for name in own),
+    )
+
+
+overrides_of: Callable[[Any, Any], Overrides] = cache(_read_overrides)
+"""The hooks of the second class that the first, its subclass, overrides."""
 
 
 def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:
     """The overridden names because of which only Django serves a class. Empty: the lanes serve it."""
-    return _left_to_django(view_class, base, frozenset(initkwargs))
-
-
-@cache
-def _left_to_django(view_class: type[Any], base: type[Any], initkwargs: frozenset[str]) -> frozenset[str]:
-    return (overridden(view_class, base) | (initkwargs & _NAMES)) - POLICIES - ADMISSION
-
-
-def asks_itself(view_class: Any, base: Any) -> bool:
-    """Whether a class overrides hooks, besides its policies, that may refuse a caller."""
-    return _asks_itself(view_class, base)
-
-
-@cache
-def _asks_itself(view_class: type[Any], base: type[Any]) -> bool:
-    return bool(overridden(view_class, base) - POLICIES)
-
-
-def chooses_policies(view_class: Any, base: Any) -> bool:
-    """Whether a class overrides a method that returns policies."""
-    return _chooses_policies(view_class, base)
-
-
-@cache
-def _chooses_policies(view_class: type[Any], base: type[Any]) -> bool:
-    return any(name.startswith("get_") for name in overridden(view_class, base) & POLICIES)
-
-
-def configures_itself(view_class: Any, base: Any) -> bool:
-    """Whether a class overrides a method that `base` or a parent below `APIView` defines, such as `get_server`: it may
-    query the database, and so may not run on an event loop.
-    """
-    return _configures_itself(view_class, base)
-
-
-@cache
-def _configures_itself(view_class: type[Any], base: type[Any]) -> bool:
-    own = base.__mro__[: base.__mro__.index(APIView)]
-    names = {name for one in own for name in vars(one) if not name.startswith("_") and callable(getattr(base, name))}
-    return any(_static(view_class, name) is not _static(base, name) for name in names)
+    return (overrides_of(view_class, base).names | (_NAMES & set(initkwargs))) - POLICIES - ADMISSION
 
 
 def _static(view_class: type[Any], name: str) -> Any:

@@ -16,7 +16,6 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from django_mcp.conf import PAGE_POLICIES, is_page_policy, mcp_settings
-from django_mcp.endpoint import hooks
 from django_mcp.endpoint.exchange import SessionPolicy
 from django_mcp.execution.under_test import under_test
 from django_mcp.protocol.inbound import Limits
@@ -135,9 +134,7 @@ class EndpointOptions(APIView):
         return [throttle() for throttle in classes]
 
     def has_policies(self) -> bool:
-        """Whether there are policies. Makes none, unless a class chooses them in a method."""
-        if hooks.chooses_policies(type(self), EndpointOptions):
-            return bool(self.get_authenticators() or self.get_permissions() or self.get_throttles())
+        """Whether the attributes and the settings say that there are policies. Makes none."""
         throttles = self.throttle_classes
         return bool(
             self._policy("authentication_classes", ())
