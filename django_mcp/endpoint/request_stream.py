@@ -144,7 +144,7 @@ class RequestStream:
             if session.has_request or claim in _in_flight:
                 return False
             _in_flight[claim] = self
-        self._claim = claim
+            self._claim = claim
         return True
 
     def release(self) -> None:

@@ -46,7 +46,7 @@ def list_tools(request: Request) -> Listing:
     """The tools that the caller may use; above `search_tools_above`, only those that are always listed and the
     search.
     """
-    tools = request.server.get_tools(request)
+    tools = dict(request.server.get_tools(request))
     threshold = request.server.search_tools_above
     if threshold is not None and len(seen := dict(visible(request, tools))) > threshold:
         tools = {name: tool for name, tool in seen.items() if tool.always_listed}
