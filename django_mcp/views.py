@@ -88,11 +88,11 @@ class MCPView(EndpointOptions):
     def is_open(self) -> bool:
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""
         overrides = hooks.overrides_of(type(self), MCPView)
-        if self._is_persons or overrides.asks_itself:
+        if self._is_persons or overrides.asks_itself or hooks.was_given_hooks(self):
             return False
         if overrides.chooses_policies:
             return not (self.get_authenticators() or self.get_permissions() or self.get_throttles())
-        return not self.has_policies()
+        return not self._has_policies()
 
     def anonymous_caller(self, get_request: Callable[[], HttpRequest]) -> Caller:
         """The caller of an endpoint that is open."""

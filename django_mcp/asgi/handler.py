@@ -241,7 +241,7 @@ class EndpointRequest(LaneRequest):
     async def _send(self, reply: Reply) -> None:
         headers = [(b"content-length", b"%d" % len(reply.body))]
         if reply.headers:
-            headers += _raw(reply.headers)
+            headers += http.to_bytes(reply.headers)
         if reply.body and not (reply.headers and b"content-type" in dict(headers)):
             headers.append(_JSON)
         await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -270,13 +270,9 @@ def read_headers(scope: "Scope") -> Headers:
     return joined
 
 
-def _raw(headers: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
 def _with_headers(send: "Send", headers: tuple[tuple[str, str], ...]) -> "Send":
     """A `send` that adds headers to the response, streamed or not."""
-    raw = _raw(headers)
+    raw = http.to_bytes(headers)
 
     async def send_with_headers(message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -27,6 +27,7 @@ from django_mcp.models import to_json_text
 from django_mcp.primitives.asking import Question
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
+from django_mcp.protocol.headers import to_bytes
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events, sessions
@@ -233,7 +234,7 @@ class ASGIRequestStream(RequestStream):
         """Writes the stream, from its headers to its end. After an internal error, the last event is the error, because
         the headers have been sent.
         """
-        await self._send({"type": "http.response.start", "status": 200, "headers": _raw_headers()})
+        await self._send({"type": "http.response.start", "status": 200, "headers": to_bytes(sse.HEADERS)})
         try:
             await self._write_lines()
         except Exception:
@@ -384,7 +385,3 @@ class ASGIRequestStream(RequestStream):
         self.cancelled = True
         if self._running is not None:
             self._running.cancel()
-
-
-def _raw_headers() -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]

@@ -23,6 +23,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.request_stream import PRIMED_SINCE
 from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
+from django_mcp.protocol.headers import to_bytes
 from django_mcp.protocol.versions import is_at_least
 from django_mcp.storage import events
 
@@ -31,7 +32,7 @@ from .admission import Admission
 logger = logging.getLogger("django_mcp")
 
 
-_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in sse.HEADERS]
+_HEADERS: Final = to_bytes(sse.HEADERS)
 open_streams: "WeakSet[StreamConsumer]" = WeakSet()
 _loops: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
 """The event loops that have served streams."""

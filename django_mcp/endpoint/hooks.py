@@ -12,16 +12,9 @@ from typing import Any, Final
 
 from rest_framework.views import APIView
 
-POLICIES: Final = frozenset(
-    {
-        "authentication_classes",
-        "permission_classes",
-        "throttle_classes",
-        "get_authenticators",
-        "get_permissions",
-        "get_throttles",
-    }
-)
+POLICY_METHODS: Final = frozenset({"get_authenticators", "get_permissions", "get_throttles"})
+
+POLICIES: Final = POLICY_METHODS | {"authentication_classes", "permission_classes", "throttle_classes"}
 """The hooks that return policies; all lanes apply the policies."""
 
 ADMISSION: Final = frozenset(
@@ -42,6 +35,7 @@ ADMISSION: Final = frozenset(
 )
 """The hooks that DRF calls before a handler; the lanes call them too."""
 
+_ASKING: Final = POLICY_METHODS | ADMISSION
 _NAMES: Final = frozenset(name for name in dir(APIView) if not name.startswith("__")) | {"__init__", "__getattribute__"}
 
 
@@ -71,13 +65,18 @@ def _read_overrides(view_class: Any, base: Any) -> Overrides:
     return Overrides(
         names=names,
         asks_itself=bool(names - POLICIES),
-        chooses_policies=any(name.startswith("get_") for name in names & POLICIES),
+        chooses_policies=not names.isdisjoint(POLICY_METHODS),
         configures_itself=any(_static(view_class, name) is not _static(base, name) for name in own),
     )
 
 
 overrides_of: Callable[[Any, Any], Overrides] = cache(_read_overrides)
 """The hooks of the second class that the first, its subclass, overrides."""
+
+
+def was_given_hooks(view: Any) -> bool:
+    """Whether `as_view()` was given a hook that may refuse a caller, which is then an attribute of the view."""
+    return not _ASKING.isdisjoint(vars(view))
 
 
 def left_to_django(view_class: Any, base: Any, initkwargs: Iterable[str] = ()) -> frozenset[str]:

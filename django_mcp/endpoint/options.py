@@ -120,28 +120,30 @@ class EndpointOptions(APIView):
         return [server for ask in asked if ask is not None for server in ask(request)]
 
     def get_permissions(self) -> list[Any]:
-        signed_in = () if self.public else (IsAuthenticated,)
-        classes = self._policy("permission_classes", signed_in)
+        return [permission() for permission in self._permission_classes()]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [throttle() for throttle in self._throttle_classes()]
+
+    def _has_policies(self) -> bool:
+        """Whether the methods above would return policies. Makes none."""
+        return bool(
+            under_test().user is not None
+            or self._policy("authentication_classes", ())
+            or self._permission_classes()
+            or self._throttle_classes()
+        )
+
+    def _permission_classes(self) -> Sequence[Any]:
+        classes = self._policy("permission_classes", (IsAuthenticated,))
         if self.permission_classes is None:
             # Such a default is for views of one model. An endpoint has no single model to check; its primitives do.
             classes = [policy for policy in classes if not _asks_for_a_model(policy)]
-        return [permission() for permission in classes]
+        return classes
 
-    def get_throttles(self) -> list[BaseThrottle]:
+    def _throttle_classes(self) -> Sequence[Any]:
         classes: Any = self.throttle_classes
-        if classes is None:
-            classes = api_settings.DEFAULT_THROTTLE_CLASSES
-        return [throttle() for throttle in classes]
-
-    def has_policies(self) -> bool:
-        """Whether the attributes and the settings say that there are policies. Makes none."""
-        throttles = self.throttle_classes
-        return bool(
-            self._policy("authentication_classes", ())
-            or self._policy("permission_classes", (IsAuthenticated,))
-            or (api_settings.DEFAULT_THROTTLE_CLASSES if throttles is None else throttles)
-            or under_test().user is not None
-        )
+        return api_settings.DEFAULT_THROTTLE_CLASSES if classes is None else classes
 
     def _policy(self, name: str, first: Sequence[Any]) -> Sequence[Any]:
         """The policy classes: the attribute's; if it is `None`, none on a public endpoint, else `first` and DRF's

@@ -6,7 +6,7 @@ over); a header sent twice is joined by a comma.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -61,6 +61,11 @@ def declares_more(headers: Headers, limit: int) -> bool:
     declared = headers.get("content-length", "")
     # Python refuses to parse a number of thousands of digits; the first twenty are enough to compare.
     return declared.isascii() and declared.isdigit() and int(declared[:20]) > limit
+
+
+def to_bytes(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """The headers of a response as ASGI takes them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def decode_value(name: str, value: str) -> str:

@@ -109,6 +109,17 @@ def test_a_gate_that_a_subclass_shuts_is_shut(serve, policies, name):
         assert serve(shut, **policies) == 403
 
 
+@cases("name", [*GATES, "get_authenticators", "get_permissions", "get_throttles"])
+def test_a_gate_that_as_view_is_given_is_shut(serve, name):
+    """Django's `as_view()` takes every attribute of its class, so hooks too."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionDenied
+
+    # Without policies, so that nothing else asks.
+    assert serve(MCPView, **{name: refuse}) in (403, 500)
+
+
 def test_a_decorator_of_dispatch_holds(serve, policies):
     def shut(view):
         return lambda request, *args, **kwargs: HttpResponse(status=403)

@@ -217,3 +217,10 @@ def test_a_value_outside_visible_ascii_is_a_mismatch(value):
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_every_text_has_a_value(text):
     assert headers.decode_value("Mcp-Name", sentinel(text)) == text
+
+
+def test_the_headers_of_a_response_are_bytes_with_names_in_lower_case():
+    assert headers.to_bytes([("Retry-After", "60"), ("X-Name", "Zo\xeb")]) == [
+        (b"retry-after", b"60"),
+        (b"x-name", b"Zo\xeb"),
+    ]
