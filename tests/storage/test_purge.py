@@ -89,13 +89,22 @@ def test_each_batch_is_one_delete_of_a_few_rows():
 
 @pytest.mark.django_db
 def test_a_purge_deletes_no_more_than_it_is_allowed():
-    create_ended(expired=3, terminated=3)
+    create_ended(expired=6)
     allowance = purge.Allowance(4)
 
-    assert purge.purge(allowance=allowance, now=NOW) == PurgeCount(expired=3, terminated=1)
+    assert purge.purge(allowance=allowance, now=NOW) == PurgeCount(expired=4)
     assert allowance.is_spent
     assert purge.purge(allowance=allowance, now=NOW) == PurgeCount()
-    assert purge.purge(now=NOW) == PurgeCount(terminated=2)
+    assert purge.purge(now=NOW) == PurgeCount(expired=2)
+
+
+@pytest.mark.django_db
+def test_a_purge_takes_those_first_that_ended_first():
+    create_ended(terminated=3)
+    Session.objects.update(expires_at=after(seconds=-1), terminated_at=after(seconds=-1))
+    create_ended(expired=3)
+
+    assert purge.purge(allowance=purge.Allowance(4), now=NOW) == PurgeCount(expired=1, terminated=3)
 
 
 @pytest.mark.django_db
