@@ -13,14 +13,14 @@ def is_translated(value: Any) -> bool:
     """Whether a lazy text is anywhere in a definition."""
     if isinstance(value, dict):
         return any(map(is_translated, value.values()))
-    return any(map(is_translated, value)) if isinstance(value, list) else isinstance(value, Promise)
+    return any(map(is_translated, value)) if isinstance(value, list | tuple) else isinstance(value, Promise)
 
 
 def in_words(value: Any) -> Any:
     """The definition with its lazy texts in the active language."""
     if isinstance(value, dict):
         return {key: in_words(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [in_words(inner) for inner in value]
     return str(value) if isinstance(value, Promise) else value
 

@@ -122,3 +122,14 @@ def test_the_languages_of_which_a_text_is_kept_are_bounded():
         assert ask(server, "tools/list").result["tools"][0]["title"] == "Yes"
 
     assert len(tool.written) == MOST_KEPT
+
+
+@cases("version", [*HANDSHAKE[2:], MODERN])
+def test_a_lazy_text_in_a_tuple_is_in_each_readers_language(version):
+    languages = ["de", "en", "de"]
+    server = MCPServer("test", language=lambda ctx: languages.pop(0))
+    server.prompt(name="t", meta={"says": ("t", gettext_lazy("Yes"))})(lambda: "hi")
+
+    listed = [ask(server, "prompts/list", {}, version).result["prompts"] for _ in (1, 2, 3)]
+
+    assert listed == [[{"name": "t", "_meta": {"says": ["t", said]}}] for said in ("Ja", "Yes", "Ja")]

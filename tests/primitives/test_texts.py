@@ -18,7 +18,13 @@ def test_a_definition_is_in_the_active_language_and_the_declaration_stays_lazy()
 
 @cases(
     ("value", "found"),
-    [(DEFINITION, True), ([{"a": [_("Yes")]}], True), (_("Yes"), True), ({"a": ["Yes", None, 1, {}]}, False)],
+    [
+        (DEFINITION, True),
+        ([{"a": [_("Yes")]}], True),
+        ({"a": ("b", _("Yes"))}, True),
+        (_("Yes"), True),
+        ({"a": ["Yes", None, 1, {}]}, False),
+    ],
 )
 def test_a_lazy_text_is_found_anywhere(value, found):
     assert is_translated(value) is found
