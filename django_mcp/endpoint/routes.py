@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.converters import DEFAULT_CONVERTERS
 from django.urls.exceptions import Resolver404
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
@@ -57,12 +57,6 @@ class Route:
         """A new view, for one request."""
         return self.callback.mcp_view.view_class(**self.callback.mcp_view.view_initkwargs)
 
-    @property
-    def is_fixed(self) -> bool:
-        """Whether a path leads here in every language."""
-        patterns = [getattr(pattern, "_route", getattr(pattern, "_regex", None)) for pattern, _ in self.patterns]
-        return all(isinstance(pattern, str) for pattern in patterns)
-
 
 Match: TypeAlias = tuple[Route, dict[str, Any]]
 """An endpoint, and the arguments of its view from the path."""
@@ -70,16 +64,16 @@ Match: TypeAlias = tuple[Route, dict[str, Any]]
 
 def routes(urlconf: str | None = None) -> tuple[Route, ...]:
     """The endpoints of a URLconf, by default the project's, in their order."""
-    return _routes(urlconf or settings.ROOT_URLCONF)
+    return _routes(get_resolver(urlconf))
 
 
 def find(path: str) -> Match | None:
     """The endpoint of a path (with its leading slash), and the arguments of its view from the path."""
-    urlconf = settings.ROOT_URLCONF
     # Django's root pattern is a slash.
     if not path.startswith("/"):
         return None
-    return _match_once(urlconf, path[1:]) if _is_fixed(urlconf) else _match(urlconf, path[1:])
+    resolver = get_resolver()
+    return _match_once(resolver, path[1:]) if _is_fixed(resolver) else _match(resolver, path[1:])
 
 
 def find_view(path: str) -> Any:
@@ -95,12 +89,13 @@ def endpoint_paths() -> list[str]:
 
 def shadowed_paths() -> Iterator[str]:
     """The paths of endpoints, each with and without a slash at its end, that an earlier pattern leads elsewhere."""
-    for route in _walk(get_resolver().url_patterns, ()):
+    resolver = get_resolver()
+    for route in _walk(resolver.url_patterns, ()):
         if route.path is None:
             continue
         bare = route.path.rstrip("/")
         for path in filter(None, (bare, f"{bare}/" if bare else "")):
-            if route.match(path) is not None and not _leads_to(settings.ROOT_URLCONF, path, route):
+            if route.match(path) is not None and not _leads_to(resolver, path, route):
                 yield f"/{path}"
 
 
@@ -129,38 +124,60 @@ def mounted_servers() -> list[Any]:
     return list({id(server): server for server in (view.get_server() for _, view in mounted_views())}.values())
 
 
-def _match(urlconf: str, path: str) -> Match | None:
-    for route in _routes(urlconf):
+def _match(resolver: URLResolver, path: str) -> Match | None:
+    for route in _routes(resolver):
         kwargs = route.match(path)
         if kwargs is not None:
-            return (route, kwargs) if _leads_to(urlconf, path, route) else None
+            return (route, kwargs) if _leads_to(resolver, path, route) else None
     return None
 
 
+# By the resolver, because Django makes another one when the URLs change: `clear_url_caches()`.
 _match_once = lru_cache(maxsize=1024)(_match)
 
 
-def _leads_to(urlconf: str, path: str, route: Route) -> bool:
+def _leads_to(resolver: URLResolver, path: str, route: Route) -> bool:
     """Whether Django resolves a path to this endpoint too, and no earlier pattern matches it."""
     try:
-        return get_resolver(urlconf).resolve(f"/{path}").func is route.callback
+        return resolver.resolve(f"/{path}").func is route.callback
     except Resolver404:
         return False
 
 
 @lru_cache(maxsize=8)
-def _is_fixed(urlconf: str) -> bool:
-    return all(route.is_fixed for route in _routes(urlconf))
+def _is_fixed(resolver: URLResolver) -> bool:
+    """Whether a path leads to the same endpoint at all times: up to the last endpoint, no pattern is translated, and
+    none has a converter of the project's, which may look into the database.
+    """
+    entries = list(_flattened(resolver.url_patterns))
+    last = max((number for number, entry in enumerate(entries) if _is_endpoint(entry)), default=-1)
+    return all(_is_fixed_pattern(entry.pattern) for entry in entries[: last + 1])
+
+
+def _is_fixed_pattern(pattern: Any) -> bool:
+    text = getattr(pattern, "_route", getattr(pattern, "_regex", None))
+    return isinstance(text, str) and all(one in DEFAULT_CONVERTERS.values() for one in pattern.converters.values())
 
 
 @lru_cache(maxsize=8)
-def _routes(urlconf: str) -> tuple[Route, ...]:
-    return tuple(route for route in _walk(get_resolver(urlconf).url_patterns, ()) if not route.is_decorated)
+def _routes(resolver: URLResolver) -> tuple[Route, ...]:
+    return tuple(route for route in _walk(resolver.url_patterns, ()) if not route.is_decorated)
+
+
+def _flattened(entries: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern | URLResolver]:
+    for entry in entries:
+        yield entry
+        if isinstance(entry, URLResolver):
+            yield from _flattened(entry.url_patterns)
+
+
+def _is_endpoint(entry: URLPattern | URLResolver) -> bool:
+    return not isinstance(entry, URLResolver) and hasattr(entry.callback, "mcp_view")
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], above: Patterns) -> Iterator[Route]:
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from _walk(entry.url_patterns, (*above, (entry.pattern, entry.default_kwargs)))
-        elif hasattr(entry.callback, "mcp_view"):
+        elif _is_endpoint(entry):
             yield Route((*above, (entry.pattern, entry.default_args)), entry.callback)

@@ -1,10 +1,11 @@
 """The endpoints of the URLconf, and the one that a path leads to: the same as Django's."""
 
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 from django.http import HttpResponse
-from django.urls import include, path, re_path
+from django.urls import clear_url_caches, get_resolver, include, path, re_path, register_converter
 
 from django_mcp import default_server
 from django_mcp.endpoint import routes
@@ -68,3 +69,69 @@ def test_a_pattern_before_an_endpoints_is_obeyed(mount, lane):
 
     assert MCPClient("/mcp", **lane).post(wire.modern_request("tools/list")).status_code == 403
     assert MCPClient("/mcp/", **lane).post(wire.modern_request("tools/list")).status_code == 200
+
+
+class Written:
+    """A page that somebody has written, as a converter looks it up: a text that is no page is no path."""
+
+    regex = "[a-z]+"
+    pages: ClassVar[dict[str, str]] = {}
+
+    def to_python(self, value):
+        if value not in self.pages:
+            raise ValueError
+        return self.pages[value]
+
+    def to_url(self, value):
+        return value
+
+
+register_converter(Written, "written")
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    monkeypatch.setattr(Written, "pages", {})
+    return Written.pages
+
+
+def test_a_converter_of_the_project_is_asked_for_each_request(mount, pages):
+    mount(path("<written:page>/mcp", endpoint(plain)))
+    found = []
+    for pages["acme"] in ("first", "second"):
+        found.append(routes.find("/acme/mcp")[1])
+    pages.clear()
+
+    assert found == [{"page": "first"}, {"page": "second"}]
+    assert routes.find("/acme/mcp") is None
+
+
+@pytest.mark.django_db
+def test_a_page_that_is_written_at_the_path_of_an_endpoint_is_found_there(mount, lane, pages):
+    mount(path("<written:page>", switched_off), path("mcp", endpoint(plain, public=True)))
+    client = MCPClient("/mcp", **lane)
+
+    assert client.post(wire.modern_request("tools/list")).status_code == 200
+    pages["mcp"] = "About MCP"
+    assert client.post(wire.modern_request("tools/list")).status_code == 403
+
+
+@pytest.mark.django_db
+def test_urls_that_change_while_the_process_runs_lead_where_they_say(mount, lane):
+    """As a CMS does whose editors attach apps to pages: it clears Django's caches."""
+    mount(path("mcp", endpoint(plain, public=True)))
+    client = MCPClient("/mcp", **lane)
+    assert client.post(wire.modern_request("server/discover")).json()["result"]["_meta"] == _info("plain")
+
+    mounted = get_resolver().url_patterns
+    mounted[:] = [path("mcp", endpoint(other, public=True))]
+    clear_url_caches()
+    assert client.post(wire.modern_request("server/discover")).json()["result"]["_meta"] == _info("other")
+
+    mounted.clear()
+    clear_url_caches()
+    assert client.post(wire.modern_request("server/discover")).status_code == 404
+
+
+def _info(name):
+    return {"io.modelcontextprotocol/serverInfo": {"name": name, "version": "1.0"}}
