@@ -267,8 +267,8 @@ class MCPServer:
 
     @property
     def chooses_tools(self) -> bool:
-        """Whether a subclass overrides `get_tools()`."""
-        return type(self).get_tools is not MCPServer.get_tools
+        """Whether a subclass overrides `get_tools()`, or this server was given another one."""
+        return getattr(self.get_tools, "__func__", None) is not MCPServer.get_tools
 
     def has(self, capability: str) -> bool:
         """Whether the server has something for a capability: a tool for `tools`, and so on."""

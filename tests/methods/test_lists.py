@@ -133,3 +133,14 @@ def test_a_lazy_text_in_a_tuple_is_in_each_readers_language(version):
     listed = [ask(server, "prompts/list", {}, version).result["prompts"] for _ in (1, 2, 3)]
 
     assert listed == [[{"name": "t", "_meta": {"says": ["t", said]}}] for said in ("Ja", "Yes", "Ja")]
+
+
+@cases("version", VERSIONS)
+def test_tools_that_a_server_was_given_a_function_for_are_listed_to_those_who_may_use_them(monkeypatch, version):
+    """As a test does with a mock: without a subclass."""
+    guarded, server = MCPServer("guarded"), MCPServer("test")
+    guarded.tool(name="secret", permission="auth.view_user")(lambda: None)
+    monkeypatch.setattr(server, "get_tools", lambda request: guarded.registry.tools)
+
+    assert ask(server, "tools/list", {}, version).result["tools"] == []
+    assert not server.methods["tools/list"].is_inert(server, {})
