@@ -85,6 +85,11 @@ class MCPView(EndpointOptions):
         )
         return reply.with_header("WWW-Authenticate", challenge)
 
+    @property
+    def configures_itself(self) -> bool:
+        """Whether the class overrides a method of its configuration: see `Overrides`."""
+        return hooks.overrides_of(type(self), MCPView).configures_itself
+
     def is_open(self) -> bool:
         """Whether every caller is admitted: there are no policies, and no overridden hooks."""
         overrides = hooks.overrides_of(type(self), MCPView)

@@ -14,7 +14,6 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from django_mcp.conf import mcp_settings
-from django_mcp.endpoint import hooks
 from django_mcp.endpoint.exchange import Exchange, StandaloneStream, Step
 from django_mcp.endpoint.failures import log_failure
 from django_mcp.endpoint.lane_request import LaneRequest
@@ -55,7 +54,7 @@ _JSON: Final = (b"content-type", JSON_TYPE.encode())
 class EndpointRequest(LaneRequest):
     """A request to an endpoint."""
 
-    __slots__ = ("body", "configures_itself", "loop_context", "receive", "scope", "send", "task")
+    __slots__ = ("body", "loop_context", "receive", "scope", "send", "task")
 
     has_streams: ClassVar[bool] = True
 
@@ -77,7 +76,6 @@ class EndpointRequest(LaneRequest):
         self.task = task
         self.loop_context = loop_context
         self.body = b""
-        self.configures_itself = hooks.overrides_of(type(view), MCPView).configures_itself
 
     async def serve(self) -> StreamConsumer | None:
         """Answers the request, even after an exception; or returns a stream for the caller to serve."""
@@ -101,7 +99,7 @@ class EndpointRequest(LaneRequest):
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
-        if self.configures_itself:
+        if self.view.configures_itself:
             refusal = await self.loop_context.hop(self._check_headers)
         else:
             refusal = self._check_headers()
@@ -159,6 +157,9 @@ class EndpointRequest(LaneRequest):
         if reader.is_busy:
             return replies.BUSY
         self.body = body or b""
+        if self._caller is None:
+            # A view that configures itself was given one without the body.
+            self._request = None
         read = partial(inbound.read, self.headers, body, limits, self.view.eras)
         stream = self._new_stream()
         try:
@@ -180,7 +181,7 @@ class EndpointRequest(LaneRequest):
         return reply
 
     async def _run(self, read: Callable[[], Message], stream: Stream, *, inline: bool) -> Reply | StreamConsumer:
-        if inline and not self.configures_itself:
+        if inline and not self.view.configures_itself:
             message = read()
             if isinstance(message, Reply):
                 return message

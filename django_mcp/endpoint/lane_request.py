@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from django.http import HttpRequest
+from django.views import View
 
 from django_mcp.execution.threads import keep_caches
 from django_mcp.primitives.context import Caller
@@ -74,6 +75,9 @@ class LaneRequest:
 
     def _check_headers(self) -> Reply | None:
         """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
+        if self.view.configures_itself:
+            # Its methods may read what Django sets before it calls them. An override of `setup` is called on admission.
+            View.setup(self.view, self.request(), **self.kwargs)
         self._is_open = self.view.is_open()
         self._limits = self.view.get_limits()
         self.cors = cors.headers_for(self.headers, self.view.get_allowed_origins())

@@ -12,10 +12,13 @@ from rest_framework.permissions import BasePermission
 
 from django_mcp.asgi import mcp_application
 from django_mcp.execution import threads
+from django_mcp.testing import MCPClient
 from django_mcp.urls import endpoint
+from django_mcp.views import MCPView
 from django_mcp.wsgi import get_wsgi_application
 from tests import wire
-from tests.servers import plain
+from tests.servers import other, plain
+from tests.tables import cases
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -37,7 +40,25 @@ class UsesCache(BasePermission):
         return cache.set("asked", 1) is None
 
 
-urlpatterns = [path("cached", endpoint(plain, public=True, permission_classes=[UsesCache]))]
+class OfTenant(MCPView):
+    """Configured by the arguments from the path, and by the request."""
+
+    def get_server(self):
+        return {"acme": plain, "emca": other}[self.kwargs["tenant"] if "tenant" in self.kwargs else self._tenant()]
+
+    def get_allowed_origins(self):
+        return [f"https://{self.kwargs.get('tenant') or self._tenant()}.test"]
+
+    def _tenant(self):
+        return self.request.headers["X-Tenant"]
+
+
+urlpatterns = [
+    path("cached", endpoint(plain, public=True, permission_classes=[UsesCache])),
+    path("of/<slug:tenant>", endpoint(view_class=OfTenant, public=True)),
+    path("of", endpoint(view_class=OfTenant, public=True)),
+    path("closed/<slug:tenant>", endpoint(view_class=OfTenant)),
+]
 
 
 def in_the_wsgi_lane(headers, body):
@@ -71,3 +92,14 @@ def test_a_thread_keeps_its_caches(settings, monkeypatch, send):
     pool.stop(10)
 
     assert (answers, Counted.made) == ([200] * 3, 1)
+
+
+@pytest.mark.every_combination
+@cases(("start", "public"), [("/of/{}", True), ("/of", True), ("/closed/{}", False)])
+def test_a_view_that_configures_itself_reads_the_path_and_the_request(lane, django_user_model, start, public):
+    user = None if public else django_user_model.objects.create_user("ada")
+    for tenant, name in (("acme", "plain"), ("emca", "other")):
+        headers = {"x-tenant": tenant, "origin": f"https://{tenant}.test"}
+        client = MCPClient(start.format(tenant), headers=headers, user=user, **lane)
+
+        assert client.initialize()["_meta"] == {"io.modelcontextprotocol/serverInfo": {"name": name, "version": "1.0"}}
