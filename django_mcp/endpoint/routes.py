@@ -6,11 +6,14 @@ Only this module walks through the URLconf. As in Django, an earlier pattern tha
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.converters import DEFAULT_CONVERTERS
 from django.urls.exceptions import Resolver404
+
+KEPT_CHARACTERS: Final = 500
+"""The longest path whose endpoint is remembered: anybody may ask for any path, and a server lets tens of KB pass."""
 
 Patterns: TypeAlias = tuple[tuple[Any, dict[str, Any]], ...]
 
@@ -73,7 +76,8 @@ def find(path: str) -> Match | None:
     if not path.startswith("/"):
         return None
     resolver = get_resolver()
-    return _match_once(resolver, path[1:]) if _is_fixed(resolver) else _match(resolver, path[1:])
+    is_kept = len(path) <= KEPT_CHARACTERS and _is_fixed(resolver)
+    return _match_once(resolver, path[1:]) if is_kept else _match(resolver, path[1:])
 
 
 def find_view(path: str) -> Any:

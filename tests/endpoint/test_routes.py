@@ -116,6 +116,16 @@ def test_a_page_that_is_written_at_the_path_of_an_endpoint_is_found_there(mount,
     assert client.post(wire.modern_request("tools/list")).status_code == 403
 
 
+def test_a_long_path_is_found_and_not_remembered(mount):
+    mount(path("<slug:tenant>/mcp", endpoint(plain)))
+    tenant = "a" * routes.KEPT_CHARACTERS
+    kept = routes._match_once.cache_info().currsize
+
+    assert routes.find(f"/{tenant}/mcp")[1] == {"tenant": tenant}
+    assert routes.find(f"/{tenant}") is None
+    assert routes._match_once.cache_info().currsize == kept
+
+
 @pytest.mark.django_db
 def test_urls_that_change_while_the_process_runs_lead_where_they_say(mount, lane):
     """As a CMS does whose editors attach apps to pages: it clears Django's caches."""
