@@ -5,6 +5,7 @@ history.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import mod
 from typing import Annotated, Any, ClassVar, Final, NotRequired
 
 from django.contrib import admin
@@ -346,7 +347,7 @@ class AdminToolset(ModelToolset):
         pks = Annotated[list[key], Field(min_length=1, max_length=MAX_ROWS, description="their keys")]  # type: ignore[valid-type]
         options = {
             "name": f"{cls.prefix}{name}_{cls.plural or names.plural(cls._noun())}",
-            "title": lazy(lambda: str(description) % spoken, str)(),
+            "title": lazy(mod, str)(description, spoken),
             "read_only": False,
             "permission": cls._permissions(READS[0]),
             "scopes": cls.scopes,

@@ -38,12 +38,14 @@ def page_of(request: Request, key: str, items: Sequence[tuple[str, Declared]]) -
 
 
 def _write(entry: Declared, key: str, request: Request, place: str) -> bytes:
-    """The JSON of an entry as the client's revision has it, in the active language; kept for the lists that follow."""
+    """The JSON of an entry as the client's revision has it, in the active language; kept for the lists that follow, if
+    the next reader of the language gets the same.
+    """
     definition = entry.definition
     if request.era == "handshake":
         definition = handshake.shape_entry(key, definition, request.version)
     text = jsonrpc.encode(definition)
-    if len(entry.written) < MOST_KEPT:
+    if entry.is_kept and len(entry.written) < MOST_KEPT:
         entry.written[place] = text
     return text
 

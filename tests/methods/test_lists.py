@@ -1,6 +1,7 @@
 from itertools import count
 
 import pytest
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy
 
 from django_mcp import CacheHints, MCPServer
@@ -122,6 +123,16 @@ def test_the_languages_of_which_a_text_is_kept_are_bounded():
         assert ask(server, "tools/list").result["tools"][0]["title"] == "Yes"
 
     assert len(tool.written) == MOST_KEPT
+
+
+@cases("version", VERSIONS)
+def test_a_lazy_text_that_says_something_else_for_each_tenant_is_not_kept(version):
+    tenant = ["Ada's"]
+    server = MCPServer("test")
+    server.prompt(name="t", description=lazy(lambda: tenant[0], str)())(lambda: "hi")
+    for said in ["Ada's", "Bob's"]:
+        tenant[0] = said
+        assert ask(server, "prompts/list", {}, version).result["prompts"] == [{"name": "t", "description": said}]
 
 
 @cases("version", [*HANDSHAKE[2:], MODERN])
