@@ -39,7 +39,7 @@ def _list(cls: "type[ModelToolset]") -> Callable[..., Any]:
     ) -> Any:
         rows = self._filtered(arguments)
         self._permit(*([order_by] if order_by else []))
-        return self._page(rows.order_by(order_by, "pk") if order_by else rows, page, limit)
+        return self._page(rows.order_by(order_by) if order_by else rows, page, limit)
 
     parameters = {**_filters(cls), **({"order_by": (Literal[tuple(orders)], None)} if orders else {}), **_paging(cls)}
     return _described(method, f"List {plural_of(cls)}.", parameters, _page_type(cls))

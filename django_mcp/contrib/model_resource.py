@@ -15,6 +15,7 @@ from django_mcp.primitives.uri_templates import compile_template
 
 from . import model_fields, names
 from .described import described
+from .orders import in_full_order
 
 COMPLETIONS: Final = 101
 """The number of values that a completer reads: one more than a client gets."""
@@ -99,7 +100,7 @@ class ModelResource:
         joined, apart = model_fields.relations_of(self._model, self._fields)
         rows = rows.select_related(*joined) if joined else rows
         rows = rows.prefetch_related(*apart) if apart else rows
-        return rows if rows.ordered else rows.order_by("pk")
+        return in_full_order(rows)
 
     def _show(self, rows: Sequence[Any], ctx: Context) -> list[Mapping[str, Any]]:
         if self._serializer is not None:

@@ -19,6 +19,7 @@ from django_mcp.primitives.toolsets import Toolset, as_function
 from . import filtersets, model_fields, names
 from .declared import require_class, require_names
 from .model_operations import METHODS, OF_METHODS, PLURAL, RESERVED, filter_of, singular_of
+from .orders import in_full_order
 
 READS: Final = ("list", "get", "search", "count", "aggregate")
 WRITES: Final = {"create": "add", "update": "change", "delete": "delete"}
@@ -313,9 +314,7 @@ class ModelToolset(Toolset):
         start = (page - 1) * limit
         if start > OFFSET_LIMIT:
             raise ToolError(f"page: only the first {OFFSET_LIMIT} rows are listed; filter for fewer.")
-        if not rows.ordered:
-            rows = rows.order_by("pk")
-        entries = list(rows[start : start + limit + 1])
+        entries = list(in_full_order(rows)[start : start + limit + 1])
         return {
             "items": [self._show(row) for row in entries[:limit]],
             "next_page": page + 1 if len(entries) > limit else None,

@@ -34,6 +34,19 @@ class Airports(ModelToolset):
     model_permissions = False
 
 
+class Countries(ModelToolset):
+    model = Airport
+    fields = ("icao",)
+    operations = ("list", "search")
+    search_fields = ("city",)
+    prefix = "sorted_"
+    page_size = 1
+    model_permissions = False
+
+    def get_queryset(self):
+        return super().get_queryset().order_by("country")
+
+
 class Trips(ModelToolset):
     model = TripPlan
     fields = ("id", "name", "created_at", "owner__username")
@@ -70,7 +83,7 @@ class Users(ModelToolset):
 
 
 server = MCPServer("models", version="1")
-for toolset in (Airports, Trips, Legs, Users):
+for toolset in (Airports, Countries, Trips, Legs, Users):
     server.toolset(toolset)
 
 
@@ -127,6 +140,8 @@ def test_the_tools_are_those_of_the_operations():
         "count_airports": reads,
         "aggregate_airports": reads,
         "aggregate_users": reads,
+        "sorted_list_airports": reads,
+        "sorted_search_airports": reads,
         "list_trip_plans": reads,
         "get_trip_plan": reads,
         "create_trip_plan": {"readOnlyHint": False},
@@ -244,6 +259,14 @@ def test_a_list_is_filtered_sorted_and_paged(client, airports):
     assert icaos(client.call_tool("list_airports", {"country": "GB", "elevation_ft__gte": 100})) == ["EGKK"]
     assert icaos(client.call_tool("list_airports", {"iata__in": ["AMS", "JFK"]})) == ["EHAM", "KJFK"]
     assert icaos(client.call_tool("list_airports", {"name__icontains": "schip"})) == ["EHAM"]
+
+
+def test_rows_that_an_order_holds_equal_are_paged_by_their_keys(client, airports):
+    listed = [icaos(client.call_tool("sorted_list_airports", {"page": page})) for page in (1, 2, 3, 4)]
+    assert listed == [["EGKK"], ["EGLL"], ["EHAM"], ["KJFK"]]
+
+    found = [icaos(client.call_tool("sorted_search_airports", {"query": "London", "page": page})) for page in (1, 2)]
+    assert found == [["EGKK"], ["EGLL"]]
 
 
 def test_one_is_got_by_its_key_and_a_missing_one_is_said(client, airports):
