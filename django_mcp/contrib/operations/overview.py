@@ -241,7 +241,7 @@ def _step_of(at: datetime, steps: Sequence[Step], period: Period) -> int:
 def _ranked(kind: str, period: Period, start: datetime, tail: Deltas) -> list[Row]:
     """The busiest users, clients or revisions."""
     rows = Rollup.objects.using(alias()).filter(seconds=period.grain, at__gte=_begin_of(start, period), kind=kind)
-    sums = rows.values("key").annotate(calls_of=Sum("calls"), errors_of=Sum("errors")).order_by("-calls_of")
+    sums = rows.values("key").annotate(calls_of=Sum("calls"), errors_of=Sum("errors")).order_by("-calls_of", "key")
     found = {row["key"]: Counts(row["calls_of"], row["errors_of"]) for row in sums[: 4 * LONGEST]}
     for (_at, of, _server, key), counts in tail.items():
         if of == kind:
@@ -250,9 +250,9 @@ def _ranked(kind: str, period: Period, start: datetime, tail: Deltas) -> list[Ro
 
 
 def _busiest(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (-row.calls, row.key))[:LONGEST]
+    return sorted(rows, key=lambda row: (-row.calls, row.key, row.kind, row.server))[:LONGEST]
 
 
 def processes() -> list[Process]:
     """The processes that are alive, the oldest first."""
-    return list(alive().order_by("started_at")[:100])
+    return list(alive().order_by("started_at", "pk")[:100])

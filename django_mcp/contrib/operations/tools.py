@@ -131,7 +131,7 @@ class Operations(Toolset):
     def running_calls(self) -> list[Busy]:
         """List the calls that have run for more than a second, and run now."""
         now = timezone.now()
-        rows = RunningCall.objects.using(alias()).filter(process__in=alive(now)).order_by("started_at")[:MOST]
+        rows = RunningCall.objects.using(alias()).filter(process__in=alive(now)).order_by("started_at", "pk")[:MOST]
         return [
             Busy(
                 name=row.name,
@@ -174,9 +174,9 @@ def _failures(name: str) -> list[Failure]:
     model = audited_calls()
     if model is None:
         return []
-    rows = model.objects.filter(outcome__in=ERRORS, **({"name": name[:255]} if name else {})).order_by("-started_at")
+    rows = model.objects.filter(outcome__in=ERRORS, **({"name": name[:255]} if name else {}))
     groups: dict[tuple[str, str, str], list[tuple[datetime, str]]] = {}
-    for of, outcome, message, at, principal in rows.values_list(
+    for of, outcome, message, at, principal in rows.order_by("-started_at", "-pk").values_list(
         "name", "outcome", "message", "started_at", "principal"
     )[:1000]:
         groups.setdefault((of, outcome, message), []).append((at, principal))

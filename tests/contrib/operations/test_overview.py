@@ -64,6 +64,23 @@ def test_the_numbers_are_the_same_before_and_after_the_calls_are_counted(clock, 
     assert all(0.2 < value <= 0.5 for value in look(period).primitives[0].latency)
 
 
+@pytest.mark.parametrize("period", PERIODS)
+def test_what_has_as_many_calls_is_sorted_by_its_name_its_kind_and_its_server(clock, period):
+    for server in ("rail", "air"):
+        record(server=server)
+        record(server=server, method="prompts/get")
+        record(server=server, name="board")
+
+    assert [(row.key, row.kind, row.server) for row in look(period).primitives] == [
+        ("board", "tool", "air"),
+        ("board", "tool", "rail"),
+        ("distance", "prompt", "air"),
+        ("distance", "prompt", "rail"),
+        ("distance", "tool", "air"),
+        ("distance", "tool", "rail"),
+    ]
+
+
 def test_the_numbers_end_at_the_last_counted_call_when_too_many_wait(clock, monkeypatch):
     monkeypatch.setattr(module, "TAIL", 3)
     monkeypatch.setattr(module, "PORTION", 2)

@@ -70,6 +70,18 @@ def test_a_model_is_told_which_tools_fail(lane):
     assert (user["name"], user["calls"]) == ("ada", 11)
 
 
+def test_calls_that_began_at_one_time_are_listed_as_they_were_written():
+    process, began = Process.objects.create(name="a"), timezone.now() - timedelta(seconds=5)
+    first, *_ = [
+        RunningCall.objects.create(process=process, number=number, started_at=began, name=str(number))
+        for number in range(3)
+    ]
+    first.save()  # PostgreSQL writes the row once more, behind the others.
+
+    running = client_of("view_runningcall").call_tool("running_calls").data
+    assert [call["name"] for call in running] == ["0", "1", "2"]
+
+
 def test_a_model_is_told_what_runs_what_is_stopped_and_what_is_missing(lane):
     process = Process.objects.create(name="a")
     began = timezone.now() - timedelta(seconds=5)
