@@ -6,8 +6,9 @@ import datetime
 import decimal
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 from django.core import validators
@@ -213,12 +214,18 @@ def _write_range(field: Any, value: Any) -> Any:
     return field.range_type(value.get("lower"), value.get("upper"), value["bounds"])
 
 
+def _related_rows(field: Any, row: Any) -> Iterable[Any]:
+    """The rows of a relation, in the order of their model or by their keys. They may have been prefetched."""
+    rows = getattr(row, field.name).all()
+    return rows if getattr(rows, "ordered", True) else sorted(rows, key=attrgetter("pk"))
+
+
 def _read_keys(field: Any, row: Any) -> list[Any]:
-    return [other.pk for other in getattr(row, field.name).all()]
+    return [other.pk for other in _related_rows(field, row)]
 
 
 def _read_names(field: Any, row: Any) -> list[str]:
-    return [str(other) for other in getattr(row, field.name).all()]
+    return [str(other) for other in _related_rows(field, row)]
 
 
 def as_given(field: Any, value: Any) -> Any:

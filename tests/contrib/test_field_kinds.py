@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
-from django.db import models
+from django.db import connection, models
 from django.test.utils import isolate_apps
 from pydantic import TypeAdapter, ValidationError
 
@@ -110,6 +110,30 @@ def test_keys_of_many_rows_are_read_in_one_query_more(django_assert_num_queries)
     # And the savepoint of the call's transaction.
     with django_assert_num_queries(2 + 2):
         assert len(made("list_animals")["items"]) == 3
+
+
+@pytest.fixture
+def rows_in_any_order():
+    """SQLite turns rows without an order round. PostgreSQL gives them as they were written."""
+
+    def turn_round(switch):
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute(f"PRAGMA reverse_unordered_selects = {switch}")
+
+    turn_round("ON")
+    yield
+    turn_round("OFF")
+
+
+def test_keys_of_many_rows_are_sorted_where_their_model_has_no_order(rows_in_any_order):
+    first, second = [Tag.objects.create(name=name) for name in "ab"]
+    ape = Animal.objects.create(name="Ape")
+    for tag in (second, first):
+        ape.tags.add(tag)
+
+    assert made("get_animal", pk=str(ape.pk))["tags"] == [first.pk, second.pk]
+    assert made("list_animals")["items"][0]["tags"] == [first.pk, second.pk]
 
 
 def test_only_rows_that_may_be_named_are_related():
