@@ -64,7 +64,7 @@ class AirportQuerySet(models.QuerySet["Airport"]):
         """Those that were perhaps meant by a code that does not exist: its place, or codes that begin alike."""
         found = self.search(code)
         begins = "".join(fold(code)).upper()[:2]
-        return self.filter(iata__startswith=begins).order_by("iata") if begins and not found.exists() else found
+        return self.filter(iata__startswith=begins).order_by("iata", "icao") if begins and not found.exists() else found
 
     def near(self, center: Point, within_km: float) -> Self:
         """Those within the distance, nearest first, each with its `distance_km`."""
