@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.core.checks import run_checks
-from django.urls import path
+from django.urls import include, path
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from rest_framework.authtoken.models import Token
 
@@ -97,49 +97,39 @@ def issuer():
     thread.join()
 
 
-class urls:
-    urlpatterns = []
-
-
 @pytest.fixture(autouse=True)
 def routes(settings, issuer, monkeypatch):
+    address = issuer
+
     class Signed(JWTAuthentication):
         issuer = ISSUER
-        jwks_url = f"{routes_issuer}/jwks"
+        jwks_url = f"{address}/jwks"
 
     class Asked(IntrospectionAuthentication):
         issuer = ISSUER
-        introspection_url = f"{routes_issuer}/introspect"
+        introspection_url = f"{address}/introspect"
         client_id = "mcp"
         client_secret = "hunter2"
 
     class Named(Signed):
         audience = "api://trips"
 
-    urls.urlpatterns[:] = [
+    urlpatterns = [
         path("jwt", endpoint(server, authentication_classes=[Signed])),
         path("opaque", endpoint(server, authentication_classes=[Asked])),
         path("named", endpoint(server, authentication_classes=[Named])),
         path("tenants/<slug:tenant>/mcp", endpoint(server, authentication_classes=[Signed])),
         path("open", endpoint(server, public=True)),
-        path("", __import__("django.urls", fromlist=["include"]).include("django_mcp.well_known")),
+        path("", include("django_mcp.well_known")),
     ]
-    settings.ROOT_URLCONF = urls
+    # Another URLconf for each test: the routes of one are read once.
+    settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": urlpatterns})
     monkeypatch.setattr(Issuer, "status", 200)
     monkeypatch.setattr(external_tokens, "_keys", {})
     monkeypatch.setattr(external_tokens, "_lines", {})
     monkeypatch.setattr(Issuer, "fetched", 0)
     Issuer.asked.clear()
     User.objects.create_user("ada")
-
-
-routes_issuer = ""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def known(issuer):
-    global routes_issuer
-    routes_issuer = issuer
 
 
 def token(*, key=KEY, algorithm="RS256", kid="rsa", without=(), ends_in_seconds=300, **claims):
@@ -172,7 +162,7 @@ def said(response):
         {},
         {"key": CURVE, "algorithm": "ES256", "kid": "ec"},
         {"aud": ["https://elsewhere.example.com", RESOURCE + "/"]},
-        {"ends_in_seconds": -5},
+        {"ends_in_seconds": -1},
     ],
 )
 def test_a_jwt_of_the_issuer_for_this_endpoint_opens_it(lane, text):
@@ -444,14 +434,14 @@ HOSTILE = {
 
 
 @pytest.fixture
-def recipes(settings, monkeypatch):
+def recipes(settings, monkeypatch, issuer):
     """The page's module, whose classes ask the issuer of this test."""
     module = {"__name__": "testproject.airports.documented", "__package__": "testproject.airports"}
     page = (Path(__file__).parents[2] / "docs" / "authentication.md").read_text()
     for code in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         exec(code, module)
-    module["CompanyTokens"].jwks_url = f"{routes_issuer}/jwks"
-    module["OpaqueTokens"].introspection_url = f"{routes_issuer}/introspect"
+    module["CompanyTokens"].jwks_url = f"{issuer}/jwks"
+    module["OpaqueTokens"].introspection_url = f"{issuer}/introspect"
     settings.ROOT_URLCONF = type("Recipes", (), {"urlpatterns": module["urlpatterns"]})
     User.objects.filter(username="ada").update(email="ada@example.com")
     for name in ("root", "machine"):
