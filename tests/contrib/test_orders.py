@@ -8,7 +8,7 @@ from tests.tables import cases
 
 
 def columns(rows):
-    """What the rows are sorted by: columns, each up or down."""
+    """The columns by which the rows are sorted, each up or down."""
     order = str(rows.query).partition(" ORDER BY ")[2].partition(" LIMIT ")[0]
     return [
         column.split(".")[-1].replace('"', "").replace("`", "").removesuffix(" ASC") for column in order.split(", ")
