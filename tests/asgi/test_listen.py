@@ -207,11 +207,10 @@ def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
         await connection.has(b"acknowledged")
         heard = 0
         async with asyncio.timeout(10):
-            while sse.KEEPALIVE * 2 not in connection.body:
+            while heard < 3 or sse.KEEPALIVE * 2 not in connection.body:
                 await hop(change)
                 heard += 1
                 await asyncio.sleep(0.001)
         await connection.hangs_up()
-        return heard
 
-    assert on_a_loop(talk) > 2
+    on_a_loop(talk)
