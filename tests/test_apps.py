@@ -34,7 +34,7 @@ def start(tmp_path):
             env={"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": ""},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 

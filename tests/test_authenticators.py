@@ -156,7 +156,11 @@ def test_knox_is_known_too(tmp_path):
     program.write_text(KNOX)
 
     ran = subprocess.run(
-        [sys.executable, program], env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True, timeout=60
+        [sys.executable, program],
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
 
     assert (ran.stdout.split(), ran.returncode) == (["ada", "ada", "401", "401", "401"], 0), ran.stderr

@@ -198,6 +198,6 @@ print(os.waitstatus_to_exitcode(status))
 def test_a_process_that_is_forked_has_a_loop_of_its_own():
     """A server loads the project, which may call an async function, and forks its workers then."""
     command = [sys.executable, "-W", "ignore", "-c", FORKS]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
     assert (made.stdout, made.stderr, made.returncode) == ("0\n", "", 0)

@@ -304,7 +304,7 @@ print(os.waitstatus_to_exitcode(status))
 def test_a_process_that_is_forked_has_threads_of_its_own():
     """A server loads the project, which may call a tool, and forks its workers then."""
     command = [sys.executable, "-W", "ignore", "-c", FORKS]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
     assert (made.stdout, made.stderr, made.returncode) == ("0\n", "", 0)
 
