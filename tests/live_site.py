@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = STOP_SECONDS = 30
+START_SECONDS, STOP_SECONDS = 120, 30
 
 # Each is handed a socket that listens already, as file descriptor {fd}: no port to race for, and a first request that
 # waits until it is answered.
