@@ -124,6 +124,7 @@ def routes(settings, issuer, monkeypatch):
     ]
     # Another URLconf for each test: the routes of one are read once.
     settings.ROOT_URLCONF = type("Routes", (), {"urlpatterns": urlpatterns})
+    settings.MCP_ISSUER_TIMEOUT_SECONDS = 30
     monkeypatch.setattr(Issuer, "status", 200)
     monkeypatch.setattr(external_tokens, "_keys", {})
     monkeypatch.setattr(external_tokens, "_lines", {})

@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
@@ -21,6 +22,11 @@ WAIT = 10
 
 def key(name):
     return {**PUBLIC, "kid": name, "use": "sig"}
+
+
+@pytest.fixture(autouse=True)
+def patient(settings):
+    settings.MCP_ISSUER_TIMEOUT_SECONDS = WAIT
 
 
 @pytest.fixture
@@ -194,7 +200,8 @@ def test_so_many_questions_may_be_open_and_one_after_a_failure(clock):
     assert [wait_for(line.start(lambda: "yes", limit=2), WAIT) for _ in range(9)] == ["yes"] * 9
 
 
-def test_one_question_more_waits_a_moment_for_its_turn(clock):
+def test_one_question_more_waits_a_moment_for_its_turn(clock, monkeypatch):
+    monkeypatch.setattr(issuers, "PATIENCE_SECONDS", WAIT)
     line, gate = Line(URL), threading.Event()
     first = line.start(lambda: gate.wait(WAIT), limit=1)
     threading.Timer(0.05, gate.set).start()
@@ -239,7 +246,8 @@ def test_an_answer_that_says_nothing_is_unhelpful(httpserver_once, body, status,
 def test_an_answer_that_trickles_is_given_up(httpserver_once, settings):
     settings.MCP_ISSUER_TIMEOUT_SECONDS = 0.2
 
-    with pytest.raises(TimeoutError):
+    # Of the deadline, or of a read when the machine is slow.
+    with pytest.raises((TimeoutError, httpx.TimeoutException)):
         exchange("GET", httpserver_once([b" "] * 500, 200))
 
 
