@@ -12,4 +12,12 @@ def in_full_order(rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
     query = rows.query
     if query.is_sliced or query.combinator or query.extra_order_by:
         return rows
-    return rows.order_by(*(query.order_by or query.get_meta().ordering or ()), "pk")
+    order = query.order_by or query.get_meta().ordering or ("pk",)
+    # In the direction of the last column, so that an index on it still sorts the rows: it ends with the keys.
+    return rows.order_by(*order, "-pk" if _is_descending(order[-1]) else "pk")
+
+
+def _is_descending(column: Any) -> bool:
+    if isinstance(column, str):
+        return column.startswith("-")
+    return bool(getattr(column, "descending", False))

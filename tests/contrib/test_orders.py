@@ -1,6 +1,7 @@
 """A list is in one order: no two rows are equal in it."""
 
 import pytest
+from django.db.models import F
 
 from django_mcp.contrib.orders import in_full_order
 from testproject.airports.models import Airport, Leg, TripPlan
@@ -19,7 +20,9 @@ def columns(rows):
     ("rows", "order"),
     [
         (lambda: Airport.objects.all(), ["icao"]),
-        (lambda: Airport.objects.order_by("country", "-city"), ["country", "city DESC", "icao"]),
+        (lambda: Airport.objects.order_by("country", "-city"), ["country", "city DESC", "icao DESC"]),
+        (lambda: Airport.objects.order_by(F("country").desc()), ["country DESC", "icao DESC"]),
+        (lambda: Airport.objects.order_by(F("country")), ["country", "icao"]),
         (lambda: Airport.objects.order_by("country").reverse(), ["country DESC", "icao DESC"]),
         (lambda: Leg.objects.all(), ["order", "id"]),
         (lambda: TripPlan.objects.all(), ["created_at DESC", "id DESC"]),
