@@ -31,7 +31,7 @@ from django_mcp.conf import mcp_settings
 from django_mcp.protocol.records import record
 
 from .loops import caller_waits, serving_loop
-from .transactions import release_connections
+from .transactions import drop_transaction, release_connections
 from .under_test import under_test
 
 logger = logging.getLogger("django_mcp")
@@ -332,6 +332,8 @@ def look_after_connections() -> None:
 def close_spent_connections() -> None:
     """Runs after a thread worked: closes connections that have failed, are too old, or are not in autocommit mode."""
     for connection in getattr(_thread, "connections", ()):
+        if connection.in_atomic_block:
+            drop_transaction(connection)
         if connection.connection is None:
             continue
         # Not `get_autocommit()`, which would open a closed connection.

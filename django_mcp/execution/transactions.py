@@ -29,12 +29,18 @@ class LazyAtomic:
         self._dry_run = dry_run
 
     def __enter__(self) -> "LazyAtomic":
-        for connection in connections.all():
-            if "ensure_connection" in connection.__dict__:
-                # A nested block: the outer one begins now, so that this one can be rolled back by itself.
-                connection.ensure_connection()
-            if _can_begin(connection):
-                self._watched.append(_Watched(connection, read_only=self._read_only, dry_run=self._dry_run))
+        try:
+            for connection in connections.all():
+                if "ensure_connection" in connection.__dict__:
+                    # A nested block: the outer one begins now, so that this one can be rolled back by itself.
+                    connection.ensure_connection()
+                if _can_begin(connection):
+                    self._watched.append(_Watched(connection, read_only=self._read_only, dry_run=self._dry_run))
+        except BaseException:
+            # One of several databases cannot be reached.
+            for watched in self._watched:
+                watched.stop()
+            raise
         return self
 
     def __exit__(
@@ -64,6 +70,7 @@ class _Watched:
         "_dry_run",
         "_guard",
         "_hooks",
+        "_is_checked",
         "_nested",
         "_outer",
         "_read_only",
@@ -78,6 +85,9 @@ class _Watched:
         self._guard: Guard | None = None
         self._atomic = transaction.Atomic(connection.alias, savepoint=True, durable=False)
         self._nested = connection.in_atomic_block
+        if not self._nested:
+            # Django leaves it set on a connection that was closed in a transaction.
+            connection.needs_rollback = False
         self._doomed = connection.needs_rollback
         # The blocks and savepoints that exist now; all later ones are inside this block.
         self._blocks = len(self._connection.atomic_blocks)
@@ -118,6 +128,9 @@ class _Watched:
         self._outer = self._connection.__dict__.get("ensure_connection")
         self._connection.__dict__["ensure_connection"] = self._begin
         self._connection.in_atomic_block = True
+        # The health check comes with the transaction: Django would not replace a connection that looks as if it were in
+        # one already.
+        self._is_checked, self._connection.health_check_done = self._connection.health_check_done, True
 
     def _unwatch(self) -> None:
         if self._outer is None:
@@ -125,6 +138,7 @@ class _Watched:
         else:
             self._connection.__dict__["ensure_connection"] = self._outer
         self._connection.in_atomic_block = self._nested
+        self._connection.health_check_done = self._is_checked
 
     def _begin(self) -> None:
         connection = self._connection
@@ -203,3 +217,15 @@ def _close(connection: BaseDatabaseWrapper) -> None:
         connection.close()
     finally:
         connection.run_on_commit, connection.in_atomic_block = hooks, looks_atomic
+
+
+def drop_transaction(connection: BaseDatabaseWrapper) -> None:
+    """Closes a connection on which an `atomic()` was left open, which undoes what was done in it. Django would keep the
+    connection, and refuse it to all later work.
+    """
+    is_closed = connection.closed_in_transaction
+    connection.in_atomic_block = connection.closed_in_transaction = connection.needs_rollback = False
+    connection.savepoint_ids, connection.atomic_blocks = [], []
+    if is_closed:
+        connection.connection = None
+    connection.close()

@@ -8,16 +8,19 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 from queue import SimpleQueue
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_mcp.execution import threads
 from django_mcp.execution.threads import LoopContext, Pool, hop
+from django_mcp.execution.transactions import LazyAtomic
 from django_mcp.models import Session
 from django_mcp.testing import MCPClient
 
@@ -225,6 +228,32 @@ def test_a_connection_that_has_failed_is_closed_before_the_next_work():
         return broken.errors_occurred
 
     assert asyncio.run(talk()) is False
+
+
+@pytest.mark.parametrize("closes", [False, True], ids=["open", "closed"])
+def test_an_atomic_that_work_leaves_open_is_undone_and_the_next_work_has_one_of_its_own(settings, closes):
+    settings.MCP_THREADS = 1
+
+    def leave_open():
+        # One to a database in memory is never closed otherwise.
+        connection.close = partial(BaseDatabaseWrapper.close, connection)
+        transaction.atomic().__enter__()
+        Group.objects.create(name="undone")
+        if closes:
+            connection.close()
+
+    def write():
+        assert not connection.in_atomic_block
+        with LazyAtomic():
+            Group.objects.create(name="kept")
+
+    async def talk():
+        await hop(leave_open)
+        await hop(write)
+
+    asyncio.run(talk())
+
+    assert list(Group.objects.values_list("name", flat=True)) == ["kept"]
 
 
 def test_a_connection_that_is_closed_is_not_opened_to_be_looked_at(settings, monkeypatch):

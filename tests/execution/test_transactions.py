@@ -534,6 +534,54 @@ def test_a_connection_that_the_block_closes_after_a_write_has_not_written():
 
 @transactional
 @pytest.mark.usefixtures("closed")
+def test_a_block_after_one_that_closed_its_connection_is_kept():
+    with LazyAtomic():
+        Group.objects.create(name="lost with its connection")
+        BaseDatabaseWrapper.close(connection)
+    with LazyAtomic():
+        Group.objects.create(name="kept")
+
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_connection_that_fails_its_health_check_is_replaced_before_the_first_query(monkeypatch):
+    connection.ensure_connection()
+    lost = connection.connection
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "health_check_enabled", True)
+        patch.setattr(connections["default"], "health_check_done", False)
+        patch.setattr(connections["default"], "is_usable", lambda: False)
+        # One to a database in memory is never closed otherwise.
+        patch.setattr(connections["default"], "close", lambda: BaseDatabaseWrapper.close(connection))
+        with LazyAtomic():
+            Group.objects.create(name="kept")
+
+    assert connection.connection is not lost
+    assert names() == ["kept"]
+    assert state() == IDLE
+
+
+@transactional
+def test_a_health_check_waits_for_the_first_query(monkeypatch):
+    connection.ensure_connection()
+    asked = []
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "health_check_enabled", True)
+        patch.setattr(connections["default"], "health_check_done", False)
+        patch.setattr(connections["default"], "is_usable", lambda: asked.append("asked") or True)
+        with LazyAtomic():
+            pass
+        assert asked == []
+        with LazyAtomic():
+            names()
+        assert asked == ["asked"]
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
 def test_a_block_that_tries_again_to_connect_is_still_undone(monkeypatch):
     connect, attempts = connection.connect, []
 
@@ -705,6 +753,19 @@ def test_what_waits_on_an_untouched_database_does_not_run_when_another_fails_to_
         write()
 
     assert ran == []
+    assert state() == IDLE
+
+
+@transactional
+def test_an_inner_block_that_cannot_begin_on_one_database_leaves_none_in_a_transaction(recorder, monkeypatch):
+    def refuse():
+        raise OperationalError("no room")
+
+    monkeypatch.setattr(recorder, "connect", refuse)
+    with pytest.raises(OperationalError, match="no room"), LazyAtomic(), LazyAtomic():
+        names()
+
+    assert not recorder.in_atomic_block
     assert state() == IDLE
 
 
