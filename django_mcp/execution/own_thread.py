@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 
-from .threads import lend_thread, lent_threads
+from .threads import for_future, lend_thread, lent_threads, start_in_thread
 from .transactions import release_connections
 
 T = TypeVar("T")
@@ -30,28 +30,34 @@ class OwnThread(Executor):
         self._make_context = make_context
         self._entered: AbstractContextManager[object]
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any], bool]] | None = None
-        self._context: ThreadSensitiveContext | None = None
+        self._is_over = False
         self._token: contextvars.Token[Any] | None = None
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        if self._is_over:
+            # Of a task that outlives the call: nobody would return the thread.
+            future: Future[T] = Future()
+            start_in_thread(partial(_do, future, partial(function, *args, **kwargs)))
+            return future
         if self._work is None:
             self._work = SimpleQueue()
             lend_thread(partial(self._serve, self._work))
         return self._put(self._work, partial(function, *args, **kwargs))
 
     def __enter__(self) -> "OwnThread":
-        # The same as `async with` the context, but faster, because this is around every async call.
-        self._context = context = ThreadSensitiveContext(executor=self)
+        # The same as `async with` the context, but faster, because this is around every async call. Nothing here refers
+        # to the context, which refers to this object: the cycle, with all that the call holds, would wait for the
+        # garbage collector.
+        context = ThreadSensitiveContext(executor=self)
         self._token = SyncToAsync.thread_sensitive_context.set(context)
+        # A weak key: a task that outlives the call keeps the context, and so finds this object again.
         SyncToAsync.context_to_thread_executor[context] = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        # Let go of the context, which refers to this object: a cycle, with all that the call holds, would wait for the
-        # garbage collector.
-        context, token, self._context, self._token = self._context, self._token, None, None
-        if context is not None and token is not None:
-            SyncToAsync.context_to_thread_executor.pop(context, None)
+        self._is_over = True
+        token, self._token = self._token, None
+        if token is not None:
             SyncToAsync.thread_sensitive_context.reset(token)
 
     @property
@@ -60,6 +66,7 @@ class OwnThread(Executor):
 
     async def finish(self, error: BaseException | None) -> None:
         """Commits or rolls back what the call wrote, and returns the thread, which must have been lent, to the pool."""
+        self._is_over = True
         work, self._work = self._work, None
         assert work is not None
         leave = partial(self._leave, error)
@@ -108,7 +115,7 @@ def _do(future: "Future[Any]", function: Callable[[], Any]) -> None:
     try:
         value = function()
     except BaseException as error:
-        future.set_exception(error)
+        future.set_exception(for_future(error))
     else:
         future.set_result(value)
 

@@ -247,9 +247,20 @@ class _Results:
             if future.cancelled():
                 continue
             if error is not None:
-                future.set_exception(error)
+                future.set_exception(for_future(error))
             else:
                 future.set_result(value)
+
+
+def for_future(error: BaseException) -> BaseException:
+    """An exception as a future takes it: asyncio refuses `StopIteration` before Python 3.12, and whoever waits for the
+    future would wait for ever.
+    """
+    if not isinstance(error, StopIteration):
+        return error
+    failure = RuntimeError("The function raised StopIteration")
+    failure.__cause__ = error
+    return failure
 
 
 _Work: TypeAlias = tuple[Callable[[], Any], tuple["asyncio.Future[Any]", _Results] | None]
@@ -281,6 +292,14 @@ def lend_thread(work: Callable[[], object]) -> None:
     """
     loop = asyncio.get_running_loop()
     _lent.start(partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
+
+
+def start_in_thread(work: Callable[[], object]) -> None:
+    """Runs a function in a worker thread, in the caller's context, and does not wait for it. Call it on an event
+    loop.
+    """
+    loop = asyncio.get_running_loop()
+    _pool.start(partial(contextvars.copy_context().run, _with_connections, loop, work, (), {}))
 
 
 def run_in_thread(work: Callable[[], object]) -> None:
@@ -332,13 +351,18 @@ def look_after_connections() -> None:
 def close_spent_connections() -> None:
     """Runs after a thread worked: closes connections that have failed, are too old, or are not in autocommit mode."""
     for connection in getattr(_thread, "connections", ()):
-        if connection.in_atomic_block:
+        if connection.in_atomic_block and not _is_of_test(connection):
             drop_transaction(connection)
         if connection.connection is None:
             continue
         # Not `get_autocommit()`, which would open a closed connection.
         if connection.errors_occurred or not connection.autocommit or _is_old(connection):
             connection.close_if_unusable_or_obsolete()
+
+
+def _is_of_test(connection: Any) -> bool:
+    """Whether the transaction is that of a `TestCase`, in whose thread a request is answered."""
+    return any(block._from_testcase for block in connection.atomic_blocks)
 
 
 def _is_old(connection: BaseDatabaseWrapper) -> bool:

@@ -129,6 +129,36 @@ def test_what_fails_in_the_thread_fails_in_the_call():
     asyncio.run(talk())
 
 
+def test_stop_iteration_in_the_thread_fails_the_call():
+    """Before Python 3.12, a future refuses it, and the call would wait for ever."""
+
+    async def talk():
+        with OwnThread(nullcontext) as own:
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                await asyncio.wait_for(sync_to_async(next)(iter([])), 10)
+            await own.finish(None)
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("work", [used, None], ids=["lent", "not lent"])
+def test_a_task_that_outlives_its_call_works_in_the_threads_of_short_work(lent, work):
+    """Nobody would return a thread of the call, and one of asgiref's would keep its connection."""
+
+    async def talk():
+        with OwnThread(nullcontext) as own:
+            if work is not None:
+                await sync_to_async(work)()
+            left = asyncio.create_task(sync_to_async(threading.current_thread)())
+            if work is not None:
+                await own.finish(None)
+        # A thread hands its result over before it is free.
+        await until(lambda: lent._open == 0)
+        return await left
+
+    assert asyncio.run(talk()) in threads._pool._threads
+
+
 def test_a_call_leaves_nothing_for_the_garbage_collector():
     async def talk():
         for _ in range(100):

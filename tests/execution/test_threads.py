@@ -63,6 +63,12 @@ def test_a_hop_gives_back_what_the_function_returns_and_raises():
         asyncio.run(hop(fail))
 
 
+def test_a_hop_to_a_function_that_raises_stop_iteration_has_failed():
+    """Before Python 3.12, a future refuses it, and whoever waits would wait for ever."""
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(asyncio.wait_for(hop(next, iter([])), 10))
+
+
 def test_a_hop_leads_to_a_thread_of_a_pool_and_under_a_waiting_caller_to_its_own():
     def name():
         return threading.current_thread().name
