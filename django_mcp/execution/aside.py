@@ -5,6 +5,7 @@ and ends when it has none.
 """
 
 import contextvars
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,6 +31,10 @@ class Aside:
     """The pool of these threads."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, also in a process that was forked: the threads are the parent's."""
         self._work: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -95,3 +100,5 @@ class Aside:
 
 
 aside: Final = Aside()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=aside.forget)

@@ -1,6 +1,8 @@
 """Work beside the tools' threads: in few threads, which end when they have nothing to do."""
 
 import contextvars
+import subprocess
+import sys
 import threading
 import time
 
@@ -63,3 +65,30 @@ def test_work_has_the_context_variables_of_the_thread_that_hands_it_in():
     assert found == {"acme": "acme", "zeta": "zeta"}
     assert aside.submit(tenant.get).result(10) == "public"
     aside.stop(10)
+
+
+FORKS = """
+import os
+
+import django
+from django.conf import settings
+
+settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_mcp"])
+django.setup()
+from django_mcp.execution.aside import aside
+
+assert aside.submit(os.getpid).result(10) == os.getpid()
+child = os.fork()
+if child == 0:
+    assert aside.submit(os.getpid).result(10) == os.getpid()
+    raise SystemExit(0)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+
+
+def test_a_process_that_is_forked_has_threads_of_its_own():
+    command = [sys.executable, "-W", "ignore", "-c", FORKS]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (made.stdout, made.stderr, made.returncode) == ("0\n", "", 0)
