@@ -25,7 +25,7 @@ from django_mcp.protocol import replies, sse
 from django_mcp.protocol.jsonrpc import RequestId
 from django_mcp.protocol.replies import Reply
 from django_mcp.protocol.versions import Era
-from django_mcp.storage import sessions
+from django_mcp.storage import events, sessions
 
 from .failures import log_failure
 from .questions import ClientQuestion
@@ -82,6 +82,8 @@ class ThreadRequestStream(RequestStream):
                 if callable(step):
                     # In the tool's own thread, the write would be part of its transaction, and invisible until its end.
                     result = aside.submit(step).result()
+                    if self.is_left:
+                        aside.submit(self._hear_cancellation).result()
                 else:
                     time.sleep(_poll_seconds(step))
         except StopIteration as end:
@@ -103,6 +105,8 @@ class ThreadRequestStream(RequestStream):
                 step, result = steps.send(result), None
                 if callable(step):
                     result = await asyncio.wrap_future(aside.submit(step))
+                    if self.is_left:
+                        await asyncio.wrap_future(aside.submit(self._hear_cancellation))
                 else:
                     await asyncio.sleep(_poll_seconds(step))
         except StopIteration as end:
@@ -287,6 +291,13 @@ class ThreadRequestStream(RequestStream):
 
     def _check_seconds(self) -> float:
         return float(mcp_settings.POLL_SECONDS if self.session is not None else mcp_settings.KEEPALIVE_SECONDS)
+
+    def _hear_cancellation(self) -> None:
+        """See _check_cancelled(): for a call that waits for its client, and whose response nobody writes any more. Does
+        not mark the session as used, which would pass for a sign of the client.
+        """
+        if self.session is not None and events.renew_stream(self.session.pk, self.transcript.key):
+            self._cancel()
 
     def _check_cancelled(self) -> None:
         if self.session is not None and sessions.renew_request(self.session.pk, self.transcript.key):

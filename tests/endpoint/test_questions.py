@@ -16,7 +16,7 @@ from django_mcp.exceptions import Cancelled, ClientCannot, ClientRefused, Client
 from django_mcp.execution.threads import hop
 from django_mcp.models import ClientRequest
 from django_mcp.primitives.asking import Question
-from django_mcp.storage import client_requests, sessions
+from django_mcp.storage import client_requests, events, sessions
 from django_mcp.storage.client_requests import TakenAnswer
 from tests.endpoint.request_streams import (
     LATEST,
@@ -201,6 +201,8 @@ class Asked:
         self.forgotten = []
         self.answer = TakenAnswer()
         self.is_full = False
+        self.is_cancelled = False
+        monkeypatch.setattr(events, "renew_stream", lambda session_pk, key: self.is_cancelled)
         for name in ("ask", "take_answer", "forget_request"):
             monkeypatch.setattr(client_requests, name, getattr(self, f"_{name}"))
 
@@ -280,6 +282,18 @@ def test_nobody_in_the_view_waits_for_a_client_that_never_comes_back(asked_store
         async_to_sync(thread_stream.aask)(ROOTS)
 
     assert len(waiting_calls) == 0
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_client_that_has_left_the_view_can_still_cancel_its_request(asked_store, thread_stream, settings, colour):
+    """Nobody writes its response any more, and hears of the cancellation so."""
+    settings.MCP_CLIENT_GONE_SECONDS = 0.02
+    thread_stream.is_left = asked_store.is_cancelled = True
+
+    with pytest.raises(Cancelled):
+        thread_stream.ask(ROOTS) if colour == "sync" else async_to_sync(thread_stream.aask)(ROOTS)
+
+    assert thread_stream.cancelled
 
 
 def test_who_has_no_session_cannot_be_asked_in_the_view():
