@@ -99,7 +99,7 @@ class EndpointRequest(LaneRequest):
 
     async def _answer(self) -> Reply | StreamConsumer | None:
         """The reply, or `None` when it has been sent as a stream."""
-        if self.view.configures_itself:
+        if self.configures_itself:
             refusal = await self.loop_context.hop(self._check_headers)
         else:
             refusal = self._check_headers()
@@ -181,7 +181,7 @@ class EndpointRequest(LaneRequest):
         return reply
 
     async def _run(self, read: Callable[[], Message], stream: Stream, *, inline: bool) -> Reply | StreamConsumer:
-        if inline and not self.view.configures_itself:
+        if inline and not self.configures_itself:
             message = read()
             if isinstance(message, Reply):
                 return message

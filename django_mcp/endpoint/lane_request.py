@@ -37,6 +37,7 @@ class LaneRequest:
         "_is_open",
         "_limits",
         "_request",
+        "configures_itself",
         "cors",
         "headers",
         "kwargs",
@@ -53,6 +54,7 @@ class LaneRequest:
         self, view: "MCPView", kwargs: dict[str, Any], headers: Headers, method: str, path: str, lane: str
     ) -> None:
         self.view = view
+        self.configures_itself = view.configures_itself
         self.kwargs = kwargs
         self.headers = headers
         self.method = method
@@ -75,7 +77,7 @@ class LaneRequest:
 
     def _check_headers(self) -> Reply | None:
         """Reads the view's configuration, and checks the headers: hosts, origins and preflights."""
-        if self.view.configures_itself:
+        if self.configures_itself:
             # Its methods may read what Django sets before it calls them. An override of `setup` is called on admission.
             View.setup(self.view, self.request(), **self.kwargs)
         self._is_open = self.view.is_open()
