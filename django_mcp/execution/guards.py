@@ -164,7 +164,7 @@ def _authorize(connection: Any) -> None:
     """Makes SQLite ask the connection's guards. An authorizer that the project has set is lost, because Python cannot
     read it.
     """
-    if connection.vendor != "sqlite" or connection.connection is None:
+    if connection.vendor != "sqlite" or connection.connection is None or connection.closed_in_transaction:
         return
     guards = [wrapper for wrapper in connection.execute_wrappers if isinstance(wrapper, Guard)]
 

@@ -2,12 +2,18 @@
 
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import TransactionManagementError
 
 from .guards import Guard
+
+LOST: Final = (
+    "The function closed its connection, or left an atomic() open, in the transaction around the call: the database "
+    "has kept nothing that it wrote. Close no connection there, or declare the function read_only."
+)
 
 
 class LazyAtomic:
@@ -18,6 +24,9 @@ class LazyAtomic:
 
     It notices the first use in `ensure_connection`, which Django calls before each access to a database. Wrapping
     `execute` would be too late for an `atomic()` that the block opens first: it would commit by itself.
+
+    A block that closed its connection, or left an `atomic()` open, raises `TransactionManagementError` at its end: what
+    it wrote is lost.
 
     With `read_only`, a write raises, here (`WroteInReadOnly`) or in the database. With `dry_run`, statements that a
     rollback could not undo raise (`CannotUndo`); the caller rolls back by raising.
@@ -109,7 +118,12 @@ class _Watched:
         if self.has_begun:
             if self._guard is not None:
                 self._guard.stop()
+            is_lost = self._is_lost()
             self._atomic.__exit__(kind, error, traceback)
+            if not self._nested and self._connection.in_atomic_block:
+                drop_transaction(self._connection)
+            if is_lost and error is None:
+                raise TransactionManagementError(LOST)
             return
         connection = self._connection
         failed = error is not None or (connection.needs_rollback and not self._doomed)
@@ -123,6 +137,13 @@ class _Watched:
         if connection.run_on_commit:
             # Nothing to commit, but on_commit callbacks may be registered.
             connection.run_and_clear_commit_hooks()
+
+    def _is_lost(self) -> bool:
+        """Whether the database has not kept, and will not keep, what the block wrote, although nothing failed."""
+        connection = self._connection
+        if self._nested or self._read_only or self._dry_run:
+            return False
+        return bool(connection.closed_in_transaction or connection.atomic_blocks[-1:] != [self._atomic])
 
     def _watch(self) -> None:
         self._outer = self._connection.__dict__.get("ensure_connection")

@@ -1,6 +1,6 @@
 """The promises of `LazyAtomic`. No test runs inside a transaction of its own, except those that say so."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from django.contrib.auth.models import Group
@@ -80,6 +80,20 @@ def undo_and_keep():
         Group.objects.create(name="undone")
     with LazyAtomic():
         Group.objects.create(name="kept")
+
+
+def write_and_close():
+    with LazyAtomic():
+        Group.objects.create(name="lost with its connection")
+        BaseDatabaseWrapper.close(connection)
+
+
+def write_in_an_open_atomic(error=None):
+    with LazyAtomic():
+        transaction.atomic().__enter__()
+        Group.objects.create(name="lost")
+        if error is not None:
+            raise error
 
 
 def state():
@@ -512,9 +526,9 @@ def test_what_others_have_put_in_the_way_of_a_connection_stays_there(monkeypatch
 
 @transactional
 @pytest.mark.usefixtures("closed")
-def test_a_connection_that_the_block_closes_can_be_opened_again():
-    connection.ensure_connection()
-    with LazyAtomic():
+def test_a_block_that_only_reads_may_close_its_connection():
+    with LazyAtomic(read_only=True):
+        names()
         BaseDatabaseWrapper.close(connection)
 
     assert names() == []
@@ -523,10 +537,32 @@ def test_a_connection_that_the_block_closes_can_be_opened_again():
 
 @transactional
 @pytest.mark.usefixtures("closed")
-def test_a_connection_that_the_block_closes_after_a_write_has_not_written():
-    with LazyAtomic():
-        Group.objects.create(name="lost with its connection")
-        BaseDatabaseWrapper.close(connection)
+def test_a_block_that_closes_its_connection_has_lost_its_writes_and_says_so():
+    with pytest.raises(transaction.TransactionManagementError, match="closed its connection"):
+        write_and_close()
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_block_that_leaves_an_atomic_open_has_lost_its_writes_and_says_so(monkeypatch):
+    # One to a database in memory is never closed otherwise.
+    monkeypatch.setattr(connections["default"], "close", lambda: BaseDatabaseWrapper.close(connection))
+    with pytest.raises(transaction.TransactionManagementError, match="left an atomic"):
+        write_in_an_open_atomic()
+
+    assert names() == []
+    assert state() == IDLE
+
+
+@transactional
+@pytest.mark.usefixtures("closed")
+def test_a_block_that_fails_and_leaves_an_atomic_open_raises_its_own_error(monkeypatch):
+    monkeypatch.setattr(connections["default"], "close", lambda: BaseDatabaseWrapper.close(connection))
+    with pytest.raises(Failure):
+        write_in_an_open_atomic(Failure())
 
     assert names() == []
     assert state() == IDLE
@@ -535,9 +571,8 @@ def test_a_connection_that_the_block_closes_after_a_write_has_not_written():
 @transactional
 @pytest.mark.usefixtures("closed")
 def test_a_block_after_one_that_closed_its_connection_is_kept():
-    with LazyAtomic():
-        Group.objects.create(name="lost with its connection")
-        BaseDatabaseWrapper.close(connection)
+    with suppress(transaction.TransactionManagementError):
+        write_and_close()
     with LazyAtomic():
         Group.objects.create(name="kept")
 
