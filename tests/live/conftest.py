@@ -19,7 +19,8 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(timeout=SECONDS, limits=limits) as http:
+    # A server that was killed imports the project again before its next answer, as the others may at the same time.
+    async with httpx.AsyncClient(timeout=4 * SECONDS, limits=limits) as http:
         yield http
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from django_mcp.management.doctor import deployed
@@ -18,6 +19,8 @@ from tests.live_site import ROOT, Data, Site
 @pytest.fixture(scope="module")
 def site(live_data: Data, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with live_site.serve("the lane under uvicorn", live_data, tmp_path_factory.mktemp("doctor")) as site:
+        # The first answer of an endpoint may take longer than a visit waits.
+        httpx.post(f"{site.url}/mcp", timeout=live_site.START_SECONDS)
         yield site
 
 

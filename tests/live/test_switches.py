@@ -14,7 +14,7 @@ OBEYED_SECONDS = 2
 LIST_CHANGED = "notifications/tools/list_changed"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def token(four: Cluster) -> str:
     """Of a user of one's own. The only superuser is the operator."""
     for name in ("amelia", "grace"):
