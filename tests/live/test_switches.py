@@ -10,7 +10,7 @@ import pytest
 from tests.live.client import Client, answer_of, until
 from tests.live.cluster import SECONDS, Cluster
 
-OBEYED_SECONDS = 2
+OBEYED_SECONDS = 10
 LIST_CHANGED = "notifications/tools/list_changed"
 
 
