@@ -3,9 +3,11 @@
 The result is always JSON, whatever a client sent, and takes time in proportion to what is kept.
 """
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -101,7 +103,8 @@ class Redaction:
     def scrub(self, text: str) -> str:
         """The text without the secret values, the longest first."""
         # One character holds the places: a client could choose secrets that occur in REDACTED, and multiply it.
-        for secret in sorted(self._secrets, key=len, reverse=True):
+        forms = {form for secret in self._secrets if len(secret) <= len(text) for form in _forms_of(secret)}
+        for secret in sorted(forms, key=len, reverse=True):
             text = text.replace(secret, "\0")
         return text.replace("\0", REDACTED) if self._secrets else text
 
@@ -149,6 +152,8 @@ class Redaction:
             one = waiting.pop()
             if isinstance(one, Mapping):
                 waiting += list(one.values())[:MAX_SECRETS]
+                # Keys come after all values: most are names of fields.
+                waiting[:0] = islice(one, MAX_SECRETS)
             elif isinstance(one, list | tuple):
                 waiting += one[:MAX_SECRETS]
             elif not isinstance(one, bool) and one is not None:
@@ -156,3 +161,11 @@ class Redaction:
                 if len(text) >= MIN_SECRET:
                     self._secrets.append(text)
         return REDACTED
+
+
+def _forms_of(secret: str) -> Iterator[str]:
+    """A secret as messages repeat it: as it is, and with the escapes of Python and of JSON."""
+    yield secret
+    yield repr(secret)[1:-1]
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]

@@ -45,6 +45,23 @@ def test_secrets_are_taken_out_at_any_depth_and_out_of_texts():
     assert one.scrub("hunter2, 12345 and deep are 7") == "[redacted], [redacted] and [redacted] are 7"
 
 
+def test_a_secret_is_taken_out_of_texts_that_repeat_it_with_escapes():
+    secret = 'line "1"\nlíne \\2'
+    one = redaction()
+    one.kept({"private_key": secret})
+
+    for repeated in (secret, repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
+        assert one.scrub(f"bad key {repeated}").replace("'", "").replace('"', "") == "bad key [redacted]"
+
+
+def test_the_keys_of_a_secret_are_secret_after_all_of_its_values():
+    one = redaction("codes")
+    one.kept({"codes": {f"key-{number:02}": f"value-{number:02}" for number in range(15)}})
+
+    assert one.scrub("codes.key-14: no") == "codes.[redacted]: no"
+    assert all(one.scrub(f"value-{number:02}") == "[redacted]" for number in range(15))
+
+
 def test_secrets_that_are_parts_of_others_neither_show_nor_multiply_them():
     one = redaction()
     one.kept({"password": ["abcd", "abcdefgh", "cted", "[red"] + ["[red", "cted"] * 8})
