@@ -477,6 +477,8 @@ def _problem(name: str, value: Any, hint: Any) -> str:
         names = (str(_KINDS.get(kind, kind)) for kind in kinds)
         return reduce(lambda one, other: gettext("%(one)s or %(other)s") % {"one": one, "other": other}, names)
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if (most := _most_of(name)) is not None and value > most:
+            return gettext("at most %(most)d, which is a hundred years") % {"most": most}
         if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
             return "" if value >= 0 else gettext("zero or more")
         return "" if value > 0 else gettext("more than zero")
@@ -490,6 +492,13 @@ def _problem(name: str, value: Any, hint: Any) -> str:
         return gettext('a scheme and a host, such as "https://api.example.com"')
     return ""
 
+
+def _most_of(name: str) -> int | None:
+    """The longest time that a setting may name: clocks and calendars end some time after it."""
+    return next((most for unit, most in _CENTURY.items() if name.endswith(unit)), None)
+
+
+_CENTURY: Final = {"_SECONDS": 36_525 * 24 * 60 * 60, "_DAYS": 36_525}
 
 _KINDS: Final = {
     int: gettext_lazy("a whole number"),

@@ -1,6 +1,8 @@
 """`manage.py check` names what is misspelt, and what would serve better."""
 
+import math
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -245,6 +247,9 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
         ("PAGE_SIZE", "ten", "a whole number"),
         ("PAGE_SIZE", True, "a whole number"),
         ("SESSION_TTL_SECONDS", -1, "more than zero"),
+        ("SESSION_MAX_AGE_SECONDS", sys.maxsize, "at most 3155760000, which is a hundred years"),
+        ("KEEPALIVE_SECONDS", math.inf, "at most 3155760000, which is a hundred years"),
+        ("AUDIT_RETENTION_DAYS", 10**6, "at most 36525, which is a hundred years"),
         ("MAX_LISTENERS", -1, "zero or more"),
         ("MAX_SESSIONS", "many", "a whole number or None"),
         ("KEEPALIVE_SECONDS", "soon", "a number"),
