@@ -34,7 +34,7 @@ def merge_json(path: Path, addition: Mapping[str, Any]) -> str:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8") or "{}") if path.exists() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         values = {"path": path, "error": error}
         raise CommandError(
             _("%(path)s is not plain JSON (%(error)s), and is kept. Add the entry by hand.") % values

@@ -39,7 +39,7 @@ def load(path: Path) -> Lock:
         raise CommandError(
             _("There is no %(path)s. Write it by manage.py mcp_schema, and commit it.") % {"path": path}, returncode=3
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CommandError(
             _("%(path)s cannot be read: %(error)s. Write it again by manage.py mcp_schema.")
             % {"path": path, "error": error},

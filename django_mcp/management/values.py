@@ -39,7 +39,7 @@ def value_of(texts: list[str], schema: Mapping[str, Any]) -> Any:
         return texts[0]
     try:
         return json.loads(texts[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return texts[0]
 
 

@@ -20,7 +20,7 @@ def test_an_entry_is_added_beside_the_others_or_replaced(tmp_path):
     assert json.loads(merge_json(tmp_path / "new.json", {"a": 1})) == {"a": 1}
 
 
-@pytest.mark.parametrize("text", ["// comment\n{}", "[]"])
+@pytest.mark.parametrize("text", ["// comment\n{}", "[]", "[" * 100_000])
 def test_a_file_that_is_not_plain_json_is_kept(tmp_path, text):
     path = tmp_path / "mcp.json"
     path.write_text(text)

@@ -35,6 +35,7 @@ def test_the_text_of_a_lock_is_the_same_however_it_was_made(tmp_path):
     [
         (None, "There is no .*lock. Write it by manage.py mcp_schema, and commit it"),
         ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
         ("[]", "is no lock file of this version"),
         (json.dumps({"version": 99, "servers": {}}), "is no lock file of this version"),
         (json.dumps({"version": 1, "servers": {"a": 5}}), "is no lock file of this version"),

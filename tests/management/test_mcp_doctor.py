@@ -71,6 +71,14 @@ def test_what_was_not_understood_is_said(arguments, message):
     assert doctor(*arguments) == (2, "", message)
 
 
+@pytest.mark.urls("tests.urls")
+def test_a_server_that_the_project_does_not_have_is_named():
+    code, printed, said = doctor("--server", "nothing")
+
+    assert (code, printed) == (2, "")
+    assert said.startswith("There is no server 'nothing'; there are ")
+
+
 def test_a_server_that_is_not_there_is_a_problem():
     code, printed, _ = doctor("http://127.0.0.1:1/mcp")
 
@@ -79,6 +87,7 @@ def test_a_server_that_is_not_there_is_a_problem():
 
 
 @pytest.mark.django_db
+@pytest.mark.urls("tests.urls")
 def test_findings_are_in_the_language_of_the_reader_and_the_json_of_scripts_is_not(monkeypatch):
     monkeypatch.setattr(project, "examine", EXAMINE)
     with override("de"):

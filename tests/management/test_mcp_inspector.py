@@ -74,6 +74,8 @@ def test_it_is_started_with_the_token_in_a_file_of_its_own_and_its_exit_code_is_
         (["--path", "/token"], "Put your token into the environment variable PLAIN_TOKEN"),
         (["--path", "/modern", "--era", "handshake"], "does not serve the handshake era"),
         (["--server", "plain", "--inspector", "no-such-program"], "no-such-program is not installed"),
+        (["--server", "plain", "--inspector", "/"], r"^/ cannot be started: Permission denied\.$"),
+        (["--inspector", "'npx"], r"^'npx cannot be started: No closing quotation\.$"),
         (["--server", "nothing"], "There is no server 'nothing'"),
     ],
 )

@@ -29,6 +29,10 @@ from .models import KINDS, Edition, Switch, alias, target_of
 GROUP: Final = "mcp.operations"
 """The bell's group of the operators' news."""
 
+MAX_NAME: Final = 1000
+MAX_SERVER: Final = 200
+MAX_REASON: Final = 500
+
 NOTIFICATIONS: Final = {
     "tool": "notifications/tools/list_changed",
     "resource": "notifications/resources/list_changed",
@@ -61,6 +65,10 @@ def find_target(kind: str, name: str, server: str = "") -> Target:
     if kind not in KINDS:
         text = _("There is no kind %(kind)r; there are %(kinds)s.")
         raise SwitchError(text % {"kind": kind, "kinds": ", ".join(KINDS)})
+    if len(name) > MAX_NAME or len(server) > MAX_SERVER or (kind == "server" and len(name) > MAX_SERVER):
+        raise SwitchError(_("A name has at most 1000 characters, and a server's at most 200."))
+    if not (name + server).isprintable():
+        raise SwitchError(_("A name has no control characters."))
     if kind == "server":
         if name and server and name != server:
             raise SwitchError(_("A server is named once."))
@@ -69,10 +77,6 @@ def find_target(kind: str, name: str, server: str = "") -> Target:
         return Target(kind, name or server, "", name or server)
     if not name:
         raise SwitchError(_("Name the %(kind)s.") % {"kind": KINDS[kind]})
-    if len(name) > 1000 or len(server) > 200:
-        raise SwitchError(_("A name has at most 1000 characters, and a server's at most 200."))
-    if "\x00" in name + server or not (name + server).isprintable():
-        raise SwitchError(_("A name has no control characters."))
     return Target(kind, server, _key_of_user(name) if kind == "user" else name, name[:255])
 
 
@@ -126,6 +130,8 @@ def stop(
     """
     if not reason.strip():
         raise SwitchError(_("Give a reason: clients and other operators read it."))
+    if len(reason.strip()) > MAX_REASON:
+        raise SwitchError(_("A reason has at most %(most)d characters.") % {"most": MAX_REASON})
     if until is not None and until <= timezone.now():
         raise SwitchError(_("The end must be in the future."))
     with transaction.atomic(using=alias()):

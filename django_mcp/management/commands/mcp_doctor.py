@@ -12,10 +12,12 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_mcp.endpoint import routes
 from django_mcp.management.doctor import deployed, project
 from django_mcp.management.doctor.findings import Finding
 from django_mcp.management.doctor.wire import Wire
 from django_mcp.management.helpful import HelpfulCommand, in_english
+from django_mcp.server import all_servers
 
 PROXIES = ("nginx", "caddy", "traefik")
 
@@ -54,7 +56,7 @@ class Command(HelpfulCommand):
         parser.add_argument("--json", action="store_true", help=_("print the findings as JSON"))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = project.examine(options["server"]) if options["url"] is None else self._deployed(options)
+        findings = self._project(options["server"]) if options["url"] is None else self._deployed(options)
         seen = []
         with in_english(options["json"]):
             for finding in findings:
@@ -65,6 +67,17 @@ class Command(HelpfulCommand):
             self.stdout.write(json.dumps([asdict(finding) for finding in seen], indent=2, ensure_ascii=False))
         if problems := sum(finding.fails for finding in seen):
             raise CommandError(_("Problems: %(count)d.") % {"count": problems})
+
+    def _project(self, server: str | None) -> Iterable[Finding]:
+        if server is not None:
+            # A server may stand in a module that only the URLconf imports.
+            routes.routes()
+            known = [one.name for one in all_servers()]
+            if server not in known:
+                values = {"server": server, "servers": ", ".join(known)}
+                text = _("There is no server %(server)r; there are %(servers)s.") % values
+                raise CommandError(text, returncode=2)
+        return project.examine(server)
 
     def _deployed(self, options: dict[str, Any]) -> Iterable[Finding]:
         if not _is_url(options["url"]):

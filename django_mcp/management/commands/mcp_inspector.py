@@ -63,7 +63,7 @@ class Command(HelpfulCommand):
             text = _("The endpoint at %(path)s does not serve the %(era)s era.")
             raise CommandError(text % {"path": endpoint.path, "era": era})
         mode = "--cli" if options["cli"] else "--tui" if options["tui"] else "--web"
-        command = [*shlex.split(options["inspector"]), mode]
+        command = [*_words(options["inspector"]), mode]
         more = ["--protocol-era", ERAS[era], *options["more"]]
         server = addresses.stdio_server(options) if options["stdio"] else addresses.http_server(endpoint, options)
         if options["print"] and isinstance(server, Http):
@@ -117,12 +117,25 @@ def _shell(command: list[str]) -> str:
     return " ".join(f'"{part}"' if "$" in part else shlex.quote(part) for part in command)
 
 
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise CommandError(_unstartable(command, error)) from None
+
+
+def _unstartable(command: str, error: object) -> str:
+    return _("%(command)s cannot be started: %(error)s.") % {"command": command, "error": error}
+
+
 def _start(command: list[str]) -> None:
     try:
         code = subprocess.run(command, check=False).returncode
     except FileNotFoundError:
         text = _("%(command)s is not installed: install Node, or print the command by --print.")
         raise CommandError(text % {"command": command[0]}) from None
+    except OSError as error:
+        raise CommandError(_unstartable(command[0], error.strerror)) from None
     except KeyboardInterrupt:
         code = 130
     if code:

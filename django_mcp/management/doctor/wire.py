@@ -146,7 +146,7 @@ class Wire:
                 context = ssl.create_default_context()
                 return HTTPSConnection(self.host, parts.port, timeout=self.timeout_seconds, context=context)
             return HTTPConnection(self.host, parts.port, timeout=self.timeout_seconds)
-        except ValueError as error:
+        except (ValueError, HTTPException) as error:
             raise Unreachable(_("%(url)s is no URL: %(error)s") % {"url": self.url, "error": error}) from None
 
 

@@ -39,6 +39,11 @@ def test_a_server_that_does_not_answer_is_unreachable(url):
         Wire(url, timeout_seconds=1).send("GET")
 
 
+def test_a_url_that_no_request_can_have_is_none():
+    with pytest.raises(Unreachable, match=r"^http://a b/mcp is no URL: "):
+        Wire("http://a b/mcp").send("GET")
+
+
 def test_a_location_that_is_no_url_leads_nowhere():
     with pytest.raises(Unreachable, match="is no URL"):
         Wire("https://a.example/mcp").at("http://[::1")

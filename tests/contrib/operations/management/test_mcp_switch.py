@@ -75,6 +75,8 @@ def test_what_goes_wrong_is_said_with_the_remedy(grace):
         (("off", "user", "grace", "--reason", "x"), "The user grace is stopped already: Test (by grace, "),
         (("on", "tool", "x"), "The tool x is not stopped."),
         (("off", "tool", "x", "--reason", " "), "Give a reason"),
+        (("off", "tool", "x", "--reason", "y" * 501), "A reason has at most 500 characters."),
+        (("off", "tool", "x", "--reason", "y", "--until", "9999-12-31T23:59-12:00"), "-12:00' is no time: write 30m, "),
         (("off", "tool", "x", "--reason", "y", "--by", "nobody"), "There is no user 'nobody'."),
         (("off", "tool", "x", "--reason", "y", "--until", "later"), "--until 'later' is no time: write 30m, "),
         (("off", "door", "x", "--reason", "y"), "invalid choice: 'door'"),

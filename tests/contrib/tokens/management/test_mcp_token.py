@@ -41,6 +41,8 @@ def test_a_token_is_made_listed_and_revoked(ada):
     ("arguments", "problem"),
     [
         (("create", "nobody", "x"), "There is no user 'nobody'"),
+        (("create", "ada", ""), "This field cannot be blank."),
+        (("create", "ada", "x" * 101), "Ensure this value has at most 100 characters"),
         (("create", "ada", "x", "--days", "0"), "from 1 to 36500"),
         (("create", "ada", "x", "--days", "99999999"), "from 1 to 36500"),
         (

@@ -148,7 +148,8 @@ def moment_of(text: str | None) -> datetime | None:
             today = localtime(now).replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
             return today if today > now else today + timedelta(days=1)
         if (moment := parse_datetime(text)) is not None:
-            return stored(moment)
+            localtime(moment := stored(moment))  # The last hours of the calendar are over in other time zones.
+            return moment
     except (ValueError, OverflowError):
         pass
     told = _("--until %(text)r is no time: write 30m, 2h, 1d, 06:00 or 2026-11-29T06:00.")

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -38,6 +39,10 @@ class Command(HelpfulCommand):
             raise CommandError(_("--days is a number from 1 to 36500."))
         if (fault := fault_of(scope)) is not None:
             raise CommandError(fault)
+        try:
+            APIToken._meta.get_field("name").clean(name, None)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
         _token, text = APIToken.issue(find_user(user), name, scopes=scope, expires_at=expires_at)
         self.stdout.write(text)
