@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from django_mcp.conf import mcp_settings
 from django_mcp.extensions import servers
+from django_mcp.models import label
 from django_mcp.primitives.context import Principal
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
 
 from . import queue
-from .models import UNFINISHED, Status, Task, TaskQuerySet
+from .models import MESSAGE_LENGTH, UNFINISHED, Status, Task, TaskQuerySet
 
 logger = logging.getLogger("django_mcp")
 
@@ -94,7 +95,7 @@ def fail(task: Task, error: ProtocolError) -> None:
     details: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.data is not None:
         details["data"] = error.data
-    _end(task, Status.FAILED, error=details, message=error.message)
+    _end(task, Status.FAILED, error=details, message=label(error.message, MESSAGE_LENGTH))
 
 
 def stop(task: Task) -> None:

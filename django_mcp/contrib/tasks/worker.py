@@ -4,6 +4,7 @@ While the tool runs, a thread beside it renews the lease, stores the progress, a
 and whether its caller may still call.
 """
 
+import json
 import logging
 import threading
 import time
@@ -177,7 +178,7 @@ def _store(task: Task, ended: Ended) -> None:
 
 
 def _bounded(task: Task, result: dict[str, Any]) -> dict[str, Any]:
-    size, limit = len(to_json(result, inf_nan_mode="null", fallback=str)), mcp_settings.TASK_RESULT_BYTES
+    size, limit = _size_of(result), mcp_settings.TASK_RESULT_BYTES
     if size <= limit:
         return result
     logger.error(
@@ -185,6 +186,14 @@ def _bounded(task: Task, result: dict[str, Any]) -> dict[str, Any]:
     )
     text = f"The result has {size} bytes, and a task keeps at most {limit}. Ask for less."
     return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _size_of(result: Mapping[str, Any]) -> int:
+    try:
+        return len(to_json(result, inf_nan_mode="null", fallback=str))
+    except ValueError:
+        # A lone surrogate cannot be encoded in UTF-8, but JSON can escape it.
+        return len(json.dumps(result, separators=(",", ":"), default=str))
 
 
 def _message_of(params: Mapping[str, Any]) -> str:

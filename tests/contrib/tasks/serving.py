@@ -42,6 +42,10 @@ def fail(how: str, ctx: Context) -> str:
             raise ToolError("no")
         case "protocol":
             raise ProtocolError(-32050, "no", {"why": 1})
+        case "half":
+            return "half \ud800"
+        case "half protocol":
+            raise ProtocolError(-32050, "half\u0000 \ud800")
         case "fault":
             raise ValueError("secret")
         case "large":

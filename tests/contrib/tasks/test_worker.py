@@ -41,6 +41,16 @@ def test_progress_becomes_the_message_and_changes_the_time(client, jobs):
     assert done["lastUpdatedAt"] >= before["lastUpdatedAt"]
 
 
+def test_text_that_no_database_stores_ends_a_task_as_it_ends_a_call(client, jobs):
+    done, failed = (client.start("fail", how=how)["taskId"] for how in ("half", "half protocol"))
+    jobs.work()
+
+    assert client.get(done)["result"]["content"] == [{"type": "text", "text": "half \ud800"}]
+    state = client.get(failed)
+    assert state["error"] == {"code": -32050, "message": "half\u0000 \ud800"}
+    assert state["statusMessage"] == "half\ufffd \ufffd"
+
+
 def test_the_run_of_a_task_is_a_row_of_the_audit_beside_the_call_that_made_it(client, jobs):
     recorder.start()
     try:
