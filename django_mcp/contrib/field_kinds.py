@@ -5,6 +5,7 @@ written.
 import datetime
 import decimal
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,12 @@ from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 from django.core import validators
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import connection, models
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from . import field_choices
+from . import field_choices, times
 
 Reader = Callable[[Any, Any], Any]
 """Returns the value of a field (first) in a row (second), as JSON or as the kind's type."""
@@ -114,6 +115,8 @@ def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
     if kind is str:
         limits["max_length"] = field.max_length
         kind = Annotated[str, STORABLE]
+        if isinstance(field, models.GenericIPAddressField):
+            kind = Annotated[kind, AfterValidator(_address)]
     for validator in field.validators:
         limit: Any = getattr(validator, "limit_value", None)
         if callable(limit):
@@ -130,7 +133,7 @@ def _limited(field: "models.Field[Any, Any]", kind: Any) -> Any:
         limits |= {"max_digits": field.max_digits, "decimal_places": field.decimal_places}
     if kind is float:
         limits["allow_inf_nan"] = False
-    column = [_column_range(field, limits)] if kind is int else []
+    column = [_column_range(field, limits)] if kind is int else _CHECKS.get(kind, [])
     limits = {name: limit for name, limit in limits.items() if limit is not None}
     limited = Annotated[kind, Field(**limits)] if limits else kind
     return Annotated[limited, column[0]] if column else limited
@@ -164,6 +167,61 @@ def _storable(text: str) -> str:
 
 
 STORABLE: Final = AfterValidator(_storable)
+
+
+def _storable_json(value: Any) -> Any:
+    """Raises `ValueError` for JSON that not every database can store: such text, and numbers that are not finite."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                _storable(text)
+            case float() as number if not math.isfinite(number):
+                raise ValueError("the number is not finite")
+            case dict() as members:
+                waiting += [*members.keys(), *members.values()]
+            case list() as items:
+                waiting += items
+    return value
+
+
+def _address(text: str) -> str:
+    try:
+        validators.validate_ipv46_address(text)
+    except ValidationError as error:
+        raise ValueError("the text is no IPv4 or IPv6 address") from error
+    return text
+
+
+def _moment(moment: datetime.datetime) -> datetime.datetime:
+    """The moment as the project's columns take it. In UTC too, it must be in the years 1 to 9999."""
+    try:
+        known = times.stored(moment)
+        known.astimezone(datetime.UTC)
+    except OverflowError as error:
+        raise ValueError("the year is not between 1 and 9999 in UTC") from error
+    return known
+
+
+def _clock(clock: datetime.time) -> datetime.time:
+    # As Django does with text: columns have no offset, and SQLite refuses one.
+    return clock.replace(tzinfo=None)
+
+
+def _span(span: datetime.timedelta) -> datetime.timedelta:
+    """Raises `ValueError` for a duration that the column cannot hold: 64 bits of microseconds, in some databases."""
+    microseconds = span // datetime.timedelta(microseconds=1)
+    if not connection.features.has_native_duration_field and not -(2**63) <= microseconds < 2**63:
+        raise ValueError("the duration is too long to be stored")
+    return span
+
+
+_CHECKS: Final[dict[Any, list[Any]]] = {
+    datetime.datetime: [AfterValidator(_moment)],
+    datetime.time: [AfterValidator(_clock)],
+    datetime.timedelta: [AfterValidator(_span)],
+}
+"""The validation of kinds that Python holds and a column does not."""
 
 
 # Reading and writing, by kind.
@@ -236,11 +294,15 @@ def as_given(field: Any, value: Any) -> Any:
 # Types, by kind.
 
 
+_OF_NO_TEXT: Final = ("exact", "contains", "icontains", "startswith", "istartswith", "gt", "gte", "lt", "lte", "in")
+"""The lookups of columns that are not text: PostgreSQL puts no number in capitals, which `iexact` would need."""
+
+
 def _plain(python_type: Any) -> Kind:
     def type_for(field: Any, checked: bool) -> Any:
         return _limited(field, python_type) if checked else python_type
 
-    return Kind(type_for, read_plain, as_given)
+    return Kind(type_for, read_plain, as_given, lookups=None if python_type is str else _OF_NO_TEXT)
 
 
 def _array(field: Any, checked: bool) -> Any:
@@ -252,7 +314,15 @@ def _array(field: Any, checked: bool) -> Any:
 def _range(field: Any, checked: bool) -> Any:
     inner = type_of(field.base_field, checked=checked)
     bounds = Literal["[)", "[]", "(]", "()", "empty"]
-    return typed_dict("Range", {"lower": inner | None, "upper": inner | None, "bounds": bounds})
+    kind = typed_dict("Range", {"lower": inner | None, "upper": inner | None, "bounds": bounds})
+    return Annotated[kind, AfterValidator(_in_order)] if checked else kind
+
+
+def _in_order(value: Any) -> Any:
+    lower, upper = value["lower"], value["upper"]
+    if lower is not None and upper is not None and lower > upper:
+        raise ValueError("the lower bound is greater than the upper one")
+    return value
 
 
 def _keys(field: Any, checked: bool) -> Any:
@@ -278,8 +348,17 @@ def _read_composite(field: Any, row: Any) -> Any:
     return row.pk
 
 
-_JSON: Final = Kind(lambda field, checked: Any, _read_json, as_given, is_scalar=False)
-_FOREIGN_JSON: Final = Kind(lambda field, checked: Any, _read_json, None, is_scalar=False)
+def _json(field: Any, checked: bool) -> Any:
+    return Annotated[Any, AfterValidator(_storable_json)] if checked else Any
+
+
+def _pairs(field: Any, checked: bool) -> Any:
+    text: Any = Annotated[str, STORABLE] if checked else str
+    return dict[text, text | None]
+
+
+_JSON: Final = Kind(_json, _read_json, as_given, is_scalar=False)
+_FOREIGN_JSON: Final = Kind(_json, _read_json, None, is_scalar=False)
 """A field of another package that is stored as JSON; the package decides what its attribute accepts."""
 
 COMPOSITE: Final = "django.db.models.fields.composite.CompositePrimaryKey"
@@ -310,7 +389,7 @@ KINDS: dict[type[Any] | str, Kind] = {
     "django.contrib.postgres.fields.array.ArrayField": Kind(_array, _read_array, as_given, is_scalar=False),
     "django.contrib.postgres.fields.ranges.RangeField": Kind(_range, _read_range, _write_range, is_scalar=False),
     "django.contrib.postgres.fields.hstore.HStoreField": Kind(
-        lambda field, checked: dict[str, str | None],
+        _pairs,
         _read_json,
         as_given,
         is_scalar=False,

@@ -35,6 +35,12 @@ from .field_kinds import type_of as type_of
 LOOKUPS: Final = ("exact", "iexact", "contains", "icontains", "startswith", "istartswith", "gt", "gte", "lt", "lte")
 """The lookups that take a value of the field's own type; `in` takes several, `isnull` a boolean."""
 
+_OF_TEXT: Final[dict[type[Any], tuple[str, ...]]] = {
+    models.JSONField: ("iexact", "icontains", "startswith", "istartswith"),
+    models.GenericIPAddressField: ("iexact", "contains", "icontains", "startswith", "istartswith"),
+}
+"""The lookups that take text, or a part of it, and not a whole value of the column."""
+
 
 def register_field(
     field_class: type[Any] | str, type_: Any, *, read: Reader | None = None, write: Writer | None = None
@@ -87,6 +93,8 @@ def filter_type(field: "models.Field[Any, Any]", lookup: str = "exact") -> Any:
         inner = keys_of(field, checked=True)
     elif lookup in ("exact", "in"):
         inner = type_of(field)
+    elif lookup in _OF_TEXT.get(type(target_of(field)), ()):
+        inner = Annotated[str, STORABLE]
     else:
         inner = kind.type_for(target_of(field), True)
     if lookup == "in":

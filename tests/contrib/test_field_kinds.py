@@ -18,7 +18,8 @@ from django_mcp.contrib.model_toolset import ModelToolset
 from django_mcp.primitives.context import Caller, Principal
 from tests.answering import CALLER, MODERN, ask
 from tests.contrib import zoo
-from tests.contrib.zoo import Animal, Code, Odd, PointField, Puma, Seat, Tag
+from tests.contrib.zoo import Animal, Code, Odd, PointField, Puma, Seat, Sighting, Tag
+from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
 
@@ -55,9 +56,19 @@ class Codes(ModelToolset):
     model_permissions = False
 
 
+class Sightings(ModelToolset):
+    model = Sighting
+    fields = ("code", "at", "clock", "span", "address", "facts")
+    writable = fields
+    operations = ("list", "count", "create", "update")
+    filters = ("at__gte", "clock", "address", "address__startswith", "facts", "facts__icontains")
+    model_permissions = False
+
+
 server = MCPServer("zoo", version="1")
 server.toolset(Animals)
 server.toolset(Codes)
+server.toolset(Sightings)
 
 
 def call(name, arguments=None, on=server, user=None):
@@ -208,6 +219,85 @@ def test_a_row_in_two_tables_is_one():
     assert call("get_puma", {"pk": "p"}, on=pumas)["structuredContent"] == {"code": "p", "weight": 60}
     assert refusal("update_puma", {"pk": "p", "changes": {"code": "q"}}, on=pumas).endswith("Unknown argument")
     assert Code.objects.count() == 1
+
+
+# Values that no column holds
+
+UNHELD = [
+    ("at", "0001-01-01T00:00:00+05:00", "the year is not between 1 and 9999 in UTC"),
+    ("at", "9999-12-31T23:59:59-05:00", "the year is not between 1 and 9999 in UTC"),
+    ("facts", {"legs": ["\x00"]}, "the text has characters that cannot be stored"),
+    ("facts", {"\x00": 4}, "the text has characters that cannot be stored"),
+    ("facts", "\ud800", "the text has characters that cannot be stored"),
+    ("facts", [1e999], "the number is not finite"),
+]
+
+
+@cases(("field", "value", "reason"), UNHELD, undone=True)
+def test_a_value_that_not_every_database_holds_is_refused_by_name(field, value, reason):
+    Sighting.objects.create(code="a")
+
+    text = refusal("create_sighting", {"code": "b", field: value})
+    assert text == f"Invalid arguments for create_sighting:\n- {field}: Value error, {reason}"
+    text = refusal("update_sighting", {"pk": "a", "changes": {field: value}})
+    assert text == f"Invalid arguments for update_sighting:\n- changes.{field}: Value error, {reason}"
+
+
+@cases(
+    ("name", "value", "reason"),
+    [
+        ("at__gte", "0001-01-01T00:00:00+05:00", "the year is not between 1 and 9999 in UTC"),
+        ("address", "abc", "the text is no IPv4 or IPv6 address"),
+        ("address", ":::", "the text is no IPv4 or IPv6 address"),
+        ("address__startswith", "\x00", "the text has characters that cannot be stored"),
+        ("facts", [1e999], "the number is not finite"),
+        ("facts__icontains", "\x00", "the text has characters that cannot be stored"),
+    ],
+)
+def test_a_filters_value_that_not_every_database_compares_is_refused_by_name(name, value, reason):
+    text = refusal("count_sightings", {name: value})
+    assert text == f"Invalid arguments for count_sightings:\n- {name}: Value error, {reason}"
+
+
+@pytest.mark.skipif(connection.features.has_native_duration_field, reason="its durations are longer than Python's")
+def test_a_duration_of_more_than_64_bits_is_refused_by_name():
+    text = refusal("create_sighting", {"code": "a", "span": "P106751992D"})
+    assert text == (
+        "Invalid arguments for create_sighting:\n- span: Value error, the duration is too long to be stored"
+    )
+    assert made("create_sighting", code="a", span="P106751991D")["span"] == "P292471Y76D"
+
+
+def test_part_of_an_address_and_of_json_is_text():
+    Sighting.objects.create(code="a", address="10.1.2.3", facts={"legs": "four"})
+
+    assert [
+        made("count_sightings", **{name: part})
+        for name, part in (("address__startswith", "10.1"), ("facts__icontains", "FOUR"), ("address", "10.1.2.3"))
+    ] == [1] * 3
+    assert refusal("count_sightings", {"facts__icontains": {"legs": 4}}).endswith(
+        "facts__icontains: Input should be a valid string"
+    )
+
+
+def test_a_time_of_day_has_no_offset():
+    assert made("create_sighting", code="a", clock="10:00:00+02:00")["clock"] == "10:00:00"
+    assert made("count_sightings", clock="10:00:00Z") == 1
+
+
+@cases("in_zones", [True, False], undone=True)
+def test_a_time_without_a_zone_is_one_of_the_projects(settings, in_zones):
+    settings.USE_TZ, settings.TIME_ZONE = in_zones, "Asia/Tokyo"
+
+    naive, known = ("2026-03-01T09:00:00", "2026-03-01T00:00:00Z")
+    rows = [made("create_sighting", code=code, at=at) for code, at in (("a", naive), ("b", known))]
+    assert [row["at"] for row in rows] == [known if in_zones else naive] * 2
+    assert made("count_sightings", at__gte=known) == made("count_sightings", at__gte=naive) == 2
+
+
+def test_only_text_has_a_case():
+    with pytest.raises(ImproperlyConfigured, match="no lookup 'iexact'; use one of exact, contains, icontains, "):
+        model_fields.filter_type(model_fields.resolve(Sighting, "at"), "iexact")
 
 
 # Schemas
@@ -362,6 +452,12 @@ def test_arrays_and_ranges_are_lists_and_bounds():
     for wrong in ([1, 2, 3, 4], [-1], ["x"]):
         with pytest.raises(ValidationError):
             sizes.validate_python(wrong)
+    span = TypeAdapter(model_fields.parameter_type(Shelf._meta.get_field("span")))
+    with pytest.raises(ValidationError, match="the lower bound is greater than the upper one"):
+        span.validate_python({"lower": 2, "upper": 1, "bounds": "[)"})
+    notes = TypeAdapter(model_fields.parameter_type(Shelf._meta.get_field("notes")))
+    with pytest.raises(ValidationError, match="the text has characters that cannot be stored"):
+        notes.validate_python({"a": "\x00"})
     empty = {"lower": None, "upper": None, "bounds": "empty"}
     model_fields.assign(shelf, {"span": empty})
     assert model_fields.value_at(shelf, "span") == empty

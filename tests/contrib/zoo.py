@@ -153,8 +153,28 @@ with isolate_apps("testproject.airports"):
         class Meta:
             app_label = "airports"
 
+    class Sighting(models.Model):
+        """Kinds of which Python holds more than a column does, and rows that a manager hides."""
 
-MODELS = (Tag, Animal, Code, Seat, Odd, Puma)
+        code = models.SlugField(primary_key=True)
+        at = models.DateTimeField(null=True, blank=True)
+        clock = models.TimeField(null=True, blank=True)
+        span = models.DurationField(null=True, blank=True)
+        address = models.GenericIPAddressField(null=True, blank=True)
+        facts = models.JSONField(default=dict, blank=True)
+        ring = models.CharField(max_length=10, blank=True, choices=[("r", "Red")])
+        hidden = models.BooleanField(default=False)
+
+        objects = ShownManager()
+
+        class Meta:
+            app_label = "airports"
+
+        def __str__(self):
+            return self.code
+
+
+MODELS = (Tag, Animal, Code, Seat, Odd, Puma, Sighting)
 
 
 def make_tables():
