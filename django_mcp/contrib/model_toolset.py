@@ -339,7 +339,7 @@ class ModelToolset(Toolset):
         try:
             row.full_clean()
             with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
-                row.save()
+                row.save(**({"force_insert": (models.Model,)} if _has_own_key(row) else {}))
                 model_fields.assign_later(row, later)
                 return self._show(self._saved(row))
         except ValidationError as error:
@@ -396,6 +396,15 @@ def conflict(row: Any) -> str:
     if missing:
         return "\n".join(["Not saved:", *(f"- {name}: This field is required." for name in missing)])
     return f"The {row._meta.verbose_name} conflicts with one that is there."
+
+
+def _has_own_key(row: Any) -> bool:
+    """Whether a new row has a key. Django would write it over the row that has this key, even one that the manager
+    hides; Django itself inserts rows whose keys have a default.
+    """
+    keys = {*row._meta.pk_fields, *(field for field in row._meta.concrete_fields if field.primary_key)}
+    given = [field for field in keys if field.value_from_object(row) is not None and not field.has_default()]
+    return bool(row._state.adding and given)
 
 
 def _type_at(model: type[models.Model], path: str) -> Any:

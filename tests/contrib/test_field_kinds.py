@@ -176,6 +176,14 @@ def test_a_row_that_would_be_hidden_afterwards_is_not_saved():
     assert not Animal._base_manager.exists()
 
 
+def test_a_new_row_is_not_written_over_one_that_the_manager_hides():
+    Sighting.objects.create(code="a", facts={"legs": 2}, hidden=True)
+
+    text = refusal("create_sighting", {"code": "a", "facts": {"legs": 4}})
+    assert text == "The sighting conflicts with one that is there."
+    assert Sighting._base_manager.values("facts", "hidden").get() == {"facts": {"legs": 2}, "hidden": True}
+
+
 def test_a_key_that_is_text_is_given_once():
     assert made("create_code", code="a", size=2) == {"code": "a", "size": 2}
     assert refusal("update_code", {"pk": "a", "changes": {"code": "b"}}).endswith("changes.code: Unknown argument")
