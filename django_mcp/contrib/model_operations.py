@@ -87,7 +87,8 @@ def _aggregate(cls: "type[ModelToolset]") -> Callable[..., Any]:
         of_field = field if function in ("min", "max") else None
         if group_by is None:
             return [{"group": None, "value": shown(of_field, rows.aggregate(**{_ALIAS: aggregate})[_ALIAS])}]
-        groups = rows.values(group_by).annotate(**{_ALIAS: aggregate}).order_by(f"-{_ALIAS}", group_by)[:GROUPS_LIMIT]
+        groups = _once(rows).values(group_by).annotate(**{_ALIAS: aggregate})
+        groups = groups.order_by(f"-{_ALIAS}", group_by)[:GROUPS_LIMIT]
         return [
             {"group": shown(group_by, group[group_by]), "value": shown(of_field, group[_ALIAS])} for group in groups
         ]
@@ -154,6 +155,14 @@ _ALIAS: Final = "_mcp_aggregate"
 _WITHOUT_ORDER: Final = (models.BooleanField, models.UUIDField)
 
 PLURAL: Final = ("list", "search", "count", "aggregate")
+
+
+def _once(rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
+    """The same rows from a query without joins of its own, which would count a row once for each row that it joins."""
+    query = rows.query
+    if not (query.distinct or query.annotations):
+        return rows
+    return rows.model._base_manager.using(rows.db).filter(pk__in=rows.values("pk"))
 
 
 def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:

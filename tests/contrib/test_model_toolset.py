@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Count
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -293,6 +294,27 @@ def test_rows_are_counted_and_summed_up(client, airports):
     ]
     refused = client.call_tool("aggregate_airports", {"function": "sum", "field": "name"})
     assert (refused.is_error, refused.text) == (True, "field: sum is of numbers: elevation_ft.")
+
+
+@cases(
+    "rows",
+    [
+        lambda: User.objects.filter(groups__name__startswith="g").distinct(),
+        lambda: User.objects.annotate(size=Count("groups")),
+        lambda: User.objects.annotate(size=Count("groups")).filter(size__gt=1),
+    ],
+)
+def test_a_row_that_a_query_joins_several_times_is_in_a_group_once(rows):
+    groups = [Group.objects.get_or_create(name=name)[0] for name in ("g1", "g2")]
+    for name in ("ada", "bob"):
+        User.objects.get_or_create(username=name)[0].groups.set(groups)
+    joining = type("Joining", (Users,), {"get_queryset": lambda self: rows()})
+    own = MCPServer("own", version="1")
+    own.toolset(joining)
+
+    arguments = {"function": "count", "group_by": "is_active"}
+    answer = ask(own, "tools/call", {"name": "aggregate_users", "arguments": arguments}, MODERN).result
+    assert answer["structuredContent"] == [{"group": True, "value": 2}]
 
 
 def test_there_is_no_least_of_values_that_not_every_database_orders(client):
