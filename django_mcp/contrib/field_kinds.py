@@ -159,9 +159,13 @@ def _column_range(field: "models.Field[Any, Any]", limits: dict[str, Any]) -> An
     return AfterValidator(check)
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database can store a text. PostgreSQL stores no U+0000, and none stores lone surrogates."""
+    return not ("\x00" in text or any("\ud800" <= character <= "\udfff" for character in text))
+
+
 def _storable(text: str) -> str:
-    """Raises `ValueError` for text that not every database can store: U+0000 (PostgreSQL), and lone surrogates."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_storable(text):
         raise ValueError("the text has characters that cannot be stored")
     return text
 

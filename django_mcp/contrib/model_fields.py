@@ -28,6 +28,7 @@ from .field_kinds import (
     typed_dict,
 )
 from .field_kinds import STORABLE as STORABLE
+from .field_kinds import is_storable as is_storable
 from .field_kinds import kind_of_target as kind_of_target
 from .field_kinds import target_of as target_of
 from .field_kinds import type_of as type_of

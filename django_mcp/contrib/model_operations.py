@@ -162,7 +162,8 @@ def _once(rows: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
     query = rows.query
     if not (query.distinct or query.annotations):
         return rows
-    return rows.model._base_manager.using(rows.db).filter(pk__in=rows.values("pk"))
+    every: models.QuerySet[Any] = rows.model._base_manager.using(rows.db)
+    return every.filter(pk__in=rows.values("pk"))
 
 
 def _described(method: Any, text: str, parameters: Mapping[str, tuple[Any, Any]], returns: Any) -> Callable[..., Any]:

@@ -110,9 +110,15 @@ class ModelResource:
     def _completer(self, name: str) -> Callable[..., list[str]]:
         if name not in self._variables:
             raise ImproperlyConfigured(f"ModelResource {self._uri!r}: complete names {name!r}, which is no variable.")
+        field = self._variables[name]
+        model_fields.filter_type(field, "istartswith")
+        # A URI cannot have an empty value, which only text is.
+        empty = {name: ""} if isinstance(field, models.CharField | models.TextField) else {}
 
         def suggest(value: str, ctx: Context) -> list[str]:
-            rows = self._rows(ctx).filter(**{f"{name}__istartswith": value}).exclude(**{name: ""})
+            if not model_fields.is_storable(value):
+                return []
+            rows = self._rows(ctx).filter(**{f"{name}__istartswith": value}).exclude(**empty)
             return [
                 str(suggestion)
                 for suggestion in rows.order_by(name).values_list(name, flat=True).distinct()[:COMPLETIONS]

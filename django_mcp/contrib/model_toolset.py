@@ -141,6 +141,8 @@ class ModelToolset(Toolset):
             yield f"{path!r} cannot be written by a client; leave it out of writable."
         if attribute == "ordering" and not model_fields.kind_of_target(field).is_scalar:
             yield f"a list cannot be sorted by {path!r}; leave it out of ordering."
+        if attribute == "search_fields" and _refused(model_fields.filter_type, field, "icontains"):
+            yield f"no words can be looked for in {path!r}; leave it out of search_fields."
 
     @classmethod
     def _search_problems(cls) -> Iterator[str]:

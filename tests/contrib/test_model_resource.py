@@ -12,6 +12,7 @@ from django_mcp import MCPServer
 from django_mcp.contrib.model_resource import ModelResource
 from django_mcp.testing import MCPClient, MCPError
 from django_mcp.urls import endpoint
+from testproject.airports.models import Leg
 from tests.tables import cases
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +146,20 @@ def test_values_are_suggested(client):
     assert client.complete(reference, "username", "") == ["ada", "bob", "cyd", "dee"]
 
 
+@cases("name", ["pk", "is_staff", "date_joined"])
+def test_values_of_any_column_are_suggested(settings, ada, name):
+    own = MCPServer("own", version="1")
+    uri = f"own://{{{name}}}"
+    own.resource(ModelResource(uri, User, fields=("username",), complete=(name,), model_permissions=False))
+    settings.ROOT_URLCONF = type("own_urls", (), {"urlpatterns": [path("own", endpoint(own, public=True))]})
+
+    assert MCPClient("/own").complete({"type": "ref/resource", "uri": uri}, name, "") == [str(getattr(ada, name))]
+
+
+def test_no_value_begins_with_a_text_that_cannot_be_stored(client):
+    assert client.complete({"type": "ref/resource", "uri": "user://{username}"}, "username", "\x00") == []
+
+
 def test_one_query_reads_a_row(settings, ada, django_assert_num_queries):
     settings.ROOT_URLCONF = urls
     client = MCPClient("/mcp", user=ada, era="modern", lane="view")
@@ -170,6 +185,11 @@ def test_what_the_model_has_not_is_refused(arguments, problem):
 def test_a_variable_that_is_no_field_is_refused():
     with pytest.raises(ImproperlyConfigured, match="no field 'nickname'"):
         ModelResource("user://{nickname}", User, fields=("username",))
+
+
+def test_a_completion_of_a_relation_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="no lookup 'istartswith'"):
+        server.resource(ModelResource("x://{plan}", Leg, fields=("order",), complete=("plan",)))
 
 
 def test_a_completion_of_what_is_no_variable_is_refused():

@@ -226,6 +226,8 @@ class Nothing(ModelToolset):
         ({"model": Airport, "fields": ["code"]}, "no field 'code' .* add a method to the toolset"),
         ({"model": User, "fields": ["groups__name"]}, "groups leads to many rows: name it alone"),
         ({"model": User, "fields": ["id"], "ordering": ["groups"]}, "sorted by 'groups'"),
+        ({"model": User, "fields": ["id"], "search_fields": ["groups"]}, "no words can be looked for in 'groups'"),
+        ({"model": Leg, "fields": ["id"], "search_fields": ["origin"]}, "no words can be looked for in 'origin'"),
         ({"filters": ["country__year"]}, "country leads nowhere"),
         ({"operations": ["create"]}, "a new Airport needs icao, name, country"),
         ({"fields": ["icao", "a", "b"]}, r"Broken:\n- Airport has no field 'a' .*\n- Airport has no field 'b'"),
