@@ -1,13 +1,13 @@
 """`ModelToolset`: the rows of a model as tools. Only declared fields can be read, filtered, sorted or written."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from inspect import cleandoc
 from operator import and_, or_
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
-from django.db import IntegrityError, models, router, transaction
+from django.db import DatabaseError, IntegrityError, models, router, transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -341,13 +341,17 @@ class ModelToolset(Toolset):
         try:
             row.full_clean()
             with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
-                row.save(**({"force_insert": (models.Model,)} if _has_own_key(row) else {}))
+                row.save(**_way_to_save(row))
                 model_fields.assign_later(row, later)
                 return self._show(self._saved(row))
         except ValidationError as error:
-            raise ToolError(explain(error)) from None
+            raise ToolError(explain(error, {*self._paths(), *self._writable()})) from None
         except IntegrityError:
             raise ToolError(conflict(row)) from None
+        except DatabaseError:
+            if row._state.adding or self.model._base_manager.using(row._state.db).filter(pk=row.pk).exists():
+                raise
+            raise ToolError(f"There is no {singular_of(type(self))} {row.pk}.") from None
 
     def _saved(self, row: Any) -> Any:
         """The saved row, read again. If the user may not see it, it is not saved."""
@@ -379,12 +383,20 @@ class ModelToolset(Toolset):
             raise ToolError("\n".join(["Not saved:", *lines]))
 
 
-def explain(error: ValidationError) -> str:
-    """One line for each invalid field."""
+def explain(error: ValidationError, shown: Collection[str] | None = None) -> str:
+    """One line for each invalid field. The value of a field that is not `shown` is not told."""
     if not hasattr(error, "error_dict"):
         return "\n".join(error.messages)
-    lines = [f"- {name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
+    lines = [
+        f"- {name}: {' '.join(_without_value(errors) if shown is not None and name not in shown else messages)}"
+        for (name, errors), messages in zip(error.error_dict.items(), error.message_dict.values(), strict=True)
+    ]
     return "\n".join(["Not saved:", *(line.replace("- __all__: ", "- ") for line in lines)])
+
+
+def _without_value(errors: Sequence[ValidationError]) -> Iterator[str]:
+    for error in errors:
+        yield from ["Its value is not valid."] if "value" in (error.params or ()) else error.messages
 
 
 def conflict(row: Any) -> str:
@@ -400,13 +412,18 @@ def conflict(row: Any) -> str:
     return f"The {row._meta.verbose_name} conflicts with one that is there."
 
 
-def _has_own_key(row: Any) -> bool:
-    """Whether a new row has a key. Django would write it over the row that has this key, even one that the manager
-    hides; Django itself inserts rows whose keys have a default.
+def _way_to_save(row: Any) -> dict[str, Any]:
+    """The arguments of `save()`: a new row with a key is inserted, and a row that was read is updated.
+
+    Without them, Django would write the former over a row with this key, even over one that the manager hides, and
+    insert the latter again if it was deleted meanwhile.
     """
+    if not row._state.adding:
+        return {"force_update": True}
     keys = {*row._meta.pk_fields, *(field for field in row._meta.concrete_fields if field.primary_key)}
+    # Django itself inserts rows whose keys have a default.
     given = [field for field in keys if field.value_from_object(row) is not None and not field.has_default()]
-    return bool(row._state.adding and given)
+    return {"force_insert": (models.Model,)} if given else {}
 
 
 def _type_at(model: type[models.Model], path: str) -> Any:
@@ -433,4 +450,4 @@ def _is_method(sets: Mapping[str, Any], name: str) -> bool:
 
 def _may_repeat(model: type[models.Model], name: str) -> bool:
     path, lookup = model_fields.split_lookup(name)
-    return lookup == "in" and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many
+    return lookup in ("in", "isnull") and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many

@@ -44,7 +44,7 @@ class Animals(ModelToolset):
     model = Animal
     fields = ("id", "name", "diet", "zone", "country", "facts", "_collar", "copy", "loud", "tags", "best")
     operations = ("list", "get", "count", "aggregate", "create", "update", "delete")
-    filters = ("diet", "zone", "tags__in", "tags", "_collar")
+    filters = ("diet", "zone", "tags__in", "tags__isnull", "tags", "_collar")
     model_permissions = False
 
 
@@ -182,6 +182,34 @@ def test_a_new_row_is_not_written_over_one_that_the_manager_hides():
     text = refusal("create_sighting", {"code": "a", "facts": {"legs": 4}})
     assert text == "The sighting conflicts with one that is there."
     assert Sighting._base_manager.values("facts", "hidden").get() == {"facts": {"legs": 2}, "hidden": True}
+
+
+def test_a_row_that_is_deleted_while_it_is_changed_does_not_come_back():
+    class Late(Sightings):
+        def prepare(self, row):
+            Sighting.objects.filter(pk=row.pk).delete()
+
+    late = MCPServer("late", version="1")
+    late.toolset(Late)
+    Sighting.objects.create(code="a")
+
+    text = refusal("update_sighting", {"pk": "a", "changes": {"facts": {"legs": 4}}}, on=late)
+    assert text == "There is no sighting a."
+
+
+def test_the_value_of_a_field_that_is_not_declared_is_not_told_when_it_is_invalid():
+    Sighting.objects.create(code="a", ring="hunter2")
+
+    text = refusal("update_sighting", {"pk": "a", "changes": {"facts": {"legs": 4}}})
+    assert text == "Not saved:\n- ring: Its value is not valid."
+
+
+def test_a_row_is_listed_once_by_whether_it_has_others():
+    ape = Animal.objects.create(name="Ape")
+    ape.tags.set([Tag.objects.create(name=name) for name in "ab"])
+
+    assert [row["name"] for row in made("list_animals", tags__isnull=False)["items"]] == ["Ape"]
+    assert made("count_animals", tags__isnull=True) == 0
 
 
 def test_a_key_that_is_text_is_given_once():
