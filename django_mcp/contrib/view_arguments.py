@@ -2,10 +2,13 @@
 paginator.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.urls.converters import get_converters
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 
 from django_mcp.drf.schemas import properties_of
@@ -16,6 +19,9 @@ from . import filtersets
 
 Parameters = dict[str, tuple[Schema, bool]]
 """The arguments of a tool: the schema of each, and whether it is required."""
+
+_IN_ONE_PART: Final = "[^/]+"
+"""The lookups of a viewset that says nothing else: its own URLs may have dots, which a router leaves out."""
 
 
 def of_url(view: Any, names: Sequence[str]) -> Parameters:
@@ -61,6 +67,19 @@ def paginator_of(view: Any) -> Any:
 def lookup_of(view: Any) -> str:
     """The variable of a viewset's detail URL, as DRF's routers name it."""
     return str(getattr(view, "lookup_url_kwarg", None) or getattr(view, "lookup_field", "pk"))
+
+
+def lookup_value(view: type[Any], text: str) -> Any:
+    """The lookup of a viewset in a URL, as its router passes it. Raises `NotFound` where no URL has it."""
+    name = getattr(view, "lookup_value_converter", None)
+    converter: Any = get_converters()[name] if name else None
+    pattern = converter.regex if converter else getattr(view, "lookup_value_regex", _IN_ONE_PART)
+    if not re.fullmatch(pattern, text):
+        raise NotFound
+    try:
+        return converter.to_python(text) if converter else text
+    except ValueError:
+        raise NotFound from None
 
 
 def as_schema(parameters: Parameters) -> Schema:

@@ -120,8 +120,11 @@ class Route:
     def call(self, ctx: Context, arguments: Mapping[str, Any]) -> Any:
         """The data of the view's response. Raises `ToolError` for an error status."""
         # Arguments in a URL are text.
-        in_url = {name: str(arguments[name]) for name in self._in_url}
+        in_url: dict[str, Any] = {name: str(arguments[name]) for name in self._in_url}
         others = {name: value for name, value in arguments.items() if name not in in_url}
+        lookup = view_arguments.lookup_of(self.view_class)
+        if lookup in in_url and issubclass(self.view_class, ViewSetMixin):
+            in_url[lookup] = view_arguments.lookup_value(self.view_class, in_url[lookup])
         request = self._request(ctx.caller, others)
         response = self._as_view(ctx.caller)(request, **in_url)
         if not isinstance(response, Response):

@@ -65,3 +65,32 @@ def test_an_action_takes_what_its_view_says_and_no_serializer_means_no_body(sett
     schemas = {tool["name"]: tool["inputSchema"]["properties"] for tool in client.list_tools()}
     assert schemas == {"get_switches": {"name": {"type": "string"}}, "switches_flip": {"name": {"type": "string"}}}
     assert client.call_tool("switches_flip", {"name": "red"}).text == '"red is on"'
+
+
+@pytest.mark.parametrize(
+    ("attributes", "found", "missed"),
+    [
+        ({}, {"a.b": "str"}, ("", "a/b", "../b")),
+        ({"lookup_value_regex": "[a-z]{2}"}, {"ab": "str"}, ("", "abc", "a1", "ab\n")),
+        ({"lookup_value_regex": ".+"}, {"a/b": "str"}, ("",)),
+        ({"lookup_value_converter": "int"}, {"7": "int"}, ("", "x", "-1")),
+        ({"lookup_value_converter": "uuid"}, {"12345678-1234-5678-1234-567812345678": "UUID"}, ("x",)),
+    ],
+)
+def test_a_lookup_is_one_that_the_router_takes_from_a_url(settings, attributes, found, missed):
+    class Named(viewsets.ViewSet):
+        """Names."""
+
+        permission_classes = authentication_classes = []
+
+        def retrieve(self, request, pk):
+            return Response(type(pk).__name__)
+
+    class Tools(ViewSetToolset):
+        viewset, actions = type("Limited", (Named,), attributes), ("retrieve",)
+
+    client = serve(settings, Tools)
+
+    [tool] = client.list_tools()
+    assert {pk: client.call_tool(tool["name"], {"pk": pk}).data for pk in found} == found
+    assert {client.call_tool(tool["name"], {"pk": pk}).text for pk in missed} == {"Not found."}
