@@ -93,12 +93,17 @@ def adapt(function: Callable[..., Any]) -> Callable[..., Any]:
     if not readers and not isinstance(writer, _SerializerType):
         return function
     parameters = list(inspect.signature(function).parameters.values())
+    may_lack = {
+        parameter.name
+        for parameter in parameters
+        if parameter.default is None or type(None) in get_args(hints.get(parameter.name))
+    }
     held = next((parameter.name for parameter in parameters if is_context(hints.get(parameter.name))), None)
 
     def prepare(arguments: dict[str, Any]) -> tuple[dict[str, Any], Context]:
         ctx = arguments[held] if held else arguments.pop(_CONTEXT)
         for name, kind in readers.items():
-            if arguments.get(name) is not None:
+            if name in arguments and (arguments[name] is not None or name not in may_lack):
                 arguments[name] = _read(kind, name, arguments[name], ctx)
         return arguments, ctx
 

@@ -154,6 +154,7 @@ def test_an_argument_arrives_validated_and_a_result_is_what_the_serializer_write
         ({}, "- group.name: This field is required."),
         ([], "- group: Invalid data. Expected a dictionary, but got list."),
         ("x", "- group: Invalid data. Expected a dictionary, but got str."),
+        (None, "- group: No data provided"),
         ({"name": "a\x00"}, "- group.name: Null characters are not allowed."),
     ],
 )
@@ -189,12 +190,17 @@ def test_an_optional_one_may_be_left_out(client):
     nothing = client.call_tool("find", {"name": "x", "group": {"name": "blue"}}).data
     assert nothing in (None, {"result": None})
     assert not client.call_tool("find", {"name": "x", "group": {"name": "blue"}}).is_error
+    assert not client.call_tool("find", {"name": "x", "group": None}).is_error
 
 
 def test_a_toolsets_method_takes_them_too(client):
     Group.objects.create(name="red")
 
     assert client.call_tool("rename", {"group": {"name": "blue"}}).data["name"] == "blue"
+
+
+def test_a_form_that_must_come_is_not_null(client):
+    assert client.call_tool("search", {"form": None}).text == "Invalid arguments:\n- form: Input should be an object"
 
 
 def test_a_form_arrives_bound_and_valid(client):
