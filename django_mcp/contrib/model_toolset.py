@@ -7,7 +7,7 @@ from operator import and_, or_
 from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, ValidationError
-from django.db import DatabaseError, IntegrityError, models, router, transaction
+from django.db import DatabaseError, DataError, IntegrityError, models, router, transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -348,6 +348,8 @@ class ModelToolset(Toolset):
             raise ToolError(explain(error, {*self._paths(), *self._writable()})) from None
         except IntegrityError:
             raise ToolError(conflict(row)) from None
+        except DataError:
+            raise ToolError("Not saved: the database cannot store one of the values.") from None
         except DatabaseError:
             if row._state.adding or self.model._base_manager.using(row._state.db).filter(pk=row.pk).exists():
                 raise

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.test.utils import isolate_apps
 from pydantic import TypeAdapter, ValidationError
 
@@ -202,6 +202,15 @@ def test_the_value_of_a_field_that_is_not_declared_is_not_told_when_it_is_invali
 
     text = refusal("update_sighting", {"pk": "a", "changes": {"facts": {"legs": 4}}})
     assert text == "Not saved:\n- ring: Its value is not valid."
+
+
+def test_a_value_that_the_database_alone_refuses_is_not_saved(monkeypatch):
+    def save(row, **options):
+        raise DataError("integer out of range")
+
+    monkeypatch.setattr(Sighting, "save", save)
+
+    assert refusal("create_sighting", {"code": "a"}) == "Not saved: the database cannot store one of the values."
 
 
 def test_a_row_is_listed_once_by_whether_it_has_others():
