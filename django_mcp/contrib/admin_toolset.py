@@ -306,7 +306,7 @@ class AdminToolset(ModelToolset):
     def _saved(self, row: Any) -> Any:
         # As in the admin, a user may save a row that the list does not show them.
         try:
-            return self._rows().get(pk=row.pk)
+            return self._rows().using(row._state.db).get(pk=row.pk)
         except ObjectDoesNotExist:
             return self.model._base_manager.using(row._state.db).get(pk=row.pk)
 

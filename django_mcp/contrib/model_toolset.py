@@ -338,9 +338,10 @@ class ModelToolset(Toolset):
         self._check_related(values)
         later = model_fields.assign(row, values)
         self.prepare(row)
+        database = router.db_for_write(self.model, instance=row)
         try:
             row.full_clean()
-            with transaction.atomic(using=row._state.db or router.db_for_write(self.model, instance=row)):
+            with transaction.atomic(using=database):
                 row.save(**_way_to_save(row))
                 model_fields.assign_later(row, later)
                 return self._show(self._saved(row))
@@ -351,14 +352,14 @@ class ModelToolset(Toolset):
         except DataError:
             raise ToolError("Not saved: the database cannot store one of the values.") from None
         except DatabaseError:
-            if row._state.adding or self.model._base_manager.using(row._state.db).filter(pk=row.pk).exists():
+            if row._state.adding or self.model._base_manager.using(database).filter(pk=row.pk).exists():
                 raise
             raise ToolError(f"There is no {singular_of(type(self))} {row.pk}.") from None
 
     def _saved(self, row: Any) -> Any:
-        """The saved row, read again. If the user may not see it, it is not saved."""
+        """The saved row, read again where it was written. If the user may not see it, it is not saved."""
         try:
-            return self._rows().get(pk=row.pk)
+            return self._rows().using(row._state.db).get(pk=row.pk)
         except ObjectDoesNotExist:
             raise ToolError(
                 f"Not saved: the {singular_of(type(self))} would not be among those that you see."

@@ -213,6 +213,23 @@ def test_a_value_that_the_database_alone_refuses_is_not_saved(monkeypatch):
     assert refusal("create_sighting", {"code": "a"}) == "Not saved: the database cannot store one of the values."
 
 
+def test_a_saved_row_is_read_where_it_was_written(monkeypatch, settings):
+    written = []
+
+    class Replica:
+        def db_for_read(self, model, **hints):
+            return "replica" if written else None
+
+    def save(row, **options):
+        models.Model.save(row, **options)
+        written.append(row)
+
+    settings.DATABASE_ROUTERS = [Replica()]
+    monkeypatch.setattr(Sighting, "save", save)
+
+    assert made("create_sighting", code="a")["code"] == "a"
+
+
 def test_a_row_is_listed_once_by_whether_it_has_others():
     ape = Animal.objects.create(name="Ape")
     ape.tags.set([Tag.objects.create(name=name) for name in "ab"])
