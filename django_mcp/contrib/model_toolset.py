@@ -419,10 +419,11 @@ def _way_to_save(row: Any) -> dict[str, Any]:
     """The arguments of `save()`: a new row with a key is inserted, and a row that was read is updated.
 
     Without them, Django would write the former over a row with this key, even over one that the manager hides, and
-    insert the latter again if it was deleted meanwhile.
+    insert the latter again if it was deleted meanwhile. A `save()` of the model's own may make a new row of a change, so
+    changes are left to it.
     """
     if not row._state.adding:
-        return {"force_update": True}
+        return {"force_update": True} if type(row).save is models.Model.save else {}
     keys = {*row._meta.pk_fields, *(field for field in row._meta.concrete_fields if field.primary_key)}
     # Django itself inserts rows whose keys have a default.
     given = [field for field in keys if field.value_from_object(row) is not None and not field.has_default()]

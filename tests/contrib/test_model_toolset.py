@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Count
+from django.db.models import Count, Model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -359,6 +359,15 @@ def test_a_row_is_created_changed_and_deleted(client, ada):
 
     assert client.call_tool("delete_trip_plan", {"pk": trip.pk}).text == f"Deleted trip plan {trip.pk}."
     assert not TripPlan.objects.exists()
+
+
+def test_a_change_is_left_to_a_save_of_the_models_own(client, ada, monkeypatch):
+    """It may take no arguments, or make a new row of each change."""
+    monkeypatch.setattr(TripPlan, "save", lambda row: Model.save(row))
+    trip = TripPlan(owner=ada, name="North")
+    trip.save()
+
+    assert client.call_tool("update_trip_plan", {"pk": trip.pk, "changes": {"name": "South"}}).data["name"] == "South"
 
 
 def test_another_users_row_is_not_there(client):
