@@ -419,8 +419,8 @@ def _way_to_save(row: Any) -> dict[str, Any]:
     """The arguments of `save()`: a new row with a key is inserted, and a row that was read is updated.
 
     Without them, Django would write the former over a row with this key, even over one that the manager hides, and
-    insert the latter again if it was deleted meanwhile. A `save()` of the model's own may make a new row of a change, so
-    changes are left to it.
+    insert the latter again if it was deleted meanwhile. A `save()` of the model's own may make a new row of a change,
+    so changes are left to it.
     """
     if not row._state.adding:
         return {"force_update": True} if type(row).save is models.Model.save else {}
