@@ -52,6 +52,7 @@ class Reader:
     def __init__(self) -> None:
         self._streams: dict[StreamClient, bell.Listener] = {}
         self._rung: dict[StreamClient, None] = {}
+        self._failed: dict[StreamClient, None] = {}
         self._has_rung = asyncio.Event()
         self._reading = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,8 +128,9 @@ class Reader:
                 updates = await hop(_read_for, streams, read, open_streams)
             except Exception as failure:  # a database that is away may come back
                 logger.warning("Reading for %d streams failed: %r", len(streams), failure)
-                self._rung |= dict.fromkeys(streams)
-                asyncio.get_running_loop().call_later(mcp_settings.POLL_SECONDS, self._has_rung.set)
+                if not self._failed:
+                    asyncio.get_running_loop().call_later(mcp_settings.POLL_SECONDS, self._read_again)
+                self._failed |= dict.fromkeys(streams)
                 return
             for stream, before, update in zip(streams, open_streams, updates, strict=True):
                 if stream not in self._streams:
@@ -139,6 +141,13 @@ class Reader:
                     self.ring(stream)
                 if update.is_over or not is_stale:
                     stream.deliver(update)
+
+    def _read_again(self) -> None:
+        """Reads for the streams for which reading has failed, and which are still open."""
+        failed, self._failed = self._failed, {}
+        for stream in failed:
+            if stream in self._streams:
+                self.ring(stream)
 
 
 def _read_for(

@@ -7,6 +7,7 @@ import pytest
 from django_mcp.asgi import reader as reader_module
 from django_mcp.asgi.reader import Reader
 from django_mcp.bus import bell
+from django_mcp.execution.threads import hop
 from django_mcp.storage import standalone
 from django_mcp.storage.events import STANDALONE, Position, Stored
 from django_mcp.storage.standalone import OpenStream, StreamUpdate
@@ -198,6 +199,25 @@ async def test_a_read_that_fails_is_tried_again(store, settings, monkeypatch, ca
     await until(lambda: stream.heard == ["a"])
 
     assert "Reading for 1 streams failed: OSError('away')" in caplog.text
+    reader.remove(stream)
+
+
+async def test_a_database_that_is_away_is_asked_once_in_an_interval(store, monkeypatch, caplog):
+    reads = []
+
+    def fail(streams):
+        reads.append(len(streams))
+        raise OSError("away")
+
+    monkeypatch.setattr(standalone, "read", fail)
+    monkeypatch.setattr(bell.Poller, "poll", lambda self, groups: asyncio.sleep(0, []))
+    reader, stream = Reader(), Stream(1)
+    await reader.add(stream)
+    await until(lambda: "Reading for 1 streams failed" in caplog.text)
+    for _ in range(5):
+        await hop(lambda: None)
+
+    assert reads == [1]
     reader.remove(stream)
 
 
