@@ -307,8 +307,9 @@ class ASGIRequestStream(RequestStream):
                 self._cancel()
 
     async def _make_known(self) -> None:
-        """Writes the stream's row once, for the writer and the watcher."""
-        if self._making_known is None:
+        """Writes the stream's row once, for the writer and the watcher; again if that has failed."""
+        making = self._making_known
+        if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
             self._making_known = self._loop.create_task(hop(self.transcript.make_known))
         await asyncio.shield(self._making_known)
 
@@ -371,14 +372,19 @@ class ASGIRequestStream(RequestStream):
 
     async def _watch_for_cancellation(self, session: SessionState) -> None:
         async with bell.Wakeup([bell.calls_group(session.pk)]) as wakeup:
-            await self._make_known()
             renewed = self._loop.time()
-            while not await hop(events.is_cancelled, session.pk, self.transcript.key):
+            while True:
                 seconds = sessions.touch_seconds(mcp_settings.STREAM_LEASE_SECONDS / 3)
+                try:
+                    await self._make_known()
+                    if self._loop.time() - renewed >= seconds:
+                        await hop(sessions.renew_request, session.pk, self.transcript.key)
+                        renewed = self._loop.time()
+                    if await hop(events.is_cancelled, session.pk, self.transcript.key):
+                        break
+                except Exception as failure:  # a database that is away may come back
+                    logger.warning("Asking whether a request was cancelled failed: %r", failure)
                 await wakeup.wait(seconds)
-                if self._loop.time() - renewed >= seconds:
-                    renewed = self._loop.time()
-                    await hop(sessions.renew_request, session.pk, self.transcript.key)
         self._cancel()
 
     def _cancel(self) -> None:

@@ -63,10 +63,10 @@ class Transcript:
     def make_known(self) -> None:
         """Creates the stream's row, once: any process can then cancel and resume it."""
         if self.session is not None and self.request_id is not None and not self.is_known:
-            self.is_known = True
             self.key = events.new_key()
             self._renewed = time.monotonic()
             events.open_stream(self.session.pk, self.key, self.request_id)
+            self.is_known = True
 
     def open(self) -> bytes:
         """The lines that open the stream, if any."""

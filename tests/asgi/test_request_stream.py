@@ -8,6 +8,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 
 from django_mcp.asgi import request_stream as asgi_stream
 from django_mcp.asgi.request_stream import ASGIRequestStream
@@ -386,6 +387,55 @@ def test_a_cancelled_request_is_told_wherever_it_runs(monkeypatch, bound):
         return request_stream.cancelled, json.loads(reply.body), await request_stream.finish(reply) == reply
 
     assert on_a_loop(talk) == (True, wire.error(-32800, "Request cancelled", 1), True)
+    assert not Stream.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.django_db
+def test_a_request_is_watched_on_after_the_database_was_away(monkeypatch, settings, caplog):
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+    is_cancelled, failures = events.is_cancelled, iter([OperationalError("away")])
+
+    def fail_once(session_pk, key):
+        for failure in failures:
+            raise failure
+        return is_cancelled(session_pk, key)
+
+    monkeypatch.setattr(events, "is_cancelled", fail_once)
+
+    async def talk():
+        request_stream = make(client, session)
+        running = asyncio.create_task(asyncio.Event().wait())
+        request_stream.runs_in(running)
+        await until(lambda: "away" in caplog.text)
+        await until_stored(partial(events.cancel, session.pk, 1))
+        await until(running.cancelled)
+        return await request_stream.finish(REPLY)
+
+    assert on_a_loop(talk) == REPLY
+
+
+@pytest.mark.django_db
+def test_a_request_whose_row_could_not_be_written_at_first_is_made_known_later(monkeypatch, caplog):
+    monkeypatch.setattr(asgi_stream, "WATCH_AFTER_SECONDS", 0)
+    session, client = open_session(), Client()
+    open_stream, failures = events.open_stream, iter([OperationalError("away")])
+
+    def fail_once(*args):
+        for failure in failures:
+            raise failure
+        open_stream(*args)
+
+    monkeypatch.setattr(events, "open_stream", fail_once)
+
+    async def talk():
+        request_stream = make(client, session)
+        await until(lambda: "away" in caplog.text)
+        say(request_stream, 1)
+        return await request_stream.finish(REPLY)
+
+    assert on_a_loop(talk) is None
+    assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
     assert not Stream.objects.filter(ended_at=None).exists()
 
 
