@@ -126,9 +126,8 @@ class EndpointRequest(LaneRequest):
         if isinstance(opened, Reply):
             return opened
         stream, admission = opened
-        if not (stream.is_taken or await take_over(stream)):
-            return replies.STREAM_CONFLICT
-        return consumer_of(stream, admission)
+        taken = stream if stream.is_taken else await take_over(stream)
+        return consumer_of(taken, admission) if taken is not None else replies.STREAM_CONFLICT
 
     def _open_stream(self, exchange: Exchange, headers: Headers) -> Reply | tuple[StandaloneStream, Admission]:
         opened = exchange.open_stream(headers)

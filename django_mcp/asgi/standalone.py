@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -112,12 +113,13 @@ class MCPConsumer(StreamConsumer):
         self.open_stream = OpenStream(old.session_pk, old.server, old.principal, old.holder, update.position)
 
 
-async def take_over(stream: StandaloneStream) -> bool:
-    """Whether the stream was taken from another connection because that one is dead: it is asked, and renews its lease
-    if it is alive.
+async def take_over(stream: StandaloneStream) -> StandaloneStream | None:
+    """The stream, if it was taken from another connection because that one is dead or has gone: it is asked, and renews
+    its lease if it is alive. The stream goes on after what the other connection has sent.
     """
     pk, clock = stream.session.pk, asyncio.get_running_loop()
     lease = await hop(_ask_holder, pk)
+    take = partial(standalone.take_from_dead, pk, stream.holder, lease)
     deadline, pause = clock.time() + mcp_settings.POLL_SECONDS + ANSWER_SECONDS, FIRST_LOOK_SECONDS
     while (left := deadline - clock.time()) > 0:
         await asyncio.sleep(min(pause, left))
@@ -125,8 +127,15 @@ async def take_over(stream: StandaloneStream) -> bool:
         current = await hop(standalone.lease_of, pk)
         if current != lease or not current.holder:
             # The holder has renewed or released the lease.
-            return await hop(partial(standalone.take, pk, stream.holder, force=False))
-    return await hop(standalone.take_from_dead, pk, stream.holder, lease)
+            take = partial(standalone.take, pk, stream.holder, force=False)
+            break
+    return await hop(_take, stream, take)
+
+
+def _take(stream: StandaloneStream, take: Callable[[], bool]) -> StandaloneStream | None:
+    if not take():
+        return None
+    return replace(stream, position=standalone.last_position(stream.session.pk), is_taken=True)
 
 
 def _ask_holder(session_pk: int) -> standalone.Lease:

@@ -280,19 +280,18 @@ class Exchange:
             return replies.SESSION_NOT_FOUND
         last_event_id = headers.get(LAST_EVENT_ID)
         try:
-            position = (
-                standalone.last_position(session.pk)
-                if last_event_id is None
-                else events.locate(session.pk, self.server.name, last_event_id)
-            )
+            position = None if last_event_id is None else events.locate(session.pk, self.server.name, last_event_id)
         except exceptions.UnknownEvent:
             return replies.refusal(400, "Unknown Last-Event-ID: open a stream without one")
         expires_at = self.caller.principal.expires_at
-        if position.key != events.STANDALONE:
+        if position is not None and position.key != events.STANDALONE:
             return StandaloneStream(session, position, "", expires_at)
         holder = events.new_key()
         is_taken = standalone.take(session.pk, holder, force=last_event_id is not None)
         bell.ring([bell.session_group(session.pk)])
+        if position is None:
+            # Read after the lease was taken: who releases it writes the position.
+            position = standalone.last_position(session.pk)
         return StandaloneStream(session, position, holder, expires_at, is_taken)
 
     def refuse_stream(self, headers: Headers, allow: str) -> Reply:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_mcp.asgi import standalone as standalone_module
 from django_mcp.asgi import stream as streams
+from django_mcp.asgi.handler import consumer_of
 from django_mcp.asgi.standalone import MCPConsumer, take_over
 from django_mcp.endpoint.exchange import StandaloneStream
 from django_mcp.execution.threads import hop
@@ -121,13 +122,34 @@ def test_a_stream_whose_holder_lives_is_left_to_it():
         connection = Connection(MCPConsumer(await hop(standalone_stream, session)))
         await connection.has(b"retry")
         another = StandaloneStream(session, events.Position("s", 0), "another", is_taken=False)
-        is_taken = await take_over(another)
+        assert await take_over(another) is None
         await hop(publish, session)
         await connection.has(sse.encode(NOTE, "s:2.0"))
         await connection.hangs_up()
-        return is_taken, await take_over(another)
+        return await take_over(another)
 
-    assert on_a_loop(talk) == (False, True)
+    taken = on_a_loop(talk)
+    assert (taken.position, taken.holder, taken.is_taken) == (events.Position("s", 2), "another", True)
+
+
+def test_a_stream_that_its_holder_leaves_meanwhile_goes_on_after_what_the_holder_sent():
+    """The client hung up and came back before the server had noticed it."""
+    session = open_session()
+
+    async def talk():
+        first = Connection(MCPConsumer(await hop(standalone_stream, session)))
+        await first.has(b"retry")
+        await hop(publish, session)
+        await first.has(sse.encode(NOTE, "s:1.0"))
+        another = StandaloneStream(session, events.Position("s", 0), "another", is_taken=False)
+        await first.hangs_up()
+        second = Connection(consumer_of(await take_over(another)))
+        await second.has(b"retry")
+        await hop(publish, session)
+        await second.has(sse.encode(NOTE, "s:3.0"))
+        return await second.hangs_up()
+
+    assert on_a_loop(talk) == sse.prime("s:1.0", 7) + sse.encode(NOTE, "s:3.0")
 
 
 def test_a_stream_whose_holder_does_not_answer_is_taken_over(monkeypatch):

@@ -168,6 +168,22 @@ def test_an_id_of_a_request_that_runs_in_another_process_is_refused(streaming):
     assert [answer.status_code for answer in (refused, another, later)] == [400, 200, 200]
 
 
+def test_a_stream_that_is_let_go_of_while_it_is_opened_goes_on_after_what_was_sent(streaming, monkeypatch):
+    session, take = Session.objects.get(), standalone.take
+    sent = events.Position(events.STANDALONE, 1)
+    take(session.pk, "first", force=True)
+
+    def take_late(*args, **kwargs):
+        standalone.release(standalone.OpenStream(session.pk, session.server, "", "first", sent))
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(standalone, "take", take_late)
+    exchange = Exchange(plain, "required", anonymous_caller(RequestFactory().get("/")))
+    opened = exchange.open_stream({"accept": "text/event-stream", "mcp-session-id": session.session_id})
+
+    assert (opened.position, opened.is_taken) == (sent, True)
+
+
 def test_a_stream_that_was_left_can_be_opened_again(streaming):
     assert [streaming.send("GET").status_code for _ in range(2)] == [200, 200]
 
