@@ -40,7 +40,7 @@ class ListenConsumer(LinesConsumer):
             )
             while not self.is_closing and await self.is_still_admitted():
                 before = self._position
-                yield b"".join(await hop(self._read)) or self.keep_alive()
+                yield b"".join(await self.read(self._read) or ()) or self.keep_alive()
                 if self._position == before:
                     await self.wait()
         finally:
@@ -48,13 +48,16 @@ class ListenConsumer(LinesConsumer):
 
     def _read(self) -> list[bytes]:
         """The lines of the next changes that the client asked for and may read."""
-        changed, self._position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
+        changed, position = changes.read_changes(self._listen.request.server.name, self._position, self.principal)
         wanted = [change for change in changed if self._listen.wants(change.method, change.uri)]
         extended = self._listen.extended
         uris = {change.uri for change in wanted if change.uri and change.method not in extended}
         hidden = self.admission.unreadable(uris) if uris and self.admission is not None else set()
         shown = _distinct(change for change in wanted if change.method in extended or change.uri not in hidden)
-        return [self._of_extension(one) if one.method in extended else self._lines_of(one) for one in shown]
+        lines = [self._of_extension(one) if one.method in extended else self._lines_of(one) for one in shown]
+        # Only now, since any of these steps may fail.
+        self._position = position
+        return lines
 
     def _of_extension(self, change: Change) -> bytes:
         params = self.admission.payload(change.method, change.uri) if self.admission is not None else None

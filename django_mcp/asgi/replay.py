@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.exchange import StandaloneStream
-from django_mcp.execution.threads import hop
 from django_mcp.models import Session
 from django_mcp.protocol import replies, sse
 from django_mcp.protocol.errors import INTERNAL_ERROR, ProtocolError
@@ -37,7 +36,7 @@ class ReplayConsumer(LinesConsumer):
         try:
             yield opening_lines(self._session.protocol_version, self._position)
             while not self.is_closing and await self.is_still_admitted():
-                stored, has_ended = await hop(self._read)
+                stored, has_ended = await self.read(self._read) or ([], False)
                 lines = b"".join(sse.encode(item.message, item.position.event_id) for item in stored if item.message)
                 yield lines or self.keep_alive()
                 if has_ended:

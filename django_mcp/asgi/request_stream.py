@@ -310,8 +310,8 @@ class ASGIRequestStream(RequestStream):
         """Writes the stream's row once, for the writer and the watcher; again if that has failed."""
         making = self._making_known
         if making is None or (making.done() and (making.cancelled() or making.exception() is not None)):
-            self._making_known = self._loop.create_task(hop(self.transcript.make_known))
-        await asyncio.shield(self._making_known)
+            making = self._making_known = self._loop.create_task(hop(self.transcript.make_known))
+        await asyncio.shield(making)
 
     # Cancellation
 

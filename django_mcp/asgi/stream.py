@@ -7,15 +7,16 @@ protocol: whether a stream may be opened is decided before.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from weakref import WeakSet
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.http import AsyncHttpConsumer
+from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from django_mcp import gates
@@ -31,6 +32,7 @@ from .admission import Admission
 
 logger = logging.getLogger("django_mcp")
 
+T = TypeVar("T")
 
 _HEADERS: Final = to_bytes(sse.HEADERS)
 open_streams: "WeakSet[StreamConsumer]" = WeakSet()
@@ -198,6 +200,16 @@ class LinesConsumer(StreamConsumer):
     def silent_seconds(self) -> float:
         """The time since the last byte was sent, because proxies close silent connections."""
         return time.monotonic() - self._written_at
+
+    async def read(self, function: Callable[[], T]) -> T | None:
+        """The result of a function that reads from the database; `None` while the database is away. The bell rings when
+        it is back.
+        """
+        try:
+            return await hop(function)
+        except DatabaseError as failure:
+            logger.warning("Reading for a stream failed: %r", failure)
+            return None
 
     async def wait(self) -> None:
         """Waits for a ring, for the server's stop, or until a keep-alive is due."""

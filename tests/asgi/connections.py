@@ -67,6 +67,12 @@ class Connection:
         return await self.ends()
 
 
+async def wait_until(condition):
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 def on_a_loop(talk):
     """The result of a conversation on an event loop. Its database work runs in this thread and transaction."""
     return async_to_sync(talk)()

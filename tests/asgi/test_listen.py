@@ -4,12 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from django_mcp.asgi import listen as listen_module
 from django_mcp.asgi import stream as streams
 from django_mcp.asgi.listen import listeners
 from django_mcp.asgi.standalone import MCPConsumer
+from django_mcp.bus import bell
 from django_mcp.execution.threads import hop
 from django_mcp.protocol import sse
 from django_mcp.storage import changes
@@ -26,6 +28,7 @@ from tests.asgi.connections import (
     open_session,
     said,
     standalone_stream,
+    wait_until,
 )
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +217,27 @@ def test_a_stream_that_hears_only_what_it_does_not_want_is_kept_alive(settings):
         await connection.hangs_up()
 
     on_a_loop(talk)
+
+
+def test_a_subscription_goes_on_after_the_database_was_away(monkeypatch, caplog):
+    access = Admitted()
+    unreadable, failures = access.unreadable, iter([OperationalError("away")])
+
+    def fail_once(uris):
+        for failure in failures:
+            raise failure
+        return unreadable(uris)
+
+    access.unreadable = fail_once
+
+    async def talk():
+        connection = Connection(listen(admission=access, resourceSubscriptions=["a://1"]))
+        await connection.has(b"acknowledged")
+        await hop(change, UPDATED, "a://1")
+        await wait_until(lambda: "away" in caplog.text)
+        await hop(bell.ring, [bell.server_group("test")])
+        await connection.has(said(UPDATED, '"uri":"a://1",'))
+        return await connection.hangs_up()
+
+    heard = acknowledged('{"resourceSubscriptions":["a://1"]}') + said(UPDATED, '"uri":"a://1",')
+    assert on_a_loop(talk) == heard

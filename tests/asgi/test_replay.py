@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from django_mcp.asgi.handler import consumer_of
@@ -20,6 +21,7 @@ from tests.asgi.connections import (
     Connection,
     on_a_loop,
     open_session,
+    wait_until,
 )
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +92,25 @@ def test_a_client_that_reads_the_rest_of_a_stream_is_noted_as_there():
 
     on_a_loop(talk)
     assert Session.objects.get().last_seen_at > long_ago + timedelta(minutes=29)
+
+
+def test_a_replay_goes_on_after_the_database_was_away(monkeypatch, caplog):
+    session = open_session()
+    reply = '{"jsonrpc":"2.0","id":1,"result":{}}'
+    read_after, failures = events.read_after, iter([OperationalError("away")])
+
+    def fail_once(*args):
+        for failure in failures:
+            raise failure
+        return read_after(*args)
+
+    monkeypatch.setattr(events, "read_after", fail_once)
+
+    async def talk():
+        connection = Connection(consumer_of(await hop(post_stream, session)))
+        await wait_until(lambda: "away" in caplog.text)
+        await hop(partial(events.append, session.pk, "key", 2, [reply], is_last=True))
+        await hop(bell.ring, [bell.session_group(session.pk)])
+        return await connection.ends()
+
+    assert on_a_loop(talk) == b"".join([sse.prime("key:0", 7), sse.encode(NOTE, "key:1"), sse.encode(reply, "key:2")])
