@@ -39,6 +39,12 @@ full.
 JOIN_SECONDS: Final = 1
 """The longest wait of a listener until its groups are joined. A layer that is slow delays messages, and no stream."""
 
+SEND_SECONDS: Final = 1
+"""The longest time that a layer may take for one ring. It is lost then, and delays a message."""
+
+SENDS_LIMIT: Final = 16
+"""The number of rings that an event loop sends at once: each may take a connection to the layer."""
+
 JOIN_AGAIN_SECONDS: Final = 6 * 60 * 60
 """Joins its groups again this often, because layers forget members after a while (channels_redis: a day)."""
 
@@ -58,7 +64,8 @@ def ring(groups: Iterable[str]) -> None:
     if spans_processes():
         serving = serving_loop.get() or _running_loop()
         if serving is not None and serving.is_running():
-            asyncio.run_coroutine_threadsafe(_send(get_channel_layer(), rung), serving)
+            with contextlib.suppress(RuntimeError):  # the loop was closed
+                serving.call_soon_threadsafe(_send_soon, rung)
         else:
             try:
                 wait_for(_send, get_channel_layer(), rung)
@@ -250,7 +257,8 @@ class Listeners:
     async def _leave(self, groups: Iterable[str], channel: str) -> None:
         for group in groups:
             try:
-                await self._layer.group_discard(group, channel)
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._layer.group_discard(group, channel)
             except Exception as failure:
                 logger.debug("Leaving %s failed: %r", group, failure)
             if group in self._listeners and channel == self._channel:
@@ -277,10 +285,42 @@ class Listeners:
         self.ring(list(self._listeners))
 
 
+class Sender:
+    """Sends the rings of one event loop to other processes: a few at once, so that a layer that hangs does not take all
+    sockets of the process. A group that waits to be rung waits once.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, groups: Iterable[str]) -> None:
+        self._waiting |= dict.fromkeys(groups)
+        if len(self._tasks) < SENDS_LIMIT:
+            task = asyncio.create_task(self._send_waiting())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            group = next(iter(self._waiting))
+            # Before it is sent: a ring that comes meanwhile is about a later row.
+            del self._waiting[group]
+            await _send(get_channel_layer(), [group])
+
+
+def _send_soon(groups: list[str]) -> None:
+    loop = asyncio.get_running_loop()
+    if loop not in _senders_of_loops:
+        _senders_of_loops[loop] = Sender()
+    _senders_of_loops[loop].send(groups)
+
+
 async def _send(layer: Any, groups: list[str]) -> None:
     for group in groups:
         try:
-            await layer.group_send(group, {"type": "mcp.ring", "group": group, "process": PROCESS})
+            async with asyncio.timeout(SEND_SECONDS):
+                await layer.group_send(group, {"type": "mcp.ring", "group": group, "process": PROCESS})
         except Exception as failure:
             logger.warning("Ringing failed (%r); listeners will poll the database", failure)
 
@@ -293,5 +333,6 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 _listeners_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Listeners] = WeakKeyDictionary()
+_senders_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Sender] = WeakKeyDictionary()
 _background: set[Any] = set()
 """References to background tasks, which the event loop would otherwise drop."""

@@ -342,6 +342,39 @@ async def test_a_layer_that_hangs_keeps_no_listener_waiting(layer, looks, settin
         assert await second.wait(10)
 
 
+async def test_rings_that_a_layer_is_slow_to_send_are_few_at_once_and_each_group_waits_once(layer, monkeypatch):
+    monkeypatch.setattr(bell, "SENDS_LIMIT", 2)
+    goes_on, begun = asyncio.Event(), []
+    group_send = layer.group_send
+
+    async def send_late(group, message):
+        begun.append(group)
+        await goes_on.wait()
+        await group_send(group, message)
+
+    layer.group_send = send_late
+    for _ in range(2):
+        for number in range(5):
+            bell.ring([f"group-{number}"])
+            for _ in range(5):
+                await asyncio.sleep(0)
+    assert begun == ["group-0", "group-1"]
+
+    goes_on.set()
+    # The first two were rung again after their sends had begun.
+    await until(lambda: len(layer.sent) == 7)
+    assert sorted(group for group, _, _ in layer.sent) == [f"group-{number}" for number in (0, 0, 1, 1, 2, 3, 4)]
+
+
+def test_code_without_a_loop_waits_for_a_layer_that_hangs_for_a_short_time_only(layer, monkeypatch, caplog):
+    monkeypatch.setattr(bell, "SEND_SECONDS", 0.01)
+    layer.group_send = lambda group, message: asyncio.Event().wait()
+
+    bell.ring([GROUP])
+
+    assert "Ringing failed (TimeoutError())" in caplog.text
+
+
 async def test_a_layer_that_hangs_and_then_fails_is_joined_again(layer, looks, settings, monkeypatch, caplog):
     monkeypatch.setattr(bell, "JOIN_SECONDS", 0.01)
     settings.MCP_POLL_SECONDS = 0.01
