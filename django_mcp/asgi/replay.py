@@ -1,7 +1,9 @@
 """A GET that resumes the stream of a POST, from the stored events."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
+from weakref import WeakValueDictionary
 
 from django_mcp.bus import bell
 from django_mcp.conf import mcp_settings
@@ -16,13 +18,23 @@ from .stream import LinesConsumer, opening_lines
 
 
 class ReplayConsumer(LinesConsumer):
-    """The stream of a GET that resumes the stream of a POST, from the stored events."""
+    """The stream of a GET that resumes the stream of a POST, from the stored events. It ends when the client resumes
+    this stream on another connection to the same process.
+    """
 
     def __init__(self, stream: StandaloneStream, admission: Admission | None = None) -> None:
         super().__init__(stream.expires_at, admission)
         self._session = stream.session
         self._position = stream.position
         self._noted_at = float("-inf")
+
+    async def begin(self) -> None:
+        # A client reads a stream once, and any number of open replays would cost more than the request itself.
+        place = (self._session.pk, self._position.key)
+        earlier, _replays[place] = _replays.get(place), self
+        if earlier is not None and earlier.is_of(asyncio.get_running_loop()):
+            earlier.close()
+        await super().begin()
 
     def wait_seconds(self) -> float:
         # Twice within the time after which a call gives up its client, or a short session expires.
@@ -78,3 +90,7 @@ class ReplayConsumer(LinesConsumer):
         if request_id is not None:
             error = ProtocolError(INTERNAL_ERROR, "The server process that ran this request has stopped")
             events.end_dead_stream(self._session.pk, key, replies.error(error, "handshake", request_id).body.decode())
+
+
+_replays: WeakValueDictionary[tuple[int, str], ReplayConsumer] = WeakValueDictionary()
+"""The newest replay of each stream, by its session and key."""

@@ -114,3 +114,42 @@ def test_a_replay_goes_on_after_the_database_was_away(monkeypatch, caplog):
         return await connection.ends()
 
     assert on_a_loop(talk) == b"".join([sse.prime("key:0", 7), sse.encode(NOTE, "key:1"), sse.encode(reply, "key:2")])
+
+
+def test_a_replay_ends_when_its_client_resumes_the_stream_on_another_connection():
+    session = open_session()
+
+    async def talk():
+        stream = await hop(post_stream, session)
+        first = Connection(consumer_of(stream))
+        await first.has(sse.encode(NOTE, "key:1"))
+        second = Connection(consumer_of(stream))
+        await second.has(sse.encode(NOTE, "key:1"))
+        return await first.ends(), await second.hangs_up()
+
+    lines = sse.prime("key:0", 7) + sse.encode(NOTE, "key:1")
+    assert on_a_loop(talk) == (lines + sse.retry(7), lines)
+
+
+def test_replays_of_two_streams_stay_open_together():
+    session = open_session()
+
+    def another_stream():
+        events.open_stream(session.pk, "another", 2)
+        events.append(session.pk, "another", 0, ["", NOTE])
+        return StandaloneStream(session, events.Position("another", 0), "")
+
+    async def talk():
+        first = Connection(consumer_of(await hop(post_stream, session)))
+        await first.has(sse.encode(NOTE, "key:1"))
+        second = Connection(consumer_of(await hop(another_stream)))
+        await second.has(sse.encode(NOTE, "another:1"))
+        await hop(partial(events.append, session.pk, "key", 2, [NOTE]))
+        await hop(bell.ring, [bell.session_group(session.pk)])
+        await first.has(sse.encode(NOTE, "key:2"))
+        return await first.hangs_up(), await second.hangs_up()
+
+    assert on_a_loop(talk) == (
+        sse.prime("key:0", 7) + sse.encode(NOTE, "key:1") + sse.encode(NOTE, "key:2"),
+        sse.prime("another:0", 7) + sse.encode(NOTE, "another:1"),
+    )
