@@ -4,7 +4,7 @@ A row holds the answer until the tool takes it. Every function is synchronous.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -21,9 +21,12 @@ from .database import alias
 
 
 def ask(session_pk: int, request_id: str, method: str) -> None:
-    """Stores a request that waits for its answer. Raises `TooManyClientRequests`."""
+    """Stores a request that waits for its answer. Raises `TooManyClientRequests`. Those of processes that died, which
+    nobody deletes, count until their time is over.
+    """
     rows = ClientRequest.objects.using(alias())
-    waiting = rows.filter(session_id=session_pk, answer__isnull=True)
+    since = timezone.now() - timedelta(seconds=mcp_settings.CLIENT_REQUEST_TIMEOUT_SECONDS)
+    waiting = rows.filter(session_id=session_pk, answer__isnull=True, created_at__gt=since)
     if waiting[: mcp_settings.MAX_CLIENT_REQUESTS].count() >= mcp_settings.MAX_CLIENT_REQUESTS:
         raise TooManyClientRequests
     rows.create(session_id=session_pk, request_id=request_id, method=method)

@@ -129,3 +129,17 @@ def test_a_client_has_a_limit_of_requests_to_answer(session, settings):
     client_requests.answer(session, "1", wire.answer({}))
     client_requests.ask(session, "4", "roots/list")
     assert set(ClientRequest.objects.filter(session=session).values_list("request_id", flat=True)) == {"1", "2", "4"}
+
+
+def test_questions_of_a_process_that_died_count_for_as_long_as_a_client_may_take(session, settings, clock):
+    settings.MCP_MAX_CLIENT_REQUESTS = 1
+    settings.MCP_CLIENT_REQUEST_TIMEOUT_SECONDS = 60
+    client_requests.ask(session, "dead", "roots/list")
+
+    clock.move_to(NOW + timedelta(seconds=59), tick=False)
+    with pytest.raises(TooManyClientRequests):
+        client_requests.ask(session, "too soon", "roots/list")
+    clock.move_to(NOW + timedelta(seconds=60), tick=False)
+    client_requests.ask(session, "living", "roots/list")
+
+    assert set(ClientRequest.objects.values_list("request_id", flat=True)) == {"dead", "living"}
