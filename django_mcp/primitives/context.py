@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from asgiref.sync import sync_to_async
 
 from django_mcp.exceptions import Cancelled, ClientCannot
+from django_mcp.protocol.jsonrpc import is_request_id
 from django_mcp.protocol.records import record
 
 from . import asking as asking
@@ -198,12 +199,8 @@ class Context:
         dropped.
         """
         token = self.meta.get("progressToken")
-        # JSON has no infinity and no NaN.
-        if (
-            self.request_stream is None
-            or not isinstance(token, str | int)
-            or not self._progress < progress < float("inf")
-        ):
+        # Each report repeats the token, so its size is limited. JSON has no infinity and no NaN.
+        if self.request_stream is None or not is_request_id(token) or not self._progress < progress < float("inf"):
             return
         now = time.monotonic()
         self._tokens = min(PROGRESS_PER_SECOND, self._tokens + (now - self._reported_at) * PROGRESS_PER_SECOND)

@@ -98,7 +98,7 @@ def test_a_function_can_look_whether_the_client_has_called_it_off(request_stream
 # Progress
 
 
-@pytest.mark.parametrize("token", [0, "", 7, "abc"])
+@pytest.mark.parametrize("token", [0, "", 7, "abc", "x" * 255])
 def test_progress_goes_to_a_client_that_asked_for_it(request_stream, token):
     context = make(request_stream, meta={"progressToken": token})
 
@@ -109,6 +109,14 @@ def test_progress_goes_to_a_client_that_asked_for_it(request_stream, token):
         ("notifications/progress", {"progressToken": token, "progress": 0}),
         ("notifications/progress", {"progressToken": token, "progress": 0.5, "total": 2, "message": "half"}),
     ]
+
+
+@cases("token", ["x" * 256, 2**63, True])
+def test_a_token_that_could_be_no_request_id_gets_no_progress(request_stream, token):
+    """Each report repeats the token, and may be stored."""
+    make(request_stream, meta={"progressToken": token}).progress(1)
+
+    assert request_stream.sent == []
 
 
 @cases("meta", [{}, {"progressToken": None}, {"progressToken": 1.5}, {"progressToken": [1]}])
