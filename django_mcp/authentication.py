@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import DataError
 from django.db.models import Model
 from django.http import Http404, HttpRequest
@@ -99,6 +99,17 @@ def principal_key(user: Any, client_id: str = "") -> str:
     known = getattr(user, "is_authenticated", False) and getattr(user, "pk", None) is not None
     parts = [f"{_kind_of(user)}:{_part(user.pk)}"] if known else []
     return ":".join([*parts, *([f"client:{_bounded(client_id)}"] if client_id else [])]) or ANONYMOUS
+
+
+def user_named(name: str) -> Any:
+    """The user with a login name, or `None`; also for a text that is no value of the column, such as that of a UUID."""
+    model: Any = get_user_model()
+    if "\0" in name:
+        return None
+    try:
+        return model._default_manager.get(**{model.USERNAME_FIELD: name})
+    except (ObjectDoesNotExist, MultipleObjectsReturned, ValueError, ValidationError, DataError):
+        return None
 
 
 def _kind_of(user: Any) -> str:

@@ -437,6 +437,7 @@ _MAY_BE_ZERO: Final = frozenset(
 """The numbers that must be greater than zero."""
 
 
+MAX_SERVER_NAME: Final = 200
 AUDIT_MODES: Final = ("buffered", "durable", "off")
 
 
@@ -455,6 +456,11 @@ def is_page_policy(value: Any) -> bool:
     if isinstance(value, str):
         return value in ("debug", "staff") or value.count(".") == 1
     return value is False or callable(value)
+
+
+def is_server_name(value: str) -> bool:
+    """Whether a value can be the name of a server, which stands in the rows of its sessions."""
+    return 0 < len(value) <= MAX_SERVER_NAME and value.isprintable()
 
 
 def wrong_settings() -> dict[str, str]:
@@ -482,6 +488,8 @@ def _problem(name: str, value: Any, hint: Any) -> str:
         if name in _MAY_BE_ZERO or getattr(Settings, name) == 0:
             return "" if value >= 0 else gettext("zero or more")
         return "" if value > 0 else gettext("more than zero")
+    if name == "SERVER_NAME" and not is_server_name(value):
+        return gettext("a name of 1 to %(most)d characters that can be printed") % {"most": MAX_SERVER_NAME}
     if name == "AUDIT" and value not in AUDIT_MODES:
         return '"buffered", "durable" or "off"'
     if name == "ALLOWED_ORIGINS" and not all(map(_is_origin, value)):

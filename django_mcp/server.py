@@ -16,7 +16,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import get_language_from_request
 
-from django_mcp.conf import mcp_settings
+from django_mcp.conf import MAX_SERVER_NAME, is_server_name, mcp_settings
 from django_mcp.methods import extending
 from django_mcp.methods.request import Request
 from django_mcp.primitives import tool_search
@@ -69,6 +69,10 @@ class MCPServer:
         language: Callable[[Context], str | None] | None = None,
         extensions: Iterable[Extension] = (),
     ) -> None:
+        if name is not None and not is_server_name(name):
+            raise ImproperlyConfigured(
+                f"A server is called {name[:40]!r}: its name has 1 to {MAX_SERVER_NAME} characters that can be printed."
+            )
         self._name = name
         self._version = version
         self._title = title

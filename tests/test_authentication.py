@@ -464,3 +464,17 @@ def test_what_changes_for_a_user_concerns_all_of_the_users_clients():
         concerns(whose, "user:7:client:c1")
         for whose in ("*", "user:7", "user:7:client:c1", "user:70", "user:7:client:c")
     ] == [True, True, True, False, False]
+
+
+def test_a_user_is_found_by_the_login_name(ada):
+    assert authentication.user_named("ada") == ada
+    for name in ("", "Ada", "a\0", "\udcff", "x" * 999):
+        assert authentication.user_named(name) is None
+
+
+def test_a_text_that_is_no_value_of_the_login_names_column_names_nobody(ada, monkeypatch):
+    """Projects may sign users in by a number, or by a UUID."""
+    monkeypatch.setattr(User, "USERNAME_FIELD", "id")
+    assert authentication.user_named(str(ada.pk)) == ada
+    for name in ("ada", "", "1.5", "9" * 99, "\u0663\u0664"):
+        assert authentication.user_named(name) is None

@@ -112,6 +112,12 @@ def test_decorators_leave_the_function_a_function():
     assert list(server.registry.tools) == list(server.registry.prompts) == ["function", "other"]
 
 
+@cases("name", ["", "x" * 201, "a\0", "a\nb", "\udcff"])
+def test_a_name_that_no_session_can_carry_is_refused(name):
+    with pytest.raises(ImproperlyConfigured, match="1 to 200 characters that can be printed"):
+        MCPServer(name)
+
+
 @cases("decorate", [lambda server: server.tool("name"), lambda server: server.prompt("name")])
 def test_a_name_is_given_by_keyword(decorate):
     with pytest.raises(TypeError, match="Use the decorator bare or with keywords"):

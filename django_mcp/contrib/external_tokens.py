@@ -12,7 +12,6 @@ from functools import cache, partial
 from typing import Any, ClassVar, Final
 
 import jwt
-from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.http import HttpRequest
@@ -21,7 +20,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from django_mcp.authentication import principal_of
+from django_mcp.authentication import principal_of, user_named
 from django_mcp.conf import mcp_settings
 from django_mcp.endpoint.protected_resource import hosts_are_named, is_own_port, resource_of
 
@@ -65,10 +64,7 @@ class ExternalTokenAuthentication(BaseAuthentication):
         another rule; if `.get()` finds no row or several, the caller is refused.
         """
         subject = claims.get("sub")
-        if not isinstance(subject, str) or not subject or "\0" in subject:
-            return None
-        model: Any = get_user_model()
-        return model._default_manager.get(**{model.USERNAME_FIELD: subject})
+        return user_named(subject) if isinstance(subject, str) and subject else None
 
     def read(self, token: str, audience: str) -> Mapping[str, Any]:
         """The claims of a valid token with this audience. Raises `AuthenticationFailed`."""

@@ -133,7 +133,7 @@ class Route:
         if response.status_code >= 400:
             raise ToolError("\n".join(_lines(data)) or f"Refused with status {response.status_code}.")
         if data is None:
-            return "Done."
+            return _redirect_of(response) or "Done."
         return ToolResult(structured=with_arguments(data, request, others) if self._is_list else data)
 
     def admits(self, caller: Caller) -> bool:
@@ -310,4 +310,10 @@ def _text_of(response: Any) -> str:
     text: str = response.content.decode(response.charset or "utf-8", "replace")
     if response.status_code >= 400:
         raise ToolError(text or f"Refused with status {response.status_code}.")
-    return text
+    return text or _redirect_of(response)
+
+
+def _redirect_of(response: Any) -> str:
+    """The words for a redirect, which a tool does not follow: it may lead to a page that asks for a login."""
+    is_redirect = 300 <= response.status_code < 400 and response.has_header("Location")
+    return f"The view redirects to {response['Location']}." if is_redirect else ""

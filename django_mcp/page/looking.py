@@ -7,11 +7,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from django.db import DataError
 from django.http import HttpRequest
 
+from django_mcp.authentication import user_named
 from django_mcp.protocol import replies
 from django_mcp.protocol.errors import INVALID_REQUEST, ProtocolError
 from django_mcp.protocol.replies import Reply
@@ -68,14 +66,8 @@ def look(request: HttpRequest) -> Seen:
 
 def _find(name: str) -> Any:
     """The active user of a name, or `None`."""
-    model = get_user_model()
-    if len(name) > MAX_NAME or "\0" in name:
-        return None
-    try:
-        user = model._default_manager.get(**{model.USERNAME_FIELD: name})
-    except (ObjectDoesNotExist, MultipleObjectsReturned, DataError):
-        return None
-    return user if user.is_active else None
+    user = user_named(name) if len(name) <= MAX_NAME else None
+    return user if user is not None and user.is_active else None
 
 
 def _is_superuser(user: Any) -> bool:

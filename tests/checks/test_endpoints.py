@@ -259,6 +259,9 @@ def test_a_deployment_that_counts_by_address_says_how_many_proxies_it_has(settin
             ["https://app.example.com/"],
             'origins alone, such as "https://app.example.com": a scheme, a host, no path and no slash at its end',
         ),
+        ("SERVER_NAME", "", "a name of 1 to 200 characters that can be printed"),
+        ("SERVER_NAME", "x" * 201, "a name of 1 to 200 characters that can be printed"),
+        ("SERVER_NAME", "a\0", "a name of 1 to 200 characters that can be printed"),
         ("PUBLIC_URL", "api.example.com", 'a scheme and a host, such as "https://api.example.com"'),
     ],
 )

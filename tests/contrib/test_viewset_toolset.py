@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponseRedirect
 from django.test import Client
 from django.urls import clear_url_caches, include, path
 from django.utils import timezone
@@ -442,6 +443,28 @@ def test_a_plain_view_is_called_with_its_url_arguments(client):
         "said": {"text": "ah\x00"},
     }
     assert client.call_tool("delete_echo", {"room": "hall"}).text == "Done."
+
+
+@pytest.mark.parametrize(
+    "response", [HttpResponseRedirect("/login/"), Response(status=302, headers={"Location": "/login/"})]
+)
+def test_a_redirect_is_told_and_not_followed(settings, response):
+    """It may lead to a page that asks for a login."""
+
+    class Door(APIView):
+        permission_classes = [permissions.AllowAny]
+
+        def delete(self, request):
+            return response
+
+    class Doors(ViewToolset):
+        view = Door
+        methods = ("delete",)
+
+    client = serve(settings, Doors)
+
+    [tool] = client.list_tools()
+    assert client.call_tool(tool["name"]).text == "The view redirects to /login/."
 
 
 # The endpoint itself

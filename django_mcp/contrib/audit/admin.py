@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_mcp.admin import MOST_COUNTED, BoundedPaginator, ReadOnlyAdmin
+from django_mcp.authentication import user_named
 from django_mcp.conf import mcp_settings
 from django_mcp.contrib.times import localtime
 from django_mcp.models import Session
@@ -77,11 +78,9 @@ class CallAdmin(ReadOnlyAdmin):
         """Whole values of indexed columns: a search within texts would read the table."""
         if not (term := search_term.strip()[:SEARCH_LENGTH]):
             return queryset, False
-        users: Any = get_user_model()
-        named = users._default_manager.filter(**{users.USERNAME_FIELD: term}).values_list("pk", flat=True)[:10]
+        if (user := user_named(term)) is not None:
+            return queryset.filter(user_pk=str(user.pk)), False
         column = "key" if len(term) == 24 and set(term) <= set("0123456789abcdef") else "name"
-        if pks := [str(pk) for pk in named]:
-            return queryset.filter(user_pk__in=pks), False
         return queryset.filter(**{column: term}), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

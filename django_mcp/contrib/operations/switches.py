@@ -10,15 +10,15 @@ from functools import partial
 from typing import Any, Final
 
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_mcp import MCPServer
-from django_mcp.authentication import principal_key
+from django_mcp.authentication import principal_key, user_named
 from django_mcp.bus import bell
+from django_mcp.conf import MAX_SERVER_NAME
 from django_mcp.contrib.times import localtime
 from django_mcp.endpoint.routes import mounted_views
 from django_mcp.signals import server_changed
@@ -30,7 +30,6 @@ GROUP: Final = "mcp.operations"
 """The bell's group of the operators' news."""
 
 MAX_NAME: Final = 1000
-MAX_SERVER: Final = 200
 MAX_REASON: Final = 500
 
 NOTIFICATIONS: Final = {
@@ -65,7 +64,7 @@ def find_target(kind: str, name: str, server: str = "") -> Target:
     if kind not in KINDS:
         text = _("There is no kind %(kind)r; there are %(kinds)s.")
         raise SwitchError(text % {"kind": kind, "kinds": ", ".join(KINDS)})
-    if len(name) > MAX_NAME or len(server) > MAX_SERVER or (kind == "server" and len(name) > MAX_SERVER):
+    if len(name) > MAX_NAME or len(server) > MAX_SERVER_NAME or (kind == "server" and len(name) > MAX_SERVER_NAME):
         raise SwitchError(_("A name has at most 1000 characters, and a server's at most 200."))
     if not (name + server).isprintable():
         raise SwitchError(_("A name has no control characters."))
@@ -81,8 +80,7 @@ def find_target(kind: str, name: str, server: str = "") -> Target:
 
 
 def _key_of_user(name: str) -> str:
-    model: Any = get_user_model()
-    user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
+    user = user_named(name)
     if user is None:
         raise SwitchError(_("There is no user %(name)r.") % {"name": name})
     return principal_key(user)
