@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
+from django.db import Error as DatabaseError
+
 from django_mcp.conf import mcp_settings
 from django_mcp.models import to_json_text
 from django_mcp.observers import ObservedCall
@@ -77,17 +79,25 @@ class Transcript:
         return sse.prime(stored.position.event_id, mcp_settings.RETRY_MILLISECONDS)
 
     def add(self, messages: list[str], *, is_last: bool = False) -> bytes:
-        """The lines of further messages."""
-        if self.session is None:
-            return b"".join(sse.encode(message) for message in messages)
-        return b"".join(
-            sse.encode(item.message, item.position.event_id) for item in self._append(messages, is_last=is_last)
-        )
+        """The lines of further messages. While the database is away they have no ids, and cannot be sent again."""
+        if self.session is not None:
+            try:
+                stored = self._append(messages, is_last=is_last)
+            except DatabaseError as failure:
+                logger.warning("Storing %d messages of a stream failed: %r", len(messages), failure)
+            else:
+                return b"".join(sse.encode(item.message, item.position.event_id) for item in stored)
+        return b"".join(map(sse.encode, messages))
 
     def end(self) -> None:
-        """Marks a request as ended that opened no stream."""
+        """Marks a request as ended that opened no stream. While the database is away, its id stays taken until the
+        lease is over.
+        """
         if self.session is not None and self.is_known:
-            events.end_stream(self.session.pk, self.key)
+            try:
+                events.end_stream(self.session.pk, self.key)
+            except DatabaseError as failure:
+                logger.warning("Marking a request as ended failed: %r", failure)
 
     def _append(self, messages: list[str], *, is_last: bool = False) -> list[events.Stored]:
         assert self.session is not None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from django.db import Error as DatabaseError
+
 from django_mcp.conf import mcp_settings
 from django_mcp.execution.aside import aside
 from django_mcp.execution.kept_loop import kept_loop, take_over_locals
@@ -300,8 +302,13 @@ class ThreadRequestStream(RequestStream):
             self._cancel()
 
     def _check_cancelled(self) -> None:
-        if self.session is not None and sessions.renew_request(self.session.pk, self.transcript.key):
-            self._cancel()
+        if self.session is None:
+            return
+        try:
+            if sessions.renew_request(self.session.pk, self.transcript.key):
+                self._cancel()
+        except DatabaseError as failure:  # a database that is away may come back
+            logger.warning("Asking whether a request was cancelled failed: %r", failure)
 
 
 @dataclass(frozen=True, slots=True)

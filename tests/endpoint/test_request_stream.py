@@ -3,13 +3,18 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import OperationalError
 
 from django_mcp.endpoint.request_stream import InlineRequestStream, Transcript
-from django_mcp.models import Stream
+from django_mcp.models import Event, Stream
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
 from django_mcp.storage import events
 from tests.endpoint.request_streams import REPLY, ROOTS, note, open_session, say
+
+
+def away(*args, **kwargs):
+    raise OperationalError("away")
 
 
 @pytest.mark.django_db
@@ -23,6 +28,37 @@ def test_a_stream_that_is_written_is_not_taken_for_dead():
     transcript.add(["{}"])
 
     assert events.dead_request(transcript.session.pk, transcript.key) is None
+
+
+@pytest.mark.django_db
+def test_messages_are_sent_while_the_database_is_away_and_stored_when_it_is_back(monkeypatch, caplog):
+    transcript = Transcript(1, open_session())
+    transcript.open()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "append", away)
+        assert transcript.add(['{"a":1}', '{"a":2}']) == sse.encode('{"a":1}') + sse.encode('{"a":2}')
+    transcript.add(['{"a":3}'], is_last=True)
+
+    assert [event.message for event in Event.objects.order_by("sequence")] == ["", '{"a":3}']
+    assert [record.getMessage() for record in caplog.records] == [
+        "Storing 2 messages of a stream failed: OperationalError('away')"
+    ]
+
+
+@pytest.mark.django_db
+def test_a_request_has_its_reply_when_the_database_is_away_at_its_end(monkeypatch, caplog):
+    transcript = Transcript(1, open_session())
+    transcript.make_known()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "end_stream", away)
+        transcript.end()
+
+    assert Stream.objects.get().ended_at is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "Marking a request as ended failed: OperationalError('away')"
+    ]
 
 
 # Under the test client

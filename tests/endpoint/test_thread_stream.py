@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 
 from django_mcp.endpoint import thread_stream
 from django_mcp.endpoint.thread_stream import ThreadRequestStream
@@ -14,7 +15,7 @@ from django_mcp.execution.threads import hop
 from django_mcp.models import Stream
 from django_mcp.protocol import sse
 from django_mcp.protocol.replies import Reply
-from django_mcp.storage import events
+from django_mcp.storage import events, sessions
 from tests import wire
 from tests.endpoint.request_streams import REPLY, note, open_session, say, stored, until
 
@@ -76,6 +77,28 @@ def test_a_sessions_stream_in_the_view_is_stored(settings):
         [sse.prime(f"{key}:0", 7), sse.encode(note(1), f"{key}:1"), sse.encode(REPLY.body.decode(), f"{key}:2")]
     )
     assert [message for _, message, _ in stored()] == ["", note(1), REPLY.body.decode()]
+
+
+@pytest.mark.django_db
+def test_a_stream_of_the_view_goes_on_after_the_database_was_away(settings, monkeypatch, caplog):
+    settings.MCP_POLL_SECONDS = 0.01
+    has_failed = threading.Event()
+
+    def fail(session_pk, key):
+        has_failed.set()
+        raise OperationalError("away")
+
+    monkeypatch.setattr(sessions, "renew_request", fail)
+
+    def work(request_stream):
+        say(request_stream, 1)
+        assert has_failed.wait(10)
+        return REPLY
+
+    _, lines = run(work, open_session())
+
+    assert b"".join(lines).endswith(REPLY.body + b"\n\n")
+    assert "Asking whether a request was cancelled failed: OperationalError('away')" in caplog.text
 
 
 def test_a_long_silence_in_the_view_opens_the_stream_and_keeps_it_alive(settings):
