@@ -32,6 +32,8 @@ _SHORT: Final = 6
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # A name ends at the next delimiter, so that each character is read once.
 _QUERY: Final = re.compile(r"([?&;])([^=?&;]+)=([^&;#]*)")
+# In JSON within JSON, the quotation marks have backslashes.
+_NAME: Final = re.compile(r'"([^"\\]{1,100})\\*"\s*:')
 _USERINFO: Final = re.compile(r"(//[^/@:]*):[^/@]*@")
 
 
@@ -118,6 +120,9 @@ class Redaction:
         return match[0] if is_kept else f"{match[1]}{match[2]}={REDACTED}"
 
     def _text(self, text: str) -> str:
+        # Models send objects as JSON texts too. One with a secret is left out whole, since it may be no valid JSON.
+        if text.lstrip()[:1] in ("{", "[") and any(map(self._is_secret, _NAME.findall(text[: max(self._left, 0)]))):
+            return self._hide(text)
         left, self._left = max(self._left, 0), self._left - len(text)
         return text if len(text) <= left else f"{text[:left]}{MORE} ({len(text)} characters)"
 

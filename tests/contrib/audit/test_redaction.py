@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_mcp.conf import Settings
-from django_mcp.contrib.audit.redaction import Redaction, is_secret
+from django_mcp.contrib.audit.redaction import REDACTED, Redaction, is_secret
 from django_mcp.models import to_json_text
 from django_mcp.primitives.sensitive import ALL
 from tests.tables import cases
@@ -60,6 +60,24 @@ def test_the_keys_of_a_secret_are_secret_after_all_of_its_values():
 
     assert one.scrub("codes.key-14: no") == "codes.[redacted]: no"
     assert all(one.scrub(f"value-{number:02}") == "[redacted]" for number in range(15))
+
+
+@cases(
+    ("text", "is_kept"),
+    [
+        ('{"number": "4111", "name": "Ada"}', False),
+        (' [{"card": {"Number" : "x", "api_key": 1}}]', False),
+        ('{"card": "{\\"number\\": \\"4111\\"}"}', False),
+        ('{"number": "4111", broken', False),
+        ('{"name": "Ada", "numbers": 2}', True),
+        ('The "number": 4111', True),
+    ],
+)
+def test_an_object_that_is_sent_as_text_is_left_out_whole_with_a_secret_in_it(text, is_kept):
+    one = redaction("number", words=("api_key",))
+
+    assert one.kept({"card": text}) == {"card": text if is_kept else REDACTED}
+    assert one.scrub(f"Input was {text}") == f"Input was {text if is_kept else REDACTED}"
 
 
 def test_secrets_that_are_parts_of_others_neither_show_nor_multiply_them():
