@@ -454,4 +454,5 @@ def _is_method(sets: Mapping[str, Any], name: str) -> bool:
 
 def _may_repeat(model: type[models.Model], name: str) -> bool:
     path, lookup = model_fields.split_lookup(name)
-    return lookup in ("in", "isnull") and model_fields.kind_of_target(model_fields.resolve(model, path)).is_many
+    # Not by its kind: clients may ask of any field whether it is null.
+    return lookup in ("in", "isnull") and bool(model_fields.resolve(model, path).many_to_many)

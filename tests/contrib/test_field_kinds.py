@@ -44,7 +44,7 @@ class Animals(ModelToolset):
     model = Animal
     fields = ("id", "name", "diet", "zone", "country", "facts", "_collar", "copy", "loud", "tags", "best")
     operations = ("list", "get", "count", "aggregate", "create", "update", "delete")
-    filters = ("diet", "zone", "tags__in", "tags__isnull", "tags", "_collar")
+    filters = ("diet", "zone", "tags__in", "tags__isnull", "tags", "_collar", "scan__isnull")
     model_permissions = False
 
 
@@ -236,6 +236,12 @@ def test_a_row_is_listed_once_by_whether_it_has_others():
 
     assert [row["name"] for row in made("list_animals", tags__isnull=False)["items"]] == ["Ape"]
     assert made("count_animals", tags__isnull=True) == 0
+
+
+def test_rows_are_filtered_by_whether_they_have_what_clients_cannot_read():
+    Animal.objects.create(name="Ape", scan=b"1")
+
+    assert (made("count_animals", scan__isnull=False), made("count_animals", scan__isnull=True)) == (1, 0)
 
 
 def test_a_key_that_is_text_is_given_once():
