@@ -102,7 +102,7 @@ def principal_key(user: Any, client_id: str = "") -> str:
 
 
 def user_named(name: str) -> Any:
-    """The user with a login name, or `None`; also for a text that is no value of the column, such as that of a UUID."""
+    """The user with a login name, or `None`; also where the column has no such value, such as "ada" among numbers."""
     model: Any = get_user_model()
     if "\0" in name:
         return None

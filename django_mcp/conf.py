@@ -438,6 +438,8 @@ _MAY_BE_ZERO: Final = frozenset(
 
 
 MAX_SERVER_NAME: Final = 200
+"""The most characters of a server's name."""
+
 AUDIT_MODES: Final = ("buffered", "durable", "off")
 
 
